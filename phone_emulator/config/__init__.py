@@ -1,0 +1,95 @@
+"""Cfg files in, a typed and checked `PhoneConfig` out.
+
+`load` is what a phone starts with; `examine` is everything there is to say about the files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from phone_emulator.config.build import build
+from phone_emulator.config.check import surprises, unknown_keys
+from phone_emulator.config.diagnostic import Diagnostic, Severity
+from phone_emulator.config.model import PhoneConfig
+from phone_emulator.config.reader import CfgError, Reading, Setting, read, read_text
+
+__all__ = [
+    "CfgError",
+    "Diagnostic",
+    "Loaded",
+    "PhoneConfig",
+    "Setting",
+    "Severity",
+    "examine",
+    "load",
+    "load_text",
+]
+
+DEFAULT_MODEL = "SIP-T46S"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the files ask for, and what was odd about them."""
+
+    config: PhoneConfig
+    settings: Mapping[str, Setting]
+    """Each key's last word, by the key as it stands in the files."""
+    diagnostics: list[Diagnostic]
+    """In order of file and line."""
+
+
+def load(
+    paths: Sequence[Path | str],
+    overrides: Sequence[str] = (),
+    model: str = DEFAULT_MODEL,
+    *,
+    strict: bool = True,
+) -> Loaded:
+    """Reads cfg files; later ones win, then *overrides*, each ``KEY=VALUE``.
+
+    *model* (``SIP-T46S``) decides which ``[MODEL]`` lines count. Raises `CfgError` where a file cannot be
+    used and, unless *strict* is False, where a phone could not start (`Severity.ERROR`).
+    """
+    return _loaded(read(paths, overrides, model), strict)
+
+
+def load_text(
+    text: str,
+    name: str = "text.cfg",
+    overrides: Sequence[str] = (),
+    model: str = DEFAULT_MODEL,
+    *,
+    strict: bool = True,
+) -> Loaded:
+    """As `load`, of one file that is already in memory and is called *name* in messages."""
+    return _loaded(read_text(text, name, overrides, model), strict)
+
+
+def examine(
+    paths: Sequence[Path | str], overrides: Sequence[str] = (), model: str = DEFAULT_MODEL
+) -> list[Diagnostic]:
+    """All there is to say about the files: what `load` says, and the keys that no phone knows.
+
+    Raises `CfgError` where a file cannot be used at all.
+    """
+    reading = read(paths, overrides, model)
+    loaded = _loaded(reading, strict=False)
+    return _in_order(reading, [*loaded.diagnostics, *unknown_keys(reading.settings)])
+
+
+def _loaded(reading: Reading, strict: bool) -> Loaded:
+    built = build(reading)
+    diagnostics = [*reading.diagnostics, *built.diagnostics, *surprises(built)]
+    diagnostics = _in_order(reading, diagnostics)
+    errors = [str(found) for found in diagnostics if found.severity is Severity.ERROR]
+    if errors and strict:
+        raise CfgError(errors)
+    return Loaded(built.config, reading.settings, diagnostics)
+
+
+def _in_order(reading: Reading, diagnostics: list[Diagnostic]) -> list[Diagnostic]:
+    place = {name: position for position, name in enumerate(reading.files)}
+    return sorted(diagnostics, key=lambda found: (place.get(found.file, len(place)), found.line))

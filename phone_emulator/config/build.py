@@ -1,0 +1,268 @@
+"""Settings in, `PhoneConfig` out: every value typed, checked and given its default."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from phone_emulator.config.catalogue import ACCOUNTS, SERVERS, Parameter, catalogue, fill, is_ip
+from phone_emulator.config.diagnostic import Diagnostic, Findings, Severity, printable
+from phone_emulator.config.model import (
+    AccountConfig,
+    CodecConfig,
+    DnsCacheType,
+    DnsConfig,
+    FailbackMode,
+    FailoverConfig,
+    PhoneConfig,
+    ProxyConfig,
+    RedundancyType,
+    ServerConfig,
+    StaticRecord,
+    TimerConfig,
+    TransportType,
+)
+from phone_emulator.config.reader import OVERRIDES, Reading, Setting
+
+_ENUMS = {
+    "transport_type": TransportType,
+    "failback_mode": FailbackMode,
+    "redundancy_type": RedundancyType,
+    "dns_cache_type": DnsCacheType,
+}
+_AS_SERVER = "-1"
+"""What a proxy's failover key says to take ``sip_server.Y``'s (rule O2)."""
+
+_INDEX = re.compile(r"[1-9][0-9]{0,3}").fullmatch
+_STATIC_RECORD = re.compile(
+    r"(?:account\.([1-9][0-9]?)\.)?dns_cache_(a|srv|naptr)\.([0-9]{1,5})\.[a-z]+"
+).fullmatch
+_DNS_NAME = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?").fullmatch
+_NAPTR_TEXT = re.compile(r"[A-Za-z0-9+.-]*").fullmatch
+_CODEC = re.compile(r"account\.X\.codec\.([a-z0-9_]+)\.enable").fullmatch
+
+_RECORDS = {
+    "a": ("ip", "an IPv4 address", "{ip}"),
+    "srv": ("target", "a domain name", "{priority} {weight} {port} {target}"),
+    "naptr": ("replace", "a domain name", '{order} {preference} "{flags}" "{service}" "" {replace}'),
+}
+"""Kind of a static record: its main key, what that holds, and the record in master-file form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The configuration, and what it was made of."""
+
+    config: PhoneConfig
+    values: Mapping[str, Setting]
+    """The settings by today's names: a value given under an older name stands here too."""
+    diagnostics: list[Diagnostic]
+
+
+def build(reading: Reading) -> Built:
+    """The configuration that *reading* asks for.
+
+    A value out of range keeps the default and is reported; so is an enabled account that could never work.
+    """
+    indices = _accounts(reading.settings)
+    builder = _Builder(_todays_names(reading.settings, [index for index in indices if index <= ACCOUNTS]))
+    config = builder.phone(indices)
+    builder.judge(config, reading.files)
+    return Built(config, builder.values, builder.findings.list())
+
+
+def _accounts(settings: Iterable[str]) -> list[int]:
+    seconds = {key.split(".", 2)[1] for key in settings if key.startswith("account.")}
+    return sorted(int(index) for index in seconds if _INDEX(index))
+
+
+def _todays_names(settings: Mapping[str, Setting], accounts: list[int]) -> dict[str, Setting]:
+    """*settings* plus, under today's name, each one given by an older name only."""
+    values = dict(settings)
+    for new, olds in catalogue().synonyms.items():
+        for old in olds:
+            for x in accounts if ".X." in old else (1,):
+                setting = settings.get(fill(old, X=x))
+                if setting is None or not setting.value:
+                    continue
+                for y in SERVERS if ".Y." in new else (1,):
+                    key = fill(new, X=x, Y=y)
+                    if key not in values or not values[key].value:
+                        values[key] = setting
+    return values
+
+
+class _Builder:
+    """Fills the dataclasses of `phone_emulator.config.model` from settings."""
+
+    def __init__(self, values: Mapping[str, Setting]) -> None:
+        self.values = values
+        self.findings = Findings()
+
+    def phone(self, indices: list[int]) -> PhoneConfig:
+        facts = self._fields("", "", "PhoneConfig")
+        low, high = facts.get("min_rtp_port", 11780), facts.get("max_rtp_port", 12780)
+        if low >= high:
+            ends = ("static.network.port.max_rtpport", "static.network.port.min_rtpport")
+            setting = next(self.values[key] for key in ends if key in self.values)
+            message = f"RTP ports {low}..{high} are no range; the default 11780..12780 is kept"
+            self._warn(setting, "rtp-ports", message)
+            facts["min_rtp_port"], facts["max_rtp_port"] = 11780, 12780
+        for index in indices:
+            if index > ACCOUNTS:
+                own = f"account.{index}."
+                setting = next(setting for key, setting in self.values.items() if key.startswith(own))
+                message = f"account.{index} is ignored: a phone has {ACCOUNTS} accounts"
+                self._warn(setting, "no-such-account", message)
+        return PhoneConfig(
+            accounts=tuple(self._account(index) for index in indices if index <= ACCOUNTS),
+            timers=TimerConfig(**self._fields("", "", "TimerConfig")),
+            dns=DnsConfig(**self._fields("", "", "DnsConfig"), static_records=tuple(self._static_records())),
+            **facts,
+        )
+
+    def _account(self, index: int) -> AccountConfig:
+        own = f"account.{index}."
+        servers, proxies = [], []
+        for number in SERVERS:
+            scope, prefix = "account.X.sip_server.Y.", f"{own}sip_server.{number}."
+            failover = self._fields(scope, prefix, "FailoverConfig")
+            facts = self._fields(scope, prefix, "ServerConfig")
+            if facts.get("address"):
+                servers.append(ServerConfig(number=number, failover=FailoverConfig(**failover), **facts))
+            scope, prefix = "account.X.outbound_proxy.Y.", f"{own}outbound_proxy.{number}."
+            facts = self._fields(scope, prefix, "ProxyConfig")
+            # rule O2
+            failover |= self._fields(scope, prefix, "FailoverConfig", inherit=_AS_SERVER)
+            if facts.get("address"):
+                proxies.append(ProxyConfig(number=number, failover=FailoverConfig(**failover), **facts))
+        return AccountConfig(
+            index=index,
+            servers=tuple(servers),
+            proxies=tuple(proxies),
+            codecs=tuple(self._codecs(own)),
+            **self._fields("account.X.", own, "AccountConfig"),
+        )
+
+    def _codecs(self, own: str) -> list[CodecConfig]:
+        codecs = [
+            CodecConfig(name=name, priority=self._value(f"{own}codec.{name}.priority", priority))
+            for name, enable, priority in _codec_parameters()
+            if self._value(f"{own}codec.{name}.enable", enable)
+        ]
+        return sorted(codecs, key=lambda codec: codec.priority)
+
+    def _fields(self, scope: str, prefix: str, model: str, inherit: str | None = None) -> dict[str, Any]:
+        """The fields of *model* that the settings below *prefix* give; a value *inherit* gives none."""
+        facts = {}
+        for suffix, attribute, parameter in catalogue().section(scope, model):
+            setting = self.values.get(prefix + suffix)
+            if setting is None:
+                continue
+            text = setting.given
+            if text is None or text == inherit:
+                continue
+            value = self._parse(setting, parameter, text)
+            if value is not None:
+                facts[attribute] = _ENUMS[attribute](value) if attribute in _ENUMS else value
+        return facts
+
+    def _value(self, key: str, parameter: Parameter) -> Any:
+        """The value of *key*, or its default."""
+        setting = self.values.get(key)
+        text = None if setting is None else setting.given
+        value = None if setting is None or text is None else self._parse(setting, parameter, text)
+        return parameter.default_value if value is None else value
+
+    def _parse(self, setting: Setting, parameter: Parameter, text: str) -> Any:
+        """*text* typed, or None where it is no value of *parameter*; what was odd is noted."""
+        if text == "" and parameter.type == "host":
+            return None
+        shown = "the value" if parameter.type == "secret" else printable(text)
+        try:
+            value = parameter.parse(text)
+        except ValueError as error:
+            default = f"the default {parameter.default}" if parameter.default else "no value"
+            self._warn(setting, "bad-value", f"{setting.key} = {shown}: {error}; {default} is kept")
+            return None
+        if parameter.gap is not None and parameter.gap[0] <= int(text) <= parameter.gap[1]:
+            self._warn(setting, "raised", f"{setting.key} = {shown} counts as {value}")
+        return value
+
+    def _static_records(self) -> list[StaticRecord]:
+        """Rule D7, both spellings."""
+        places = dict.fromkeys(
+            match.groups()
+            for key in self.values
+            if "dns_cache_" in key and (match := _STATIC_RECORD(key)) is not None
+        )
+        found = (self._static_record(*place) for place in places)
+        return [record for record in found if record is not None]
+
+    def _static_record(self, account: str | None, kind: str, number: str) -> StaticRecord | None:
+        scope = f"dns_cache_{kind}.N."
+        own = f"{f'account.{account}.' if account else ''}dns_cache_{kind}.{number}."
+        facts = {
+            name.removeprefix(scope): self._value(own + name.removeprefix(scope), parameter)
+            for name, parameter in catalogue().parameters.items()
+            if name.startswith(scope)
+        }
+        data, expected, form = _RECORDS[kind]
+        if not facts["name"] and not facts[data]:
+            return None
+        texts = [facts.get("flags", ""), facts.get("service", "")]
+        fits = _is_ipv4(facts[data]) if kind == "a" else _DNS_NAME(facts[data]) is not None
+        if not _DNS_NAME(facts["name"]) or not fits or not all(map(_NAPTR_TEXT, texts)):
+            setting = self.values.get(own + "name") or self.values[own + data]
+            what = f"ignored: {own}* is no {kind.upper()} record, expected a domain name as .name"
+            self._warn(setting, "static-record", f"{what} and {expected} as .{data}")
+            return None
+        if kind != "a":
+            facts[data] = facts[data].rstrip(".") + "."
+        return StaticRecord(
+            name=facts["name"].rstrip("."),
+            rdtype=kind.upper(),
+            text=form.format_map(facts),
+            ttl=facts["ttl"],
+            account=int(account) if account else None,
+        )
+
+    def judge(self, config: PhoneConfig, files: list[str]) -> None:
+        """Notes what no phone could start with."""
+        for account in config.lines:
+            if not account.servers:
+                own = f"account.{account.index}"
+                key = f"{own}.sip_server.1.address"
+                setting = self.values.get(key)
+                if setting is None or not setting.given:
+                    setting, why = self.values[f"{own}.enable"], "is not set"
+                else:
+                    why = f"= {printable(setting.value)} is neither a domain name nor an IP address"
+                message = f"{own}: enabled, but no server: {key} {why}"
+                self._add(Severity.ERROR, setting, "no-server", message)
+        if not config.lines:
+            file = files[0] if files else OVERRIDES
+            message = "no account is enabled: expected account.1.enable = 1"
+            self.findings.add(file, 1, "account.1.enable", Severity.ERROR, "no-account", message)
+
+    def _warn(self, setting: Setting, code: str, message: str) -> None:
+        self._add(Severity.WARNING, setting, code, message)
+
+    def _add(self, severity: Severity, setting: Setting, code: str, message: str) -> None:
+        self.findings.add(setting.file, setting.line, setting.key, severity, code, message)
+
+
+@cache
+def _codec_parameters() -> list[tuple[str, Parameter, Parameter]]:
+    """(name, ``.enable``, ``.priority``) of every codec."""
+    known = catalogue().parameters
+    names = [match[1] for match in map(_CODEC, known) if match is not None]
+    start = "account.X.codec."
+    return [(name, known[f"{start}{name}.enable"], known[f"{start}{name}.priority"]) for name in names]
+
+
+def _is_ipv4(text: str) -> bool:
+    return is_ip(text) and ":" not in text

@@ -1,0 +1,219 @@
+"""The parameters that are known, as data: ``catalogue.yaml`` read into `Parameter` objects.
+
+In a pattern such as ``account.X.sip_server.Y.port`` a capital letter between dots stands for a number.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache, cached_property
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from phone_emulator.config.model import Secret
+
+Value = bool | int | float | str
+
+ACCOUNTS = 16
+"""Accounts of a T46."""
+SERVERS = (1, 2)
+"""Y in ``sip_server.Y`` and ``outbound_proxy.Y``."""
+
+_INTEGER = re.compile(r"-?[0-9]{1,12}").fullmatch
+_NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?").fullmatch
+_HOST_NAME = re.compile(r"(?!-)(?:[\w-]{1,63}\.)*(?![0-9]+\.?$)[\w-]{1,63}\.?").fullmatch
+_INDEX = re.compile(r"\.[0-9]+(?=\.|$)")
+_LETTER = re.compile(r"\.[NX-Z](?=\.|$)")
+
+
+def is_ip(host: str) -> bool:
+    """Whether *host* is an IPv4 or IPv6 address in text."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One known parameter."""
+
+    name: str
+    """The pattern of its key."""
+    type: str = "string"
+    """``bool``, ``int``, ``float``, ``enum``, ``string``, ``host`` or ``secret``."""
+    default: str = ""
+    """As it would stand in a file; blank where there is none."""
+    range: tuple[float, float] | None = None
+    """Lowest and highest value."""
+    gap: tuple[int, int] | None = None
+    """Values within the range that a phone takes as the next one after the gap."""
+    values: tuple[str, ...] = ()
+    """All allowed values, where they are few."""
+    field: str = ""
+    """Where it goes in `phone_emulator.config.model`: ``ServerConfig.port``."""
+
+    @property
+    def effect(self) -> str:
+        """``honoured``: changes what the phone does; ``accepted``: read, known, without effect."""
+        return "honoured" if self.field else "accepted"
+
+    @cached_property
+    def default_value(self) -> Value:
+        """The default, typed."""
+        return self.parse(self.default)
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, in words."""
+        if self.values:
+            return f"one of {', '.join(self.values)}"
+        if self.type == "bool":
+            return "0 or 1"
+        if self.range is not None:
+            low, high = self.range
+            gap = "" if self.gap is None else f", not {self.gap[0]}..{self.gap[1]}"
+            return f"{'a number' if self.type == 'float' else 'an integer'} in {low:g}..{high:.0f}{gap}"
+        return "a domain name or an IP address" if self.type == "host" else f"a value of type {self.type}"
+
+    def parse(self, text: str) -> Value:
+        """*text*, a value as it stands in a file, typed.
+
+        A value in the gap is raised to the next one. Raises `ValueError`, which tells what was expected.
+        """
+        if self.values and text not in self.values:
+            raise ValueError(f"expected {self.expected}")
+        match self.type:
+            case "bool":
+                if not self.values and text not in ("0", "1"):
+                    raise ValueError(f"expected {self.expected}")
+                return text != "0"
+            case "int" | "enum":
+                return self._number(int(text)) if _INTEGER(text) else self._refuse()
+            case "float":
+                return self._number(float(text)) if _NUMBER(text) else self._refuse()
+            case "secret":
+                return text if isinstance(text, Secret) else Secret(text)
+            case "host":
+                host = text[1:-1] if text[:1] == "[" and text[-1:] == "]" else text
+                return host if is_ip(host) or (len(host) <= 255 and _HOST_NAME(host)) else self._refuse()
+            case _:
+                return text
+
+    def _number(self, number: float) -> Value:
+        if self.range is not None and not self.range[0] <= number <= self.range[1]:
+            self._refuse()
+        if self.gap is not None and self.gap[0] <= number <= self.gap[1]:
+            return self.gap[1] + 1
+        return number
+
+    def _refuse(self) -> Value:
+        raise ValueError(f"expected {self.expected}")
+
+
+class Catalogue:
+    """All known parameters, by the pattern of their name."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.parameters = {name: _parameter(name, facts) for name, facts in data["parameters"].items()}
+        self.accepted: list[str] = data["accepted"].split()
+        """Patterns that are known by name only."""
+        self.synonyms: dict[str, list[str]] = {}
+        """Pattern of today's name: patterns of its older names."""
+        for old, new in data["synonyms"].items():
+            self.synonyms.setdefault(new, []).append(old)
+        for name in self.parameters:
+            if name.startswith("static."):
+                self.synonyms.setdefault(name, []).append(name.removeprefix("static."))
+        self._sections: dict[tuple[str, str], tuple[tuple[str, str, Parameter], ...]] = {}
+
+    def section(self, scope: str, model: str) -> tuple[tuple[str, str, Parameter], ...]:
+        """(rest of the key after *scope*, attribute, parameter) for each one that fills a field of *model*.
+
+        *scope* is how the pattern begins: ``account.X.``, or empty.
+        """
+        found = self._sections.get((scope, model))
+        if found is None:
+            found = self._sections[scope, model] = tuple(
+                (name[len(scope) :], parameter.field.partition(".")[2], parameter)
+                for name, parameter in self.parameters.items()
+                if name.startswith(scope) and parameter.field.partition(".")[0] == model
+            )
+        return found
+
+    def pattern(self, key: str) -> str | None:
+        """The pattern of *key*, today's or an older one; None where the key is not known."""
+        return self._by_shape.get(_shape(key))
+
+    def in_case(self, key: str) -> str | None:
+        """*key* with the capitals with which it is known; None where it is not known in any."""
+        name = self._by_folded_shape.get(_shape(key).lower())
+        if name is None:
+            return None
+        indices = iter(_INDEX.findall(key))
+        return _LETTER.sub(lambda _: next(indices), name)
+
+    @cached_property
+    def _by_shape(self) -> dict[str, str]:
+        older = (name for names in self.synonyms.values() for name in names)
+        return {_LETTER.sub(".#", _shape(name)): name for name in (*self.accepted, *older, *self.parameters)}
+
+    @cached_property
+    def _by_folded_shape(self) -> dict[str, str]:
+        return {shape.lower(): name for shape, name in self._by_shape.items()}
+
+    def nearest(self, key: str) -> str | None:
+        """The known name that *key* is probably a slip of, or None where none is near."""
+        shape = _shape(key).lower()
+        alike = [known for known in self._by_folded_shape if abs(len(known) - len(shape)) <= 4]
+        near = get_close_matches(shape, alike, n=1, cutoff=0.85)
+        if not near:
+            return None
+        name = self._by_folded_shape[near[0]]
+        indices = _INDEX.findall(key)
+        if len(indices) != len(_LETTER.findall(name)):
+            return name
+        numbers = iter(indices)
+        return _LETTER.sub(lambda _: next(numbers), name)
+
+
+def suggestion(key: str) -> str:
+    """``; did you mean …?`` with the known name nearest to *key*, or nothing where none is near."""
+    name = catalogue().nearest(key)
+    return "" if name is None else f"; did you mean {name}?"
+
+
+def fill(pattern: str, **letters: int) -> str:
+    """*pattern* with numbers for its letters: ``fill("account.X.enable", X=1)``."""
+    for letter, number in letters.items():
+        pattern = pattern.replace(f".{letter}.", f".{number}.")
+    return pattern
+
+
+@cache
+def catalogue() -> Catalogue:
+    """The catalogue that comes with the program."""
+    text = Path(__file__).with_name("catalogue.yaml").read_bytes()
+    return Catalogue(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+
+
+def _shape(key: str) -> str:
+    return _INDEX.sub(".#", key)
+
+
+def _parameter(name: str, facts: dict[str, Any]) -> Parameter:
+    return Parameter(
+        name=name,
+        type=facts.get("type", "string"),
+        default=str(facts.get("default", "")),
+        range=tuple(facts["range"]) if "range" in facts else None,
+        gap=tuple(facts["gap"]) if "gap" in facts else None,
+        values=tuple(map(str, facts.get("values", ()))),
+        field=facts.get("field", ""),
+    )

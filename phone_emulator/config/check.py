@@ -1,0 +1,275 @@
+"""What will surprise the people who wrote the files: allowed values that do not do what one thinks.
+
+Each rule looks at one enabled account and says what it finds; `RULES` is the list of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from phone_emulator.config.build import Built
+from phone_emulator.config.catalogue import SERVERS, catalogue, is_ip, suggestion
+from phone_emulator.config.diagnostic import Diagnostic, Findings, Severity, printable
+from phone_emulator.config.model import (
+    AccountConfig,
+    FailbackMode,
+    PhoneConfig,
+    RedundancyType,
+    ServerConfig,
+    TransportType,
+)
+from phone_emulator.config.reader import OVERRIDES, Setting
+
+MOST_SUGGESTIONS = 20
+"""Looking for the nearest name takes milliseconds each."""
+
+_SERVER = re.compile(r"account\.[0-9]{1,4}\.(?:sip_server|outbound_proxy)\.([0-9]{1,4})\.").match
+_ADMIN_PASSWORD = "static.security.user_password"
+_FACTORY_PASSWORDS = ("admin:admin", "user:user", "var:var")
+
+
+@dataclass(frozen=True, slots=True)
+class Surprise:
+    """One finding of a rule, before its place in the files is looked up."""
+
+    code: str
+    severity: Severity
+    keys: tuple[str, ...]
+    """The keys concerned; the first one that a file sets is the place that is shown."""
+    message: str
+
+
+Rule = Callable[[AccountConfig, PhoneConfig], Iterator[Surprise]]
+
+
+def surprises(built: Built) -> list[Diagnostic]:
+    """What is surprising about the enabled accounts."""
+    findings = Findings()
+    for account in built.config.lines:
+        own = f"account.{account.index}"
+        for rule in RULES:
+            for found in rule(account, built.config):
+                keys = [f"{own}.{key}" for key in found.keys]
+                place = next((key for key in keys if _is_set(built.values, key)), f"{own}.enable")
+                setting = built.values[place]
+                message = f"{own}: {found.message}"
+                findings.add(setting.file, setting.line, keys[0], found.severity, found.code, message)
+    admin = built.values.get(_ADMIN_PASSWORD)
+    if admin is not None and admin.value in _FACTORY_PASSWORDS:
+        message = f"{_ADMIN_PASSWORD} is the factory's password"
+        findings.add(admin.file, admin.line, _ADMIN_PASSWORD, Severity.HINT, "default-password", message)
+    return findings.list()
+
+
+def unknown_keys(settings: Mapping[str, Setting]) -> list[Diagnostic]:
+    """The keys that no phone knows, the first ones with the nearest name that one does."""
+    findings = Findings()
+    suggestions = 0
+    for key, setting in settings.items():
+        server = _SERVER(key)
+        if server is not None and int(server[1]) not in SERVERS and setting.value:
+            message = f"{key} is ignored: a phone has server 1 and server 2 only"
+            findings.add(setting.file, setting.line, key, Severity.WARNING, "no-such-server", message)
+        elif setting.file != OVERRIDES and catalogue().pattern(key) is None:
+            near = suggestion(key) if suggestions < MOST_SUGGESTIONS else ""
+            suggestions += 1
+            message = f"{printable(key)} is not a known parameter{near}"
+            findings.add(setting.file, setting.line, key, Severity.HINT, "unknown-key", message)
+    return findings.list()
+
+
+def _is_set(values: Mapping[str, Setting], key: str) -> bool:
+    return key in values and values[key].given is not None
+
+
+def _several(server: ServerConfig) -> bool:
+    """Whether the server's address can be more than one target: only a name can."""
+    return not is_ip(server.address)
+
+
+def _port_disables_srv(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
+    """Rule D1."""
+    for server in account.servers:
+        if not _several(server):
+            continue
+        own = f"sip_server.{server.number}"
+        if server.port and server.transport_type is TransportType.DNS_NAPTR:
+            message = (
+                f"{own}: port {server.port} turns NAPTR and SRV off, only A records of {server.address} are"
+                f" asked for; set {own}.port = 0"
+            )
+            yield Surprise(
+                "port-disables-srv", Severity.WARNING, (f"{own}.port", f"{own}.transport_type"), message
+            )
+        elif not server.port and server.transport_type is not TransportType.DNS_NAPTR:
+            message = (
+                f"{own}: port 0 does not turn SRV on by itself, only A records of {server.address} are"
+                f" asked for; set {own}.transport_type = 3"
+            )
+            keys = (f"{own}.transport_type", f"{own}.port")
+            yield Surprise("srv-needs-transport-3", Severity.WARNING, keys, message)
+
+
+def _no_failover(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
+    """Rule C12."""
+    first = account.servers[0] if account.servers else None
+    if first is None:
+        return
+    if first.number != 1:
+        message = "only sip_server.2 is set: it is the fallback server, and there is nothing to fail over to"
+        yield Surprise("no-failover", Severity.WARNING, ("sip_server.2.address",), message)
+    elif not _several(first):
+        message = f"sip_server.1 is the literal address {first.address}: one target, so there is no failover"
+        if len(account.servers) > 1:
+            message += "; sip_server.2 is the fallback server, not a second failover address"
+        yield Surprise("no-failover", Severity.WARNING, ("sip_server.1.address",), message)
+
+
+def _same_server(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
+    if len(account.servers) == 2 and len({server.address.lower() for server in account.servers}) == 1:
+        message = (
+            f"sip_server.1 and sip_server.2 are both {account.servers[0].address}: the fallback adds nothing"
+        )
+        yield Surprise("same-server", Severity.WARNING, ("sip_server.2.address",), message)
+
+
+def _slow_while_primary_dead(account: AccountConfig, config: PhoneConfig) -> Iterator[Surprise]:
+    """Rules F0 and C5."""
+    first = account.servers[0] if account.servers else None
+    if first is None or not _several(first) or first.failover.failback_mode is not FailbackMode.NEW_REQUESTS:
+        return
+    message = (
+        "failback_mode 0 (newRequests) tries the primary first for each call: while it is silent, each one"
+        f" waits {_silence(first, config.timers.t1):g} s before it goes on; mode 3 remembers who answered"
+    )
+    keys = ("sip_server.1.failback_mode", "sip_server.1.address")
+    yield Surprise("slow-while-primary-dead", Severity.HINT, keys, message)
+
+
+def _silence(server: ServerConfig, t1: float) -> float:
+    """Seconds that an INVITE over UDP waits for a silent target that is not the list's last (rule C5)."""
+    counts = server.failover.invite_retry_counts
+    if counts is None:
+        counts = server.failover.retry_counts
+    return 64 * t1 if counts is None else min(64 * t1, t1 * (2 ** (counts + 1) - 1))
+
+
+def _unknown_at_secondary(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
+    """Rule R9."""
+    first = account.servers[0] if account.servers else None
+    if first is not None and _several(first) and not first.failover.register_on_enable:
+        message = (
+            "register_on_enable = 0: after a failover the secondary gets calls from a phone that has not"
+            " registered there; its 403 or 404 is an answer and ends the call"
+        )
+        keys = ("sip_server.1.register_on_enable", "sip_server.1.address")
+        yield Surprise("unregistered-at-secondary", Severity.HINT, keys, message)
+
+
+def _one_retry_key(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
+    """Rules C5 and R2."""
+    for server in account.servers:
+        own = f"sip_server.{server.number}"
+        counts, invite = server.failover.retry_counts, server.failover.invite_retry_counts
+        if counts is None and invite is not None:
+            message = (
+                f"{own}.invite_retry_counts = {invite} is for calls only; REGISTER keeps retry_counts = 3"
+            )
+            yield Surprise("one-retry-key", Severity.HINT, (f"{own}.invite_retry_counts",), message)
+        elif counts is not None and invite is None:
+            message = (
+                f"{own}.retry_counts = {counts} goes for calls too, as {own}.invite_retry_counts is not set"
+            )
+            yield Surprise("one-retry-key", Severity.HINT, (f"{own}.retry_counts",), message)
+
+
+def _two_bindings(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
+    """Rule R3."""
+    if len(account.servers) == 2 and account.redundancy_type is RedundancyType.CONCURRENT:
+        message = (
+            "fallback.redundancy_type = 0 (concurrent) registers at both servers: two bindings, so a call may"
+            " ring twice"
+        )
+        keys = ("fallback.redundancy_type", "sip_server.2.address")
+        yield Surprise("two-bindings", Severity.HINT, keys, message)
+
+
+def _no_effect(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
+    """Values that another value makes void (F3, R4, R6, R9)."""
+    void: list[tuple[bool, str, str]] = []
+    for server in account.servers:
+        own, failover = f"sip_server.{server.number}", server.failover
+        mode = failover.failback_mode
+        new_requests = mode is FailbackMode.NEW_REQUESTS
+        void += [
+            (
+                failover.failback_timeout != 3600 and mode is not FailbackMode.DURATION,
+                f"{own}.failback_timeout",
+                f"only {own}.failback_mode = 3 (duration) looks at it",
+            ),
+            (
+                failover.only_signal_with_registered and (new_requests or not failover.register_on_enable),
+                f"{own}.only_signal_with_registered",
+                f"it needs {own}.register_on_enable = 1 and failback_mode 1, 2 or 3",
+            ),
+            (
+                failover.failback_subscribe and new_requests,
+                f"{own}.failback_subscribe.enable",
+                f"it needs {own}.failback_mode 1, 2 or 3",
+            ),
+        ]
+    concurrent = account.redundancy_type is RedundancyType.CONCURRENT
+    successive = "only fallback.redundancy_type = 1 (successive) looks at it"
+    void += [
+        (concurrent and account.fallback_timeout != 120, "fallback.timeout", successive),
+        (concurrent and account.redundancy_with_reg_fail, "redundancy_with_reg_fail.enable", successive),
+        (
+            bool(account.proxies) and not account.outbound_proxy_enable,
+            f"outbound_proxy.{account.proxies[0].number}.address" if account.proxies else "",
+            "outbound_proxy_enable is 0",
+        ),
+    ]
+    for applies, key, why in void:
+        if applies:
+            yield Surprise("no-effect", Severity.HINT, (key,), f"{key} has no effect: {why}")
+
+
+def _no_proxy(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
+    if account.outbound_proxy_enable and not account.proxies:
+        message = "outbound_proxy_enable = 1, but no outbound_proxy address is set: requests go to the server"
+        yield Surprise("no-proxy", Severity.WARNING, ("outbound_proxy_enable",), message)
+
+
+def _tls_port(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
+    for server in account.servers:
+        if server.transport_type is TransportType.TLS and server.port == 5060:
+            own = f"sip_server.{server.number}"
+            message = f"{own}: TLS at port 5060, which is for UDP and TCP as a rule; TLS is at 5061"
+            yield Surprise("tls-port", Severity.HINT, (f"{own}.port", f"{own}.transport_type"), message)
+
+
+def _identity(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
+    if not account.user_name:
+        yield Surprise("no-user", Severity.WARNING, ("user_name",), "enabled, but user_name is not set")
+    elif not account.password:
+        message = "password is not set: a server that asks for one will refuse the phone"
+        yield Surprise("no-password", Severity.HINT, ("password",), message)
+    elif account.password.reveal() in (account.user_name, account.auth_name):
+        yield Surprise("weak-password", Severity.HINT, ("password",), "the password is the user name")
+
+
+RULES: tuple[Rule, ...] = (
+    _identity,
+    _port_disables_srv,
+    _no_failover,
+    _same_server,
+    _slow_while_primary_dead,
+    _unknown_at_secondary,
+    _one_retry_key,
+    _two_bindings,
+    _no_effect,
+    _no_proxy,
+    _tls_port,
+)

@@ -1,0 +1,78 @@
+"""What is said about cfg files: one finding a line, with file and line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+MOST_PER_FILE_AND_CODE = 100
+"""More findings of one code in one file are only counted: memory and patience are bounded."""
+
+
+class Severity(StrEnum):
+    """How bad it is: an error stops the phone, a warning changes what it does, a hint surprises people."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    HINT = "hint"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding."""
+
+    file: str
+    """The cfg file, or ``--set``."""
+    line: int
+    """Line in the file, or place among the ``--set`` options; from 1."""
+    key: str
+    """The parameter concerned, or empty."""
+    severity: Severity
+    code: str
+    """A short fixed name, for scripts: ``port-disables-srv``."""
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.severity}: {self.code}: {self.message}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The finding as ``check --format json`` prints it."""
+        return {
+            "file": self.file,
+            "line": self.line,
+            "key": self.key,
+            "severity": str(self.severity),
+            "code": self.code,
+            "message": self.message,
+        }
+
+
+class Findings:
+    """Collects diagnostics, and only counts what is said too often of one file."""
+
+    def __init__(self) -> None:
+        self._list: list[Diagnostic] = []
+        self._count: Counter[tuple[str, str]] = Counter()
+
+    def add(self, file: str, line: int, key: str, severity: Severity, code: str, message: str) -> None:
+        """Notes one finding; see `Diagnostic` for the arguments."""
+        self._count[file, code] += 1
+        if self._count[file, code] <= MOST_PER_FILE_AND_CODE:
+            self._list.append(Diagnostic(file, line, key, severity, code, message))
+
+    def list(self) -> list[Diagnostic]:
+        """All findings in order of discovery, then how many were left out."""
+        more = [
+            Diagnostic(file, 1, "", Severity.HINT, code, f"{count - MOST_PER_FILE_AND_CODE} more like this")
+            for (file, code), count in self._count.items()
+            if count > MOST_PER_FILE_AND_CODE
+        ]
+        return self._list + more
+
+
+def printable(text: str, most: int = 60) -> str:
+    """*text* fit for one line of a terminal: no control characters, at most *most* characters."""
+    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text[: most + 1])
+    return shown if len(shown) <= most else f"{shown[: most - 1]}…"

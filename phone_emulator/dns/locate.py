@@ -1,0 +1,207 @@
+"""From a server's name to its targets, in order: RFC 3263 as these phones do it (rules D1 to D4)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from phone_emulator.config.model import DnsCacheType, TransportType
+from phone_emulator.events import Source, Target, Transport
+
+from .order import (
+    SERVICES,
+    AddressOnly,
+    Hop,
+    Literal,
+    first_step,
+    naptr_order,
+    srv_names,
+    srv_order,
+    targets_of,
+)
+from .records import Answer, NaptrRecord, NoRecords, RdType, SrvRecord, key_of
+from .resolver import ResolveFailed, Resolver, shown_source
+
+MAX_NAPTR_DEPTH = 5
+"""How many NAPTR records with an empty flag are followed in a row (D2)."""
+MAX_LOOKUPS = 32
+"""How many lookups one server may cost: far more than honest zones need, and a bound for hostile ones."""
+
+
+class Unresolved(Exception):
+    """The server's name gave no target; the text says why, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where a server is."""
+
+    targets: list[Target]
+    """Never empty; the first is the primary (server 1) or the fallback (server 2)."""
+    detail: str
+    """How they were found, for people."""
+
+
+async def locate(
+    resolver: Resolver,
+    *,
+    server: int,
+    host: str,
+    port: int,
+    transport_type: TransportType,
+    naptr_build: bool = False,
+    dns_cache_type: DnsCacheType = DnsCacheType.TTL,
+    static_cache_pri: bool = False,
+    account: int | None = None,
+    ipv6: bool = False,
+) -> Located:
+    """The targets of *server* (1 or 2) at *host* (a name or an IP address) and *port* (0: let DNS find it).
+
+    *account* is the X whose own static records count besides those for all; with *ipv6*, AAAA records follow
+    the A records of a name. Raises Unresolved.
+    """
+    step = first_step(host, port, transport_type)
+    if isinstance(step, Literal):
+        hop = Hop((step.address,), step.port, step.transport, Source.LITERAL, None)
+        return Located(targets_of(server, host, [hop]), f"{host} is an address")
+    if not host.strip():
+        raise Unresolved(f"server {server} has no address")
+    search = _Search(resolver, dns_cache_type, static_cache_pri, account, ipv6)
+    if isinstance(step, AddressOnly):
+        hops = await search.addresses(host, step.port, step.transport)
+        search.path.append(step.why)
+    else:
+        hops = await search.everything(host, naptr_build)
+    targets = targets_of(server, host, hops)
+    if not targets:
+        raise Unresolved("; ".join(dict.fromkeys(search.dead_ends or search.misses)) or f"{host}: no address")
+    return Located(targets, "; ".join(search.path))
+
+
+@dataclass(slots=True)
+class _Search:
+    """One search: how to ask, what was asked, what was missed."""
+
+    resolver: Resolver
+    cache_type: DnsCacheType
+    static_first: bool
+    account: int | None
+    ipv6: bool
+    path: list[str] = field(default_factory=list)
+    """The steps that led to the targets."""
+    misses: list[str] = field(default_factory=list)
+    """Why the last step gave nothing."""
+    dead_ends: list[str] = field(default_factory=list)
+    """Why records that were there led nowhere: tells more than that other records are not there."""
+    lookups: int = 0
+    deaf: bool = False
+    """No DNS server answers: asking the same ones for another type would only make the caller wait again."""
+
+    async def everything(self, host: str, naptr_build: bool) -> list[Hop]:
+        """NAPTR, then SRV, then the address of *host*; SRV records, once found, decide (RFC 2782)."""
+        hops = await self.by_naptr(host, MAX_NAPTR_DEPTH, {key_of(host)})
+        if hops:
+            return hops
+        found = False
+        for name, transport in srv_names(host, naptr_build):
+            answer = await self.ask(name, RdType.SRV)
+            if answer is None:
+                continue
+            found = True
+            hops = await self.behind_srv(answer, transport)
+            if hops:
+                return hops
+        if found:
+            return []
+        self.misses.clear()
+        transport = Transport.UDP
+        hops = await self.addresses(host, transport.default_port, transport)
+        self.path.append(f"{host} has neither NAPTR nor SRV records")
+        return hops
+
+    async def by_naptr(self, name: str, depth: int, seen: set[str]) -> list[Hop]:
+        """What the best NAPTR record of *name* leads to; the next best only where that is nothing at all."""
+        answer = await self.ask(name, RdType.NAPTR)
+        if answer is None:
+            return []
+        records = [record for record in answer.records if isinstance(record, NaptrRecord)]
+        for record in naptr_order(records):
+            self.misses.clear()
+            replacement = record.replacement
+            step = f"NAPTR {record.service or 'of ' + name} -> {replacement}"
+            self.path.append(step)
+            hops: list[Hop] = []
+            match record.flags.lower():
+                case "s":
+                    found = await self.ask(replacement, RdType.SRV)
+                    if found is not None:
+                        hops = await self.behind_srv(found, SERVICES[record.service.upper()])
+                case "a":
+                    transport = SERVICES[record.service.upper()]
+                    hops = await self.addresses(replacement, transport.default_port, transport)
+                case _ if depth > 0 and key_of(replacement) not in seen:
+                    seen.add(key_of(replacement))
+                    hops = await self.by_naptr(replacement, depth - 1, seen)
+                case _:
+                    self.misses.append(f"{name}: its NAPTR records lead in a circle, or too far")
+            if hops:
+                return hops
+            self.path.remove(step)
+            self.dead_ends += self.misses
+        return []
+
+    async def behind_srv(self, answer: Answer, transport: Transport) -> list[Hop]:
+        """The addresses of the SRV records' targets, in order; a target without address is left out."""
+        self.misses.clear()
+        records = [record for record in answer.records if isinstance(record, SrvRecord)]
+        ordered = srv_order(records, self.resolver.shuffle_seed)
+        if not ordered:
+            self.dead_ends.append(f"{answer.name}: the service is not offered ({shown_source(answer.source)})")
+            return []
+        found = await asyncio.gather(
+            *(
+                self.addresses(record.target, record.port or transport.default_port, transport)
+                for record in ordered
+            )
+        )
+        hops = [hop for hops in found for hop in hops]
+        if hops:
+            self.path.append(f"SRV {answer.name}")
+        else:
+            self.dead_ends += self.misses
+        return hops
+
+    async def addresses(self, name: str, port: int, transport: Transport) -> list[Hop]:
+        """The addresses of *name*: A, then AAAA where the phone has IPv6."""
+        hops = []
+        for rdtype in (RdType.A, RdType.AAAA) if self.ipv6 else (RdType.A,):
+            answer = await self.ask(name, rdtype)
+            if answer is not None:
+                source = Source.STATIC if answer.source == "static" else Source.DNS
+                hops.append(Hop(answer.addresses, port, transport, source, answer.ttl))
+        return hops
+
+    async def ask(self, name: str, rdtype: RdType) -> Answer | None:
+        """The records, or None where there are none; why is then among the misses."""
+        if self.lookups >= MAX_LOOKUPS:
+            self.misses.append(f"{name}: not asked for, after {MAX_LOOKUPS} lookups for one server")
+            return None
+        self.lookups += 1
+        try:
+            result = await self.resolver.query(
+                name,
+                rdtype,
+                cache_type=self.cache_type,
+                static_first=self.static_first,
+                static_only=self.deaf,
+                account=self.account,
+            )
+        except ResolveFailed as failure:
+            if not self.deaf:
+                self.misses.append(str(failure))
+            self.deaf = self.deaf or not failure.heard
+            return None
+        if isinstance(result, NoRecords):
+            self.misses.append(f"{name}: {result} ({shown_source(result.source)})")
+            return None
+        return result

@@ -1,0 +1,31 @@
+"""The bus: everything that happens is told once, to whoever listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .kinds import Event
+
+Listener = Callable[[Event], None]
+
+
+class Bus:
+    """Hands each event to every listener, in the order in which they subscribed."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Listener] = []
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Add *listener*; the returned function takes it away again."""
+        self._listeners.append(listener)
+
+        def unsubscribe() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return unsubscribe
+
+    def tell(self, event: Event) -> None:
+        """Tell every listener that *event* happened."""
+        for listener in tuple(self._listeners):
+            listener(event)

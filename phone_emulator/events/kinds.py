@@ -1,0 +1,176 @@
+"""Everything that can be told, one dataclass a kind.
+
+``at`` is always seconds since the world began (:meth:`phone_emulator.world.World.now`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .route import Address, Attempt, Target, Transport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something happened."""
+
+    at: float
+    """Seconds since the world began."""
+
+
+# -- routes ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStarted(Event):
+    """A request is about to leave for a target (or the target was passed over: the attempt has ended)."""
+
+    line: int
+    call: str | None
+    """The id of the call, or None for a registration."""
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptProgressed(Event):
+    """The request left once more, or a provisional response came."""
+
+    line: int
+    call: str | None
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEnded(Event):
+    """The attempt has its outcome."""
+
+    line: int
+    call: str | None
+    attempt: Attempt
+
+
+# -- registrations ---------------------------------------------------------------------------------------
+
+
+class RegistrationState(StrEnum):
+    """The state of a line's registration at one of its servers."""
+
+    UNREGISTERED = "unregistered"
+    REGISTERING = "registering"
+    REGISTERED = "registered"
+    FAILED = "failed"
+    UNREGISTERING = "unregistering"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationChanged(Event):
+    """A line's registration at server 1 or 2 changed its state, its target or its lease."""
+
+    line: int
+    server: int
+    state: RegistrationState
+    target: Target | None
+    """Where it is registered; None unless registered."""
+    expires_at: float | None
+    """When the binding lapses unless refreshed."""
+    next_at: float | None
+    """When the next REGISTER is due: refresh, retry or probe."""
+    reason: str
+    """One sentence for people."""
+
+
+# -- calls -----------------------------------------------------------------------------------------------
+
+
+class Direction(StrEnum):
+    """Who called."""
+
+    OUTGOING = "outgoing"
+    INCOMING = "incoming"
+
+
+class CallState(StrEnum):
+    """The state of a call, as the phone's screen would show it."""
+
+    CALLING = "calling"
+    """INVITE sent, nothing but 100 heard."""
+    RINGING = "ringing"
+    """The far end rings (outgoing), or this phone rings (incoming)."""
+    TALKING = "talking"
+    HELD = "held"
+    """Held by this phone."""
+    ENDING = "ending"
+    """CANCEL or BYE sent, or waiting for leave to send it."""
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallChanged(Event):
+    """A call began, changed its state or ended."""
+
+    line: int
+    call: str
+    direction: Direction
+    state: CallState
+    remote: str
+    """The number or URI at the far end."""
+    reason: str
+    """Why it is in this state, in one sentence for people."""
+
+
+# -- wire ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageSent(Event):
+    """A SIP message left, byte for byte as on the wire."""
+
+    local: Address
+    remote: Address
+    transport: Transport
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageReceived(Event):
+    """A SIP message came in, byte for byte as on the wire."""
+
+    local: Address
+    remote: Address
+    transport: Transport
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageIgnored(Event):
+    """Something that came in was refused or ignored, and why."""
+
+    remote: Address
+    transport: Transport
+    reason: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsAnswered(Event):
+    """A name was looked up."""
+
+    name: str
+    rdtype: str
+    """``A``, ``AAAA``, ``SRV``, ``NAPTR``."""
+    source: str
+    """``192.168.1.53:53/udp``, ``cache``, ``static``."""
+    answer: str
+    """What came, for people: ``2 records``, ``no such name``, ``no answer after 9.0 s``."""
+
+
+# -- lab -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerChanged(Event):
+    """A server of the lab or of the simulated world behaves differently from now on."""
+
+    server: str
+    behaviour: str

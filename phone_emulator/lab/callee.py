@@ -1,0 +1,105 @@
+"""Someone to call, and someone who calls: a phone of the lab's own, at any number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from phone_emulator.config.model import AccountConfig, CodecConfig, PhoneConfig, ServerConfig
+from phone_emulator.events import Address, Bus, CallChanged, CallState, Direction, Event
+from phone_emulator.lab.behaviour import CalleeBehaviour
+from phone_emulator.phone import CallError, IncomingCall, OutgoingCall, Phone, PhoneOptions
+from phone_emulator.world.base import World
+
+REFUSALS = {CalleeBehaviour.BUSY: 486, CalleeBehaviour.REJECT: 603}
+"""What a callee who does not take the call answers."""
+
+
+class Callee:
+    """The called user of every number that no phone has registered.
+
+    Args:
+        world: where it is.
+        address: its own; the servers send calls here over UDP.
+        servers: by name, where it sends its own calls.
+        behaviour: what it does when called; may be changed while it runs.
+        number: who it is when it calls somebody itself.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        address: Address,
+        servers: Mapping[str, Address],
+        behaviour: CalleeBehaviour = CalleeBehaviour.ANSWER,
+        number: str = "1002",
+    ) -> None:
+        self.address = address
+        self.behaviour = behaviour
+        bus = Bus()
+        bus.subscribe(self._hear)
+        self._world = world
+        self._lines = {name: index for index, name in enumerate(servers, 1)}
+        accounts = tuple(_account(index, number, server) for index, server in enumerate(servers.values(), 1))
+        self._phone = Phone(
+            PhoneConfig(accounts=accounts, listen_port=address.port),
+            world,
+            bus,
+            PhoneOptions(local_address=address.host, any_user=True),
+        )
+
+    async def start(self) -> None:
+        """Open the sockets; raises WorldError."""
+        await self._phone.start()
+
+    async def stop(self) -> None:
+        """Stop at once; calls that are up are not ended."""
+        await self._phone.stop(unregister=False)
+
+    @property
+    def live_calls(self) -> int:
+        """How many calls it is in."""
+        return len(self._phone.calls)
+
+    async def hang_up(self) -> None:
+        """End every call that it is in."""
+        for call in tuple(self._phone.calls):
+            await call.hang_up()
+
+    def call(self, user: str, domain: str, server: str) -> OutgoingCall:
+        """Call *user* of *domain* through the server of that name."""
+        return self._phone.dial(f"{user}@{domain}", self._lines[server])
+
+    def _hear(self, event: Event) -> None:
+        if not isinstance(event, CallChanged):
+            return
+        if event.direction is Direction.INCOMING and event.state is CallState.RINGING:
+            call = self._phone.call(event.call)
+            assert isinstance(call, IncomingCall)
+            # The bus is told in the middle of the call's own work; what follows from it comes after.
+            self._world.call_at(self._world.now(), lambda: self._take(call))
+
+    def _take(self, call: IncomingCall) -> None:
+        if call.state is not CallState.RINGING:
+            return
+        refusal = REFUSALS.get(self.behaviour)
+        if refusal is not None:
+            call.reject(refusal)
+        elif self.behaviour is CalleeBehaviour.ANSWER:
+            try:
+                call.answer()
+            except CallError:
+                pass  # no common codec: refused already
+
+
+def _account(index: int, number: str, server: Address) -> AccountConfig:
+    """The callee's line towards one server."""
+    codecs = ("g722", "pcmu", "pcma")
+    return AccountConfig(
+        index=index,
+        enable=True,
+        user_name=number,
+        display_name="Lab callee",
+        servers=(ServerConfig(number=1, address=server.host, port=server.port),),
+        codecs=tuple(CodecConfig(name=name, priority=place) for place, name in enumerate(codecs, 1)),
+        custom_ua="phone-emulator lab callee",
+    )

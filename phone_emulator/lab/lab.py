@@ -1,0 +1,192 @@
+"""The lab: SIP servers, a name server and someone to call, in one process.
+
+The same lab stands in the simulated world, at the addresses that the files name, and on loopback, where each
+server gets an address of its own (or, where the machine has only 127.0.0.1, ports of its own).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from phone_emulator.config.model import AccountConfig, PhoneConfig
+from phone_emulator.events import Address, Bus, Event, ServerChanged, Transport
+from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
+from phone_emulator.lab.callee import Callee
+from phone_emulator.lab.nameserver import NameServer
+from phone_emulator.lab.server import SipServer
+from phone_emulator.lab.zone import Zone
+from phone_emulator.phone import OutgoingCall, Phone, PhoneOptions
+from phone_emulator.world.base import TlsServer, World
+
+DEFAULT_TRANSPORTS = (Transport.UDP, Transport.TCP)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where one SIP server of the lab is, and how it behaves at first."""
+
+    name: str
+    """``primary``, ``secondary``, ``fallback``, or what the scenario calls it."""
+    address: str
+    port: int = 5060
+    tls_port: int = 5061
+    transports: tuple[Transport, ...] = DEFAULT_TRANSPORTS
+    behaviour: Behaviour = Behaviour()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that a lab is made of."""
+
+    places: tuple[Place, ...]
+    zone: Zone
+    nameservers: tuple[Address, ...]
+    phone: Address
+    """The phone's own address and port."""
+    callee: Address
+    callee_behaviour: CalleeBehaviour = CalleeBehaviour.ANSWER
+
+
+class Lab:
+    """A running lab.
+
+    Args:
+        world: simulated or real.
+        plan: what it is made of.
+        config: whose accounts the servers accept, and whose domains they serve.
+        bus: is told when a server's behaviour changes.
+    """
+
+    def __init__(self, world: World, plan: Plan, config: PhoneConfig, bus: Bus) -> None:
+        self.plan = plan
+        self._bus = bus
+        domains = served_domains(config)
+        self._domain = domains[0] if domains else "lab.invalid"
+        tls = self._certificate(world, plan, domains)
+        # The servers' own bus: what they refuse is not what the phone refuses.
+        servers_bus = Bus()
+        servers_bus.subscribe(self._relay)
+        self.servers = {
+            place.name: SipServer(
+                world,
+                place.name,
+                Address(place.address, place.port),
+                transports=place.transports,
+                tls=tls if Transport.TLS in place.transports else None,
+                tls_port=place.tls_port,
+                domain=self._domain,
+                names=domains[1:],
+                accounts=accepted_users(config.accounts),
+                callee=plan.callee,
+                behaviour=place.behaviour,
+                bus=servers_bus,
+            )
+            for place in plan.places
+        }
+        self.nameservers = [NameServer(world, address, plan.zone) for address in plan.nameservers]
+        addresses = {place.name: Address(place.address, place.port) for place in plan.places}
+        self.callee = Callee(world, plan.callee, addresses, plan.callee_behaviour)
+        self.ca_pem = tls.ca_pem if tls is not None else None
+        """The CA that the servers' certificates are signed by."""
+
+    async def start(self) -> None:
+        """Start everything; raises WorldError, and leaves nothing running then."""
+        try:
+            for nameserver in self.nameservers:
+                await nameserver.start()
+            for server in self.servers.values():
+                await server.start()
+            await self.callee.start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop everything."""
+        await self.callee.stop()
+        for server in self.servers.values():
+            await server.stop()
+        for nameserver in self.nameservers:
+            await nameserver.stop()
+
+    async def behave(self, name: str, behaviour: Behaviour) -> None:
+        """Let the server *name* behave differently from now on."""
+        await self.servers[name].behave(behaviour)
+
+    def change_zone(self, zone: Zone) -> None:
+        """Serve *zone* from now on."""
+        for nameserver in self.nameservers:
+            nameserver.zone = zone
+
+    def phone_options(self, options: PhoneOptions) -> PhoneOptions:
+        """*options* with what a phone needs to find its way in this lab."""
+        return dataclasses.replace(
+            options,
+            local_address=options.local_address or self.plan.phone.host,
+            local_port=self.plan.phone.port if options.local_port is None else options.local_port,
+            nameservers=options.nameservers or self.plan.nameservers,
+            ca_pem=options.ca_pem or self.ca_pem,
+        )
+
+    def call_phone(self, phone: Phone, line: int | None = None) -> OutgoingCall | None:
+        """Let the callee call a line of *phone*, through a server where it is registered; None if nowhere."""
+        account = phone.line(line).account
+        for name, server in self.servers.items():
+            if account.user_name in server.bindings:
+                return self.callee.call(account.user_name, self._domain, name)
+        return None
+
+    @staticmethod
+    def _certificate(world: World, plan: Plan, domains: Sequence[str]) -> TlsServer | None:
+        if not any(Transport.TLS in place.transports for place in plan.places):
+            return None
+        names = tuple(dict.fromkeys([*domains, *(place.address for place in plan.places)]))
+        if world.virtual:
+            return TlsServer(names=names, ca_pem="lab")
+        from phone_emulator.lab.certificates import certificates
+
+        return certificates(names)
+
+    def _relay(self, event: Event) -> None:
+        if isinstance(event, ServerChanged):
+            self._bus.tell(event)
+
+
+def served_domains(config: PhoneConfig) -> list[str]:
+    """Every server name of the enabled lines, once."""
+    servers = (server.address for account in config.lines for server in account.servers)
+    return list(dict.fromkeys(servers))
+
+
+def accepted_users(accounts: Iterable[AccountConfig]) -> dict[str, str]:
+    """User and password of each account, as the digest names the user."""
+    return {
+        user: account.password.reveal()
+        for account in accounts
+        for user in {account.user_name, account.digest_user}
+        if user
+    }
+
+
+def relocate(config: PhoneConfig, moved: Mapping[str, Address]) -> PhoneConfig:
+    """*config* with each literal server address that is a key of *moved* replaced by its value."""
+    accounts = []
+    for account in config.accounts:
+        servers = tuple(
+            dataclasses.replace(server, address=moved[server.address].host, port=moved[server.address].port)
+            if server.address in moved
+            else server
+            for server in account.servers
+        )
+        proxies = tuple(
+            dataclasses.replace(proxy, address=moved[proxy.address].host, port=moved[proxy.address].port)
+            if proxy.address in moved
+            else proxy
+            for proxy in account.proxies
+        )
+        accounts.append(dataclasses.replace(account, servers=servers, proxies=proxies))
+    return dataclasses.replace(config, accounts=tuple(accounts))
+
+

@@ -1,0 +1,133 @@
+"""The registrar: who can be reached where (RFC 3261 section 10.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sipmessage import URI
+
+from phone_emulator.lab.hop import Hop
+from phone_emulator.sip.headers import QUOTED, after_address, parameter
+from phone_emulator.sip.message import Request
+
+DEFAULT_EXPIRES = 3600
+"""Seconds that a binding lives where the phone asks for nothing, or for nonsense (RFC 3261 section 20.19)."""
+
+MAX_CONTACTS = 10
+"""Bindings that one user may have; one more displaces the one that would have lapsed first."""
+
+Answer = tuple[int, list[tuple[str, str]]]
+"""Status and headers of a response."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One Contact of one user."""
+
+    uri: str
+    """The Contact's URI as the phone wrote it."""
+    source: Hop
+    """Where the REGISTER came from."""
+    expires_at: float
+    """When it lapses, in seconds since the world began."""
+    call_id: str
+    cseq: int
+
+
+class Registrar:
+    """Keeps the bindings of *users*.
+
+    *max_expires* (s) is the longest lease granted; shorter ones than *min_expires* (s) are refused with 423.
+    """
+
+    def __init__(self, users: Collection[str], *, max_expires: int = 3600, min_expires: int = 0) -> None:
+        self._users = users
+        self._max_expires = max_expires
+        self._min_expires = min_expires
+        self._bindings: dict[str, dict[str, Binding]] = {}
+
+    def bindings(self, now: float) -> dict[str, tuple[Binding, ...]]:
+        """The live bindings of each user, the latest last."""
+        live = {user: self._live(user, now) for user in list(self._bindings)}
+        return {user: tuple(contacts.values()) for user, contacts in live.items() if contacts}
+
+    def lookup(self, user: str, now: float) -> Binding | None:
+        """The latest live binding of *user*."""
+        contacts = self._live(user, now)
+        return contacts[next(reversed(contacts))] if contacts else None
+
+    def register(self, request: Request, source: Hop, now: float) -> Answer:
+        """Carry out an authenticated REGISTER from *source*; raises MessageError for a broken To."""
+        user = request.to_address.uri.user or ""
+        if user not in self._users:
+            return 404, []
+        contacts = dict(self._live(user, now))
+        call_id, cseq = request.call_id, request.cseq.number
+        values = request.headers.values("Contact")
+        default = _seconds(request.headers.get("Expires"))
+        if "*" in values:
+            if len(values) > 1 or request.headers.get("Expires") != "0":
+                return 400, []
+            if any(_outdated(old, call_id, cseq) for old in contacts.values()):
+                return 500, []
+            contacts.clear()
+            values = []
+        for value in values:
+            uri = _uri(value)
+            if uri is None:
+                return 400, []
+            asked = _seconds(parameter(after_address(value), "expires"), default)
+            if 0 < asked < self._min_expires:
+                return 423, [("Min-Expires", str(self._min_expires))]
+            old = contacts.get(uri)
+            if old is not None and _outdated(old, call_id, cseq):
+                return 500, []
+            if old is not None and (old.call_id, old.cseq) == (call_id, cseq):
+                continue
+            contacts.pop(uri, None)
+            if asked:
+                expires_at = now + min(asked, self._max_expires)
+                contacts[uri] = Binding(uri, source, expires_at, call_id, cseq)
+        while len(contacts) > MAX_CONTACTS:
+            del contacts[min(contacts, key=lambda uri: contacts[uri].expires_at)]
+        self._bindings[user] = contacts
+        return 200, [
+            ("Contact", f"<{b.uri}>;expires={max(1, round(b.expires_at - now))}") for b in contacts.values()
+        ]
+
+    def _live(self, user: str, now: float) -> dict[str, Binding]:
+        contacts = self._bindings.get(user)
+        if contacts is None:
+            return {}
+        live = {uri: binding for uri, binding in contacts.items() if binding.expires_at > now}
+        if live:
+            self._bindings[user] = live
+        else:
+            del self._bindings[user]
+        return live
+
+
+def _outdated(binding: Binding, call_id: str, cseq: int) -> bool:
+    """Whether a REGISTER comes after a later one of the same phone (RFC 3261 section 10.3 step 7)."""
+    return binding.call_id == call_id and cseq < binding.cseq
+
+
+def _seconds(text: str | None, default: int = DEFAULT_EXPIRES) -> int:
+    if text is None or not (text.isascii() and text.isdigit()) or len(text) > 10:
+        return default
+    return int(text)
+
+
+def _uri(contact: str) -> str | None:
+    """The URI of a Contact value as written; None where it is no SIP URI."""
+    name = QUOTED.match(contact)
+    address = contact[name.end() :] if name else contact
+    if "<" in address.partition(";")[0]:
+        uri = address.partition("<")[2].partition(">")[0]
+    else:
+        uri = address.partition(";")[0].strip()
+    try:
+        return uri if URI.parse(uri).scheme in ("sip", "sips") else None
+    except (ValueError, TypeError):
+        return None

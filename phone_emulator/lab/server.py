@@ -1,0 +1,198 @@
+"""A SIP server of the lab: registrar and stateless proxy, with behaviours to choose from while it runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+
+from phone_emulator.events import Address, Bus, MessageIgnored, ServerChanged, Transport
+from phone_emulator.lab.behaviour import METHODS, Behaviour, BehaviourKind
+from phone_emulator.lab.challenger import Challenger
+from phone_emulator.lab.element import Element, Outgoing
+from phone_emulator.lab.fingerprint import Fingerprint
+from phone_emulator.lab.hop import Hop
+from phone_emulator.lab.proxy import Proxy
+from phone_emulator.lab.registrar import Binding, Registrar
+from phone_emulator.lab.site import Site
+from phone_emulator.lab.transports import Transports
+from phone_emulator.sip.message import Message, Request, parse
+from phone_emulator.world.base import TlsServer, World
+
+MAX_DELAYED = 10_000
+"""Messages that one server may hold back at a time."""
+
+
+class SipServer:
+    """One server at one address; see :mod:`phone_emulator.lab.element` for what it does with messages.
+
+    *address*: a literal IP address and the port of UDP and TCP. *tls_port*: where TLS listens; by default
+    ``address.port``, or one more where another transport listens there. *tls*: the certificate; may be left
+    out in the simulated world. *domain*, *names*: the domain names, and further addresses, it answers for.
+    *accounts*: user -> password. *callee*: who answers every number that is not registered (UDP); None for
+    nobody. *realm*: of the digest challenges; by default *domain*. *max_expires*, *min_expires*: the leases
+    granted, in seconds.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        name: str,
+        address: Address,
+        *,
+        transports: Sequence[Transport] = (Transport.UDP, Transport.TCP),
+        tls: TlsServer | None = None,
+        tls_port: int | None = None,
+        domain: str,
+        names: Collection[str] = (),
+        accounts: Mapping[str, str],
+        callee: Address | None = None,
+        behaviour: Behaviour | None = None,
+        bus: Bus | None = None,
+        realm: str | None = None,
+        max_expires: int = 3600,
+        min_expires: int = 0,
+        max_connections: int = 1000,
+    ) -> None:
+        if Transport.TLS in transports and tls is None:
+            if not world.virtual:
+                raise ValueError(
+                    f"server {name}: TLS needs a certificate (phone_emulator.lab.certificates makes one)"
+                )
+            tls = TlsServer(names=(domain, *names, address.host), ca_pem="lab")
+        self.name = name
+        self.address = address
+        self.received: Counter[str] = Counter()
+        """Requests read, by method, retransmissions included; ``other`` counts unknown methods."""
+        self._world = world
+        self._bus = bus
+        self._behaviour = behaviour or Behaviour()
+        self._running = False
+        self._delayed = 0
+        self._site = Site(address.host, (domain, *names))
+        self._transports = Transports(
+            world,
+            address.host,
+            _ports(address.port, transports, tls_port),
+            tls,
+            self._hear,
+            self._ignore,
+            max_connections,
+        )
+        fingerprint = Fingerprint(world.random.randbytes(16))
+        self._registrar = Registrar(accounts, max_expires=max_expires, min_expires=min_expires)
+        challenger = Challenger(realm or domain, accounts, fingerprint)
+        proxy = Proxy(
+            self._site, self._registrar, challenger, fingerprint, callee, self._transports.connected
+        )
+        self._element = Element(self._site, accounts, self._registrar, challenger, fingerprint, proxy)
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """How it behaves now."""
+        return self._behaviour
+
+    @property
+    def bindings(self) -> dict[str, tuple[Binding, ...]]:
+        """What the registrar holds: user -> live bindings, the latest last."""
+        return self._registrar.bindings(self._world.now())
+
+    @property
+    def ports(self) -> dict[Transport, int]:
+        """The port of each transport, once started."""
+        return dict(self._site.ports)
+
+    async def start(self) -> None:
+        """Open the sockets, and close them again where the behaviour is ``refuse``; raises WorldError."""
+        self._running = True
+        # Opened in any case: the address must exist, and be free, for its ports to refuse.
+        self._site.ports = await self._transports.open()
+        if self._behaviour.kind is BehaviourKind.REFUSE:
+            self._transports.close(reset=True)
+
+    async def stop(self) -> None:
+        """Close everything; bindings stay, held-back messages are lost. May be called more than once."""
+        self._running = False
+        self._transports.close(reset=False)
+
+    async def behave(self, behaviour: Behaviour) -> None:
+        """Behave differently from now on; raises WorldError where closed sockets cannot be opened again."""
+        refused = self._behaviour.kind is BehaviourKind.REFUSE
+        refuses = behaviour.kind is BehaviourKind.REFUSE
+        self._behaviour = behaviour
+        if self._running and refuses and not refused:
+            self._transports.close(reset=True)
+        elif self._running and refused and not refuses:
+            self._site.ports = await self._transports.open()
+        if self._bus is not None:
+            self._bus.tell(ServerChanged(at=self._world.now(), server=self.name, behaviour=str(behaviour)))
+
+    def _hear(self, data: bytes, source: Hop) -> None:
+        try:
+            message = parse(data)
+            method = message.cseq.method
+            own = self._behaviour.for_method(method)
+            if self._loses(own, source):
+                return
+            if isinstance(message, Request):
+                self.received[method if method in METHODS else "other"] += 1
+            outgoing = self._element.receive(message, source, self._behaviour, self._world.now())
+        except ValueError as error:
+            self._ignore(data, source, str(error))
+            return
+        if not outgoing:
+            return
+        if own.delay <= 0:
+            self._send(outgoing)
+        elif self._delayed >= MAX_DELAYED:
+            self._ignore(data, source, f"{MAX_DELAYED} messages are being held back already")
+        else:
+            self._delayed += 1
+            self._world.call_at(self._world.now() + own.delay, lambda: self._send_late(outgoing))
+
+    def _send_late(self, outgoing: list[Outgoing]) -> None:
+        self._delayed -= 1
+        self._send(outgoing)
+
+    def _send(self, outgoing: list[Outgoing]) -> None:
+        for message, hop in outgoing:
+            if self._loses(self._behaviour.for_method(message.cseq.method), hop):
+                continue
+            data = message.to_bytes()
+            self._transports.send(
+                data,
+                hop,
+                dial=isinstance(message, Request),
+                failed=partial(self._undelivered, message, hop),
+            )
+
+    def _undelivered(self, message: Message, hop: Hop, reason: str) -> None:
+        self._ignore(message.to_bytes(), hop, f"could not be sent on: {reason}")
+        if isinstance(message, Request):
+            self._send(self._element.undeliverable(message))
+
+    def _loses(self, behaviour: Behaviour, hop: Hop) -> bool:
+        """Whether a datagram gets lost now."""
+        lossy = behaviour.loss > 0 and hop.transport is Transport.UDP
+        return lossy and self._world.random.random() < behaviour.loss
+
+    def _ignore(self, data: bytes, source: Hop, reason: str) -> None:
+        if self._bus is not None:
+            self._bus.tell(
+                MessageIgnored(
+                    at=self._world.now(),
+                    remote=source.remote,
+                    transport=source.transport,
+                    reason=f"server {self.name}: {reason}",
+                    data=data,
+                )
+            )
+
+
+def _ports(port: int, transports: Sequence[Transport], tls_port: int | None) -> dict[Transport, int]:
+    """The port of each transport."""
+    ports = dict.fromkeys(transports, port)
+    if Transport.TLS in ports:
+        beside = 1 if len(ports) > 1 and port else 0
+        ports[Transport.TLS] = port + beside if tls_port is None else tls_port
+    return ports

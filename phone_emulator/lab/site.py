@@ -1,0 +1,53 @@
+"""The site of a server: its address and names, and how it writes itself into Via, Record-Route, Contact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sipmessage import URI
+
+from phone_emulator.events import Transport
+from phone_emulator.lab.hop import Hop, bare, bracketed
+
+
+class Site:
+    """What a server calls itself.
+
+    ``ports`` holds the port of each transport it speaks; it may be filled after the sockets are open.
+    """
+
+    def __init__(self, host: str, names: Iterable[str]) -> None:
+        self.host = bare(host)
+        self.names = frozenset(bare(name) for name in names)
+        self.ports: dict[Transport, int] = {}
+
+    def owns(self, uri: URI) -> bool:
+        """Whether *uri* is this server: one of its names at any port, its address at one of its ports."""
+        host = bare(uri.host)
+        if host in self.names:
+            return True
+        return host == self.host and (uri.port is None or uri.port in self.ports.values())
+
+    def is_at(self, host: str, port: int | None, transport: Transport) -> bool:
+        """Whether *host* and *port* are what this server writes into its own Vias."""
+        return bare(host) == self.host and (port or transport.default_port) == self.ports.get(transport)
+
+    def via(self, transport: Transport, branch: str) -> str:
+        """The server's own Via."""
+        return f"SIP/2.0/{transport.upper()} {self._host_port(transport)};branch={branch}"
+
+    def record_route(self, hop: Hop) -> str:
+        """The own Record-Route towards *hop*; over TCP and TLS the connection's token is its user part."""
+        user = f"{hop.token}@" if hop.transport.reliable else ""
+        return f"<sip:{user}{self._host_port(hop.transport)}{_parameter(hop.transport)};lr>"
+
+    def contact(self, transport: Transport) -> str:
+        """The server's own Contact."""
+        return f"<sip:{self._host_port(transport)}{_parameter(transport)}>"
+
+    def _host_port(self, transport: Transport) -> str:
+        return f"{bracketed(self.host)}:{self.ports[transport]}"
+
+
+def _parameter(transport: Transport) -> str:
+    return "" if transport is Transport.UDP else f";transport={transport}"

@@ -1,0 +1,235 @@
+"""The transports of a lab server: its sockets and its connections, in either world."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from phone_emulator.events import Address, Transport
+from phone_emulator.lab.hop import Hop
+from phone_emulator.sip.message import Framer, MessageError
+from phone_emulator.world.base import (
+    DatagramSocket,
+    Listener,
+    SendFailed,
+    Stream,
+    StreamReceiver,
+    TlsClient,
+    TlsServer,
+    World,
+)
+
+CONNECT_SECONDS = 10.0
+"""How long the server waits for a connection that it opens itself."""
+
+MAX_WAITING = 64
+"""Messages that wait for one connection to open."""
+
+Heard = Callable[[bytes, Hop], None]
+Ignored = Callable[[bytes, Hop, str], None]
+Failed = Callable[[str], None]
+
+
+class Transports:
+    """The sockets of one server at *host*: *ports* says at which port each transport listens.
+
+    A server without UDP still sends datagrams (to whom it calls), from a port of its own. *heard* is told
+    every whole message and where it came from, *ignored* what was refused and why. At most *max_connections*
+    are open.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        host: str,
+        ports: dict[Transport, int],
+        tls: TlsServer | None,
+        heard: Heard,
+        ignored: Ignored,
+        max_connections: int,
+    ) -> None:
+        self._world = world
+        self._host = host
+        self._asked = ports
+        self._tls = tls
+        self._heard = heard
+        self._ignored = ignored
+        self._max_connections = max_connections
+        self._udp: DatagramSocket | None = None
+        self._listeners: list[Listener] = []
+        self._connections: dict[Hop, _Connection] = {}
+        self._dialling: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> dict[Transport, int]:
+        """Open everything; the real port of each transport. Raises WorldError, with nothing left open."""
+        ports: dict[Transport, int] = {}
+        try:
+            local = Address(self._host, self._asked.get(Transport.UDP, 0))
+            self._udp = await self._world.open_udp(local, self)
+            ports[Transport.UDP] = self._udp.local.port
+            for transport, port in self._asked.items():
+                if transport is Transport.UDP:
+                    continue
+                tls = self._tls if transport is Transport.TLS else None
+                listener = await self._world.listen(Address(self._host, port), self._accept, tls=tls)
+                self._listeners.append(listener)
+                ports[transport] = listener.local.port
+        except OSError:
+            self.close(reset=False)
+            raise
+        return ports
+
+    def close(self, *, reset: bool) -> None:
+        """Close everything; *reset* resets the open connections, else they end in order."""
+        for task in self._dialling:
+            task.cancel()
+        self._dialling.clear()
+        if self._udp is not None:
+            self._udp.close()
+            self._udp = None
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+        connections = list(self._connections.values())
+        self._connections.clear()
+        for connection in connections:
+            connection.close(reset=reset)
+
+    def connected(self, hop: Hop) -> bool:
+        """Whether the connection that *hop* names is open."""
+        connection = self._connections.get(hop)
+        return connection is not None and connection.stream is not None
+
+    def send(self, data: bytes, hop: Hop, *, dial: bool, failed: Failed) -> None:
+        """Send *data*; does nothing while closed.
+
+        With *dial* a connection that is not open is opened. *failed* is told why *data* could not be sent.
+        """
+        if self._udp is None:
+            return
+        if hop.transport is Transport.UDP:
+            try:
+                self._udp.send(data, hop.remote)
+            except SendFailed as error:
+                failed(str(error))
+            return
+        connection = self._connections.get(hop)
+        if connection is not None:
+            connection.send(data, failed)
+        elif not dial:
+            failed("the connection is closed")
+        elif len(self._connections) >= self._max_connections:
+            failed(f"{self._max_connections} connections are open already")
+        else:
+            connection = _Connection(self, hop)
+            connection.send(data, failed)
+            self._connections[hop] = connection
+            task = asyncio.create_task(self._dial(connection))
+            self._dialling.add(task)
+            task.add_done_callback(self._dialling.discard)
+
+    async def _dial(self, connection: _Connection) -> None:
+        hop = connection.hop
+        # The lab trusts whoever it calls: its own certificates are what is tested, not those of others.
+        tls = TlsClient(hop.remote.host, verify=False) if hop.transport is Transport.TLS else None
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                stream = await self._world.connect(hop.remote, connection, local_host=self._host, tls=tls)
+        except TimeoutError:
+            connection.give_up(f"no connection to {hop.remote} within {CONNECT_SECONDS:g} s")
+        except OSError as error:
+            connection.give_up(str(error))
+        else:
+            connection.opened(stream)
+
+    def _accept(self, stream: Stream) -> StreamReceiver:
+        hop = Hop(stream.transport, stream.remote)
+        connection = _Connection(self, hop)
+        if self._udp is None or len(self._connections) >= self._max_connections:
+            self._ignored(b"", hop, f"{len(self._connections)} connections are open already")
+            stream.abort()
+            return connection
+        self._connections[hop] = connection
+        connection.opened(stream)
+        return connection
+
+    def hear(self, data: bytes, hop: Hop) -> None:
+        """A whole message came."""
+        if self._udp is not None:
+            self._heard(data, hop)
+
+    def ignore(self, data: bytes, hop: Hop, reason: str) -> None:
+        """Something came that is no message."""
+        self._ignored(data, hop, reason)
+
+    def forget(self, connection: _Connection) -> None:
+        """*connection* has ended."""
+        if self._connections.get(connection.hop) is connection:
+            del self._connections[connection.hop]
+
+    def datagram_received(self, data: bytes, remote: Address) -> None:
+        """A datagram; keep-alives (blank, or zero bytes) are no messages and no garbage either."""
+        if data.strip(b"\r\n\0"):
+            self.hear(data, Hop(Transport.UDP, remote))
+
+    def datagram_failed(self, remote: Address, reason: str) -> None:
+        """Nobody is told: a stateless proxy does not know which request it was."""
+
+
+class _Connection:
+    """One TCP or TLS connection, open or about to be; ``stream`` is None before and after."""
+
+    def __init__(self, owner: Transports, hop: Hop) -> None:
+        self.hop = hop
+        self.stream: Stream | None = None
+        self._owner = owner
+        self._framer = Framer()
+        self._waiting: list[tuple[bytes, Failed]] = []
+
+    def opened(self, stream: Stream) -> None:
+        self.stream = stream
+        waiting, self._waiting = self._waiting, []
+        for data, failed in waiting:
+            self.send(data, failed)
+
+    def give_up(self, reason: str) -> None:
+        """It could not be opened."""
+        self._owner.forget(self)
+        waiting, self._waiting = self._waiting, []
+        for _, failed in waiting:
+            failed(reason)
+
+    def send(self, data: bytes, failed: Failed) -> None:
+        if self.stream is not None:
+            try:
+                self.stream.send(data)
+            except SendFailed as error:
+                failed(str(error))
+        elif len(self._waiting) < MAX_WAITING:
+            self._waiting.append((data, failed))
+        else:
+            failed(f"{MAX_WAITING} messages wait for the connection already")
+
+    def close(self, *, reset: bool) -> None:
+        stream, self.stream = self.stream, None
+        self._waiting.clear()
+        if stream is not None:
+            if reset:
+                stream.abort()
+            else:
+                stream.close()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            while messages := self._framer.feed(data):
+                data = b""
+                for message in messages:
+                    self._owner.hear(message, self.hop)
+        except MessageError as error:
+            self._owner.ignore(data, self.hop, f"connection closed: {error}")
+            self._owner.forget(self)
+            self.close(reset=False)
+
+    def connection_lost(self, reason: str) -> None:
+        self.stream = None
+        self._owner.forget(self)

@@ -1,0 +1,305 @@
+"""Session descriptions (RFC 4566), offered and answered as a Yealink phone does (RFC 3264)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from phone_emulator.media.codecs import CODECS, STATIC_RTPMAPS, Codec
+
+MIRRORED = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
+"""Direction of an offer -> direction of the answer (RFC 3264 section 6.1)."""
+
+PROFILES = ("RTP/AVP", "RTP/AVPF")
+"""The transports an answer accepts."""
+
+DTMF_RTPMAP = "telephone-event/8000"
+DTMF_EVENTS = "0-15"
+MAX_LINES = 1000
+UNSPECIFIED = ("0.0.0.0", "::")
+LINE = re.compile(r"([a-z])=(.*)", re.DOTALL)
+
+
+class SdpError(ValueError):
+    """The bytes do not form a session description; the text names the line and what was expected there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """``o=`` (RFC 4566 section 5.2)."""
+
+    username: str
+    session_id: str
+    version: str
+    address: str
+
+
+@dataclass(slots=True)
+class Media:
+    """One ``m=`` line and what belongs to it; where it says nothing itself, the session-level values."""
+
+    kind: str
+    """``audio``, ``video``, ``image`` …"""
+    port: int
+    """0: refused or switched off."""
+    proto: str
+    """``RTP/AVP``, ``RTP/SAVP`` …"""
+    formats: tuple[str, ...]
+    """Payload types, as text."""
+    connection: str | None = None
+    """The address media is to be sent to."""
+    rtpmap: dict[str, str] = field(default_factory=dict)
+    """Payload type -> ``PCMU/8000``; the static ones of RFC 3551 are filled in."""
+    fmtp: dict[str, str] = field(default_factory=dict)
+    direction: str = "sendrecv"
+    ptime: int | None = None
+    """Milliseconds of sound in a packet."""
+    attributes: list[tuple[str, str]] = field(default_factory=list)
+    """All its ``a=`` lines: name and value (empty where there is none)."""
+
+    @property
+    def held(self) -> bool:
+        """Whether the sender wants to hear nothing: sendonly, inactive, or 0.0.0.0 (RFC 2543)."""
+        return self.direction in ("sendonly", "inactive") or self.connection in UNSPECIFIED
+
+    def codec(self, payload: str, names: Iterable[str] = tuple(CODECS)) -> Codec | None:
+        """The first of the codecs *names* that the format *payload* is."""
+        encoding, clock, channels = _rtpmap(self.rtpmap.get(payload, ""))
+        fmtp = self.fmtp.get(payload, "").replace(" ", "")
+        for codec in (CODECS[name.lower()] for name in names if name.lower() in CODECS):
+            same = (codec.encoding.lower(), codec.clock, codec.channels) == (encoding, clock, channels)
+            if same and (not codec.strict or fmtp == codec.fmtp):
+                return codec
+        return None
+
+    def dtmf(self, preferred: int | None = None) -> str | None:
+        """The format of telephone events at 8 kHz (RFC 4733), *preferred* first."""
+        events = [each for each in self.formats if self.rtpmap.get(each, "").lower() == DTMF_RTPMAP]
+        return str(preferred) if str(preferred) in events else next(iter(events), None)
+
+
+@dataclass(slots=True)
+class Sdp:
+    """A session description."""
+
+    origin: Origin
+    name: str = ""
+    """``s=``"""
+    connection: str | None = None
+    """The session-level address."""
+    direction: str = "sendrecv"
+    """The session-level direction."""
+    media: list[Media] = field(default_factory=list)
+
+    @property
+    def audio(self) -> Media | None:
+        """The first audio line that is switched on."""
+        return next((media for media in self.media if media.kind == "audio" and media.port), None)
+
+
+def parse(data: bytes | str) -> Sdp:
+    """Read a session description; lines may end in CRLF or LF, unknown ones are passed over. Raises SdpError."""
+    text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
+    lines = text.rstrip("\r\n").split("\n")
+    if "\0" in text:
+        raise SdpError("SDP: holds a NUL byte")
+    if len(lines) > MAX_LINES:
+        raise SdpError(f"{len(lines)} lines are more than {MAX_LINES}")
+    origin: Origin | None = None
+    sdp = Sdp(Origin("-", "0", "0", ""))
+    media: Media | None = None
+    for number, line in enumerate(lines, 1):
+        match = LINE.fullmatch(line.removesuffix("\r"))
+        if match is None:
+            raise SdpError(f"SDP line {number}: expected a letter and '=', like 'v=0'")
+        kind, value = match[1], match[2].strip()
+        try:
+            if number == 1 and (kind, value) != ("v", "0"):
+                raise SdpError("expected v=0")
+            if kind == "o" and origin is None:
+                sdp.origin = origin = _origin(value)
+            elif kind == "s" and media is None:
+                sdp.name = value
+            elif kind == "c" and media is None:
+                sdp.connection = _connection(value)
+            elif kind == "c" and media is not None:
+                media.connection = _connection(value)
+            elif kind == "m":
+                media = _media(value, sdp)
+                sdp.media.append(media)
+            elif kind == "a" and media is not None:
+                _attribute(media, value)
+            elif kind == "a" and value in MIRRORED:
+                sdp.direction = value
+        except SdpError as error:
+            raise SdpError(f"SDP line {number}: {error}") from None
+    if origin is None:
+        raise SdpError("SDP: no o= line")
+    return sdp
+
+
+def offer(
+    local_ip: str,
+    port: int,
+    codecs: Sequence[str],
+    session_id: int,
+    version: int,
+    ptime: int,
+    dtmf_payload: int | None,
+    direction: str = "sendrecv",
+) -> bytes:
+    """An offer in the order of V8x firmware.
+
+    *local_ip* and *port*: where RTP is awaited. *codecs*: configuration names, the preferred first; unknown ones
+    are left out. *ptime* in milliseconds, 0 leaves it out. *dtmf_payload*: None offers no telephone events.
+    """
+    offered: dict[int, Codec] = {}
+    for codec in (CODECS[name.lower()] for name in codecs if name.lower() in CODECS):
+        payload = codec.payload
+        if codec.dynamic:
+            payload = _free(payload, {*offered, dtmf_payload})
+        offered.setdefault(payload, codec)
+    formats = [*offered] if dtmf_payload is None else [*offered, dtmf_payload]
+    lines = _session(local_ip, session_id, version)
+    lines.append(f"m=audio {port} RTP/AVP {' '.join(map(str, formats))}")
+    for payload, codec in offered.items():
+        lines += _codec_lines(str(payload), codec)
+    if ptime:
+        lines.append(f"a=ptime:{ptime}")
+    lines.append(f"a={direction}")
+    if dtmf_payload is not None:
+        lines += [f"a=rtpmap:{dtmf_payload} {DTMF_RTPMAP}", f"a=fmtp:{dtmf_payload} {DTMF_EVENTS}"]
+    return _joined(lines)
+
+
+def answer(
+    offer: Sdp,
+    local_ip: str,
+    port: int,
+    codecs: Sequence[str],
+    session_id: int,
+    version: int,
+    dtmf_payload: int | None,
+) -> bytes | None:
+    """The answer to *offer*: the first offered codec that is among *codecs*, and telephone events if offered.
+
+    Payload types and ptime are the offer's; *dtmf_payload* decides only between several offered ones (None: no
+    telephone events). Other media lines are refused with port 0. None when no codec is common (488).
+    """
+    lines = _session(local_ip, session_id, version)
+    answered = False
+    for media in offer.media:
+        chosen = None if answered else _choice(media, codecs)
+        if chosen is None:
+            lines.append(f"m={media.kind} 0 {media.proto} {' '.join(media.formats)}")
+            continue
+        answered = True
+        payload, codec = chosen
+        dtmf = None if dtmf_payload is None else media.dtmf(dtmf_payload)
+        lines.append(f"m=audio {port} {media.proto} {payload}" + (f" {dtmf}" if dtmf else ""))
+        lines += _codec_lines(payload, codec)
+        if dtmf:
+            lines.append(f"a=rtpmap:{dtmf} {DTMF_RTPMAP}")
+        old_hold = media.direction == "sendrecv" and media.connection in UNSPECIFIED
+        lines.append(f"a={'recvonly' if old_hold else MIRRORED[media.direction]}")
+        lines.append(f"a=ptime:{media.ptime or 20}")
+        if dtmf:
+            lines.append(f"a=fmtp:{dtmf} {DTMF_EVENTS}")
+    return _joined(lines) if answered else None
+
+
+def _choice(media: Media, codecs: Sequence[str]) -> tuple[str, Codec] | None:
+    """The format and codec that answer *media*."""
+    if media.kind != "audio" or not media.port or media.proto not in PROFILES:
+        return None
+    for payload in media.formats:
+        codec = media.codec(payload, codecs)
+        if codec is not None:
+            return payload, codec
+    return None
+
+
+def _session(local_ip: str, session_id: int, version: int) -> list[str]:
+    """The lines before the first media line."""
+    where = f"IN IP{6 if ':' in local_ip else 4} {local_ip}"
+    return ["v=0", f"o=- {session_id} {version} {where}", "s=SDP data", f"c={where}", "t=0 0"]
+
+
+def _codec_lines(payload: str, codec: Codec) -> list[str]:
+    lines = [f"a=rtpmap:{payload} {codec.rtpmap}"]
+    if codec.fmtp:
+        lines.append(f"a=fmtp:{payload} {codec.fmtp}")
+    return lines
+
+
+def _joined(lines: list[str]) -> bytes:
+    return "".join(f"{line}\r\n" for line in lines).encode()
+
+
+def _free(payload: int, taken: set[int | None]) -> int:
+    """*payload*, or the next free dynamic one (96..127); there are fewer codecs than numbers."""
+    while payload in taken:
+        payload = 96 + (payload + 1 - 96) % 32
+    return payload
+
+
+def _origin(value: str) -> Origin:
+    words = value.split()
+    if len(words) != 6:
+        raise SdpError("expected o= with a user, two numbers, IN, IP4 or IP6, and an address")
+    return Origin(words[0], words[1], words[2], words[5])
+
+
+def _connection(value: str) -> str:
+    words = value.split()
+    if len(words) != 3 or words[0] != "IN" or words[1] not in ("IP4", "IP6"):
+        raise SdpError("expected c= with IN, IP4 or IP6, and an address")
+    return words[2].partition("/")[0]
+
+
+def _media(value: str, sdp: Sdp) -> Media:
+    words = value.split()
+    if len(words) < 4:
+        raise SdpError("expected m= with a kind, a port, a transport and formats")
+    kind, port, proto, *formats = words
+    media = Media(kind, _number(port.partition("/")[0], 65535, "port"), proto, tuple(formats))
+    media.connection = sdp.connection
+    media.direction = sdp.direction
+    media.rtpmap = {each: STATIC_RTPMAPS[int(each)] for each in formats if each in _STATIC}
+    return media
+
+
+def _attribute(media: Media, value: str) -> None:
+    name, _, text = value.partition(":")
+    text = text.strip()
+    media.attributes.append((name, text))
+    if value in MIRRORED:
+        media.direction = value
+    elif name == "ptime":
+        media.ptime = _number(text.partition(".")[0], 10000, "ptime")
+    elif name in ("rtpmap", "fmtp"):
+        payload, blank, description = text.partition(" ")
+        if not blank:
+            raise SdpError(f"expected a={name} with a payload type and a description")
+        (media.rtpmap if name == "rtpmap" else media.fmtp)[payload] = description.strip()
+
+
+def _rtpmap(text: str) -> tuple[str, int, int]:
+    """``opus/48000/2`` as (encoding in lower case, clock, channels); zeros where they are no numbers."""
+    encoding, _, rest = text.lower().partition("/")
+    clock, _, channels = rest.partition("/")
+    return encoding, _int(clock), _int(channels or "1")
+
+
+def _int(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+def _number(text: str, largest: int, what: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= largest):
+        raise SdpError(f"{what}: expected a number up to {largest}, got {text[:20]!r}")
+    return int(text)
+
+
+_STATIC = {str(payload) for payload in STATIC_RTPMAPS}

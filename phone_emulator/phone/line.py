@@ -1,0 +1,244 @@
+"""A line: where its servers are, and how a request finds its way along them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from phone_emulator.config.model import AccountConfig
+from phone_emulator.dns import Unresolved, locate
+from phone_emulator.events import (
+    Attempt,
+    AttemptEnded,
+    AttemptProgressed,
+    AttemptStarted,
+    CallState,
+    Outcome,
+    Target,
+)
+from phone_emulator.redundancy import Failback, Hop, Locate, Try, Walk, hops, server_order
+from phone_emulator.sip.dialog import Dialog, dialog_of_response
+from phone_emulator.sip.endpoint import RequestFailed
+from phone_emulator.sip.message import MessageError, Request, Response
+from phone_emulator.sip.transport import Flow
+
+from .context import Context
+from .exchange import Exchange
+from .identity import Identity
+from .registrar import Registrar
+
+if TYPE_CHECKING:
+    from .call import Call
+
+Send = Callable[[Try], Awaitable[None]]
+
+
+class Desk(Protocol):
+    """Who keeps the calls of every line: the phone."""
+
+    def confirm(self, call: Call, dialog: Dialog) -> None:
+        """In-dialog requests of *dialog* belong to *call*."""
+
+    def ended(self, call: Call) -> None:
+        """*call* is over."""
+
+    def abandoned(self, invite: Request, identity: Identity, line: Line) -> None:
+        """No answer came to *invite* in time (C8)."""
+
+
+class Line:
+    """One enabled account.
+
+    Args:
+        context: the phone.
+        account: ``account.X.*``.
+        desk: keeps the calls of every line.
+    """
+
+    def __init__(self, context: Context, account: AccountConfig, desk: Desk) -> None:
+        self._desk = desk
+        self.context = context
+        self.account = account
+        self.exchange = Exchange(context.endpoint, context.config, account, context.ca_pem)
+        self.calls: list[Call] = []
+        """Live calls, oldest first."""
+        self.failbacks = {hop.server: Failback(hop.failover) for hop in hops(account)}
+        self.registrar = Registrar(self)
+        self._failing_back: set[int] = set()
+        self._lists: dict[int, list[Target]] = {}
+
+    @property
+    def number(self) -> int:
+        """X of ``account.X``."""
+        return self.account.index
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is no ringing, dialling, active or held call."""
+        return all(call.state in (CallState.ENDING, CallState.ENDED) for call in self.calls)
+
+    async def locate(self, hop: Hop) -> list[Target]:
+        """The targets of *hop*, primary first; raises Unresolved (D1-D4)."""
+        targets = await self.locate_elsewhere(hop)
+        self._lists[hop.server] = targets
+        return targets
+
+    async def locate_elsewhere(self, hop: Hop) -> list[Target]:
+        """The same for a hop that is none of the line's own servers: the next hop of a dialog."""
+        account = self.account
+        located = await locate(
+            self.context.resolver,
+            server=hop.server,
+            host=hop.host,
+            port=hop.port,
+            transport_type=hop.transport_type,
+            naptr_build=account.naptr_build,
+            dns_cache_type=account.dns_cache_type,
+            static_cache_pri=account.static_cache_pri,
+            account=account.index,
+            ipv6=":" in self.context.host,
+        )
+        return located.targets
+
+    def walk(self, method: str, over: Sequence[Hop] | None = None, *, errors_move_on: bool = False) -> Walk:
+        """A walk for a new out-of-dialog request.
+
+        Args:
+            method: of the request.
+            over: the hops in order; None for those of a call.
+            errors_move_on: see :class:`Walk`.
+        """
+        config = self.context.config
+        if over is None:
+            over = server_order(self.account, self.registrar.working_server)
+        return Walk(
+            method,
+            over,
+            config.timers,
+            silence=self.context.silence,
+            skip_redundant=config.skip_redundant_failover_addr,
+            order=self._order,
+            registered=self.registrar.registered_targets,
+            errors_move_on=errors_move_on,
+        )
+
+    async def follow(self, walk: Walk, send: Send, *, call: str | None = None) -> Attempt | None:
+        """Walk the walk: look names up, hand each attempt to *send*, tell what happens.
+
+        Args:
+            walk: not yet begun.
+            send: sends the request and fills in the attempt's outcome.
+            call: id of the call, or None for a registration.
+
+        Returns:
+            The attempt that ended the search with an answer, or None when every server is exhausted.
+        """
+        world = self.context.world
+        told = 0
+        while (step := walk.next(world.now())) is not None:
+            if isinstance(step, Locate):
+                asked = world.now()
+                try:
+                    walk.located(await self.locate(step.hop))
+                except Unresolved as error:
+                    walk.unresolved(str(error), asked, world.now())
+            told = self._tell_ended(walk.route, told, call)
+            if isinstance(step, Try):
+                told += 1
+                attempt = step.attempt
+                self._tell_started(attempt, call)
+                await send(step)
+                walk.ended(attempt)
+                self._remember(attempt)
+                self.context.bus.tell(
+                    AttemptEnded(at=world.now(), line=self.number, call=call, attempt=attempt)
+                )
+        self._tell_ended(walk.route, told, call)
+        last = walk.route[-1] if walk.route else None
+        return last if last is not None and last.outcome in (Outcome.ANSWERED, Outcome.REJECTED) else None
+
+    # -- what its calls report -----------------------------------------------------------------------------
+
+    def confirm(self, call: Call, dialog: Dialog) -> None:
+        """In-dialog requests of *dialog* belong to *call*."""
+        self._desk.confirm(call, dialog)
+
+    def call_ended(self, call: Call) -> None:
+        """*call* is over."""
+        if call in self.calls:
+            self.calls.remove(call)
+        self._desk.ended(call)
+
+    def abandoned(self, invite: Request, identity: Identity) -> None:
+        """No answer came to *invite* in time (C8)."""
+        self._desk.abandoned(invite, identity, self)
+
+    async def end_late_answer(
+        self, invite: Request, identity: Identity, response: Response, flow: Flow
+    ) -> None:
+        """ACK and BYE a 2xx that came after its target was given up (C8)."""
+        try:
+            dialog = dialog_of_response(invite, response)
+        except MessageError:
+            return
+        await self.acknowledge_and_bye(identity, dialog, flow)
+
+    async def acknowledge_and_bye(self, identity: Identity, dialog: Dialog, flow: Flow | None) -> None:
+        """End a dialog that nobody wants, as soon as it is up (RFC 3261 section 13.2.2.4)."""
+        if flow is None:
+            return
+        endpoint, rport = self.context.endpoint, self.account.rport
+        contact = identity.contact(flow.local, flow.transport)
+        endpoint.send_ack(identity.in_dialog(dialog, "ACK", contact), flow, rport=rport)
+        bye = endpoint.request(identity.in_dialog(dialog, "BYE", contact), flow, rport=rport)
+        with contextlib.suppress(RequestFailed):
+            await bye.final()
+
+    # -- events --------------------------------------------------------------------------------------------
+
+    def progressed(self, attempt: Attempt, call: str | None) -> None:
+        """Tell that *attempt* goes on: a request left, or a provisional response came."""
+        self.context.bus.tell(
+            AttemptProgressed(at=self.context.world.now(), line=self.number, call=call, attempt=attempt)
+        )
+
+    def _tell_started(self, attempt: Attempt, call: str | None) -> None:
+        now = self.context.world.now()
+        self.context.bus.tell(AttemptStarted(at=now, line=self.number, call=call, attempt=attempt))
+
+    def _tell_ended(self, route: list[Attempt], told: int, call: str | None) -> int:
+        """Tell the attempts from *told* on that were over before they began: unresolved or skipped ones."""
+        while told < len(route) and route[told].outcome is not None:
+            self._tell_started(route[told], call)
+            now = self.context.world.now()
+            self.context.bus.tell(AttemptEnded(at=now, line=self.number, call=call, attempt=route[told]))
+            told += 1
+        return told
+
+    # -- failback ------------------------------------------------------------------------------------------
+
+    def _order(self, hop: Hop, targets: Sequence[Target]) -> tuple[list[Target], str]:
+        failback = self.failbacks[hop.server]
+        now = self.context.world.now()
+        ordered, current, returning = failback.order(targets, now, idle=self.idle)
+        if returning:
+            self._failing_back.add(hop.server)
+            return ordered, f"{ordered[0].role} again: the failback of mode {int(failback.mode)} is due"
+        if current is not None:
+            mode = f"failback_mode = {int(failback.mode)}"
+            return ordered, f"{current.role} first: it is the one in use since the failover ({mode})"
+        return ordered, ""
+
+    def _remember(self, attempt: Attempt) -> None:
+        """Let the failback know which target answered (F4, F5)."""
+        if attempt.outcome not in (Outcome.ANSWERED, Outcome.REJECTED):
+            return
+        server, now = attempt.target.server, self.context.world.now()
+        failback = self.failbacks.get(server)
+        if failback is None:
+            return
+        failback.worked(attempt.target, self._lists.get(server, []), now)
+        if server in self._failing_back:
+            self._failing_back.discard(server)
+            failback.failed_back(now)

@@ -1,0 +1,230 @@
+"""An outgoing call: the INVITE's walk along the servers, and hanging up at any point of it (C1-C11)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from phone_emulator.events import Attempt, CallState, Direction, Outcome
+from phone_emulator.redundancy import Try
+from phone_emulator.sip.dialog import Dialog, dialog_of_response
+from phone_emulator.sip.endpoint import ClientTransaction, RequestFailed
+from phone_emulator.sip.message import MessageError, Request, Response
+from phone_emulator.sip.transport import Flow
+
+from .call import Call, CallResult
+from .exchange import Draft, Watch
+from .identity import Identity, cancel_of, new_call_id
+
+if TYPE_CHECKING:
+    from .line import Line
+
+
+class OutgoingCall(Call):
+    """A call that this phone places."""
+
+    direction = Direction.OUTGOING
+
+    def __init__(self, line: Line, call_id: str, number: str, identity: Identity) -> None:
+        super().__init__(line, call_id, number, identity)
+        self._drafts: dict[int, Draft] = {}
+        self._client: ClientTransaction | None = None
+        self._provisional = False
+        self._cancel_sent = False
+        self._acks: dict[str, Request] = {}
+        """The ACK of each 2xx, by its To tag: a repeated 2xx draws it again."""
+        self._walk = line.walk("INVITE")
+        self.route = self._walk.route
+        self._runner: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Dial."""
+        self._change(CallState.CALLING, f"calling {self.remote}")
+        self._runner = self._spawn(self._run(), "dialling")
+
+    async def hang_up(self) -> None:
+        """End the call: CANCEL before it is answered, held back until a 1xx allows it (C9), else BYE."""
+        if self.dialog is not None or self.state in (CallState.ENDING, CallState.ENDED):
+            await super().hang_up()
+            return
+        self._give_up(Outcome.CANCELLED, CallResult.CANCELLED, "hung up by the user")
+        if self._client is None and self._runner is not None:
+            # Nothing has left yet: a lookup or a connection is simply given up.
+            self._runner.cancel()
+            await asyncio.gather(self._runner, return_exceptions=True)
+            self._end("hung up by the user")
+
+    def _give_up(self, outcome: Outcome, result: CallResult, reason: str) -> None:
+        """No further target; the attempt that goes on ends now, its transaction in the background."""
+        self._walk.stop()
+        attempt = self.route[-1] if self.route else None
+        if attempt is not None and attempt.outcome is None:
+            attempt.outcome, attempt.detail, attempt.ended = outcome, reason, self.line.context.world.now()
+        self._settle(result, reason)
+        self._change(CallState.ENDING, reason)
+        if self._client is not None and self._provisional:
+            self._send_cancel(self._client)
+
+    # -- the walk ------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        answered = await self.line.follow(self._walk, self._try, call=self.id)
+        if self.dialog is not None:
+            return
+        if answered is None:
+            reasons = "; ".join(
+                f"{a.target.role}: {a.detail}" for a in self.route if a.outcome is not Outcome.SKIPPED
+            )
+            last = self.route[-1].status if self.route else None
+            self._settle(CallResult.FAILED, f"every server is exhausted: {reasons}", last)
+        else:
+            self._settle(CallResult.REJECTED, answered.detail, answered.status)
+        self._end(self.reason)
+
+    async def _try(self, step: Try) -> None:
+        attempt, hop = step.attempt, step.hop
+        if step.register_first and not await self.line.registrar.register_first(hop, attempt):
+            return
+        draft = self._drafts.get(hop.identity.number)
+        if draft is None:
+            draft = self._drafts[hop.identity.number] = self._draft(step)
+        self.identity = draft.identity
+        self._begin_attempt(None)
+        watch = Watch(
+            sent=lambda: self.line.progressed(attempt, self.id),
+            started=self._transaction_started,
+            provisional=lambda response, client: self._heard(response, client, attempt),
+        )
+        guard = self._guard(attempt)
+        try:
+            found = await self.line.exchange.run(attempt, draft, watch)
+        finally:
+            guard.cancel()
+        client = self._client
+        if found is None:
+            if client is not None:
+                self.line.abandoned(client.request, draft.identity)
+            return
+        response, flow = found
+        if response.status < 300 and client is not None:
+            self._connected(client, response, flow)
+
+    def _draft(self, step: Try) -> Draft:
+        """The INVITE as every target of one server gets it; another server gets a new one (C7)."""
+        context = self.line.context
+        identity = context.identity(self.line.account, step.hop.identity)
+        request = identity.invite(
+            self.remote,
+            new_call_id(context.world.random, self.line.account, context.host),
+            context.endpoint.new_tag(),
+            "<sip:0.0.0.0>",
+            self._sdp_offer(),
+        )
+        return Draft(identity, request)
+
+    def _guard(self, attempt: Attempt) -> asyncio.Task[None]:
+        """Bound the time that a call may ring without an answer (C4; ``phone_setting.ringback_timeout``)."""
+        limit = self.line.context.config.ringback_timeout
+
+        async def ring_out() -> None:
+            started = attempt.started
+            while True:
+                await asyncio.sleep(max(started + limit - self.line.context.world.now(), 0.0))
+                if attempt.outcome is not None:
+                    return
+                if self._provisional:
+                    break
+                started = self.line.context.world.now()
+            text = f"answered {attempt.status}, then nothing for {limit} s (phone_setting.ringback_timeout)"
+            self._give_up(Outcome.NO_RESPONSE, CallResult.FAILED, text)
+
+        return self._spawn(ring_out(), "ringback timeout")
+
+    def _begin_attempt(self, client: ClientTransaction | None) -> None:
+        self._client, self._provisional, self._cancel_sent = client, False, False
+
+    def _transaction_started(self, client: ClientTransaction) -> None:
+        self._begin_attempt(client)
+        client.on_late = lambda response: self._late(response, client)
+
+    def _heard(self, response: Response, client: ClientTransaction, attempt: Attempt) -> None:
+        """A 1xx came: a CANCEL that was held back may leave now (RFC 3261 section 9.1)."""
+        self._provisional = True
+        if self.state is CallState.ENDING:
+            self._send_cancel(client)
+            return
+        self.line.progressed(attempt, self.id)
+        if response.status > 100 and self.state is CallState.CALLING:
+            self._change(
+                CallState.RINGING, f"{attempt.target.role} answered {response.status} {response.reason}"
+            )
+
+    def _send_cancel(self, client: ClientTransaction) -> None:
+        if self._cancel_sent:
+            return
+        self._cancel_sent = True
+        self._spawn(self._cancel(client), "CANCEL")
+
+    async def _cancel(self, client: ClientTransaction) -> None:
+        """CANCEL goes to the target of its INVITE, with its branch (C11)."""
+        endpoint, timers = self.line.context.endpoint, self.line.context.config.timers
+        cancel = endpoint.request(
+            cancel_of(client.request, self.identity.user_agent),
+            client.flow,
+            rport=self.line.account.rport,
+            branch=client.request.branch,
+        )
+        with contextlib.suppress(RequestFailed):
+            await cancel.final()
+        # A server that never ends the INVITE is not waited for beyond 64*T1 (RFC 3261 section 9.1).
+        await asyncio.sleep(64 * timers.t1)
+        client.deliver(RequestFailed(Outcome.NO_RESPONSE, "no final response to the cancelled INVITE"))
+
+    # -- answered ------------------------------------------------------------------------------------------
+
+    def _connected(self, client: ClientTransaction, response: Response, flow: Flow) -> None:
+        try:
+            dialog = dialog_of_response(client.request, response)
+        except MessageError as error:
+            self._settle(CallResult.FAILED, f"the 2xx cannot be used: {error}", response.status)
+            return
+        self.flow = flow
+        if self.state is CallState.ENDING:
+            # Answered while the user hung up: the call is up and must be ended.
+            self._spawn(self._acknowledge_and_bye(dialog), "BYE")
+            return
+        self.dialog = dialog
+        self.answered_at = self.line.context.world.now()
+        self.line.confirm(self, dialog)
+        self._settle(CallResult.ANSWERED, f"{response.status} {response.reason}", response.status)
+        self._change(CallState.TALKING, f"answered at {self.route[-1].target}")
+        self._spawn(self._send_first_ack(dialog), "ACK")
+
+    async def _send_first_ack(self, dialog: Dialog) -> None:
+        flow = await self._dialog_flow(dialog)
+        if flow is not None:
+            self._acks[dialog.remote_tag] = self._acknowledge(dialog, flow)
+
+    def _late(self, response: Response, client: ClientTransaction) -> None:
+        """A further 2xx: repeated, or of another fork, which is ended at once (RFC 3261 section 13.2.2.4)."""
+        tag = response.to_tag or ""
+        if self.dialog is not None and tag == self.dialog.remote_tag:
+            self._spawn(self._repeat_ack(tag), "ACK")
+        elif tag not in self._acks:
+            try:
+                dialog = dialog_of_response(client.request, response)
+            except MessageError:
+                return
+            self._spawn(self._acknowledge_and_bye(dialog), "BYE to a fork")
+
+    async def _repeat_ack(self, tag: str) -> None:
+        flow = await self._dialog_flow()
+        ack = self._acks.get(tag)
+        if flow is not None and ack is not None:
+            self.line.context.endpoint.send_ack(ack, flow, rport=self.line.account.rport)
+
+    async def _acknowledge_and_bye(self, dialog: Dialog) -> None:
+        await self.line.acknowledge_and_bye(self.identity, dialog, await self._dialog_flow(dialog))
+        if self.dialog is None:
+            self._end(self.reason)

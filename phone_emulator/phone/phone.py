@@ -1,0 +1,297 @@
+"""The phone: its lines, its calls, its wire."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import itertools
+from collections import deque
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from phone_emulator.config.model import PhoneConfig
+from phone_emulator.dns import Resolver, dns_servers
+from phone_emulator.events import Address, Bus
+from phone_emulator.redundancy import Silence
+from phone_emulator.sip.dialog import Dialog
+from phone_emulator.sip.endpoint import Endpoint, ServerTransaction
+from phone_emulator.sip.message import MessageError, Request, Response, response_to
+from phone_emulator.sip.timers import Timers
+from phone_emulator.sip.transport import Flow
+from phone_emulator.world.base import World
+
+from .call import Call, CallError
+from .context import Context
+from .identity import ALLOW, Device
+from .incoming import IncomingCall
+from .line import Line
+from .outgoing import OutgoingCall
+
+if TYPE_CHECKING:
+    from .identity import Identity
+
+MAX_LIVE_CALLS = 100
+"""Incoming calls beyond these are refused with 486, so that a peer cannot use up the memory."""
+HISTORY = 200
+"""Calls that the history keeps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneOptions:
+    """What the user says beside the cfg files."""
+
+    local_address: str = ""
+    """The phone's IP address; empty lets the route to the first server decide."""
+    local_port: int | None = None
+    """The SIP port, 0 for any; None takes ``sip.listen_port``."""
+    silence: Silence = Silence.AUTO
+    device: Device = field(default_factory=Device)
+    nameservers: tuple[Address, ...] = ()
+    """``--dns``: instead of the DNS servers that the cfg or the machine names."""
+    ca_pem: str | None = None
+    """Trusted CAs in PEM; None trusts the machine's own."""
+    any_user: bool = False
+    """Whether calls to any number ring at the first line (the lab's callee)."""
+
+
+class Phone:
+    """A virtual Yealink phone.
+
+    Args:
+        config: what the cfg files say.
+        world: real or simulated.
+        bus: is told everything that happens.
+        options: what the user says beside the files.
+    """
+
+    def __init__(
+        self, config: PhoneConfig, world: World, bus: Bus | None = None, options: PhoneOptions | None = None
+    ) -> None:
+        self.config = config
+        self.world = world
+        self.bus = bus or Bus()
+        self.options = options or PhoneOptions()
+        self.lines: dict[int, Line] = {}
+        """The enabled lines, by X of ``account.X``; filled by ``start``."""
+        self.calls: list[Call] = []
+        """Live calls, oldest first."""
+        self.history: deque[Call] = deque(maxlen=HISTORY)
+        """Calls that have ended, newest last, each with its route."""
+        self._context: Context | None = None
+        self._dialogs: dict[tuple[str, str, str], Call] = {}
+        self._abandoned: dict[tuple[str, str], tuple[Request, Identity, Line]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._numbers = itertools.count(1)
+
+    # -- life ----------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the sockets; registers nobody yet. Raises WorldError: a port in use, no such local address."""
+        config, options = self.config, self.options
+        servers = list(options.nameservers) or dns_servers(config.dns, self.world)
+        host = options.local_address or self.world.local_address_for(self._reference(servers))
+        endpoint = Endpoint(
+            self.world,
+            self.bus,
+            Timers(config.timers.t1, config.timers.t2, config.timers.t4),
+            host=host,
+            port=config.listen_port if options.local_port is None else options.local_port,
+            tls_port=config.tls_listen_port,
+            on_request=self._on_request,
+            on_ack=self._on_ack,
+            on_stray=self._on_stray,
+        )
+        await endpoint.open()
+        self._context = Context(
+            world=self.world,
+            bus=self.bus,
+            config=config,
+            device=options.device,
+            silence=options.silence,
+            host=host,
+            endpoint=endpoint,
+            resolver=Resolver(self.world, servers, config.dns, bus=self.bus, source_host=host),
+            ca_pem=options.ca_pem,
+            next_rtp_port=config.min_rtp_port,
+        )
+        self.lines = {account.index: Line(self._context, account, self) for account in config.lines}
+
+    async def stop(self, *, unregister: bool = True) -> None:
+        """End every call, de-register every live binding unless told not to (R12), close the sockets."""
+        if self._context is None:
+            return
+        if unregister:
+            await asyncio.gather(*(call.hang_up() for call in tuple(self.calls)), return_exceptions=True)
+            await asyncio.gather(*(line.registrar.unregister() for line in self.lines.values()))
+        else:
+            await asyncio.gather(*(line.registrar.abandon() for line in self.lines.values()))
+        for call in (*self.calls, *self.history):
+            await call.abandon()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._context.endpoint.close()
+        self._context = None
+
+    @property
+    def context(self) -> Context:
+        """The running phone; raises CallError before ``start`` and after ``stop``."""
+        if self._context is None:
+            raise CallError("the phone is not running")
+        return self._context
+
+    # -- orders --------------------------------------------------------------------------------------------
+
+    async def register(self, line: int | None = None) -> None:
+        """Register *line*, or every line; returns when each first cycle has ended. Raises CallError."""
+        lines = list(self.lines.values()) if line is None else [self.line(line)]
+        await asyncio.gather(*(each.registrar.register() for each in lines))
+
+    def dial(self, number: str, line: int | None = None, call_id: str | None = None) -> OutgoingCall:
+        """Call *number* from *line* (None: the first one); raises CallError."""
+        if not number or any(character.isspace() or ord(character) < 32 for character in number):
+            raise CallError(f"{number!r} is no number to dial")
+        chosen = self.line(line)
+        server = chosen.account.servers[0]
+        identity = self.context.identity(chosen.account, server)
+        call = OutgoingCall(chosen, call_id or self.new_call_id(), number, identity)
+        self._add(call, chosen)
+        call.start()
+        return call
+
+    def line(self, number: int | None = None) -> Line:
+        """The line *number*, or the first one; raises CallError."""
+        if number is None:
+            if not self.lines:
+                raise CallError("no account is enabled")
+            return next(iter(self.lines.values()))
+        if number not in self.lines:
+            known = ", ".join(str(known) for known in self.lines) or "none"
+            raise CallError(f"there is no line {number}; enabled lines: {known}")
+        return self.lines[number]
+
+    def call(self, call_id: str) -> Call | None:
+        """The live call with this id, or None."""
+        return next((call for call in self.calls if call.id == call_id), None)
+
+    def new_call_id(self) -> str:
+        """The next id by which people know a call: ``call-1``, ``call-2``, …"""
+        return f"call-{next(self._numbers)}"
+
+    # -- what calls report ---------------------------------------------------------------------------------
+
+    def confirm(self, call: Call, dialog: Dialog) -> None:
+        """In-dialog requests of *dialog* belong to *call*."""
+        self._dialogs[dialog.key] = call
+
+    def ended(self, call: Call) -> None:
+        """*call* is over."""
+        if call in self.calls:
+            self.calls.remove(call)
+            self.history.append(call)
+        for key in [key for key, known in self._dialogs.items() if known is call]:
+            del self._dialogs[key]
+
+    def abandoned(self, invite: Request, identity: Identity, line: Line) -> None:
+        """No answer came to *invite* in time: a late 2xx is owed ACK and BYE for a while (C8)."""
+        key = (invite.call_id, invite.branch or "")
+        self._abandoned[key] = (invite, identity, line)
+        keep = 64 * self.config.timers.t1
+
+        async def forget() -> None:
+            await asyncio.sleep(keep)
+            self._abandoned.pop(key, None)
+
+        self._spawn(forget(), f"late answers to {invite.uri}")
+
+    def _add(self, call: Call, line: Line) -> None:
+        self.calls.append(call)
+        line.calls.append(call)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- what comes in -------------------------------------------------------------------------------------
+
+    def _on_request(self, server: ServerTransaction) -> None:
+        request = server.request
+        call = self._dialogs.get((request.call_id, request.to_tag or "", request.from_tag or ""))
+        if call is not None:
+            call.receive(server)
+        elif request.to_tag is not None:
+            server.respond(response_to(request, 481))
+        elif request.method == "INVITE":
+            self._incoming(server)
+        elif request.method in ("OPTIONS", "NOTIFY", "MESSAGE"):
+            extra = [("Allow", ALLOW)] if request.method == "OPTIONS" else []
+            server.respond(response_to(request, 200, to_tag=self.context.endpoint.new_tag(), extra=extra))
+        else:
+            status = 481 if request.method in ("BYE", "CANCEL", "PRACK", "UPDATE", "INFO") else 405
+            extra = [("Allow", ALLOW)] if status == 405 else []
+            server.respond(response_to(request, status, to_tag=self.context.endpoint.new_tag(), extra=extra))
+
+    def _incoming(self, server: ServerTransaction) -> None:
+        request = server.request
+        context = self.context
+        tag = context.endpoint.new_tag()
+        try:
+            line = self._called_line(request)
+            caller = request.from_address.uri.user or str(request.from_address.uri)
+            contacts = request.contacts
+        except MessageError as error:
+            server.respond(response_to(request, 400, str(error)[:80], to_tag=tag))
+            return
+        if line is None:
+            server.respond(response_to(request, 404, to_tag=tag))
+        elif not contacts:
+            server.respond(response_to(request, 400, "Missing Contact header", to_tag=tag))
+        elif line.account.dnd:
+            server.respond(response_to(request, self.config.dnd_refuse_code, to_tag=tag))
+        elif (not line.idle and not self.config.call_waiting) or len(self.calls) >= MAX_LIVE_CALLS:
+            server.respond(response_to(request, 486, to_tag=tag))
+        else:
+            identity = context.identity(line.account, line.account.servers[0])
+            call = IncomingCall(line, self.new_call_id(), caller, identity, server)
+            self._add(call, line)
+            call.ring()
+
+    def _called_line(self, request: Request) -> Line | None:
+        user = request.request_uri.user
+        for line in self.lines.values():
+            if line.account.user_name == user:
+                return line
+        return next(iter(self.lines.values()), None) if self.options.any_user else None
+
+    def _on_ack(self, ack: Request, flow: Flow) -> None:
+        call = self._dialogs.get((ack.call_id, ack.to_tag or "", ack.from_tag or ""))
+        if call is not None:
+            call.acknowledged(ack)
+
+    def _on_stray(self, response: Response, flow: Flow) -> None:
+        """A response without a transaction: a late 2xx is acknowledged and ended, all else ignored (C8)."""
+        if response.cseq.method != "INVITE" or not 200 <= response.status < 300:
+            return
+        known = self._abandoned.get((response.call_id, response.branch or ""))
+        if known is not None:
+            invite, identity, line = known
+            self._spawn(line.end_late_answer(invite, identity, response, flow), "BYE to a late answer")
+
+    # -- before the start ----------------------------------------------------------------------------------
+
+    def _reference(self, nameservers: list[Address]) -> str:
+        """An address whose route tells the phone's own: a server's, a DNS server's, else any public one."""
+        literals = [server.address for account in self.config.lines for server in account.servers]
+        candidates = [*filter(is_ip, literals), *(address.host for address in nameservers), "192.0.2.1"]
+        return candidates[0]
+
+
+def is_ip(text: str) -> bool:
+    """Whether *text* is an IP address."""
+    try:
+        ipaddress.ip_address(text.strip("[]"))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,357 @@
+"""A line's registrations: who is registered where, refreshes, retries, the probe of server 1 (R1-R8, R12)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from phone_emulator.config.model import ServerConfig
+from phone_emulator.events import Attempt, Outcome, RegistrationChanged, RegistrationState, Target, Wait
+from phone_emulator.redundancy import Hop, Try, hops, refresh_delay, retry_delay, wait_for
+from phone_emulator.redundancy.servers import successive
+from phone_emulator.sip.message import Response
+
+from .exchange import Draft, Watch
+from .identity import new_call_id
+
+if TYPE_CHECKING:
+    from .line import Line
+
+MIN_LEASE = 10
+"""Seconds; a server that grants less cannot make the phone register without end."""
+_EXPIRES = re.compile(r";\s*expires\s*=\s*(\d{1,10})\b", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Binding:
+    """The line's registration at one server: what is known of it, and how its REGISTERs are numbered."""
+
+    server: ServerConfig
+    call_id: str
+    tag: str
+    cseq: int = 0
+    state: RegistrationState = RegistrationState.UNREGISTERED
+    target: Target | None = None
+    expires_at: float | None = None
+    refresh_at: float | None = None
+    next_at: float | None = None
+    reason: str = "not yet tried"
+
+    @property
+    def live(self) -> bool:
+        """Whether a server holds this binding, as far as the phone knows."""
+        return self.target is not None
+
+
+class Registrar:
+    """Keeps one line registered.
+
+    Concurrent lines (R3) keep server 1 and server 2 in two loops of their own; successive ones (R4) have one
+    loop over both, and a probe of server 1 while server 2 is the working one.
+    """
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._context = line.context
+        source = self._context.world.random
+        self.bindings = {
+            hop.server: Binding(
+                hop.identity,
+                new_call_id(source, line.account, self._context.host),
+                str(source.getrandbits(32)),
+            )
+            for hop in hops(line.account)
+        }
+        self.attempts: list[Attempt] = []
+        """Every REGISTER attempt, in order of time."""
+        self._tasks: list[asyncio.Task[None]] = []
+        self._probe_task: asyncio.Task[None] | None = None
+        self._successive = successive(line.account)
+
+    @property
+    def working_server(self) -> int | None:
+        """The number of the server that works: the lowest one with a live binding, or None."""
+        return next((number for number, binding in sorted(self.bindings.items()) if binding.live), None)
+
+    @property
+    def registered_targets(self) -> list[Target]:
+        """Where the line is registered, server 1 first."""
+        return [binding.target for _, binding in sorted(self.bindings.items()) if binding.target is not None]
+
+    async def register(self) -> None:
+        """Start registering, or start anew; returns when the first cycle has ended, well or badly."""
+        await self._stop_tasks()
+        over = hops(self._line.account)
+        groups = [over] if self._successive else [(hop,) for hop in over]
+        first_cycles = []
+        for group in groups:
+            done = asyncio.Event()
+            name = f"registration of line {self._line.number} at server {group[0].server}"
+            self._tasks.append(asyncio.create_task(self._keep(group, done), name=name))
+            first_cycles.append(done.wait())
+        await asyncio.gather(*first_cycles)
+
+    async def register_first(self, hop: Hop, attempt: Attempt) -> bool:
+        """REGISTER at ``attempt.target`` before another request goes there (R9).
+
+        A REGISTER that fails is a failed target: the attempt gets its outcome, and False is returned.
+        """
+        binding = self.bindings[hop.server]
+        wait = wait_for(
+            "REGISTER",
+            hop.failover,
+            self._context.config.timers,
+            attempt.target.transport,
+            last=False,
+            silence=self._context.silence,
+        )
+        now = self._context.world.now()
+        own = Attempt(1, "REGISTER", attempt.target, wait, "register_on_enable = 1: REGISTER first", now)
+        self.attempts.append(own)
+        if await self._register_at(binding, self._draft(binding, binding.server.expires), own):
+            self._change(binding, RegistrationState.REGISTERED, _granted_reason(own))
+            return True
+        attempt.outcome, attempt.status, attempt.ended = own.outcome, own.status, own.ended
+        if attempt.outcome is Outcome.REJECTED:
+            attempt.outcome = Outcome.UNAVAILABLE  # the search goes on: the target is unusable, not an answer
+        attempt.detail = f"REGISTER first (register_on_enable = 1): {own.detail}"
+        return False
+
+    async def unregister(self) -> None:
+        """Stop refreshing and remove every live binding (R12)."""
+        await self._stop_tasks()
+        live = [binding for binding in self.bindings.values() if binding.live]
+        await asyncio.gather(*(self._remove(binding) for binding in live))
+
+    async def abandon(self) -> None:
+        """Stop without telling the servers, as a phone that loses power."""
+        await self._stop_tasks()
+
+    async def _stop_tasks(self) -> None:
+        tasks = [*self._tasks, *([self._probe_task] if self._probe_task else [])]
+        self._tasks, self._probe_task = [], None
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # -- keeping registered --------------------------------------------------------------------------------
+
+    async def _keep(self, group: Sequence[Hop], first_cycle: asyncio.Event) -> None:
+        failures = 0
+        while True:
+            registered = await self._cycle(self._in_order(group))
+            if registered is None:
+                failures += 1
+                self._stop_probe()
+                delay = retry_delay(self._line.account, failures, self._context.world.random.random())
+                self._set_next(group, self._context.world.now() + delay)
+            else:
+                failures = 0
+                assert registered.refresh_at is not None
+                delay = registered.refresh_at - self._context.world.now()
+                self._probe_when_fallen_back(group, registered)
+            first_cycle.set()
+            await asyncio.sleep(max(delay, 0.0))
+            for hop in group:
+                self._line.failbacks[hop.server].renewal()
+
+    def _in_order(self, group: Sequence[Hop]) -> list[Hop]:
+        """Server 1 first, but a successive line refreshes at server 2 while that is the working one (R5)."""
+        working = self.working_server
+        return (
+            sorted(group, key=lambda hop: hop.server != working)
+            if len(group) > 1 and working
+            else list(group)
+        )
+
+    async def _cycle(self, over: Sequence[Hop]) -> Binding | None:
+        """One REGISTER along the servers *over*; the binding it made or renewed, or None."""
+        line = self._line
+        walk = line.walk(
+            "REGISTER", over, errors_move_on=self._successive and line.account.redundancy_with_reg_fail
+        )
+        drafts: dict[int, Draft] = {}
+        granted: list[Binding] = []
+
+        async def send(step: Try) -> None:
+            binding = self.bindings[step.hop.server]
+            draft = drafts.get(step.hop.server)
+            if draft is None:
+                draft = drafts[step.hop.server] = self._draft(binding, binding.server.expires)
+            if not binding.live:
+                self._change(binding, RegistrationState.REGISTERING, f"REGISTER to {step.attempt.target}")
+            self.attempts.append(step.attempt)
+            if await self._register_at(binding, draft, step.attempt):
+                granted.append(binding)
+
+        await line.follow(walk, send)
+        self.attempts.extend(attempt for attempt in walk.route if attempt not in self.attempts)
+        for hop in over:
+            binding = self.bindings[hop.server]
+            if binding in granted:
+                self._change(binding, RegistrationState.REGISTERED, _granted_reason(walk.route[-1]))
+            elif granted and not any(attempt.target.server == hop.server for attempt in walk.route):
+                self._lapse(binding)
+            else:
+                self._lost(binding, walk.route, hop.server)
+        return granted[0] if granted else None
+
+    async def _register_at(self, binding: Binding, draft: Draft, attempt: Attempt) -> bool:
+        watch = Watch(sent=lambda: self._line.progressed(attempt, None))
+        try:
+            found = await self._line.exchange.run(attempt, draft, watch)
+        finally:
+            binding.cseq = draft.request.cseq.number
+        if found is None or found[0].status >= 300:
+            return False
+        now = self._context.world.now()
+        response, flow = found
+        asked = int(draft.request.headers.get("Expires") or 0)
+        lease = max(granted_lease(response, str(flow.local), asked), MIN_LEASE)
+        binding.target = attempt.target
+        binding.expires_at = now + lease
+        binding.refresh_at = now + refresh_delay(lease, self._line.account.register_expires_overlap)
+        binding.next_at = binding.refresh_at
+        return True
+
+    def _draft(self, binding: Binding, expires: int) -> Draft:
+        identity = self._context.identity(self._line.account, binding.server)
+        binding.cseq += 1
+        request = identity.register(
+            binding.call_id, binding.tag, binding.cseq, expires, contact="<sip:0.0.0.0>"
+        )
+        return Draft(identity, request)
+
+    # -- successive: back to server 1 ----------------------------------------------------------------------
+
+    def _probe_when_fallen_back(self, group: Sequence[Hop], registered: Binding) -> None:
+        """While server 2 works, ask server 1 every ``account.X.fallback.timeout`` seconds (R4)."""
+        fallen_back = len(group) > 1 and registered.server.number == 2
+        if not fallen_back:
+            self._stop_probe()
+        elif self._probe_task is None:
+            name = f"probe of server 1 by line {self._line.number}"
+            self._probe_task = asyncio.create_task(self._probe(group), name=name)
+
+    def _stop_probe(self) -> None:
+        if self._probe_task is not None:
+            self._probe_task.cancel()
+            self._probe_task = None
+
+    async def _probe(self, group: Sequence[Hop]) -> None:
+        account, world = self._line.account, self._context.world
+        through_proxies = group[0].proxy
+        interval = account.outbound_proxy_fallback_interval if through_proxies else account.fallback_timeout
+        due = world.now()
+        while True:
+            due = max(due + max(interval, 1), world.now())
+            first = self.bindings[group[0].server]
+            first.next_at = due
+            self._change(first, first.state, f"{first.reason}; next REGISTER as a probe")
+            await asyncio.sleep(due - world.now())
+            if await self._cycle([group[0]]) is not None:
+                break
+        # Server 1 works again: its own loop takes over, and server 2's binding is left to expire.
+        self._probe_task = None
+        for task in self._tasks:
+            task.cancel()
+        self._lapse(self.bindings[group[1].server])
+        self._tasks = [
+            asyncio.create_task(
+                self._keep_after_probe(group), name=f"registration of line {self._line.number} at server 1"
+            )
+        ]
+
+    async def _keep_after_probe(self, group: Sequence[Hop]) -> None:
+        refresh_at = self.bindings[group[0].server].refresh_at
+        assert refresh_at is not None
+        await asyncio.sleep(max(refresh_at - self._context.world.now(), 0.0))
+        await self._keep(group, asyncio.Event())
+
+    # -- removing ------------------------------------------------------------------------------------------
+
+    async def _remove(self, binding: Binding) -> None:
+        target = binding.target
+        assert target is not None
+        self._change(binding, RegistrationState.UNREGISTERING, f"REGISTER with Expires: 0 to {target}")
+        hop = next(hop for hop in hops(self._line.account) if hop.server == binding.server.number)
+        # Nobody who stops a phone waits 64*T1 for a dead server; R2's shorter wait is enough.
+        wait: Wait = wait_for(
+            "REGISTER", hop.failover, self._context.config.timers, target.transport, last=False
+        )
+        attempt = Attempt(1, "REGISTER", target, wait, "the line is stopped", self._context.world.now())
+        self.attempts.append(attempt)
+        draft = self._draft(binding, 0)
+        try:
+            await self._line.exchange.run(attempt, draft)
+        finally:
+            binding.cseq = draft.request.cseq.number
+            binding.target = binding.expires_at = binding.refresh_at = binding.next_at = None
+            self._change(binding, RegistrationState.UNREGISTERED, f"de-registered: {attempt.detail}")
+
+    def _lost(self, binding: Binding, route: Sequence[Attempt], server: int) -> None:
+        """No REGISTER of this cycle succeeded at *server*: the line is not registered there."""
+        binding.target = binding.expires_at = binding.refresh_at = None
+        tried = [attempt for attempt in route if attempt.target.server == server]
+        if tried:
+            last = tried[-1]
+            self._change(binding, RegistrationState.FAILED, f"{last.target.role}: {last.detail}")
+
+    def _lapse(self, binding: Binding) -> None:
+        """Another server took over: this binding is not refreshed any more (R4)."""
+        if binding.live:
+            binding.target = binding.refresh_at = binding.next_at = None
+            reason = "left to expire: server 1 is the working server again"
+            self._change(binding, RegistrationState.UNREGISTERED, reason)
+
+    def _set_next(self, group: Sequence[Hop], when: float) -> None:
+        for hop in group:
+            binding = self.bindings[hop.server]
+            binding.next_at = when
+            self._change(binding, binding.state, binding.reason)
+
+    def _change(self, binding: Binding, state: RegistrationState, reason: str) -> None:
+        binding.state, binding.reason = state, reason
+        self._context.bus.tell(
+            RegistrationChanged(
+                at=self._context.world.now(),
+                line=self._line.number,
+                server=binding.server.number,
+                state=state,
+                target=binding.target,
+                expires_at=binding.expires_at,
+                next_at=binding.next_at,
+                reason=reason,
+            )
+        )
+
+
+def granted_lease(response: Response, contact: str, asked: int) -> int:
+    """Seconds that a 200 to REGISTER grants (R8).
+
+    Contact's ``expires`` counts first, then ``Expires``, then what was asked.
+
+    Args:
+        response: the 200; it lists every binding of the account, also those of other phones.
+        contact: this phone's address and port, as its Contact gave them.
+        asked: seconds.
+    """
+    values = response.headers.values("Contact")
+    own = [value for value in values if contact in value] or values
+    for value in own:
+        match = _EXPIRES.search(value)
+        if match:
+            return int(match[1])
+    text = (response.headers.get("Expires") or "").strip()
+    return int(text) if text.isdigit() and len(text) <= 10 else asked
+
+
+def _granted_reason(attempt: Attempt) -> str:
+    return (
+        f"registered at {attempt.target}: {attempt.why}"
+        if attempt.n > 1
+        else f"registered at {attempt.target}"
+    )

@@ -1,0 +1,23 @@
+"""The redundancy rules (``docs/rules.md``): which target next, and why. Pure: no SIP, no socket, no clock."""
+
+from .failback import Failback
+from .registration import refresh_delay, retry_delay
+from .servers import Hop, hops, server_order
+from .waiting import Silence, wait_for
+from .walk import Locate, Step, Try, Walk, moves_on
+
+__all__ = [
+    "Failback",
+    "Hop",
+    "Locate",
+    "Silence",
+    "Step",
+    "Try",
+    "Walk",
+    "hops",
+    "moves_on",
+    "refresh_delay",
+    "retry_delay",
+    "server_order",
+    "wait_for",
+]

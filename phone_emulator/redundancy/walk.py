@@ -1,0 +1,198 @@
+"""The walk of one request along the targets of a line's servers (C1, C2, C5, D5, R9).
+
+Theory of operation. The walk is asked for its next step and told how the step went:
+
+- ``Locate(hop)``: the targets of this hop are needed; answered by ``located`` or ``unresolved``.
+- ``Try(attempt, …)``: the request goes to this target; answered by ``ended`` once ``attempt.outcome`` is set.
+- ``None``: the walk is over: an attempt succeeded, or was answered, or every server is exhausted.
+
+An outcome either *moves on* (``MOVES_ON``: the target did not respond correctly) or ends the walk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from phone_emulator.config.model import TimerConfig, TransportType
+from phone_emulator.events import Attempt, Outcome, Source, Target, Transport, Wait, role_name
+
+from .servers import Hop
+from .waiting import Silence, wait_for
+
+MOVES_ON = frozenset(
+    {
+        Outcome.UNAVAILABLE,
+        Outcome.NO_RESPONSE,
+        Outcome.ICMP,
+        Outcome.CONNECT_FAILED,
+        Outcome.TLS_FAILED,
+        Outcome.SEND_FAILED,
+        Outcome.UNRESOLVED,
+        Outcome.SKIPPED,
+    }
+)
+"""The outcomes after which the next target is tried (C2)."""
+
+Order = Callable[[Hop, Sequence[Target]], tuple[list[Target], str]]
+"""Puts a hop's targets into the order of the walk; the text says why when it is not the list's own order."""
+
+
+def moves_on(attempt: Attempt) -> bool:
+    """Whether the next target is tried after *attempt*.
+
+    Silence after a provisional response never moves a call on (C4), so its outcome alone does not tell.
+    """
+    answered_something = attempt.outcome is Outcome.NO_RESPONSE and attempt.status is not None
+    return attempt.outcome in MOVES_ON and not answered_something
+
+
+@dataclass(frozen=True, slots=True)
+class Locate:
+    """Ask where this hop's targets are."""
+
+    hop: Hop
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """Send the request to ``attempt.target`` and wait as ``attempt.wait`` says."""
+
+    hop: Hop
+    attempt: Attempt
+    register_first: bool = False
+    """REGISTER there first; a REGISTER that fails is a failed target (R9)."""
+
+
+Step = Locate | Try
+
+
+class Walk:
+    """One request's way along the servers.
+
+    Args:
+        method: of the request.
+        hops: the servers in the order in which they are tried.
+        timers: T1 and T2.
+        silence: how a silent target's wait is read from the guide.
+        skip_redundant: pass over a target whose IP already failed (D5).
+        order: puts a hop's targets into the order of the walk (failback); None keeps the list's.
+        registered: targets with a live binding; with register_on_enable others are registered at first (R9).
+        errors_move_on: an error answered by one server moves the request to the next server (R6).
+    """
+
+    def __init__(
+        self,
+        method: str,
+        hops: Sequence[Hop],
+        timers: TimerConfig,
+        *,
+        silence: Silence = Silence.AUTO,
+        skip_redundant: bool = True,
+        order: Order | None = None,
+        registered: Collection[Target] = (),
+        errors_move_on: bool = False,
+    ) -> None:
+        self.method = method
+        self.route: list[Attempt] = []
+        self._hops = list(hops)
+        self._timers = timers
+        self._silence = silence
+        self._skip_redundant = skip_redundant
+        self._order = order
+        self._registered = {target.remote for target in registered}
+        self._errors_move_on = errors_move_on
+        self._hop: Hop | None = None
+        self._waiting: list[Target] = []
+        self._first_why = ""
+        self._failed_addresses: dict[str, Attempt] = {}
+        self._over = False
+
+    def next(self, now: float) -> Step | None:
+        """The next step at *now*, or None when the walk is over."""
+        while not self._over:
+            if not self._waiting:
+                if not self._hops:
+                    return None
+                self._hop = self._hops.pop(0)
+                return Locate(self._hop)
+            assert self._hop is not None
+            attempt = self._begin(self._hop, self._waiting.pop(0), now)
+            failed = self._failed_addresses.get(attempt.target.address)
+            if self._skip_redundant and failed is not None:
+                self._skip(attempt, failed)
+                continue
+            return Try(self._hop, attempt, register_first=self._must_register(self._hop, attempt.target))
+        return None
+
+    def located(self, targets: Sequence[Target]) -> None:
+        """The hop asked for has these targets, in the order of DNS."""
+        assert self._hop is not None
+        self._waiting, self._first_why = list(targets), ""
+        if self._order is not None:
+            self._waiting, self._first_why = self._order(self._hop, targets)
+
+    def unresolved(self, reason: str, asked: float, now: float) -> Attempt:
+        """The hop asked for at *asked* has no target; *reason* says why. Counts as a failed attempt (C2)."""
+        assert self._hop is not None
+        hop = self._hop
+        transport = Transport.UDP
+        if hop.transport_type in (TransportType.TCP, TransportType.TLS):
+            transport = Transport.TCP if hop.transport_type is TransportType.TCP else Transport.TLS
+        target = Target(hop.server, role_name(hop.server, 0), hop.host, "", hop.port, transport, Source.DNS)
+        attempt = Attempt(len(self.route) + 1, self.method, target, Wait(0.0, ""), self._why(target), asked)
+        attempt.ended, attempt.outcome, attempt.detail = now, Outcome.UNRESOLVED, reason
+        self.route.append(attempt)
+        return attempt
+
+    def ended(self, attempt: Attempt) -> None:
+        """*attempt*, the last one handed out, has its outcome."""
+        if moves_on(attempt):
+            if attempt.target.address:
+                self._failed_addresses.setdefault(attempt.target.address, attempt)
+        elif self._errors_move_on and attempt.outcome is Outcome.REJECTED:
+            self._waiting.clear()  # the server is available, so its other targets would say the same
+        else:
+            self._over = True
+
+    def stop(self) -> None:
+        """No further target: the user hung up (C9)."""
+        self._over = True
+
+    def _begin(self, hop: Hop, target: Target, now: float) -> Attempt:
+        wait = wait_for(
+            self.method,
+            hop.failover,
+            self._timers,
+            target.transport,
+            last=not self._waiting,
+            silence=self._silence,
+        )
+        attempt = Attempt(len(self.route) + 1, self.method, target, wait, self._why(target), now)
+        self.route.append(attempt)
+        return attempt
+
+    def _skip(self, attempt: Attempt, failed: Attempt) -> None:
+        attempt.ended = attempt.started
+        attempt.outcome = Outcome.SKIPPED
+        attempt.detail = (
+            f"{attempt.target.address} already failed in this route as {failed.target.role} "
+            "(sip.skip_redundant_failover_addr = 1)"
+        )
+
+    def _must_register(self, hop: Hop, target: Target) -> bool:
+        if self.method == "REGISTER" or not hop.failover.register_on_enable:
+            return False
+        failed_over = len(self.route) > 1
+        return failed_over and target.remote not in self._registered
+
+    def _why(self, target: Target) -> str:
+        """Why *target* is asked now."""
+        if self._first_why and not any(attempt.target.server == target.server for attempt in self.route):
+            return self._first_why
+        tried = [attempt for attempt in self.route if attempt.outcome is not Outcome.SKIPPED]
+        if not tried:
+            return f"{target.role} first: every new request starts there"
+        last = tried[-1]
+        address = last.target.address or last.target.host
+        return f"{last.target.role} {address}: {last.detail}"

@@ -1,0 +1,1 @@
+"""Reports: what came of scenarios and calls, for people and for programs."""

@@ -1,0 +1,58 @@
+"""JUnit XML: a test case per scenario, its routes in the output."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from .result import ScenarioResult, Verdict
+from .text import route_lines
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def junit_xml(results: Sequence[ScenarioResult]) -> bytes:
+    """The report as bytes in UTF-8. ``time`` is in seconds of each scenario's own clock."""
+    suites = ET.Element("testsuites")
+    suite = ET.SubElement(suites, "testsuite", _counts(results), name="phone-emulator")
+    for result in results:
+        case = ET.SubElement(
+            suite,
+            "testcase",
+            name=_clean(result.scenario),
+            classname=_clean(result.file),
+            file=_clean(result.file),
+            time=f"{result.elapsed:.3f}",
+        )
+        if result.verdict is not Verdict.PASSED:
+            kind = "failure" if result.verdict is Verdict.FAILED else "error"
+            told = [f"{failure.step}: {failure.message}" for failure in result.failures]
+            found = ET.SubElement(case, kind, message=_clean(told[0] if told else str(result.verdict)))
+            found.text = _clean("\n".join(told))
+        lines = route_lines(result)
+        if lines:
+            ET.SubElement(case, "system-out").text = _clean("\n".join(lines))
+    ET.indent(suites)
+    return bytes(ET.tostring(suites, encoding="utf-8", xml_declaration=True)) + b"\n"
+
+
+def write_junit(path: str | Path, results: Sequence[ScenarioResult]) -> None:
+    """Write the report. :raises OSError: when the file cannot be written."""
+    Path(path).write_bytes(junit_xml(results))
+
+
+def _counts(results: Sequence[ScenarioResult]) -> dict[str, str]:
+    return {
+        "tests": str(len(results)),
+        "failures": str(sum(result.verdict is Verdict.FAILED for result in results)),
+        "errors": str(sum(result.verdict is Verdict.ERROR for result in results)),
+        "skipped": "0",
+        "time": f"{sum(result.elapsed for result in results):.3f}",
+    }
+
+
+def _clean(text: str) -> str:
+    """*text* without the characters that XML cannot carry."""
+    return _NOT_XML.sub("\ufffd", text)

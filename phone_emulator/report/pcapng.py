@@ -1,0 +1,191 @@
+"""A capture of SIP messages in pcapng, with Ethernet, IP, UDP and TCP headers made up around them.
+
+Messages are what the phone sent and heard, not frames from a wire: handshakes of TCP are synthetic, and what
+went over TLS is shown in the clear over TCP. Blocks: draft-ietf-opsawg-pcapng; checksums: RFC 1071.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from phone_emulator.events import Address, Transport
+
+from .result import Message
+from .wire import source_and_destination
+
+_SECTION, _INTERFACE, _PACKET = 0x0A0D0D0A, 1, 6
+_ETHERNET = 1
+_NAME, _RESOLUTION, _COMMENT, _APPLICATION = 2, 9, 1, 4
+_SEGMENT = 1400
+_DATAGRAM = 65507
+_FIN, _SYN, _PSH, _ACK = 1, 2, 8, 16
+_TCP, _UDP = 6, 17
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+@dataclass(slots=True)
+class _Flow:
+    """Both directions of one connection: the next sequence number of each sender."""
+
+    next_seq: dict[Address, int]
+
+
+class PcapngWriter:
+    """Writes messages to *stream* as they come; each scenario is an interface of its own.
+
+    :param stream: a binary stream; it is not closed.
+    :param epoch: seconds since 1970 of the instant 0 of messages.
+    """
+
+    def __init__(self, stream: BinaryIO, *, epoch: float = 0.0) -> None:
+        self._stream = stream
+        self._epoch = epoch
+        self._interfaces = 0
+        self._flows: dict[tuple[int, frozenset[Address]], _Flow] = {}
+        body = struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1) + _option(_APPLICATION, b"phone-emulator") + _END
+        self._block(_SECTION, body)
+
+    def interface(self, name: str) -> int:
+        """Begin an interface called *name*; the number to give to :meth:`write`."""
+        options = _option(_NAME, name.encode()[:200]) + _option(_RESOLUTION, b"\x06") + _END
+        self._block(_INTERFACE, struct.pack("<HHI", _ETHERNET, 0, 0) + options)
+        self._interfaces += 1
+        return self._interfaces - 1
+
+    def write(self, message: Message, interface: int = 0) -> None:
+        """Write *message*; the first on a connection brings the connection's handshake."""
+        source, destination = source_and_destination(message)
+        if message.transport is Transport.UDP:
+            data = message.data[:_DATAGRAM]
+            header = struct.pack("!HHHH", *_ports(source, destination), 8 + len(data), 0)
+            frame = _ip_frame(source, destination, _UDP, header + data, 6)
+            self._packet(interface, message.at, frame)
+            return
+        comment = "sent over TLS, shown in the clear" if message.transport is Transport.TLS else ""
+        flow = self._flow(interface, message)
+        for start in range(0, len(message.data), _SEGMENT):
+            part = message.data[start : start + _SEGMENT]
+            self._segment(interface, message.at, flow, source, destination, _PSH | _ACK, part, comment)
+
+    def _flow(self, interface: int, message: Message) -> _Flow:
+        source, destination = source_and_destination(message)
+        key = (interface, frozenset((source, destination)))
+        flow = self._flows.get(key)
+        if flow is None:
+            flow = self._flows[key] = _Flow({source: 0, destination: 0})
+            self._segment(interface, message.at, flow, source, destination, _SYN)
+            self._segment(interface, message.at, flow, destination, source, _SYN | _ACK)
+            self._segment(interface, message.at, flow, source, destination, _ACK)
+        return flow
+
+    def _segment(
+        self,
+        interface: int,
+        at: float,
+        flow: _Flow,
+        source: Address,
+        destination: Address,
+        flags: int,
+        data: bytes = b"",
+        comment: str = "",
+    ) -> None:
+        seq = flow.next_seq[source]
+        acked = flow.next_seq[destination] if flags & _ACK else 0
+        header = struct.pack(
+            "!HHIIBBHHH", *_ports(source, destination), seq, acked, 5 << 4, flags, 65535, 0, 0
+        )
+        flow.next_seq[source] = (seq + len(data) + bool(flags & (_SYN | _FIN))) & 0xFFFFFFFF
+        self._packet(interface, at, _ip_frame(source, destination, _TCP, header + data, 16), comment)
+
+    def _packet(self, interface: int, at: float, frame: bytes, comment: str = "") -> None:
+        ticks = max(round((self._epoch + at) * 1_000_000), 0)
+        body = struct.pack("<IIIII", interface, ticks >> 32, ticks & 0xFFFFFFFF, len(frame), len(frame))
+        options = _option(_COMMENT, comment.encode()) + _END if comment else b""
+        self._block(_PACKET, body + _padded(frame) + options)
+
+    def _block(self, kind: int, body: bytes) -> None:
+        length = struct.pack("<I", 12 + len(body))
+        self._stream.write(struct.pack("<I", kind) + length + body + length)
+
+
+def write_pcapng(
+    path: str | Path, captures: Iterable[tuple[str, Iterable[Message]]], *, epoch: float = 0.0
+) -> None:
+    """Write a capture file: for each (name of scenario, messages) an interface.
+
+    :param epoch: seconds since 1970 of the instant 0 of every capture.
+    :raises OSError: when the file cannot be written.
+    """
+    with Path(path).open("wb") as stream:
+        writer = PcapngWriter(stream, epoch=epoch)
+        for name, messages in captures:
+            interface = writer.interface(name)
+            for message in messages:
+                writer.write(message, interface)
+
+
+# -- bytes -----------------------------------------------------------------------------------------------
+
+
+def _padded(data: bytes) -> bytes:
+    return data + b"\0" * (-len(data) % 4)
+
+
+def _option(code: int, value: bytes) -> bytes:
+    return struct.pack("<HH", code, len(value)) + _padded(value)
+
+
+_END = struct.pack("<HH", 0, 0)
+
+
+def _ports(source: Address, destination: Address) -> tuple[int, int]:
+    return source.port, destination.port
+
+
+def _ip(address: Address) -> IpAddress:
+    return ipaddress.ip_address(address.host.partition("%")[0])
+
+
+def _mac(address: IpAddress) -> bytes:
+    """A locally administered MAC that tells the end of the IP address."""
+    return b"\x02\x00" + address.packed[-4:]
+
+
+def _checksum(data: bytes) -> int:
+    if len(data) % 2:
+        data += b"\0"
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def _ip_frame(source: Address, destination: Address, protocol: int, segment: bytes, at: int) -> bytes:
+    """An Ethernet frame around *segment*, whose checksum stands at offset *at*."""
+    src, dst = _ip(source), _ip(destination)
+    if src.version != dst.version:
+        src, dst = _mapped(src), _mapped(dst)
+    if src.version == 4:
+        pseudo = src.packed + dst.packed + struct.pack("!BBH", 0, protocol, len(segment))
+        head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(segment), 0, 0x4000, 64, protocol, 0)
+        head += src.packed + dst.packed
+        head = head[:10] + struct.pack("!H", _checksum(head)) + head[12:]
+    else:
+        pseudo = src.packed + dst.packed + struct.pack("!II", len(segment), protocol)
+        head = struct.pack("!IHBB", 6 << 28, len(segment), protocol, 64) + src.packed + dst.packed
+    # A UDP checksum of 0 means none (RFC 768); for TCP the two zeros of ones' complement are equal.
+    checksum = _checksum(pseudo + segment) or 0xFFFF
+    segment = segment[:at] + struct.pack("!H", checksum) + segment[at + 2 :]
+    return _mac(dst) + _mac(src) + struct.pack("!H", 0x0800 if src.version == 4 else 0x86DD) + head + segment
+
+
+def _mapped(address: IpAddress) -> ipaddress.IPv6Address:
+    if isinstance(address, ipaddress.IPv6Address):
+        return address
+    return ipaddress.IPv6Address(f"::ffff:{address}")

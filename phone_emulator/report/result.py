@@ -1,0 +1,100 @@
+"""What came of a scenario: the plain data that every report is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from phone_emulator.events import Attempt, MessageReceived, MessageSent
+
+Message = MessageSent | MessageReceived
+
+
+class Verdict(StrEnum):
+    """Whether a scenario went as its file says."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+    """It could not be run to its end."""
+
+
+@dataclass(slots=True)
+class StepFailure:
+    """An expectation that did not hold, or why the scenario could not go on."""
+
+    step: str
+    """``step 3 (call)``."""
+    message: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {"step": self.step, "message": self.message}
+
+
+@dataclass(slots=True)
+class CallReport:
+    """One call, from dialling to its result."""
+
+    id: str
+    line: int
+    to: str
+    result: str | None
+    """``answered``, ``rejected``, ``failed``, ``cancelled``; None while it is being placed."""
+    status: int | None
+    reason: str
+    """One sentence for people."""
+    via: str | None
+    """The role of the target that answered."""
+    started: float
+    """Seconds from the start of the scenario."""
+    elapsed: float
+    """Seconds from dialling to the result."""
+    route: list[Attempt] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """The call as ``call --format json`` prints it."""
+        return {
+            "id": self.id,
+            "line": self.line,
+            "to": self.to,
+            "result": self.result,
+            "status": self.status,
+            "reason": self.reason,
+            "via": self.via,
+            "started": round(self.started, 6),
+            "elapsed": round(self.elapsed, 6),
+            "route": [attempt.as_json() for attempt in self.route],
+        }
+
+
+@dataclass(slots=True)
+class ScenarioResult:
+    """One scenario that was run."""
+
+    scenario: str
+    file: str
+    verdict: Verdict
+    elapsed: float
+    """Seconds of the scenario's own clock."""
+    virtual: bool
+    """Whether that clock was a simulated one."""
+    failures: list[StepFailure] = field(default_factory=list)
+    calls: list[CallReport] = field(default_factory=list)
+    registrations: list[Attempt] = field(default_factory=list)
+    """Every attempt of every REGISTER, in order of time."""
+    messages: list[Message] = field(default_factory=list)
+    """Every SIP message, in order of time; not part of the JSON."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The result as ``run --format json`` prints it."""
+        return {
+            "scenario": self.scenario,
+            "file": self.file,
+            "verdict": str(self.verdict),
+            "elapsed": round(self.elapsed, 6),
+            "virtual": self.virtual,
+            "failures": [failure.as_json() for failure in self.failures],
+            "calls": [call.as_json() for call in self.calls],
+            "registrations": [attempt.as_json() for attempt in self.registrations],
+        }

@@ -1,0 +1,125 @@
+"""The route for people, a line an attempt, printed as it grows; and the verdict of a scenario."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from typing import TextIO
+
+from phone_emulator.events import Attempt, AttemptEnded, AttemptStarted, Event, Outcome
+
+from .result import CallReport, ScenarioResult, Verdict
+from .wire import printable
+
+_GREEN, _RED, _YELLOW, _DIM, _PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
+_COLOURS = {Outcome.ANSWERED: _GREEN, Outcome.SKIPPED: _DIM, Outcome.CANCELLED: _YELLOW}
+_VERDICTS = {Verdict.PASSED: _GREEN, Verdict.FAILED: _RED, Verdict.ERROR: _RED}
+
+
+def wants_colour(stream: TextIO, environ: Mapping[str, str] | None = None) -> bool:
+    """Whether *stream* is a terminal that shows colours and NO_COLOR is unset or empty."""
+    environ = os.environ if environ is None else environ
+    return stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
+
+def painted(text: str, colour: str, on: bool) -> str:
+    return f"{colour}{text}{_PLAIN}" if on else text
+
+
+def attempt_line(attempt: Attempt, *, colour: bool = False) -> str:
+    """``  1  primary     192.168.1.13:5060/udp   no-response    32.0 s  no response within …``."""
+    target = attempt.target
+    place = f"{target.remote}/{target.transport}" if target.address else target.host
+    if attempt.outcome is None:
+        ended, took = "…", f"{attempt.wait.seconds:.1f} s"
+        detail = f"waiting at most {attempt.wait.why}"
+    else:
+        status = attempt.outcome in (Outcome.REJECTED, Outcome.UNAVAILABLE) and attempt.status
+        ended = f"{attempt.outcome} {attempt.status}" if status else str(attempt.outcome)
+        took = f"{(attempt.ended or attempt.started) - attempt.started:.1f} s"
+        detail = attempt.detail
+    cell = f"{ended:<15}"
+    if attempt.outcome is not None:
+        cell = painted(cell, _COLOURS.get(attempt.outcome, _RED), colour)
+    line = (
+        f"{attempt.n:>3}  {target.role:<10}  {printable(place):<27}  {cell}  {took:>8}  {printable(detail)}"
+    )
+    return line.rstrip()
+
+
+def call_lines(call: CallReport, *, colour: bool = False) -> list[str]:
+    """A call: what became of it, then its route."""
+    ended = call.result or "not ended"
+    if call.via:
+        ended += f" via {call.via}"
+    if call.status and call.result != "answered":
+        ended += f" ({call.status})"
+    reason = f": {call.reason}" if call.reason else ""
+    head = f"call {call.id}, line {call.line} to {call.to}: {ended} after {call.elapsed:.1f} s{reason}"
+    return [printable(head), *(attempt_line(attempt, colour=colour) for attempt in call.route)]
+
+
+def scenario_lines(result: ScenarioResult, *, colour: bool = False, routes: bool = False) -> list[str]:
+    """A scenario: its verdict, what failed, and with *routes* or after a failure every route."""
+    clock = "virtual" if result.virtual else "real"
+    verdict = painted(f"{result.verdict:<7}", _VERDICTS[result.verdict], colour)
+    lines = [f"{verdict} {printable(result.scenario)} ({result.elapsed:.1f} s, {clock})"]
+    lines += [
+        f"        {printable(result.file)}: {failure.step}: {printable(failure.message)}"
+        for failure in result.failures
+    ]
+    if routes or result.verdict is not Verdict.PASSED:
+        lines += [f"        {line}" for line in route_lines(result, colour=colour)]
+    return lines
+
+
+def route_lines(result: ScenarioResult, *, colour: bool = False) -> list[str]:
+    """Every registration attempt and every call of *result*."""
+    lines: list[str] = []
+    if result.registrations:
+        lines.append("registrations:")
+        lines += [attempt_line(attempt, colour=colour) for attempt in result.registrations]
+    for call in result.calls:
+        lines += call_lines(call, colour=colour)
+    return lines
+
+
+class RoutePrinter:
+    """A listener that prints each attempt when it ends and, on a terminal, also while it waits.
+
+    :param stream: where to; stderr for people.
+    :param calls: prints the attempts of calls, else those of registrations.
+    """
+
+    def __init__(
+        self, stream: TextIO, *, calls: bool = True, environ: Mapping[str, str] | None = None
+    ) -> None:
+        self._stream = stream
+        self._calls = calls
+        self._colour = wants_colour(stream, environ)
+        self._live = stream.isatty() and (os.environ if environ is None else environ).get("TERM") != "dumb"
+        self._pending = False
+        self._printed: Attempt | None = None
+
+    def __call__(self, event: Event) -> None:
+        if (
+            not isinstance(event, AttemptStarted | AttemptEnded)
+            or (event.call is not None) is not self._calls
+        ):
+            return
+        attempt = event.attempt
+        if attempt.outcome is not None:
+            # A target that is passed over ends as it starts, and may be told of twice.
+            if attempt is not self._printed:
+                self._write(attempt_line(attempt, colour=self._colour) + "\n", pending=False)
+            self._printed = attempt
+        elif self._live:
+            width = shutil.get_terminal_size().columns - 1
+            self._write(attempt_line(attempt)[:width], pending=True)
+
+    def _write(self, text: str, *, pending: bool) -> None:
+        # Back to the start of the line and erase what waits there.
+        self._stream.write(("\r\x1b[K" if self._pending else "") + text)
+        self._stream.flush()
+        self._pending = pending

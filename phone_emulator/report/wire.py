@@ -1,0 +1,77 @@
+"""SIP messages as reports show them: labels, endpoints, and text without secrets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from phone_emulator.events import Address, Attempt, MessageSent, Transport
+
+from .result import Message
+
+Endpoint = tuple[Address, Transport]
+
+_CREDENTIALS = re.compile(
+    r"^((?:Proxy-)?Authorization[ \t]*:[ \t]*)((?:[^\r\n]|\r?\n[ \t])*)", re.IGNORECASE | re.MULTILINE
+)
+_PARAMETER = re.compile(r'\s*((?:"(?:[^"\\]|\\.)*"|[^,"])*)\s*(?:,|$)', re.DOTALL)
+_KEY = re.compile(r"^(a=crypto:[^\r\n]*?inline:)[^|\s]+", re.IGNORECASE | re.MULTILINE)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def endpoint(message: Message) -> Endpoint:
+    """The far end of *message*."""
+    return message.remote, message.transport
+
+
+def first_line(data: bytes) -> str:
+    """The start line, with nothing in it that could steer a terminal."""
+    line = data.lstrip(b"\r\n").split(b"\n", 1)[0][:500]
+    return printable(line.decode("utf-8", "replace").strip())
+
+
+def printable(text: str) -> str:
+    """*text* with control characters made visible."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+def label(data: bytes) -> str:
+    """What an arrow says: ``INVITE``, ``INVITE with credentials``, ``503 Service Unavailable``."""
+    line = first_line(data)
+    if line.upper().startswith("SIP/2.0 "):
+        return line[8:]
+    method = line.split(" ", 1)[0] or "keep-alive"
+    head = data.split(b"\r\n\r\n", 1)[0].decode("utf-8", "replace")
+    return f"{method} with credentials" if _CREDENTIALS.search(head) else method
+
+
+def shown_text(data: bytes) -> str:
+    """A message as text: line ends as ``\\n``, no digest responses and no SRTP keys in it."""
+    text = _CREDENTIALS.sub(_without_response, data.decode("utf-8", "replace"))
+    text = _KEY.sub(r"\1••••", text)
+    return "\n".join(printable(line) for line in text.replace("\r\n", "\n").rstrip().split("\n"))
+
+
+def _without_response(match: re.Match[str]) -> str:
+    scheme, _, rest = match[2].strip().partition(" ")
+    if scheme.lower() != "digest":
+        return f"{match[1]}{scheme} ••••"
+    parts = [part[1] for part in _PARAMETER.finditer(rest)]
+    kept = [part for part in parts if part and not re.match(r"\s*response\s*=", part, re.IGNORECASE)]
+    return f"{match[1]}{scheme} {', '.join(kept)}"
+
+
+def names_of(attempts: Iterable[Attempt]) -> dict[Endpoint, str]:
+    """The role under which each endpoint was first tried."""
+    names: dict[Endpoint, str] = {}
+    for attempt in attempts:
+        if attempt.target.address:
+            names.setdefault((attempt.target.remote, attempt.target.transport), attempt.target.role)
+    return names
+
+
+def source_and_destination(message: Message) -> tuple[Address, Address]:
+    """Source and destination of *message*."""
+    if isinstance(message, MessageSent):
+        return message.local, message.remote
+    return message.remote, message.local

@@ -1,0 +1,387 @@
+"""The shape of a scenario file: pydantic models at the edge, one for each mapping a person can write.
+
+Keys are the fields' names, or their aliases where the name is a Python word. What is checked here needs only
+the mapping itself; what needs the rest of the file (does that server exist?) is :mod:`.meaning`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+
+from phone_emulator.durations import parse_duration
+from phone_emulator.events import CallState, Outcome, Transport
+from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
+
+from .tree import RawFloat, RawInt
+
+WorldName = Literal["simulated", "lab", "real"]
+ResultName = Literal["answered", "rejected", "failed", "cancelled"]
+
+_ROLE = re.compile(r"primary|secondary|fallback|target-([3-9]|[1-9]\d+)|fallback-([2-9]|[1-9]\d+)", re.ASCII)
+
+
+def is_role(name: str) -> bool:
+    """Whether *name* is a role: ``primary``, ``secondary``, ``target-3`` …, ``fallback``, ``fallback-2`` …"""
+    return _ROLE.fullmatch(name) is not None
+
+
+# -- values ----------------------------------------------------------------------------------------------
+
+
+def _text(value: Any) -> Any:
+    """Numbers stand for the text they were written as: ``to: 0100`` is the number 0100."""
+    if isinstance(value, RawInt | RawFloat):
+        return value.raw
+    return value
+
+
+def _some_text(value: Any) -> Any:
+    text = _text(value)
+    if isinstance(text, str) and not text.strip():
+        raise ValueError("expected a word, got nothing")
+    return text
+
+
+def _duration(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(f"expected a duration such as 250ms, 5s, 10m or 1h, got {shown(value)}")
+    return parse_duration(_text(value))
+
+
+def _behaviour(value: Any) -> Behaviour:
+    return Behaviour.parse(value)
+
+
+def _callee(value: Any) -> CalleeBehaviour:
+    if not isinstance(value, str):
+        raise ValueError(f"expected one of {', '.join(CalleeBehaviour)}, got {shown(value)}")
+    return CalleeBehaviour.parse(value)
+
+
+def _address(value: Any) -> str:
+    try:
+        return str(ipaddress.ip_address(str(_text(value))))
+    except ValueError:
+        raise ValueError(f"expected an IP address such as 192.168.1.13, got {shown(value)}") from None
+
+
+def _listed(value: Any) -> Any:
+    """A single value may stand for a list of one."""
+    return value if isinstance(value, list) or value is None else [value]
+
+
+def shown(value: Any) -> str:
+    """*value* as a fault tells it."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    return repr(_text(value)) if isinstance(value, str) else str(_text(value))
+
+
+def near_word(word: str, known: Iterable[str]) -> str:
+    """`` (did you mean 'via'?)`` where *word* is close to something *known*, else nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """What *word* may have meant, or else all that is *known*."""
+    names = list(known)
+    return near_word(word, names) or (f" (known: {', '.join(names)})" if names else "")
+
+
+def _server(value: Any, info: ValidationInfo) -> Any:
+    """The name of a server of the file; without a context any name will do."""
+    name = _some_text(value)
+    servers: tuple[str, ...] | None = (info.context or {}).get("servers")
+    if isinstance(name, str) and servers is not None and name not in servers:
+        raise ValueError(f"there is no server {name!r}{meant(name, servers) or ': the file has no servers'}")
+    return name
+
+
+def _role(value: Any, info: ValidationInfo) -> Any:
+    """A role, or the name of a server of the file."""
+    name = _some_text(value)
+    servers: tuple[str, ...] = (info.context or {}).get("servers") or ()
+    if isinstance(name, str) and not is_role(name) and name not in servers:
+        known = dict.fromkeys(("primary", "secondary", "target-3", "fallback", *servers))
+        raise ValueError(f"there is no role and no server {name!r}{meant(name, known)}")
+    return name
+
+
+Text = Annotated[str, BeforeValidator(_some_text)]
+Duration = Annotated[float, BeforeValidator(_duration)]
+BehaviourValue = Annotated[Behaviour, BeforeValidator(_behaviour)]
+CalleeValue = Annotated[CalleeBehaviour, BeforeValidator(_callee)]
+IpAddress = Annotated[str, BeforeValidator(_address)]
+ServerName = Annotated[str, BeforeValidator(_server)]
+Role = Annotated[str, BeforeValidator(_role)]
+Names = Annotated[list[Text], BeforeValidator(_listed)]
+Line = Annotated[int, Field(ge=1, le=32)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Status = Annotated[int, Field(ge=100, le=699)]
+
+
+class Model(BaseModel):
+    """Unknown keys and wrong types are faults."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True)
+
+
+# -- top level -------------------------------------------------------------------------------------------
+
+
+class FileModel(Model):
+    """The file itself; servers and steps are read by their own models, so that one fault hides no other."""
+
+    name: Text | None = None
+    world: WorldName = "simulated"
+    config: Names = []
+    set: dict[str, Annotated[str, BeforeValidator(_text)]] = {}
+    zone: Text | None = None
+    servers: dict[str, Any] = {}
+    callee: Any = None
+    steps: list[Any] = []
+
+
+class ServerModel(Model):
+    """``servers: {NAME: …}``."""
+
+    address: IpAddress
+    port: Port = 5060
+    tls_port: Port | None = None
+    transports: Annotated[
+        list[Annotated[Transport, Field(strict=False)]], BeforeValidator(_listed), Field(min_length=1)
+    ] = [Transport.UDP, Transport.TCP, Transport.TLS]
+    behaviour: BehaviourValue = Behaviour()
+    names: Names = []
+
+
+# -- steps -----------------------------------------------------------------------------------------------
+
+
+class RegisterStep(Model):
+    """``register``, and wait until the first cycle has ended. No line: every enabled one."""
+
+    line: Line | None = None
+
+
+class UnregisterStep(Model):
+    """``unregister``. No line: every enabled one."""
+
+    line: Line | None = None
+
+
+class CallStep(Model):
+    """``call``: place a call and wait for its result, unless in the background."""
+
+    line: Line = 1
+    to: Text
+    id: Text | None = None
+    """Given by the reader where the file gives none."""
+    background: bool = False
+
+
+class OnCall(Model):
+    """A step on a call; no id: on the last call above."""
+
+    call: Text | None = None
+
+
+class HangupStep(OnCall):
+    """``hangup``: BYE, CANCEL or a refusal, as the call's state asks for."""
+
+
+class AnswerStep(OnCall):
+    """``answer``: pick up an incoming call."""
+
+
+class RejectStep(OnCall):
+    """``reject``: refuse an incoming call."""
+
+
+class HoldStep(OnCall):
+    """``hold``."""
+
+
+class ResumeStep(OnCall):
+    """``resume``."""
+
+
+class TransferStep(OnCall):
+    """``transfer``: blind, ``to`` a number, or attended, ``with`` another call."""
+
+    to: Text | None = None
+    other: Text | None = Field(default=None, alias="with")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> TransferStep:
+        if (self.to is None) == (self.other is None):
+            raise ValueError("write either 'to', a number (blind), or 'with', another call's id (attended)")
+        return self
+
+
+class DtmfStep(OnCall):
+    """``dtmf``: keys pressed during a call."""
+
+    digits: Annotated[str, BeforeValidator(_some_text), Field(pattern=r"^[0-9A-Da-d*#]+$")]
+
+
+class WaitStep(Model):
+    """``wait``: let time pass."""
+
+    time: Duration
+
+
+class ExpectStep(Model):
+    """``expect`` alone: the step does nothing, its expectation is judged."""
+
+
+class IncomingStep(Model):
+    """``incoming``: somebody calls the phone, through the server named, or where it is registered."""
+
+    line: Line = 1
+    caller: Text = Field(default="1000", alias="from")
+    id: Text | None = None
+    """Given by the reader where the file gives none."""
+    server: ServerName | None = None
+
+
+class DnsStep(Model):
+    """``dns``: another zone from now on, or name servers that are silent or fail."""
+
+    zone: Text | None = None
+    behaviour: Literal["ok", "silent", "servfail"] | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> DnsStep:
+        if self.zone is None and self.behaviour is None:
+            raise ValueError(
+                "write 'zone' (a file or its text), 'behaviour' (ok, silent or servfail), or both"
+            )
+        return self
+
+
+class ServerStep(Model):
+    """``server``: it behaves differently from now on."""
+
+    name: ServerName
+    behaviour: BehaviourValue
+
+
+class RebootStep(Model):
+    """``reboot``: the phone restarts; calls end, registrations are kept or dropped as its files say."""
+
+
+class CalleeStep(Model):
+    """``callee``: what called users do from now on."""
+
+    behaviour: CalleeValue
+
+
+StepModel = (
+    RegisterStep
+    | UnregisterStep
+    | CallStep
+    | HangupStep
+    | AnswerStep
+    | RejectStep
+    | HoldStep
+    | ResumeStep
+    | TransferStep
+    | DtmfStep
+    | WaitStep
+    | ExpectStep
+    | IncomingStep
+    | DnsStep
+    | ServerStep
+    | RebootStep
+    | CalleeStep
+)
+
+STEPS: dict[str, type[StepModel]] = {
+    "register": RegisterStep,
+    "unregister": UnregisterStep,
+    "call": CallStep,
+    "hangup": HangupStep,
+    "answer": AnswerStep,
+    "reject": RejectStep,
+    "hold": HoldStep,
+    "resume": ResumeStep,
+    "transfer": TransferStep,
+    "dtmf": DtmfStep,
+    "wait": WaitStep,
+    "incoming": IncomingStep,
+    "dns": DnsStep,
+    "server": ServerStep,
+    "reboot": RebootStep,
+    "callee": CalleeStep,
+}
+"""What a step can be. ``expect`` alone is the one kind that is not here: its key goes with every other."""
+
+SHORTHAND: dict[str, str] = {
+    "register": "line",
+    "unregister": "line",
+    "call": "to",
+    "hangup": "call",
+    "answer": "call",
+    "reject": "call",
+    "hold": "call",
+    "resume": "call",
+    "dtmf": "digits",
+    "wait": "time",
+    "incoming": "from",
+    "dns": "zone",
+    "callee": "behaviour",
+}
+"""The key that a plain value stands for: ``wait: 5s``, ``hangup: c1``."""
+
+
+# -- expectations ----------------------------------------------------------------------------------------
+
+
+def _route_item(value: Any, info: ValidationInfo) -> Any:
+    """``{primary: no-response}`` or ``{primary: 503}`` as (role, outcome, status)."""
+    if not isinstance(value, dict) or len(value) != 1:
+        raise ValueError(
+            f"expected one role and its outcome, as in {{primary: no-response}}, got {shown(value)}"
+        )
+    ((name, ended),) = value.items()
+    role = _role(name, info)
+    if isinstance(ended, int) and not isinstance(ended, bool):
+        if not 200 <= ended <= 699:
+            raise ValueError(f"expected an outcome or a final status, 200 to 699, got {shown(ended)}")
+        return (role, None, int(ended))
+    try:
+        return (role, Outcome(ended), None)
+    except ValueError:
+        names = ", ".join(Outcome)
+        raise ValueError(f"there is no outcome {shown(ended)}: a status number or one of {names}") from None
+
+
+RouteItem = Annotated[tuple[str, Outcome | None, int | None], BeforeValidator(_route_item)]
+
+
+class ExpectModel(Model):
+    """``expect``: what must hold when the step has ended."""
+
+    line: Line | None = None
+    registered: Annotated[list[Role], BeforeValidator(_listed)] | None = None
+    call: Text | None = None
+    state: Annotated[CallState, Field(strict=False)] | None = None
+    result: ResultName | None = None
+    status: Status | None = None
+    via: Role | None = None
+    within: Duration | None = None
+    route: list[RouteItem] | None = None

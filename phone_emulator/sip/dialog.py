@@ -1,0 +1,113 @@
+"""Dialogs (RFC 3261 section 12): pure state, from which in-dialog requests are made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import sipmessage
+
+from .message import MessageError, Request, Response
+
+
+@dataclass(slots=True, kw_only=True)
+class Dialog:
+    """One end's view of a dialog, early or confirmed."""
+
+    call_id: str
+    local_tag: str
+    remote_tag: str
+    local_address: str
+    """The value of this end's From, tag included."""
+    remote_address: str
+    """The value of this end's To, tag included."""
+    remote_target: str
+    """The peer's Contact URI (section 12.2.1.1)."""
+    route_set: list[str] = field(default_factory=list)
+    """Values of Route, first hop first."""
+    local_cseq: int = 0
+    remote_cseq: int | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What in-dialog messages are matched by: Call-ID, local tag, remote tag."""
+        return self.call_id, self.local_tag, self.remote_tag
+
+    def start_request(self, method: str) -> Request:
+        """A request within the dialog, with the headers that the dialog decides (section 12.2.1.1)."""
+        if method != "ACK":
+            self.local_cseq += 1
+        uri, routes = self._request_uri_and_routes()
+        request = Request(method, uri)
+        for route in routes:
+            request.headers.add("Route", route)
+        request.headers.add("From", self.local_address)
+        request.headers.add("To", self.remote_address)
+        request.headers.add("Call-ID", self.call_id)
+        request.headers.add("CSeq", f"{self.local_cseq} {method}")
+        return request
+
+    def next_hop(self) -> str:
+        """The URI that in-dialog requests are sent to: the first route, else the remote target."""
+        return _uri_of(self.route_set[0]) if self.route_set else self.remote_target
+
+    def refresh_target(self, message: Request | Response) -> None:
+        """Take over the peer's Contact from a target refresh (section 12.2.2)."""
+        contacts = message.contacts
+        if contacts:
+            self.remote_target = str(contacts[0].uri)
+
+    def accept_cseq(self, request: Request) -> bool:
+        """Whether *request* is in order; remembers its CSeq (section 12.2.2)."""
+        number = request.cseq.number
+        if self.remote_cseq is not None and number < self.remote_cseq:
+            return False
+        self.remote_cseq = number
+        return True
+
+    def _request_uri_and_routes(self) -> tuple[str, list[str]]:
+        if self.route_set and ";lr" not in self.route_set[0].lower():
+            # A strict router first: it expects itself in the Request-URI (section 12.2.1.1).
+            return _uri_of(self.route_set[0]), [*self.route_set[1:], f"<{self.remote_target}>"]
+        return self.remote_target, self.route_set
+
+
+def dialog_of_response(request: Request, response: Response) -> Dialog:
+    """The dialog that *response* to this end's *request* makes (section 12.1.2); raises MessageError."""
+    if response.to_tag is None:
+        raise MessageError("a response that makes a dialog has no To tag")
+    return Dialog(
+        call_id=request.call_id,
+        local_tag=request.from_tag or "",
+        remote_tag=response.to_tag,
+        local_address=request.headers.get("From") or "",
+        remote_address=response.headers.get("To") or "",
+        remote_target=_contact(response, fallback=request.uri),
+        route_set=list(reversed(response.headers.values("Record-Route"))),
+        local_cseq=request.cseq.number,
+    )
+
+
+def dialog_of_request(request: Request, local_tag: str) -> Dialog:
+    """The dialog that the peer's *request* makes once answered with *local_tag* (section 12.1.1)."""
+    return Dialog(
+        call_id=request.call_id,
+        local_tag=local_tag,
+        remote_tag=request.from_tag or "",
+        local_address=f"{request.headers.get('To') or ''};tag={local_tag}",
+        remote_address=request.headers.get("From") or "",
+        remote_target=_contact(request, fallback=str(request.from_address.uri)),
+        route_set=request.headers.values("Record-Route"),
+        remote_cseq=request.cseq.number,
+    )
+
+
+def _contact(message: Request | Response, fallback: str) -> str:
+    contacts = message.contacts
+    return str(contacts[0].uri) if contacts else fallback
+
+
+def _uri_of(value: str) -> str:
+    try:
+        return str(sipmessage.Address.parse(value).uri)
+    except ValueError as error:
+        raise MessageError(f"Route {value!r}: {error}") from None

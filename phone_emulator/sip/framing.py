@@ -1,0 +1,72 @@
+"""Messages out of a byte stream (RFC 3261 section 18.3)."""
+
+from __future__ import annotations
+
+import re
+
+from phone_emulator.sip.headers import MessageError
+
+MAX_SIZE = 65535
+"""Bytes of a message, headers and body."""
+
+CONTENT_LENGTH = re.compile(rb"\r\n(?:content-length|l)[ \t]*:((?:[^\r]|\r\n[ \t])*)", re.IGNORECASE)
+
+
+def content_length(value: str) -> int:
+    """The value of Content-Length. Raises MessageError when it is no number or beyond ``MAX_SIZE``."""
+    if not (value.isascii() and value.isdigit()):
+        raise MessageError(f"Content-Length: expected a number, got {value[:20]!r}")
+    length = int(value.lstrip("0")[:20] or "0")
+    if length > MAX_SIZE:
+        raise MessageError(f"Content-Length: {value[:20]} is more than a message may have ({MAX_SIZE})")
+    return length
+
+
+class Framer:
+    """Cuts the bytes of one connection into messages; keeps at most one message and what came with it."""
+
+    __slots__ = ("_buffer", "_error")
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._error: MessageError | None = None
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The messages that *data* completes, whole; the CRLFs of keep-alives (RFC 5626) are dropped.
+
+        Raises MessageError when the stream cannot be cut any more: the connection is lost. Messages before
+        the broken place are still returned; the error then comes with the next call.
+        """
+        messages: list[bytes] = []
+        if self._error is None:
+            buffer = self._buffer + data
+            try:
+                while buffer := buffer.lstrip(b"\r\n"):
+                    size = _size(buffer)
+                    if size is None or size > len(buffer):
+                        break
+                    messages.append(buffer[:size])
+                    buffer = buffer[size:]
+            except MessageError as error:
+                self._error = error
+                buffer = b""
+            self._buffer = buffer
+        if self._error is not None and not messages:
+            raise self._error
+        return messages
+
+
+def _size(buffer: bytes) -> int | None:
+    """Bytes of the message that *buffer* begins with; None when its headers are not complete yet."""
+    end = buffer.find(b"\r\n\r\n", 0, MAX_SIZE)
+    if end < 0:
+        if len(buffer) >= MAX_SIZE:
+            raise MessageError(f"no end of the headers within {MAX_SIZE} bytes")
+        return None
+    values = CONTENT_LENGTH.findall(buffer[:end])
+    if len(values) != 1:
+        raise MessageError(f"Content-Length: a stream needs one in each message, {len(values)} came")
+    size = end + 4 + content_length(values[0].decode("latin-1").strip(" \t\r\n"))
+    if size > MAX_SIZE:
+        raise MessageError(f"{size} bytes are more than a message may have ({MAX_SIZE})")
+    return size

@@ -1,0 +1,259 @@
+"""The header lines of a SIP message, in order, each as it was spelt (RFC 3261 section 7.3).
+
+A line is kept as the text between two line ends and taken apart only when its value is asked for: reading a
+message costs one pass, and a line that nobody changed leaves the program byte for byte as it came in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+
+class MessageError(ValueError):
+    """The bytes do not form a SIP message; the text says why, in one line, and never quotes credentials."""
+
+
+COMPACT = {
+    "a": "accept-contact",
+    "b": "referred-by",
+    "c": "content-type",
+    "d": "request-disposition",
+    "e": "content-encoding",
+    "f": "from",
+    "i": "call-id",
+    "j": "reject-contact",
+    "k": "supported",
+    "l": "content-length",
+    "m": "contact",
+    "n": "identity-info",
+    "o": "event",
+    "r": "refer-to",
+    "s": "subject",
+    "t": "to",
+    "u": "allow-events",
+    "v": "via",
+    "x": "session-expires",
+    "y": "identity",
+}
+"""Compact form -> long name, in lower case (RFC 3261 section 7.3.3 and the IANA registry)."""
+
+COMMON = """
+    Accept Allow Allow-Events Authorization Call-ID Contact Content-Length Content-Type CSeq Date Event
+    Expires From Max-Forwards Min-Expires P-Asserted-Identity Proxy-Authenticate Proxy-Authorization RAck Reason
+    Record-Route Refer-To Referred-By Replaces Require Retry-After Route RSeq Server Session-Expires Subject
+    Subscription-State Supported To Unsupported User-Agent Via Warning WWW-Authenticate
+"""
+
+KEYS: dict[str, str] = {
+    **{spelling: name.lower() for name in COMMON.split() for spelling in (name, name.lower(), name.upper())},
+    **{spelling: name for letter, name in COMPACT.items() for spelling in (letter, letter.upper())},
+}
+"""Spelling -> key, for the usual spellings; ``key_of`` knows the others."""
+
+TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
+QUOTED = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
+LWS = " \t"
+
+
+def key_of(name: str) -> str:
+    """What a header of this *name* is filed under: the long name in lower case."""
+    lower = name.lower()
+    return KEYS.get(name) or COMPACT.get(lower, lower)
+
+
+def value_of(line: str) -> str:
+    """The value of a header line, unfolded."""
+    value = line.partition(":")[2].strip(LWS)
+    if "\r" in value:
+        value = FOLD.sub(" ", value).strip(" \t\r\n")
+    return value
+
+
+def line_of(name: str, value: str) -> str:
+    """A header line.
+
+    Raises MessageError when name or value hold a line break, which would smuggle in another header.
+    """
+    line = f"{name}: {value}"
+    if "\r" in line or "\n" in line:
+        raise MessageError(
+            f"{name.splitlines()[0] if name else 'a header'}: a header cannot hold a line break"
+        )
+    return line
+
+
+def split(value: str, separator: str) -> list[str]:
+    """*value* split at each *separator* that is not inside quotes or angle brackets; blanks stripped."""
+    if separator not in value:
+        return [value.strip(LWS)]
+    if '"' not in value and "<" not in value:
+        return [part.strip(LWS) for part in value.split(separator)]
+    parts = []
+    start = place = 0
+    while place < len(value):
+        char = value[place]
+        if char == '"':
+            quoted = QUOTED.match(value, place)
+            place = quoted.end() if quoted else len(value)
+            continue
+        if char == "<":
+            place = value.find(">", place)
+            if place < 0:
+                break
+        elif char == separator:
+            parts.append(value[start:place].strip(LWS))
+            start = place + 1
+        place += 1
+    parts.append(value[start:].strip(LWS))
+    return parts
+
+
+def after_address(value: str) -> str:
+    """The header parameters of a From, To or Contact value: what follows the address, with its semicolons."""
+    tail = value[value.rfind(">") + 1 :]
+    if '"' in tail:
+        quoted = QUOTED.match(value)
+        opening = value.find("<", quoted.end() if quoted else 0)
+        if opening >= 0:
+            closing = value.find(">", opening)
+            return value[closing + 1 :] if closing >= 0 else ""
+    _, semicolon, parameters = tail.partition(";")
+    return semicolon + parameters
+
+
+def parameter(parameters: str, name: str) -> str | None:
+    """The value of parameter *name* (lower case) in ``x;a=b;c``; empty when bare, None when absent."""
+    _, found, rest = parameters.partition(f";{name}=")
+    if found and '"' not in parameters:
+        return rest.partition(";")[0].strip(LWS)
+    for part in split(parameters, ";")[1:]:
+        key, _, value = part.partition("=")
+        if key.strip(LWS).lower() == name:
+            return value.strip(LWS)
+    return None
+
+
+class Headers:
+    """Headers in order; names are compared without case, and compact forms are found under the long name."""
+
+    __slots__ = ("_first", "_lines")
+
+    def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
+        self._lines: list[tuple[str, str]] = [(key_of(name), line_of(name, value)) for name, value in items]
+        self._first: dict[str, str] | None = None
+
+    @classmethod
+    def from_lines(cls, lines: list[tuple[str, str]]) -> Headers:
+        """Headers of (key, line) pairs; for the parser."""
+        headers = cls.__new__(cls)
+        headers._lines = lines
+        headers._first = None
+        return headers
+
+    @property
+    def lines(self) -> list[tuple[str, str]]:
+        """(key, line) pairs; a line has no line end. Not to be changed by the reader."""
+        return self._lines
+
+    @property
+    def first(self) -> dict[str, str]:
+        """Key -> first line of that key. Not to be changed by the reader."""
+        if self._first is None:
+            self._first = dict(reversed(self._lines))
+        return self._first
+
+    def get(self, name: str) -> str | None:
+        """The value of the first line of that name."""
+        line = (self._first or self.first).get(KEYS.get(name) or key_of(name))
+        if line is None:
+            return None
+        value = line.split(":", 1)[1].strip(LWS)
+        return value_of(line) if "\r" in value else value
+
+    def get_all(self, name: str) -> list[str]:
+        """One value for each line of that name."""
+        key = key_of(name)
+        return [value_of(line) for other, line in self._lines if other == key]
+
+    def values(self, name: str) -> list[str]:
+        """The values of all lines of that name, lines split at their top-level commas.
+
+        For list headers only (Via, Route, Contact, Supported …), not for Authorization or Date.
+        """
+        return [part for value in self.get_all(name) for part in split(value, ",") if part]
+
+    def set(self, name: str, value: str) -> None:
+        """Replace the first line of that name and drop the later ones; append when there is none."""
+        key, line = key_of(name), line_of(name, value)
+        place = self._place(key)
+        if place is None:
+            self._lines.append((key, line))
+        else:
+            later = [pair for pair in self._lines[place + 1 :] if pair[0] != key]
+            self._lines[place:] = [(key, line), *later]
+        self._first = None
+
+    def add(self, name: str, value: str) -> None:
+        """Append a line."""
+        self._lines.append((key_of(name), line_of(name, value)))
+        self._first = None
+
+    def prepend(self, name: str, value: str) -> None:
+        """Insert a line before the first of that name, else at the top."""
+        key = key_of(name)
+        self._lines.insert(self._place(key) or 0, (key, line_of(name, value)))
+        self._first = None
+
+    def insert_after(self, anchor: str, name: str, value: str) -> None:
+        """Insert a line after the last line of *anchor*; append when there is none."""
+        key = key_of(anchor)
+        place = max((n for n, (other, _) in enumerate(self._lines) if other == key), default=len(self._lines))
+        self._lines.insert(place + 1, (key_of(name), line_of(name, value)))
+        self._first = None
+
+    def remove(self, name: str) -> None:
+        """Drop all lines of that name."""
+        key = key_of(name)
+        self._lines = [pair for pair in self._lines if pair[0] != key]
+        self._first = None
+
+    def remove_first(self, name: str) -> None:
+        """Drop the first value of that name: the top Via or Route, also where one line holds several."""
+        key = key_of(name)
+        place = self._place(key)
+        if place is None:
+            return
+        line = self._lines[place][1]
+        rest = [part for part in split(value_of(line), ",") if part][1:]
+        if rest:
+            self._lines[place] = (key, line_of(line.partition(":")[0], ", ".join(rest)))
+        else:
+            del self._lines[place]
+        self._first = None
+
+    def select(self, *names: str) -> Headers:
+        """A copy of the lines of these names, in the order of *names*."""
+        keys = [key_of(name) for name in names]
+        return Headers.from_lines([pair for key in keys for pair in self._lines if pair[0] == key])
+
+    def copy(self) -> Headers:
+        """The same headers, to be changed apart."""
+        return Headers.from_lines(self._lines.copy())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and key_of(name) in self.first
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        for _, line in self._lines:
+            yield line.partition(":")[0].rstrip(LWS), value_of(line)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __repr__(self) -> str:
+        return f"<Headers {', '.join(name for name, _ in self)}>"
+
+    def _place(self, key: str) -> int | None:
+        return next((n for n, (other, _) in enumerate(self._lines) if other == key), None)

@@ -1,0 +1,169 @@
+"""What every world promises: a clock, sockets, seeded randomness.
+
+Code above this layer is plain ``asyncio``: tasks, futures and ``asyncio.sleep`` work in both worlds, because
+the simulated world runs an event loop whose clock is virtual. Only sockets, the clock's zero and randomness
+come from the world itself.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from phone_emulator.events import Address, Transport
+
+
+class WorldError(OSError):
+    """The machine would not: a port in use, no such local address."""
+
+
+class ConnectFailed(OSError):
+    """A TCP connection could not be made; the text says why (``connection refused``)."""
+
+
+class TlsFailed(OSError):
+    """The TLS handshake failed; the text says why (``certificate is for a.example, not b.example``)."""
+
+
+class SendFailed(OSError):
+    """The bytes could not be sent; the text says why (``network is unreachable``)."""
+
+
+class TimerHandle(Protocol):
+    """A callback that is due later."""
+
+    def cancel(self) -> None:
+        """Forget the callback. May be called more than once."""
+
+
+class DatagramReceiver(Protocol):
+    """Who is told what a UDP socket hears."""
+
+    def datagram_received(self, data: bytes, remote: Address) -> None:
+        """*data* came from *remote*."""
+
+    def datagram_failed(self, remote: Address, reason: str) -> None:
+        """A datagram to *remote* drew an ICMP error; *reason* names it (``ICMP port unreachable``)."""
+
+
+class DatagramSocket(Protocol):
+    """A bound, unconnected UDP socket."""
+
+    @property
+    def local(self) -> Address:
+        """The address it is bound to, with the real port where 0 was asked for."""
+
+    def send(self, data: bytes, remote: Address) -> None:
+        """Send *data*; raises SendFailed when the machine refuses at once."""
+
+    def close(self) -> None:
+        """Close; nothing is delivered afterwards. May be called more than once."""
+
+
+class StreamReceiver(Protocol):
+    """Who is told what a connection hears."""
+
+    def data_received(self, data: bytes) -> None:
+        """The next bytes."""
+
+    def connection_lost(self, reason: str) -> None:
+        """The connection ended, told once; *reason* is empty for an orderly end by either side."""
+
+
+class Stream(Protocol):
+    """An open TCP or TLS connection."""
+
+    @property
+    def local(self) -> Address:
+        """This end."""
+
+    @property
+    def remote(self) -> Address:
+        """The other end."""
+
+    @property
+    def transport(self) -> Transport:
+        """TCP or TLS."""
+
+    def send(self, data: bytes) -> None:
+        """Queue *data*; raises SendFailed when the connection is closed or the peer reads no more."""
+
+    def close(self) -> None:
+        """Close in order. May be called more than once."""
+
+    def abort(self) -> None:
+        """Reset the connection at once. May be called more than once."""
+
+
+class Listener(Protocol):
+    """A listening TCP or TLS socket."""
+
+    @property
+    def local(self) -> Address:
+        """The address it is bound to, with the real port where 0 was asked for."""
+
+    def close(self) -> None:
+        """Stop listening; connections that are open stay. May be called more than once."""
+
+
+Accept = Callable[[Stream], StreamReceiver]
+"""Called with each new incoming connection; returns who is told what it hears."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsClient:
+    """How to open a TLS connection."""
+
+    server_name: str
+    """SNI and the name that the certificate must carry: the configured domain, not the address it led to."""
+    verify: bool = True
+    """Whether the certificate is checked (``static.security.trust_certificates``)."""
+    ca_pem: str | None = None
+    """Trusted CAs in PEM; None trusts the machine's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsServer:
+    """How to accept TLS connections."""
+
+    names: tuple[str, ...]
+    """The names that the certificate carries."""
+    certificate_pem: str = ""
+    key_pem: str = ""
+    ca_pem: str = ""
+    """The CA that signed it; in the simulated world a client trusts exactly this text."""
+
+
+class World(Protocol):
+    """A clock, sockets, a source of randomness."""
+
+    random: random.Random
+    """Seeded by the user's ``--seed``; the only randomness of the program."""
+
+    virtual: bool
+    """Whether time is virtual."""
+
+    def now(self) -> float:
+        """Seconds since the world began."""
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> TimerHandle:
+        """Call *callback* when the clock shows *when* (seconds since the world began)."""
+
+    def local_address_for(self, remote: str) -> str:
+        """The local IP address from which *remote* (an IP address) is reached; raises WorldError."""
+
+    def nameservers(self) -> list[Address]:
+        """The DNS servers of the machine, used where the cfg names none; may be empty."""
+
+    async def open_udp(self, local: Address, receiver: DatagramReceiver) -> DatagramSocket:
+        """Bind a UDP socket; raises WorldError."""
+
+    async def connect(
+        self, remote: Address, receiver: StreamReceiver, *, local_host: str = "", tls: TlsClient | None = None
+    ) -> Stream:
+        """Open a connection; raises ConnectFailed, TlsFailed. The caller bounds the wait."""
+
+    async def listen(self, local: Address, accept: Accept, *, tls: TlsServer | None = None) -> Listener:
+        """Listen for connections; raises WorldError."""

@@ -1,0 +1,156 @@
+"""The real world: the system's clock, the machine's sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from phone_emulator.events import Address
+
+from . import reasons, stream, udp
+from .address import canonical, is_ipv6
+from .base import Accept, DatagramReceiver, StreamReceiver, TimerHandle, TlsClient, TlsServer, WorldError
+
+_Result = TypeVar("_Result")
+
+RESOLV_CONF = Path("/etc/resolv.conf")
+
+CLOSE_TIMEOUT = 1.0
+"""Seconds that connections have to end in order when the world ends."""
+
+
+class RealWorld:
+    """Sockets of this machine, on whatever asyncio event loop runs.
+
+    :param seed: of the world's randomness; None takes the machine's
+    :param fast: whether `run` uses uvloop where it is installed
+    """
+
+    virtual = False
+
+    def __init__(self, seed: int | None = None, *, fast: bool = True) -> None:
+        self.random = random.Random(seed)
+        self._fast = fast
+        # Not loop.time(): the world may be older than its loop, and uvloop's clock moves in steps of 1 ms.
+        self._began = time.monotonic()
+        self._open: set[Any] = set()
+
+    def now(self) -> float:
+        """Seconds since the world was made."""
+        return time.monotonic() - self._began
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> TimerHandle:
+        """Call *callback* when the clock shows *when* or a little more, never less."""
+        return _Alarm(self, when, callback)
+
+    def local_address_for(self, remote: str) -> str:
+        """The address from which the machine reaches *remote*, an IP address; raises WorldError."""
+        try:
+            family = socket.AF_INET6 if is_ipv6(canonical(remote)) else socket.AF_INET
+            with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                probe.connect((remote, 9))  # sends nothing: it only asks the routing table
+                return str(probe.getsockname()[0])
+        except ValueError as error:
+            raise WorldError(str(error)) from None
+        except OSError as error:
+            raise WorldError(f"no way to {remote}: {reasons.in_words(error)}") from None
+
+    def nameservers(self) -> list[Address]:
+        """The name servers in /etc/resolv.conf; none where there is no such file."""
+        try:
+            text = RESOLV_CONF.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return []
+        found = []
+        for line in text.splitlines():
+            words = line.split()
+            if len(words) >= 2 and words[0] == "nameserver":
+                try:
+                    found.append(Address(canonical(words[1]), 53))
+                except ValueError:
+                    continue
+        return found
+
+    async def open_udp(self, local: Address, receiver: DatagramReceiver) -> udp.MachineSocket:
+        """Bind a UDP socket; raises WorldError."""
+        return await udp.open_udp(local, receiver, self._open)
+
+    async def connect(
+        self, remote: Address, receiver: StreamReceiver, *, local_host: str = "", tls: TlsClient | None = None
+    ) -> stream.MachineStream:
+        """Open a connection; raises ConnectFailed, TlsFailed. The caller bounds the wait."""
+        return await stream.connect(remote, receiver, local_host, tls, self._open)
+
+    async def listen(
+        self, local: Address, accept: Accept, *, tls: TlsServer | None = None
+    ) -> stream.MachineListener:
+        """Listen for connections; raises WorldError."""
+        return await stream.listen(local, accept, tls, self._open)
+
+    def run(self, main: Coroutine[Any, Any, _Result]) -> _Result:
+        """Run *main* on an event loop of its own (uvloop's where it is installed); returns what it returns.
+
+        What *main* leaves open is closed. Ctrl-C cancels *main* and raises KeyboardInterrupt.
+        """
+        with asyncio.Runner(loop_factory=_loop_factory(self._fast)) as runner:
+            return runner.run(self._run(main))
+
+    async def aclose(self) -> None:
+        """Close what is open and wait until it is closed, at most 1 s; for those who do not use `run`."""
+        streams = [thing for thing in self._open if isinstance(thing, stream.MachineStream)]
+        for thing in list(self._open):
+            thing.close()
+        if streams:
+            await asyncio.wait([connection.ended for connection in streams], timeout=CLOSE_TIMEOUT)
+        for connection in streams:
+            if not connection.ended.done():
+                connection.reset()
+        await asyncio.sleep(0)
+
+    async def _run(self, main: Coroutine[Any, Any, _Result]) -> _Result:
+        try:
+            return await main
+        finally:
+            await self.aclose()
+
+
+class _Alarm:
+    """A callback that is never early: event loops may fire by their clock's step (uvloop: 1 ms) too soon."""
+
+    def __init__(self, world: RealWorld, when: float, callback: Callable[[], None]) -> None:
+        self._world = world
+        self._when = when
+        self._callback = callback
+        self._arm()
+
+    def cancel(self) -> None:
+        """Forget the callback."""
+        self._handle.cancel()
+
+    def _arm(self) -> None:
+        delay = max(0.0, self._when - self._world.now())
+        self._handle = asyncio.get_running_loop().call_later(delay, self._ring)
+
+    def _ring(self) -> None:
+        if self._world.now() < self._when:
+            self._arm()
+        else:
+            self._callback()
+
+
+def _loop_factory(fast: bool) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        return asyncio.SelectorEventLoop  # type: ignore[unreachable]
+    if fast:
+        try:
+            import uvloop
+        except ImportError:
+            return None
+        return uvloop.new_event_loop
+    return None

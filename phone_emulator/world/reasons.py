@@ -1,0 +1,115 @@
+"""Why the network would not, in words; the same words in both worlds."""
+
+from __future__ import annotations
+
+import errno
+
+from phone_emulator.events import Address
+
+REFUSED = "connection refused"
+RESET = "connection reset by peer"
+TIMED_OUT = "connection timed out"
+HOST_UNREACHABLE = "host is unreachable"
+NETWORK_UNREACHABLE = "network is unreachable"
+TOO_LONG = "the datagram is too long for UDP"
+STREAM_CLOSED = "the connection is closed"
+SOCKET_CLOSED = "the socket is closed"
+ABORTED = "aborted"
+PEER_STALLED = "the peer reads nothing any more"
+
+ICMP_PORT_UNREACHABLE = "ICMP port unreachable"
+ICMP_HOST_UNREACHABLE = "ICMP host unreachable"
+
+TLS_NOT_SPOKEN = "the peer does not speak TLS"
+TLS_UNKNOWN_CA = "certificate is signed by an unknown authority"
+TLS_SELF_SIGNED = "certificate is self-signed"
+TLS_CLOSED = "the peer closed the connection during the TLS handshake"
+
+_ERRNO = {
+    errno.ECONNREFUSED: REFUSED,
+    errno.ECONNRESET: RESET,
+    errno.EPIPE: RESET,
+    errno.ECONNABORTED: "connection aborted",
+    errno.ETIMEDOUT: TIMED_OUT,
+    errno.EHOSTUNREACH: HOST_UNREACHABLE,
+    errno.ENETUNREACH: NETWORK_UNREACHABLE,
+    errno.ENETDOWN: "network is down",
+    errno.EMSGSIZE: TOO_LONG,
+    errno.EADDRINUSE: "address already in use",
+    errno.EADDRNOTAVAIL: "no such local address",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "the machine's firewall forbids it",
+    errno.EMFILE: "too many open files",
+}
+
+_UNREACHABLE_4 = {
+    0: "ICMP network unreachable",
+    1: ICMP_HOST_UNREACHABLE,
+    2: "ICMP protocol unreachable",
+    3: ICMP_PORT_UNREACHABLE,
+    5: "ICMP source route failed",
+    6: "ICMP network unknown",
+    7: "ICMP host unknown",
+    9: "ICMP network administratively prohibited",
+    10: "ICMP host administratively prohibited",
+    11: "ICMP network unreachable for this type of service",
+    12: "ICMP host unreachable for this type of service",
+    13: "ICMP administratively prohibited",
+}
+"""RFC 792 and RFC 1812 section 5.2.7.1, type 3."""
+
+_UNREACHABLE_6 = {
+    0: "ICMP network unreachable",
+    1: "ICMP administratively prohibited",
+    2: "ICMP beyond scope of source address",
+    3: ICMP_HOST_UNREACHABLE,
+    4: ICMP_PORT_UNREACHABLE,
+    5: "ICMP source address failed policy",
+    6: "ICMP route rejected",
+}
+"""RFC 4443 section 3.1, type 1."""
+
+
+def in_words(error: BaseException) -> str:
+    """What *error* says, for people."""
+    number = getattr(error, "errno", None)
+    if isinstance(error, TimeoutError):
+        return TIMED_OUT
+    if isinstance(error, ConnectionResetError):
+        return RESET
+    if isinstance(number, int) and number in _ERRNO:
+        return _ERRNO[number]
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+def icmp_in_words(version: int, kind: int, code: int) -> str:
+    """The ICMP error of IP *version* (4, 6) with type *kind* and *code*; empty for one that tells no failure.
+
+    "Fragmentation needed" and "packet too big" are such: the machine then sends smaller fragments by itself.
+    """
+    unreachable, table = (3, _UNREACHABLE_4) if version == 4 else (1, _UNREACHABLE_6)
+    if kind == unreachable:
+        if version == 4 and code == 4:
+            return ""
+        return table.get(code, f"ICMP destination unreachable (code {code})")
+    if version == 6 and kind == 2:
+        return ""
+    if kind == (11 if version == 4 else 3):
+        return "ICMP time exceeded"
+    return f"ICMP error (type {kind}, code {code})"
+
+
+def cannot_bind(local: Address, protocol: str, error: BaseException) -> str:
+    """Why *local* could not be bound; *protocol* is ``udp``, ``tcp`` or ``tls``."""
+    if getattr(error, "errno", None) == errno.EADDRNOTAVAIL:
+        return f"no such local address {local.host}"
+    return f"cannot bind {local}/{protocol}: {in_words(error)}"
+
+
+def wrong_name(names: tuple[str, ...], wanted: str) -> str:
+    """The certificate carries *names* (none if they are not known) and not *wanted*."""
+    if not names:
+        return f"certificate is not for {wanted}"
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"certificate is for {shown}, not {wanted}"

@@ -1,0 +1,95 @@
+"""NSD as the name server of the guide's zone."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import dns.exception
+import dns.message
+import dns.query
+import dns.rdatatype
+
+from tests.integration.harness.net import DOMAIN, Net
+from tests.integration.harness.process import Process, require, wait_until
+
+PORT = 5353
+
+
+def guide_zone(net: Net, *services: str) -> str:
+    """The records of `DOMAIN` for *services* (``SIP+D2U``, ``SIP+D2T``, ``SIPS+D2T``), the preferred first.
+
+    Each leads by SRV to the primary (priority 0) and the secondary (priority 1); the domain itself has the
+    addresses of both, in this order.
+    """
+    places = {
+        "SIP+D2U": ("_sip._udp", 5060),
+        "SIP+D2T": ("_sip._tcp", 5060),
+        "SIPS+D2T": ("_sips._tcp", 5061),
+    }
+    lines = [f"@ A {net.primary}", f"@ A {net.secondary}", f"srv1 A {net.primary}", f"srv2 A {net.secondary}"]
+    for order, service in enumerate(services, 1):
+        owner, port = places[service]
+        lines.append(f'@ NAPTR {order * 10} 50 "s" "{service}" "" {owner}')
+        lines += [f"{owner} SRV {priority} 1 {port} srv{priority + 1}" for priority in (0, 1)]
+    return "\n".join(lines) + "\n"
+
+
+class Nsd(Process):
+    """One NSD at *address*, port 5353, that serves one zone: `DOMAIN`."""
+
+    def __init__(self, address: str, directory: Path, zone: str, *, namespace: str | None = None) -> None:
+        """*zone* is in master file format, without SOA and NS."""
+        require("nsd")
+        super().__init__("nsd", directory, namespace)
+        self.address = address
+        self.port = PORT
+        self._serial = 0
+        self._config = directory / "nsd.conf"
+        self._write(zone)
+        self._config.write_text(
+            "server:\n"
+            f"  ip-address: {address}@{PORT}\n"
+            "  server-count: 1\n"
+            '  username: ""\n  chroot: ""\n  database: ""\n'
+            f'  zonesdir: "{directory}"\n  pidfile: "{directory}/nsd.pid"\n'
+            f'  xfrdfile: "{directory}/xfrd.state"\n  xfrdir: "{directory}"\n'
+            f'  zonelistfile: "{directory}/zone.list"\n'
+            "  zonefiles-check: yes\n"
+            "remote-control:\n  control-enable: no\n"
+            f'zone:\n  name: "{DOMAIN}"\n  zonefile: "zone"\n'
+        )
+
+    def start(self) -> Nsd:
+        """Start it and wait until it answers; returns itself."""
+        self.launch(["nsd", "-d", "-c", str(self._config)], self._up_to_date)
+        return self
+
+    def load(self, zone: str) -> None:
+        """Serve *zone* instead, from the moment this returns."""
+        self._write(zone)
+        self.signal(signal.SIGHUP)
+        wait_until(self._up_to_date, "nsd to serve the new zone")
+
+    def query(self, name: str, rdtype: str) -> dns.message.Message:
+        """Ask for *rdtype* records of *name*, like dig; raises dns.exception.Timeout."""
+        return dns.query.udp(dns.message.make_query(name, rdtype), self.address, timeout=1, port=self.port)
+
+    def _write(self, zone: str) -> None:
+        self._serial += 1
+        head = f"$ORIGIN {DOMAIN}.\n$TTL 300\n@ SOA ns hostmaster {self._serial} 3600 600 86400 60\n@ NS ns\n"
+        (self.directory / "zone").write_text(f"{head}ns A {self.address}\n{zone}")
+
+    def _up_to_date(self) -> bool:
+        if self.namespace is not None:
+            return "nsd started" in self.log
+        try:
+            answer = self.query(DOMAIN, "SOA").answer
+        except (OSError, dns.exception.DNSException):
+            return False
+        return any(
+            record.serial == self._serial
+            for rrset in answer
+            if rrset.rdtype == dns.rdatatype.SOA
+            for record in rrset
+        )

@@ -1,0 +1,141 @@
+"""The phone under test, run as its users run it: a command in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.integration.harness.capture import Hop, Place
+from tests.integration.harness.kamailio import USERS
+from tests.integration.harness.net import DOMAIN, Net
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """What ``phone-emulator call --format json`` said."""
+
+    exit_status: int
+    call: Mapping[str, Any]
+    """The JSON object of the call."""
+    stderr: str
+
+    @property
+    def result(self) -> str:
+        """``answered``, ``rejected``, ``failed`` or ``cancelled``."""
+        return str(self.call["result"])
+
+    @property
+    def via(self) -> str | None:
+        """The role of the server that answered."""
+        via = self.call["via"]
+        return None if via is None else str(via)
+
+    @property
+    def attempts(self) -> list[Mapping[str, Any]]:
+        """The attempts of the route, in order."""
+        return list(self.call["route"])
+
+    @property
+    def outcomes(self) -> list[tuple[str, str]]:
+        """Role and outcome of each attempt, in order."""
+        return [(attempt["role"], attempt["outcome"]) for attempt in self.attempts]
+
+    @property
+    def hops(self) -> list[Hop]:
+        """The attempts that sent anything, in the words of the capture."""
+        return [
+            Hop(Place(attempt["address"], attempt["port"]), attempt["transport"], attempt["sent"])
+            for attempt in self.attempts
+            if attempt["sent"]
+        ]
+
+
+class Phone:
+    """A phone with one line, 1001: server 1 is `DOMAIN`, server 2 the fallback's address."""
+
+    def __init__(self, net: Net, directory: Path, ca_file: Path, key_log: Path | None = None) -> None:
+        """*key_log* gets the TLS secrets of the phone, so that a capture can be read."""
+        self.net = net
+        self._environment = os.environ | {"SSL_CERT_FILE": str(ca_file), "NO_COLOR": "1"}
+        if key_log is not None:
+            self._environment["SSLKEYLOGFILE"] = str(key_log)
+        self._config = directory / "phone.cfg"
+        settings = {
+            "account.1.enable": "1",
+            "account.1.label": "1001",
+            "account.1.display_name": "Test phone",
+            "account.1.user_name": "1001",
+            "account.1.auth_name": "1001",
+            "account.1.password": USERS["1001"],
+            "account.1.sip_server.1.address": DOMAIN,
+            "account.1.sip_server.1.port": "0",
+            "account.1.sip_server.1.transport_type": "3",
+            "account.1.sip_server.2.address": net.fallback,
+            "account.1.sip_server.2.port": "5060",
+            "account.1.sip_server.2.transport_type": "0",
+        }
+        lines = [f"{key} = {value}" for key, value in settings.items()]
+        self._config.write_text("\n".join(["#!version:1.0.0.1", *lines]) + "\n")
+
+    def call(
+        self,
+        destination: str = "1002",
+        *options: str,
+        settings: Mapping[str, str] | None = None,
+        seconds: float = 60,
+    ) -> CallResult:
+        """Call *destination*, hang up a second after the answer; raises AssertionError when no JSON came.
+
+        *settings* are cfg keys for this call (``--set``), *options* go to the command as they are; *seconds*
+        bound the whole run.
+        """
+        command = [*self._command(destination, settings), *options]
+        done = subprocess.run(
+            command,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+        )
+        told = f"{' '.join(command)}\nexit status {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr, told
+        try:
+            call = json.loads(done.stdout)
+        except json.JSONDecodeError:
+            raise AssertionError(f"no JSON on stdout: {told}") from None
+        assert isinstance(call, dict), told
+        return CallResult(done.returncode, call, done.stderr)
+
+    def interrupted_call(
+        self, destination: str = "1002", *, after: float, settings: Mapping[str, str] | None = None
+    ) -> int:
+        """Call *destination*, press Ctrl-C *after* seconds; the exit status. Raises TimeoutExpired."""
+        command = self._command(destination, settings)
+        with subprocess.Popen(
+            command, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        ) as process:
+            try:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(after)
+                process.send_signal(signal.SIGINT)
+                return process.wait(40)  # a server that says nothing more may cost 64*T1 = 32 s
+            finally:
+                process.kill()
+
+    def _command(self, destination: str, settings: Mapping[str, str] | None) -> list[str]:
+        command = [sys.executable, "-m", "phone_emulator", "call", str(self._config), destination]
+        command += ["--format", "json", "--world", "real", "--duration", "1s"]
+        command += ["--dns", f"{self.net.dns}:5353", "--local-address", self.net.phone]
+        for key, value in (settings or {}).items():
+            command += ["--set", f"{key}={value}"]
+        return command

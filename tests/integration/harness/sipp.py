@@ -1,0 +1,75 @@
+"""SIPp as the called party, and as a caller to prove the harness with."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from tests.integration.harness.process import Process, require
+
+TEMPLATES = Path(__file__).parent.parent / "templates"
+
+
+class _Sipp(Process):
+    """One SIPp that runs a scenario of ours and writes every message to a file."""
+
+    def __init__(self, name: str, address: str, directory: Path, port: int, namespace: str | None) -> None:
+        require("sipp")
+        super().__init__(name, directory, namespace)
+        self.address = address
+        self.port = port
+        self._messages_file = directory / f"{name}.messages"
+
+    @property
+    def messages(self) -> str:
+        """Every message sent and received so far, as SIPp logs them."""
+        return self._messages_file.read_text(errors="replace") if self._messages_file.exists() else ""
+
+    def _command(self, scenario: str, *options: str) -> list[str]:
+        command = ["sipp", "-sf", str(TEMPLATES / scenario), "-i", self.address, "-mi", self.address]
+        command += ["-p", str(self.port), "-nostdin", "-trace_msg", "-message_file", str(self._messages_file)]
+        command += ["-trace_err", "-error_file", str(self.directory / f"{self.name}.errors"), *options]
+        return command
+
+
+class SippUas(_Sipp):
+    """The called party over UDP: any number rings (180), answers (200) and waits for BYE."""
+
+    def __init__(
+        self, address: str, directory: Path, port: int = 5060, *, namespace: str | None = None
+    ) -> None:
+        super().__init__("callee", address, directory, port, namespace)
+
+    def start(self) -> SippUas:
+        """Start it and wait until its port is taken; returns itself."""
+        self.launch(self._command("callee.xml"), self._listening)
+        return self
+
+    def _listening(self) -> bool:
+        if self.namespace is not None:
+            return bool(self.log)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind((self.address, self.port))
+            except OSError:
+                return True
+        return False
+
+
+class SippCaller(_Sipp):
+    """A caller (1001, with its password) that places one call, hangs up and ends."""
+
+    def __init__(
+        self, address: str, directory: Path, port: int = 5060, *, namespace: str | None = None
+    ) -> None:
+        super().__init__("caller", address, directory, port, namespace)
+
+    def call(self, server: str, number: str, transport: str = "u1", seconds: float = 10.0) -> bool:
+        """Call *number* through *server* (``address:port``); whether it was answered and ended in order."""
+        options = ["-s", number, "-m", "1", "-t", transport, "-timeout", f"{seconds}s", "-timeout_error"]
+        command = self._command("caller.xml", *options, server)
+        self.launch([*command], lambda: True)
+        try:
+            return self.wait(seconds + 2) == 0
+        finally:
+            self.stop()

@@ -1,0 +1,113 @@
+"""Lab servers in the real world: loopback sockets, the machine's own ICMP, resets and TLS."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from phone_emulator.events import Address, Transport
+from phone_emulator.lab.behaviour import Behaviour
+from phone_emulator.lab.certificates import certificates
+from phone_emulator.lab.server import SipServer
+from phone_emulator.sip.message import response_to
+from phone_emulator.world.base import ConnectFailed, TlsClient, TlsServer
+from phone_emulator.world.real import RealWorld
+from tests.lab.peers import DOMAIN, TCP, TLS, UDP, Peer
+
+SERVER = Address("127.0.0.13", 0)
+PHONE = Address("127.0.0.21", 0)
+CALLEE = Address("127.0.0.30", 0)
+
+
+@pytest.fixture(scope="module")
+def certificate() -> TlsServer:
+    return certificates([DOMAIN, SERVER.host])
+
+
+async def phone_of(
+    world: RealWorld, server: SipServer, transport: Transport, certificate: TlsServer | None
+) -> Peer:
+    remote = Address(SERVER.host, server.ports[transport])
+    if transport is UDP:
+        return await Peer(world).bind(PHONE, remote)
+    tls = TlsClient(DOMAIN, ca_pem=certificate.ca_pem) if certificate and transport is TLS else None
+    return await Peer(world).connect(remote, transport, PHONE.host, tls)
+
+
+def ladder(
+    story: Callable[[SipServer, Callable[[Transport], Awaitable[Peer]], Peer], Coroutine[Any, Any, None]],
+    transports: tuple[Transport, ...],
+    certificate: TlsServer | None = None,
+) -> None:
+    """Run *story* with a started server, a way to make phones, and a callee."""
+    world = RealWorld(seed=1)
+
+    async def main() -> None:
+        callee = await Peer(world).bind(CALLEE)
+        server = SipServer(
+            world,
+            "primary",
+            SERVER,
+            transports=transports,
+            tls=certificate,
+            domain=DOMAIN,
+            accounts={"1001": "secret"},
+            callee=callee.local,
+        )
+        await server.start()
+        await story(server, lambda transport: phone_of(world, server, transport, certificate), callee)
+        await server.stop()
+
+    world.run(main())
+
+
+@pytest.mark.parametrize("transport", [UDP, TCP, TLS])
+def test_registers_and_calls(transport: Transport, certificate: TlsServer) -> None:
+    async def story(server: SipServer, phones: Callable[[Transport], Awaitable[Peer]], callee: Peer) -> None:
+        phone = await phones(transport)
+        await phone.register()
+        assert list(server.bindings) == ["1001"]
+        phone.send(await phone.authenticated(phone.make("INVITE")))
+        offered = await callee.request()
+        callee.send(response_to(offered, 200, to_tag="to-1"))
+        await phone.response(200, "INVITE")
+
+    ladder(story, (transport,), certificate)
+
+
+def test_refuse_is_refused_by_the_machine_and_ends_again() -> None:
+    # rule C2
+    async def story(server: SipServer, phones: Callable[[Transport], Awaitable[Peer]], callee: Peer) -> None:
+        phone, connected = await phones(UDP), await phones(TCP)
+        ports = server.ports
+        await server.behave(Behaviour.parse("refuse"))
+        phone.send(phone.make("OPTIONS", f"sip:{DOMAIN}"))
+        assert await phone.failure() == "ICMP port unreachable"
+        assert "reset" in await connected.failure()
+        with pytest.raises(ConnectFailed, match="refused"):
+            await phones(TCP)
+        await server.behave(Behaviour.parse("ok"))
+        assert server.ports == ports
+        for again in (phone, await phones(TCP)):
+            again.send(again.make("OPTIONS", f"sip:{DOMAIN}"))
+            await again.response(200)
+
+    ladder(story, (UDP, TCP))
+
+
+def test_silent_keeps_the_port_open() -> None:
+    async def story(server: SipServer, phones: Callable[[Transport], Awaitable[Peer]], callee: Peer) -> None:
+        await server.behave(Behaviour.parse("silent"))
+        phone = await phones(TCP)
+        phone.send(phone.make("OPTIONS", f"sip:{DOMAIN}"))
+        while not server.received["OPTIONS"]:
+            await asyncio.sleep(0)
+        await server.behave(Behaviour.parse("ok"))
+        phone.send(phone.make("OPTIONS", f"sip:{DOMAIN}", cseq=2))
+        assert (await phone.response(200)).cseq.number == 2
+        assert phone.lost == []
+
+    ladder(story, (UDP, TCP))

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from phone_emulator.report.junit import junit_xml, write_junit
+from phone_emulator.report.result import ScenarioResult, StepFailure, Verdict
+
+
+def test_a_case_per_scenario(result: ScenarioResult, tmp_path: Path) -> None:
+    passed = replace(result, verdict=Verdict.PASSED, failures=[], scenario="fine")
+    broken = replace(
+        result, verdict=Verdict.ERROR, failures=[StepFailure("step 1 (call)", "bad \x00\x1b byte")]
+    )
+    write_junit(tmp_path / "r.xml", [result, passed, broken])
+    suite = ET.parse(tmp_path / "r.xml").getroot()[0]
+    assert {key: suite.get(key) for key in ("tests", "failures", "errors")} == {
+        "tests": "3",
+        "failures": "1",
+        "errors": "1",
+    }
+    failed, fine, error = suite
+    assert failed.get("name") == "the <primary> is silent"
+    assert failed.find("failure") is not None
+    assert [child.tag for child in fine] == ["system-out"]
+    assert "no response within 64*T1 = 32.0 s" in (fine.findtext("system-out") or "")
+    assert error.findtext("error") == "step 1 (call): bad \ufffd\ufffd byte"
+
+
+def test_no_scenario_is_a_report_too() -> None:
+    assert ET.fromstring(junit_xml([]))[0].get("tests") == "0"

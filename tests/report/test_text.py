@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+
+from phone_emulator.events import Attempt, AttemptEnded, AttemptStarted, Outcome
+from phone_emulator.report.result import ScenarioResult, Verdict
+from phone_emulator.report.text import RoutePrinter, attempt_line, call_lines, scenario_lines, wants_colour
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_call_reads_as_a_table(result: ScenarioResult) -> None:
+    assert call_lines(result.calls[0]) == [
+        "call c1, line 1 to 1002: answered via secondary after 32.1 s",
+        "  1  primary     192.168.1.13:5060/udp        no-response        32.0 s"
+        "  no response within 64*T1 = 32.0 s",
+        "  2  secondary   192.168.1.14:5060/udp        answered            0.1 s  200 OK",
+    ]
+
+
+def test_a_status_stands_with_its_outcome(result: ScenarioResult) -> None:
+    attempt = replace(result.calls[0].route[0], outcome=Outcome.UNAVAILABLE, status=503)
+    assert "unavailable 503" in attempt_line(attempt)
+
+
+def test_a_failure_tells_its_step_and_route(result: ScenarioResult) -> None:
+    lines = scenario_lines(result)
+    assert lines[0] == "failed  the <primary> is silent (32.1 s, virtual)"
+    assert lines[1] == "        a.yaml: step 3 (call): expected via <primary> & got 'secondary'"
+    assert len(lines) == 5
+    assert len(scenario_lines(replace(result, verdict=Verdict.PASSED, failures=[]))) == 1
+
+
+@pytest.mark.parametrize(
+    ("stream", "environ", "wanted"),
+    [
+        (Terminal(), {}, True),
+        (Terminal(), {"NO_COLOR": ""}, True),
+        (Terminal(), {"NO_COLOR": "1"}, False),
+        (Terminal(), {"TERM": "dumb"}, False),
+        (io.StringIO(), {}, False),
+    ],
+)
+def test_colour_only_where_it_is_wanted(stream: io.StringIO, environ: dict[str, str], wanted: bool) -> None:
+    assert wants_colour(stream, environ) is wanted
+
+
+def tell(printer: RoutePrinter, attempt: Attempt) -> None:
+    waiting = replace(attempt, outcome=None, ended=None)
+    printer(AttemptStarted(at=attempt.started, line=1, call="c1", attempt=waiting))
+    printer(AttemptEnded(at=attempt.ended or 0, line=1, call="c1", attempt=attempt))
+
+
+def test_the_route_grows_by_a_line_an_attempt(result: ScenarioResult) -> None:
+    stream = io.StringIO()
+    printer = RoutePrinter(stream)
+    for attempt in result.calls[0].route:
+        tell(printer, attempt)
+    assert stream.getvalue().splitlines() == call_lines(result.calls[0])[1:]
+
+
+def test_a_skipped_target_is_printed_once(result: ScenarioResult) -> None:
+    skipped = replace(result.calls[0].route[0], outcome=Outcome.SKIPPED)
+    stream = io.StringIO()
+    printer = RoutePrinter(stream)
+    printer(AttemptStarted(at=0, line=1, call="c1", attempt=skipped))
+    printer(AttemptEnded(at=0, line=1, call="c1", attempt=skipped))
+    assert stream.getvalue().count("skipped") == 1
+
+
+def test_a_terminal_shows_what_is_waited_for(result: ScenarioResult) -> None:
+    stream = Terminal()
+    tell(RoutePrinter(stream, environ={"NO_COLOR": "1"}), result.calls[0].route[0])
+    waiting, _, ended = stream.getvalue().partition("\r\x1b[K")
+    assert "…" in waiting
+    assert ended == call_lines(result.calls[0])[1] + "\n"
+
+
+def test_registrations_are_for_another_printer(result: ScenarioResult) -> None:
+    stream = io.StringIO()
+    tell(RoutePrinter(stream, calls=False), result.calls[0].route[0])
+    assert stream.getvalue() == ""
+
+
+def test_nothing_steers_the_terminal(result: ScenarioResult) -> None:
+    attempt = replace(result.calls[0].route[0], detail="\x1b[2Jboo\x07")
+    assert "\x1b" not in attempt_line(attempt)
+    assert "\\x1b[2Jboo\\x07" in attempt_line(attempt)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -67,16 +67,20 @@ def build(reading: Reading) -> Built:
 
     A value out of range keeps the default and is reported; so is an enabled account that could never work.
     """
-    indices = _accounts(reading.settings)
-    builder = _Builder(_todays_names(reading.settings, [index for index in indices if index <= ACCOUNTS]))
+    mentioned = _accounts(reading.settings)
+    indices = [index for index in mentioned if index <= ACCOUNTS]
+    builder = _Builder(_todays_names(reading.settings, indices))
+    for index in list(mentioned)[len(indices) :]:
+        builder.no_such_account(index, mentioned[index])
     config = builder.phone(indices)
     builder.judge(config, reading.files)
     return Built(config, builder.values, builder.findings.list())
 
 
-def _accounts(settings: Iterable[str]) -> list[int]:
-    seconds = {key.split(".", 2)[1] for key in settings if key.startswith("account.")}
-    return sorted(int(index) for index in seconds if _INDEX(index))
+def _accounts(settings: Mapping[str, Setting]) -> dict[int, Setting]:
+    """Each account that is mentioned, in order, with a setting that mentions it."""
+    found = {key.split(".", 2)[1]: setting for key, setting in settings.items() if key.startswith("account.")}
+    return {int(index): found[index] for index in sorted(filter(_INDEX, found), key=int)}
 
 
 def _todays_names(settings: Mapping[str, Setting], accounts: list[int]) -> dict[str, Setting]:
@@ -111,14 +115,8 @@ class _Builder:
             message = f"RTP ports {low}..{high} are no range; the default 11780..12780 is kept"
             self._warn(setting, "rtp-ports", message)
             facts["min_rtp_port"], facts["max_rtp_port"] = 11780, 12780
-        for index in indices:
-            if index > ACCOUNTS:
-                own = f"account.{index}."
-                setting = next(setting for key, setting in self.values.items() if key.startswith(own))
-                message = f"account.{index} is ignored: a phone has {ACCOUNTS} accounts"
-                self._warn(setting, "no-such-account", message)
         return PhoneConfig(
-            accounts=tuple(self._account(index) for index in indices if index <= ACCOUNTS),
+            accounts=tuple(self._account(index) for index in indices),
             timers=TimerConfig(**self._fields("", "", "TimerConfig")),
             dns=DnsConfig(**self._fields("", "", "DnsConfig"), static_records=tuple(self._static_records())),
             **facts,
@@ -206,9 +204,8 @@ class _Builder:
         scope = f"dns_cache_{kind}.N."
         own = f"{f'account.{account}.' if account else ''}dns_cache_{kind}.{number}."
         facts = {
-            name.removeprefix(scope): self._value(own + name.removeprefix(scope), parameter)
-            for name, parameter in catalogue().parameters.items()
-            if name.startswith(scope)
+            suffix: self._value(own + suffix, parameter)
+            for suffix, _, parameter in catalogue().section(scope, "StaticRecord")
         }
         data, expected, form = _RECORDS[kind]
         if not facts["name"] and not facts[data]:
@@ -229,6 +226,11 @@ class _Builder:
             ttl=facts["ttl"],
             account=int(account) if account else None,
         )
+
+    def no_such_account(self, index: int, setting: Setting) -> None:
+        """Notes that *setting* is of an account beyond the last."""
+        message = f"account.{index} is ignored: a phone has {ACCOUNTS} accounts"
+        self._warn(setting, "no-such-account", message)
 
     def judge(self, config: PhoneConfig, files: list[str]) -> None:
         """Notes what no phone could start with."""

@@ -42,6 +42,10 @@ class DnsCacheType(IntEnum):
 class Secret(str):
     """A password: shows itself as dots, so that it never reaches a log, a report or a screen."""
 
+    def __new__(cls, value: str = "") -> Secret:
+        # str() of a Secret is its dots: a copy must be made of what lies behind them.
+        return super().__new__(cls, value.reveal() if isinstance(value, Secret) else value)
+
     def __repr__(self) -> str:
         return "'••••'" if self else "''"
 
@@ -131,7 +135,7 @@ class AccountConfig:
     """``.user_name``"""
     auth_name: str = ""
     """``.auth_name``; the user name where blank."""
-    password: Secret = Secret("")
+    password: Secret = field(default_factory=Secret)
     """``.password``"""
     servers: tuple[ServerConfig, ...] = ()
     """Those with an address, in order of Y. ``.sip_server.Y``"""

@@ -10,7 +10,6 @@ import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +25,6 @@ OVERRIDES = "--set"
 """The file that overrides of the command line are said to come from."""
 
 _BLANKS = " \t"
-_BLANKS_AND_END = _BLANKS + "\n"
 _PLAIN_LINE = re.compile(r"[ \t]*([a-z0-9_]+(?:\.[a-z0-9_]+)*)[ \t]*=[ \t]*(.*)").match
 _PLAIN_KEY = re.compile(r"[a-z0-9_]+(?:\.[a-z0-9_]+)*").fullmatch
 _KEY = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*").fullmatch
@@ -139,12 +137,12 @@ class _Reader:
             self._warn(name, 1, "", "no-header", message)
         controls = _CONTROL(text) is not None
         assignments = 0
-        for number, line in enumerate(StringIO(text), 1):
-            plain = _PLAIN_LINE(line)
-            if plain is not None and len(line) <= LONGEST_LINE and not (controls and _CONTROL(line)):
+        for number, line in enumerate(text.split("\n"), 1):
+            plain = _PLAIN_LINE(line) if len(line) <= LONGEST_LINE else None
+            if plain is not None and not (controls and _CONTROL(line)):
                 self._set(plain[1], plain[2].rstrip(_BLANKS), name, number)
                 assignments += 1
-            elif (stripped := line.strip(_BLANKS_AND_END)) and stripped[0] != "#":
+            elif (stripped := line.strip(_BLANKS)) and stripped[0] != "#":
                 assignments += self._odd_line(name, number, stripped)
         if not assignments:
             raise CfgError(

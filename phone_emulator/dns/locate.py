@@ -74,7 +74,7 @@ async def locate(
         hops = await search.everything(host, naptr_build)
     targets = targets_of(server, host, hops)
     if not targets:
-        raise Unresolved("; ".join(dict.fromkeys(search.dead_ends or search.misses)) or f"{host}: no address")
+        raise Unresolved(search.why_nothing())
     return Located(targets, "; ".join(search.path))
 
 
@@ -94,8 +94,8 @@ class _Search:
     dead_ends: list[str] = field(default_factory=list)
     """Why records that were there led nowhere: tells more than that other records are not there."""
     lookups: int = 0
-    deaf: bool = False
-    """No DNS server answers: asking the same ones for another type would only make the caller wait again."""
+    deaf: str = ""
+    """Why no DNS server answers: asking them for another type would only make the caller wait once more."""
 
     async def everything(self, host: str, naptr_build: bool) -> list[Hop]:
         """NAPTR, then SRV, then the address of *host*; SRV records, once found, decide (RFC 2782)."""
@@ -156,7 +156,9 @@ class _Search:
         records = [record for record in answer.records if isinstance(record, SrvRecord)]
         ordered = srv_order(records, self.resolver.shuffle_seed)
         if not ordered:
-            self.dead_ends.append(f"{answer.name}: the service is not offered ({shown_source(answer.source)})")
+            self.dead_ends.append(
+                f"{answer.name}: the service is not offered ({shown_source(answer.source)})"
+            )
             return []
         found = await asyncio.gather(
             *(
@@ -193,15 +195,20 @@ class _Search:
                 rdtype,
                 cache_type=self.cache_type,
                 static_first=self.static_first,
-                static_only=self.deaf,
+                static_only=bool(self.deaf),
                 account=self.account,
             )
         except ResolveFailed as failure:
-            if not self.deaf:
-                self.misses.append(str(failure))
-            self.deaf = self.deaf or not failure.heard
+            self.misses.append(str(failure))
+            if not failure.heard:
+                self.deaf = self.deaf or str(failure)
             return None
         if isinstance(result, NoRecords):
             self.misses.append(f"{name}: {result} ({shown_source(result.source)})")
             return None
         return result
+
+    def why_nothing(self) -> str:
+        """Why there are no targets, for people."""
+        reasons = self.dead_ends or ([self.deaf] if self.deaf else self.misses)
+        return "; ".join(dict.fromkeys(reasons))

@@ -86,9 +86,9 @@ class Resolver:
         if static is not None and (static_first or static_only or not self._servers):
             return self._told(static)
         if not self._servers:
-            raise ResolveFailed(f"{name}: no DNS server to ask, and no static {rdtype} record", heard=False)
+            raise ResolveFailed(f"{name}: no DNS server to ask, and no static record", heard=False)
         if static_only:
-            raise ResolveFailed(f"{name}: no DNS server answers, and no static {rdtype} record", heard=False)
+            raise ResolveFailed(f"{name}: no DNS server answers, and no static record", heard=False)
         try:
             result = await self._ask_dns(name, rdtype, cache_type)
         except ResolveFailed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 from phone_emulator.config.model import AccountConfig, CodecConfig, PhoneConfig, ServerConfig
@@ -65,9 +66,12 @@ class Callee:
         for call in tuple(self._phone.calls):
             await call.hang_up()
 
-    def call(self, user: str, domain: str, server: str) -> OutgoingCall:
-        """Call *user* of *domain* through the server of that name."""
-        return self._phone.dial(f"{user}@{domain}", self._lines[server])
+    def call(self, user: str, domain: str, server: str, caller: str | None = None) -> OutgoingCall:
+        """Call *user* of *domain* through the server of that name, as the number *caller*."""
+        line = self._phone.line(self._lines[server])
+        if caller is not None:
+            line.account = dataclasses.replace(line.account, user_name=caller)
+        return self._phone.dial(f"{user}@{domain}", line.number)
 
     def _hear(self, event: Event) -> None:
         if not isinstance(event, CallChanged):

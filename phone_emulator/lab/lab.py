@@ -130,13 +130,28 @@ class Lab:
             ca_pem=options.ca_pem or self.ca_pem,
         )
 
-    def call_phone(self, phone: Phone, line: int | None = None) -> OutgoingCall | None:
-        """Let the callee call a line of *phone*, through a server where it is registered; None if nowhere."""
-        account = phone.line(line).account
-        for name, server in self.servers.items():
-            if account.user_name in server.bindings:
-                return self.callee.call(account.user_name, self._domain, name)
-        return None
+    async def dns_behave(self, behaviour: str) -> None:
+        """Let every name server behave differently from now on (``ok``, ``silent``, ``servfail`` …)."""
+        for nameserver in self.nameservers:
+            await nameserver.behave(behaviour)
+
+    def call_phone(
+        self, phone: Phone, line: int | None = None, server: str | None = None, caller: str | None = None
+    ) -> OutgoingCall | None:
+        """Let the callee call a line of *phone*.
+
+        Args:
+            phone: whom.
+            line: which of its lines; None for the first.
+            server: through which server; None for the first where the line is registered.
+            caller: the number that calls; None for the callee's own.
+
+        Returns:
+            The caller's end of the call, or None where the line is registered nowhere.
+        """
+        user = phone.line(line).account.user_name
+        names = [server] if server else [name for name, each in self.servers.items() if user in each.bindings]
+        return self.callee.call(user, self._domain, names[0], caller) if names else None
 
     @staticmethod
     def _certificate(world: World, plan: Plan, domains: Sequence[str]) -> TlsServer | None:
@@ -188,5 +203,3 @@ def relocate(config: PhoneConfig, moved: Mapping[str, Address]) -> PhoneConfig:
         )
         accounts.append(dataclasses.replace(account, servers=servers, proxies=proxies))
     return dataclasses.replace(config, accounts=tuple(accounts))
-
-

@@ -77,6 +77,8 @@ class Transports:
         except OSError:
             self.close(reset=False)
             raise
+        # Where a port was left to the machine, it stays the same when the server closes and opens again.
+        self._asked = {**self._asked, **ports}
         return ports
 
     def close(self, *, reset: bool) -> None:

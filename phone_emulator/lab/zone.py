@@ -32,22 +32,21 @@ class ZoneError(ValueError):
 
 
 class Zone:
-    """Records by name and type, and the domains for which they are the whole truth. Never changed: replaced."""
+    """Records by name and type, and the domains of which they are the whole truth. Never changes."""
 
-    def __init__(self, records: Records, origins: tuple[dns.name.Name, ...]) -> None:
+    def __init__(self, records: Records, origins: frozenset[dns.name.Name]) -> None:
         self._records = records
         self._origins = origins
-        self._names = {name.split(depth)[1] for name in records for depth in range(1, len(name) + 1)}
+        self._names = {suffix for name in records for suffix in _suffixes(name)}
 
     @property
-    def origins(self) -> tuple[dns.name.Name, ...]:
-        """The domains that the zone speaks for: owners of SOA records, else the last two labels of each name."""
+    def origins(self) -> frozenset[dns.name.Name]:
+        """The domains that the zone speaks for: owners of SOA records, else the last labels of each name."""
         return self._origins
 
     def origin_of(self, name: dns.name.Name) -> dns.name.Name | None:
         """The domain of the zone that *name* is in, or None."""
-        inside = (origin for origin in self._origins if name.is_subdomain(origin))
-        return max(inside, key=len, default=None)
+        return next((suffix for suffix in _suffixes(name) if suffix in self._origins), None)
 
     def has_name(self, name: dns.name.Name) -> bool:
         """Whether *name* exists: it, or something below it, has records (RFC 8020)."""
@@ -85,10 +84,8 @@ class Zone:
             for rdata in rdataset:
                 address = addresses.get(rdata.to_text(), rdata.to_text())
                 kind = dns.rdatatype.AAAA if ":" in address else dns.rdatatype.A
-                of_name = records.setdefault(name, {})
-                mapped = of_name.setdefault(
-                    kind, dns.rdataset.Rdataset(rdataset.rdclass, kind, ttl=rdataset.ttl)
-                )
+                empty = dns.rdataset.Rdataset(rdataset.rdclass, kind)
+                mapped = records.setdefault(name, {}).setdefault(kind, empty)
                 mapped.add(dns.rdata.from_text("IN", kind, address), rdataset.ttl)
         return Zone(records, self._origins)
 
@@ -122,19 +119,20 @@ def read_zone(path: Path, *, origin: str = "") -> Zone:
 
 
 def parse_zone(text: str, *, file: str = "zone", first_line: int = 1, origin: str = "") -> Zone:
-    """The zone in *text*; *file* and *first_line* are what errors name, *origin* the domain of relative names.
+    """The zone in *text*; raises ZoneError.
 
-    Raises ZoneError.
+    *file* and *first_line* (of *text* in it) are what errors name; *origin* is the domain of relative names.
     """
     if len(text) > MAX_SIZE:
         raise ZoneError(f"{file}:{first_line}: larger than {MAX_SIZE} characters")
-    line = 1
+    reader = _Reader()
     try:
-        reader = _Reader(origin)
+        if origin:
+            reader.read(f"$ORIGIN {origin}", 1)
         for line, entry in _entries(text):
-            reader.read(entry)
+            reader.read(entry, line)
     except _EntryError as error:
-        raise ZoneError(f"{file}:{first_line - 1 + (error.line or line)}: {error}") from error
+        raise ZoneError(f"{file}:{first_line - 1 + (error.line or reader.line)}: {error}") from error
     return Zone(reader.records, _origins(reader.records, origin))
 
 
@@ -178,14 +176,17 @@ def _entries(text: str) -> Iterator[tuple[int, str]]:
 class _Reader:
     """Puts entries together to records: an entry may lean on the origin, owner and TTL of those before it."""
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self) -> None:
         self.records: Records = {}
-        self._origin = _name(origin or ".")
+        self.line = 1
+        """Where the last entry began."""
+        self._origin = _name(".")
         self._owner: dns.name.Name | None = None
         self._ttl = DEFAULT_TTL
 
-    def read(self, entry: str) -> None:
-        """Take one entry in; raises _EntryError."""
+    def read(self, entry: str, line: int) -> None:
+        """Take the entry that begins on *line* in; raises _EntryError."""
+        self.line = line
         words = entry.split()
         directive = words[0].upper()
         if directive in ("$ORIGIN", "$TTL"):
@@ -271,13 +272,18 @@ def _text(name: dns.name.Name) -> str:
     return name.to_text(omit_final_dot=True)
 
 
-def _origins(records: Records, origin: str) -> tuple[dns.name.Name, ...]:
+def _suffixes(name: dns.name.Name) -> Iterator[dns.name.Name]:
+    """*name* itself, its parent, and so on up to the root."""
+    return (name.split(depth)[1] for depth in range(len(name), 0, -1))
+
+
+def _origins(records: Records, origin: str) -> frozenset[dns.name.Name]:
     import dns.rdatatype
 
     origins = {name for name, of_name in records.items() if dns.rdatatype.SOA in of_name}
     if origin.strip("."):
         origins.add(_name(origin))
     for name in records:
-        if not any(name.is_subdomain(known) for known in origins):
-            origins.add(name.split(min(3, len(name)))[1])
-    return tuple(sorted(origins))
+        if origins.isdisjoint(_suffixes(name)):
+            origins.add(name.split(min(3, len(name)))[1])  # two labels and the root
+    return frozenset(origins)

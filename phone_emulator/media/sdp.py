@@ -99,7 +99,7 @@ class Sdp:
 
 
 def parse(data: bytes | str) -> Sdp:
-    """Read a session description; lines may end in CRLF or LF, unknown ones are passed over. Raises SdpError."""
+    """Read a session description; lines end in CRLF or LF, unknown ones are passed over. Raises SdpError."""
     text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
     lines = text.rstrip("\r\n").split("\n")
     if "\0" in text:
@@ -151,8 +151,9 @@ def offer(
 ) -> bytes:
     """An offer in the order of V8x firmware.
 
-    *local_ip* and *port*: where RTP is awaited. *codecs*: configuration names, the preferred first; unknown ones
-    are left out. *ptime* in milliseconds, 0 leaves it out. *dtmf_payload*: None offers no telephone events.
+    *local_ip* and *port*: where RTP is awaited. *codecs*: configuration names, the preferred first; unknown
+    ones are left out. *ptime* in milliseconds, 0 leaves it out. *dtmf_payload*: None offers no telephone
+    events.
     """
     offered: dict[int, Codec] = {}
     for codec in (CODECS[name.lower()] for name in codecs if name.lower() in CODECS):
@@ -182,10 +183,10 @@ def answer(
     version: int,
     dtmf_payload: int | None,
 ) -> bytes | None:
-    """The answer to *offer*: the first offered codec that is among *codecs*, and telephone events if offered.
+    """The answer to *offer*: its first codec that is among *codecs*, and telephone events if offered.
 
-    Payload types and ptime are the offer's; *dtmf_payload* decides only between several offered ones (None: no
-    telephone events). Other media lines are refused with port 0. None when no codec is common (488).
+    Payload types and ptime are the offer's; *dtmf_payload* decides only between several offered ones (None:
+    no telephone events). Other media lines are refused with port 0. None when no codec is common (488).
     """
     lines = _session(local_ip, session_id, version)
     answered = False

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import itertools
 from collections import deque
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from phone_emulator.config.catalogue import is_ip
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.dns import Resolver, dns_servers
 from phone_emulator.events import Address, Bus
@@ -287,11 +287,3 @@ class Phone:
         candidates = [*filter(is_ip, literals), *(address.host for address in nameservers), "192.0.2.1"]
         return candidates[0]
 
-
-def is_ip(text: str) -> bool:
-    """Whether *text* is an IP address."""
-    try:
-        ipaddress.ip_address(text.strip("[]"))
-    except ValueError:
-        return False
-    return True

@@ -126,7 +126,8 @@ class _Builder:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents == 2:
-                    raise TreeError(event.start_mark.line + 1, "a second document: write one scenario a file")
+                    line = int(event.start_mark.line) + 1  # type: ignore[union-attr]
+                    raise TreeError(line, "a second document: write one scenario a file")
             elif isinstance(event, yaml.NodeEvent):
                 root = self.node(event, events, 0)
         return root

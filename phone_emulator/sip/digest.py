@@ -193,9 +193,9 @@ def verify(
 ) -> Judgement:
     """Judge the *value* of Authorization or Proxy-Authorization of a request.
 
-    *passwords*: user -> password. *nonce_ok* tells whether a nonce is ours and not too old; it is asked only
-    where all else is right. *body* counts for qop auth-int. The nonce count is not watched: a retransmitted or
-    reordered request is no attack.
+    *passwords*: user -> password. *nonce_ok* tells whether a nonce is ours and not too old; it is asked
+    only where all else is right. *body* counts for qop auth-int. The nonce count is not watched: a
+    retransmitted or reordered request is no attack.
     """
     parameters = next((parameters for scheme, parameters in _credentials(value) if scheme == "digest"), {})
     user = parameters.get("username", "")

@@ -39,10 +39,11 @@ COMPACT = {
 """Compact form -> long name, in lower case (RFC 3261 section 7.3.3 and the IANA registry)."""
 
 COMMON = """
-    Accept Allow Allow-Events Authorization Call-ID Contact Content-Length Content-Type CSeq Date Event
-    Expires From Max-Forwards Min-Expires P-Asserted-Identity Proxy-Authenticate Proxy-Authorization RAck Reason
-    Record-Route Refer-To Referred-By Replaces Require Retry-After Route RSeq Server Session-Expires Subject
-    Subscription-State Supported To Unsupported User-Agent Via Warning WWW-Authenticate
+    Accept Allow Allow-Events Authorization Call-ID Contact Content-Length Content-Type CSeq Date
+    Event Expires From Max-Forwards Min-Expires P-Asserted-Identity Proxy-Authenticate
+    Proxy-Authorization RAck Reason Record-Route Refer-To Referred-By Replaces Require Retry-After
+    Route RSeq Server Session-Expires Subject Subscription-State Supported To Unsupported User-Agent
+    Via Warning WWW-Authenticate
 """
 
 KEYS: dict[str, str] = {
@@ -133,6 +134,15 @@ def parameter(parameters: str, name: str) -> str | None:
         if key.strip(LWS).lower() == name:
             return value.strip(LWS)
     return None
+
+
+def tag_of(value: str) -> str | None:
+    """The tag of a From or To value, without the full grammar."""
+    tag = value.rpartition(";tag=")[2]
+    if tag.isalnum() and tag != value:
+        # Nothing follows it, so it stands neither in the brackets of a URI nor in quotes.
+        return tag
+    return parameter(after_address(value), "tag") or None
 
 
 class Headers:

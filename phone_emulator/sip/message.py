@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 
 import sipmessage
 
+from phone_emulator.sip import values
 from phone_emulator.sip.framing import MAX_SIZE, Framer, content_length
 from phone_emulator.sip.headers import (
     KEYS,
@@ -19,10 +20,10 @@ from phone_emulator.sip.headers import (
     TOKEN,
     Headers,
     MessageError,
-    after_address,
     key_of,
     parameter,
     split,
+    tag_of,
     value_of,
 )
 
@@ -191,33 +192,33 @@ class Message:
     @property
     def from_tag(self) -> str | None:
         """The tag of From, without the full grammar."""
-        return parameter(after_address(self.headers.get("From") or ""), "tag") or None
+        return tag_of(self.headers.get("From") or "")
 
     @property
     def to_tag(self) -> str | None:
         """The tag of To, without the full grammar."""
-        return parameter(after_address(self.headers.get("To") or ""), "tag") or None
+        return tag_of(self.headers.get("To") or "")
 
     @property
     def top_via(self) -> sipmessage.Via:
         """The first Via. Raises MessageError when it breaks the grammar (RFC 3261 section 20.42)."""
-        return _grammar("Via", sipmessage.Via.parse, (self.headers.values("Via") or [""])[0])
+        return _grammar("Via", values.via, (self.headers.values("Via") or [""])[0])
 
     @property
     def from_address(self) -> sipmessage.Address:
         """From. Raises MessageError when it breaks the grammar (RFC 3261 section 20.20)."""
-        return _grammar("From", sipmessage.Address.parse, self._required("From"))
+        return _grammar("From", values.address, self._required("From"))
 
     @property
     def to_address(self) -> sipmessage.Address:
         """To. Raises MessageError when it breaks the grammar (RFC 3261 section 20.39)."""
-        return _grammar("To", sipmessage.Address.parse, self._required("To"))
+        return _grammar("To", values.address, self._required("To"))
 
     @property
     def contacts(self) -> list[sipmessage.Address]:
         """All Contacts; ``*`` is none. Raises MessageError when one breaks the grammar (section 20.10)."""
-        values = self.headers.values("Contact")
-        return [_grammar("Contact", sipmessage.Address.parse, value) for value in values if value != "*"]
+        texts = self.headers.values("Contact")
+        return [_grammar("Contact", values.address, text) for text in texts if text != "*"]
 
     def _required(self, name: str) -> str:
         value = self.headers.get(name)
@@ -251,7 +252,7 @@ class Request(Message):
     @property
     def request_uri(self) -> sipmessage.URI:
         """``uri`` parsed. Raises MessageError when it is no SIP, SIPS or TEL URI."""
-        return _grammar("Request-URI", sipmessage.URI.parse, self.uri)
+        return _grammar("Request-URI", values.uri, self.uri)
 
     def __repr__(self) -> str:
         return f"<Request {self.method}>"
@@ -365,7 +366,7 @@ def _lines(head: str) -> tuple[str, list[tuple[str, str]]]:
 
 
 def _unusual_lines(texts: list[str]) -> list[tuple[str, str]]:
-    """(key, line) pairs, some names unusual or lines folded; a folded line stays one (RFC 3261 section 7.3.1)."""
+    """(key, line) pairs with names unusual or lines folded; a folded line stays one (section 7.3.1)."""
     lines: list[tuple[str, str]] = []
     folds: dict[int, list[str]] = {}
     for text in texts:
@@ -425,5 +426,5 @@ def _start(line: str, headers: Headers, body: bytes, raw: bytes) -> Request | Re
 def _grammar(name: str, parser: Callable[[str], _Value], value: str) -> _Value:
     try:
         return parser(value)
-    except (ValueError, TypeError):
+    except ValueError:
         raise MessageError(f"{name}: does not follow the grammar of RFC 3261") from None

@@ -14,6 +14,7 @@ import math
 import os
 from asyncio.base_events import BaseEventLoop
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context
 from typing import Any, Never, TypeVarTuple
 
@@ -94,9 +95,8 @@ class VirtualLoop(BaseEventLoop):
         # Not `now + timeout`: asyncio computed that as `when - now`, and the sum may miss `when` by a hair.
         when = self._scheduled[0]._when
         if when > self._time_limit:
-            raise self._deadlock(
-                f"nothing more happens between {self._now:g} s and the limit, {self._time_limit:g} s"
-            )
+            late = f"the next thing is due at {when:g} s, beyond the limit of {self._time_limit:g} s"
+            raise self._deadlock(f"at {self._now:g} s: {late}")
         self._now = when
         self._clock_resolution = math.ulp(when)
         self._steps = 0
@@ -106,6 +106,7 @@ class VirtualLoop(BaseEventLoop):
         """There are none: `select` always returns an empty list."""
 
     def _deadlock(self, what: str) -> Deadlock:
+        self._steps = 0
         return Deadlock(what, sorted(describe(task) for task in asyncio.all_tasks(self)))
 
     def settle(self) -> None:
@@ -208,8 +209,21 @@ def _either(thing: object, *names: str) -> Any:
 def cancel_all(loop: VirtualLoop, grace: float) -> tuple[set[asyncio.Task[Any]], set[asyncio.Task[Any]]]:
     """Cancel every task and give them *grace* virtual seconds to end; returns those that did and did not."""
     tasks = asyncio.all_tasks(loop)
-    if not tasks:
-        return set(), set()
+    left = set(tasks)
+
+    def ended(task: asyncio.Task[Any]) -> None:
+        left.discard(task)
+        if not left:
+            loop.stop()
+
     for task in tasks:
         task.cancel("the simulation has ended")
-    return loop.run_until_complete(asyncio.wait(tasks, timeout=grace))
+        task.add_done_callback(ended)
+    if tasks:
+        patience = loop.call_later(grace, loop.stop)
+        with suppress(Deadlock):
+            loop.run_forever()
+        patience.cancel()
+    for task in left:
+        task.remove_done_callback(ended)
+    return tasks - left, left

@@ -224,7 +224,7 @@ async def _reach(network: Network, one: Host, address: str) -> Host:
         other = network.find(address)
         if other is not None and one.up:
             await asyncio.sleep(network.latency_between(one, other))
-            if one.up and other.up:
+            if all(host.up for host in (one, other)):
                 return other
         if pause is not None:
             await asyncio.sleep(pause)

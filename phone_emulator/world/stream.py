@@ -208,7 +208,7 @@ async def connect(
     sock = await _connected(loop, remote, local_host)
     stream = MachineStream(Transport.TLS if client else Transport.TCP, registry)
     try:
-        # From here on the socket is the transport's, which closes it: closing it here too would hit another's.
+        # From here on the socket is the transport's, which closes it; closing it twice may hit another's.
         await loop.create_connection(lambda: stream, sock=sock, ssl=context, server_hostname=wanted)
     except OSError as error:
         if wanted is None:

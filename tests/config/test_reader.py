@@ -218,6 +218,11 @@ def test_latin_1_is_read_and_told(tmp_path: Path) -> None:
     assert [found_as(found) for found in reading.diagnostics] == [(3, "warning", "not-utf8")]
 
 
+def test_a_line_without_end_is_refused() -> None:
+    with pytest.raises(CfgError, match="holds no setting at all"):
+        read_text("a." * LONGEST_LINE, "x.cfg")
+
+
 def test_findings_are_bounded() -> None:
     text = f"{HEADER}\na.b = 1\n" + "nonsense\n" * 50_000
     findings = read_text(text, "x.cfg").diagnostics

@@ -1,0 +1,77 @@
+"""Tones as 16-bit samples at 8 kHz: what a caller hears, and DTMF in the voice band (ITU-T E.180, Q.23)."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from dataclasses import dataclass
+
+from .dtmf import DIGITS, event_of
+
+RATE = 8000
+"""Samples a second."""
+_FULL_SCALE_DBM0 = 3.14
+"""The level of the loudest sine that 16 bits hold (G.711, A-law)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tone:
+    """A tone and its cadence."""
+
+    frequencies: tuple[float, ...]
+    """Hz, all at once."""
+    cadence: tuple[int, ...] = ()
+    """Milliseconds on, off, on, off …, repeated; empty for a tone without pauses."""
+
+    def samples(self, duration_ms: int) -> array[int]:
+        """The first *duration_ms* of it."""
+        if not self.cadence:
+            return sine(self.frequencies, duration_ms)
+        samples = array("h")
+        wanted = duration_ms * RATE // 1000
+        turn = 0
+        while len(samples) < wanted:
+            milliseconds = self.cadence[turn % len(self.cadence)]
+            samples.extend(silence(milliseconds) if turn % 2 else sine(self.frequencies, milliseconds))
+            turn += 1
+        return samples[:wanted]
+
+
+DIAL = Tone((425,))
+RINGBACK = Tone((425,), (1000, 4000))
+BUSY = Tone((425,), (500, 500))
+CONGESTION = Tone((425,), (250, 250))
+
+_ROWS = {697: "123A", 770: "456B", 852: "789C", 941: "*0#D"}
+_COLUMNS = (1209, 1336, 1477, 1633)
+DTMF = {
+    digit: (row, column)
+    for row, digits in _ROWS.items()
+    for digit, column in zip(digits, _COLUMNS, strict=True)
+}
+"""Digit -> its two frequencies, Hz (Q.23)."""
+
+
+def sine(frequencies: tuple[float, ...], duration_ms: int, level: float = -10.0) -> array[int]:
+    """Sines of the *frequencies* (Hz) added up, each at *level* dBm0 (at most 3.14 together)."""
+    amplitude = 32767 * 10 ** ((level - _FULL_SCALE_DBM0) / 20)
+    turns = [2 * math.pi * frequency / RATE for frequency in frequencies]
+    count = duration_ms * RATE // 1000
+    loudest = 32767.0
+    return array(
+        "h",
+        [
+            round(max(-loudest, min(loudest, amplitude * sum(math.sin(turn * at) for turn in turns))))
+            for at in range(count)
+        ],
+    )
+
+
+def silence(duration_ms: int) -> array[int]:
+    """Samples of 0."""
+    return array("h", bytes(2 * (duration_ms * RATE // 1000)))
+
+
+def dtmf_tone(digit: str, duration_ms: int = 100, level: float = -10.0) -> array[int]:
+    """The two tones of *digit*, for DTMF in the voice band; raises DtmfError for what is no digit."""
+    return sine(DTMF[DIGITS[event_of(digit)]], duration_ms, level)

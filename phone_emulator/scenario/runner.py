@@ -1,0 +1,98 @@
+"""Runs scenarios."""
+
+from __future__ import annotations
+
+import asyncio
+
+from phone_emulator.events import Event
+from phone_emulator.phone import CallError
+from phone_emulator.report.result import ScenarioResult, StepFailure, Verdict
+from phone_emulator.world import Deadlock
+
+from .actions import ACTIONS
+from .model import Expect, Step
+from .session import Prepared, RunOptions, Session, make_session
+from .verdict import unmet
+
+
+def run(prepared: Prepared, options: RunOptions) -> ScenarioResult:
+    """Run one scenario in its own world.
+
+    Raises:
+        WorldError: the machine would not (a port in use, no such local address).
+    """
+    session = make_session(prepared, options)
+    failures: list[StepFailure] = []
+    try:
+        return session.world.run(_play(session, failures))
+    except Deadlock as error:
+        result = session.result()
+        result.failures = [*failures, StepFailure("the scenario", str(error))]
+        result.verdict = Verdict.ERROR
+        return result
+
+
+async def _play(session: Session, failures: list[StepFailure]) -> ScenarioResult:
+    lab = session.lab
+    try:
+        if lab is not None:
+            await lab.start()
+        await session.phone.start()
+        for step in session.scenario.steps:
+            failures += [StepFailure(str(step), message) for message in await _step(session, step)]
+            if failures and session.options.fail_fast:
+                break
+        result = session.result()
+        result.failures = failures
+        result.verdict = Verdict.FAILED if failures else Verdict.PASSED
+        return result
+    finally:
+        # In the simulated world nobody is left to be told; on real sockets the servers are.
+        await session.phone.stop(unregister=not session.world.virtual)
+        if lab is not None:
+            await lab.stop()
+
+
+async def _step(session: Session, step: Step) -> list[str]:
+    """Do *step*; what of its expectation does not hold."""
+    began = session.world.now()
+    known = len(session.registrations())
+    failed = ""
+    try:
+        await ACTIONS[step.kind](session, step, step.args)
+    except CallError as error:
+        failed = str(error)
+    if step.expect is None:
+        return []
+    if failed:
+        return [failed]
+    if step.kind == "expect":
+        return await _hold_within(session, step.expect)
+    registers = session.registrations()[known:]
+    return unmet(step.expect, session, elapsed=session.world.now() - began, registers=registers)
+
+
+async def _hold_within(session: Session, expect: Expect) -> list[str]:
+    """What of *expect* does not hold, however long ``within`` allows to wait for it."""
+    faults = unmet(expect, session, elapsed=None)
+    if not faults or expect.within is None:
+        return faults
+    changed = asyncio.Event()
+
+    def tell(event: Event) -> None:
+        changed.set()
+
+    unsubscribe = session.bus.subscribe(tell)
+    try:
+        async with asyncio.timeout(expect.within):
+            while faults:
+                await changed.wait()
+                changed.clear()
+                faults = unmet(expect, session, elapsed=None)
+    except TimeoutError:
+        return [f"not within {expect.within:g} s: {fault}" for fault in faults]
+    finally:
+        unsubscribe()
+    return []
+
+

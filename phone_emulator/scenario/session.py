@@ -1,0 +1,172 @@
+"""A scenario made ready and running: its world, its lab, its phone, its calls."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+
+from phone_emulator.config import CfgError, load
+from phone_emulator.config.model import PhoneConfig
+from phone_emulator.events import Attempt, Bus, Event, MessageReceived, MessageSent
+from phone_emulator.lab import plans
+from phone_emulator.lab.lab import Lab, Place
+from phone_emulator.lab.zone import Zone, ZoneError, parse_zone
+from phone_emulator.phone import Call, Phone, PhoneOptions
+from phone_emulator.report.result import CallReport, Message, ScenarioResult, Verdict
+from phone_emulator.world import RealWorld, SimulatedWorld
+
+from .model import Scenario, ScenarioError, ZoneSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What the user says beside the scenario file."""
+
+    overrides: tuple[str, ...] = ()
+    """``--set``, after the scenario's own ``set``."""
+    phone: PhoneOptions = field(default_factory=PhoneOptions)
+    seed: int = 0
+    fail_fast: bool = False
+    keep_messages: bool = False
+    """Whether the result carries every SIP message (for reports)."""
+
+
+@dataclass(slots=True)
+class Session:
+    """What the steps of one scenario act upon."""
+
+    scenario: Scenario
+    options: RunOptions
+    config: PhoneConfig
+    world: RealWorld | SimulatedWorld
+    bus: Bus
+    lab: Lab | None
+    phone: Phone
+    phone_options: PhoneOptions
+    zones: dict[int, Zone]
+    """The zone of each ``dns`` step, by its number."""
+    calls: dict[str, Call] = field(default_factory=dict)
+    """By the id in the file."""
+    registers: list[Attempt] = field(default_factory=list)
+    """REGISTER attempts of phones that were rebooted away, then those of the phone now."""
+    messages: list[Message] = field(default_factory=list)
+
+    def registrations(self) -> list[Attempt]:
+        """Every REGISTER attempt so far, in order of time."""
+        now = [a for line in self.phone.lines.values() for a in line.registrar.attempts]
+        return sorted([*self.registers, *now], key=lambda attempt: attempt.started)
+
+    async def reboot(self) -> None:
+        """Restart the phone: calls end, then it registers anew."""
+        unregister = any(account.unregister_on_reboot for account in self.config.lines)
+        self.registers = self.registrations()
+        await self.phone.stop(unregister=unregister)
+        self.phone = Phone(self.config, self.world, self.bus, self.phone_options)
+        await self.phone.start()
+        await self.phone.register()
+
+    def result(self) -> ScenarioResult:
+        """What there is to tell so far; the verdict is the runner's."""
+        return ScenarioResult(
+            scenario=self.scenario.name,
+            file=self.scenario.file,
+            verdict=Verdict.PASSED,
+            elapsed=self.world.now(),
+            virtual=self.world.virtual,
+            calls=[call_report(call, name) for name, call in self.calls.items()],
+            registrations=self.registrations(),
+            messages=self.messages,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A scenario whose files have all been read: nothing in it is left to go wrong before it starts."""
+
+    scenario: Scenario
+    config: PhoneConfig
+    zone: Zone
+    zones: dict[int, Zone]
+
+
+def prepare(scenario: Scenario, options: RunOptions) -> Prepared:
+    """Read the cfg files and zones that *scenario* names; raises ScenarioError with every fault."""
+    faults: list[str] = []
+    overrides = [*(f"{key}={value}" for key, value in scenario.set.items()), *options.overrides]
+    config = PhoneConfig()
+    try:
+        config = load(list(scenario.config), overrides, options.phone.device.model).config
+    except CfgError as error:
+        faults += error.faults
+    zone = _zone(scenario.zone, faults)
+    zones = {step.number: _zone(step.zone, faults) for step in scenario.steps if step.zone is not None}
+    if faults:
+        raise ScenarioError(faults)
+    return Prepared(scenario, config, zone, zones)
+
+
+def make_session(prepared: Prepared, options: RunOptions) -> Session:
+    """The world, the lab and the phone of a scenario, nothing of it started yet."""
+    scenario, config = prepared.scenario, prepared.config
+    bus = Bus()
+    places = [
+        Place(
+            name=spec.name,
+            address=spec.address,
+            port=spec.port,
+            tls_port=spec.tls_port,
+            transports=spec.transports,
+            behaviour=spec.behaviour,
+        )
+        for spec in scenario.servers.values()
+    ]
+    phone_options = options.phone
+    lab: Lab | None = None
+    world: RealWorld | SimulatedWorld
+    if scenario.world == "real":
+        world = RealWorld(options.seed)
+    else:
+        simulated = scenario.world == "simulated"
+        make_stage = plans.simulated if simulated else plans.loopback
+        stage = make_stage(config, places, prepared.zone, scenario.callee, phone_options.local_address)
+        config = stage.config
+        world = SimulatedWorld(options.seed, stage.plan.nameservers) if simulated else RealWorld(options.seed)
+        lab = Lab(world, stage.plan, config, bus)
+        phone_options = lab.phone_options(phone_options)
+    phone = Phone(config, world, bus, phone_options)
+    session = Session(scenario, options, config, world, bus, lab, phone, phone_options, prepared.zones)
+    if options.keep_messages:
+
+        def keep(event: Event) -> None:
+            if isinstance(event, MessageSent | MessageReceived):
+                session.messages.append(event)
+
+        bus.subscribe(keep)
+    return session
+
+
+def call_report(call: Call, name: str | None = None) -> CallReport:
+    """A call as reports tell it, under the id that the scenario gives it."""
+    return CallReport(
+        id=name or call.id,
+        line=call.line.number,
+        to=call.remote,
+        result=None if call.result is None else str(call.result),
+        status=call.status,
+        reason=call.reason,
+        via=call.via,
+        started=call.started,
+        elapsed=call.elapsed,
+        # Copies: what happens after the report (a late cancel) is not told in it.
+        route=[dataclasses.replace(attempt) for attempt in call.route],
+    )
+
+
+def _zone(source: ZoneSource | None, faults: list[str]) -> Zone:
+    try:
+        return parse_zone(source.text, file=source.name, first_line=source.line) if source else parse_zone("")
+    except ZoneError as error:
+        faults.append(str(error))
+        return parse_zone("")
+
+

@@ -1,0 +1,151 @@
+"""What was told, kept for the panes: the messages of each call, the log, the targets that are known."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from phone_emulator.events import (
+    Attempt,
+    AttemptEnded,
+    AttemptProgressed,
+    AttemptStarted,
+    CallChanged,
+    Direction,
+    Event,
+    MessageReceived,
+    MessageSent,
+    Target,
+)
+from phone_emulator.report.wire import Endpoint
+from phone_emulator.sip.message import MessageError, Request, Response, parse
+
+MAX_MESSAGES = 4000
+MAX_EVENTS = 1000
+MAX_CALL_IDS = 2000
+MAX_TARGETS = 64
+"""A line's list of targets per server; more are not shown as still to come."""
+
+Message = MessageSent | MessageReceived
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A SIP message with its Call-ID, empty where it cannot be read."""
+
+    message: Message
+    call_id: str
+
+
+class Journal:
+    """A listener of the bus; bounded in everything it keeps.
+
+    Args:
+        changed: is called after each event.
+    """
+
+    def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
+        self.changed = changed
+        self.events: deque[Event] = deque(maxlen=MAX_EVENTS)
+        """All but messages, oldest first."""
+        self.total = 0
+        """How many events came, also those that are not kept any more."""
+        self.names: dict[Endpoint, str] = {}
+        """Roles by place."""
+        self._messages: deque[Heard] = deque(maxlen=MAX_MESSAGES)
+        self._owners: OrderedDict[str, str] = OrderedDict()
+        """The call that a SIP Call-ID belongs to."""
+        self._trying: dict[str, Attempt] = {}
+        """The attempt that goes on, by call."""
+        self._unclaimed = ""
+        """Call-ID of an INVITE that has just come in and whose call is not yet known."""
+        self._targets: dict[tuple[int, int], dict[str, Target]] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Keep *event*."""
+        self.total += 1
+        if isinstance(event, MessageSent | MessageReceived):
+            self._keep_message(event)
+        else:
+            self._keep_event(event)
+        self.changed()
+
+    def messages_of(self, call: str) -> list[Message]:
+        """The messages of *call* that are still kept, oldest first."""
+        return [heard.message for heard in self._messages if self._owners.get(heard.call_id) == call]
+
+    @property
+    def messages(self) -> list[Message]:
+        """All messages that are still kept, oldest first."""
+        return [heard.message for heard in self._messages]
+
+    def targets(self, line: int, server: int) -> list[Target]:
+        """The targets of a line's server that any request went to, primary first."""
+        known = self._targets.get((line, server), {})
+        return sorted(known.values(), key=lambda target: _position(target.role))
+
+    # -- events --------------------------------------------------------------------------------------------
+
+    def _keep_event(self, event: Event) -> None:
+        if not isinstance(event, AttemptProgressed):
+            self.events.append(event)
+        match event:
+            case AttemptStarted(attempt=attempt, call=call, line=line):
+                self._know(line, attempt.target)
+                if call is not None:
+                    self._trying[call] = attempt
+            case AttemptEnded(call=str() as call):
+                self._trying.pop(call, None)
+            case CallChanged(call=call, direction=Direction.INCOMING) if self._unclaimed:
+                if call not in self._owners.values():
+                    self._own(self._unclaimed, call)
+                self._unclaimed = ""
+            case _:
+                pass
+
+    def _know(self, line: int, target: Target) -> None:
+        if not target.address:
+            return
+        self.names.setdefault((target.remote, target.transport), target.role)
+        known = self._targets.setdefault((line, target.server), {})
+        if target.role in known or len(known) < MAX_TARGETS:
+            known[target.role] = target
+
+    # -- messages ------------------------------------------------------------------------------------------
+
+    def _keep_message(self, event: Message) -> None:
+        try:
+            message = parse(event.data)
+            call_id = message.call_id
+        except MessageError:
+            self._messages.append(Heard(event, ""))
+            return
+        self._messages.append(Heard(event, call_id))
+        if call_id not in self._owners and _opens_a_call(message):
+            if isinstance(event, MessageSent):
+                self._claim(call_id, event)
+            else:
+                self._unclaimed = call_id
+
+    def _claim(self, call_id: str, event: MessageSent) -> None:
+        """An INVITE with a new Call-ID left: it is the call's whose attempt goes to that place."""
+        for call, attempt in reversed(self._trying.items()):
+            if attempt.target.remote == event.remote and attempt.outcome is None:
+                self._own(call_id, call)
+                return
+
+    def _own(self, call_id: str, call: str) -> None:
+        self._owners[call_id] = call
+        while len(self._owners) > MAX_CALL_IDS:
+            self._owners.popitem(last=False)
+
+
+def _opens_a_call(message: Request | Response) -> bool:
+    return isinstance(message, Request) and message.method == "INVITE" and message.to_tag is None
+
+
+def _position(role: str) -> int:
+    if role in ("primary", "fallback"):
+        return 1
+    return 2 if role == "secondary" else int(role.rpartition("-")[2])

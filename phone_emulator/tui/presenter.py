@@ -1,0 +1,119 @@
+"""Looks at the phone, the lab and the journal, and says what each pane shows now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from phone_emulator.events import CallState, Source, Target, Transport
+from phone_emulator.phone.call import Call
+from phone_emulator.redundancy import hops
+
+from .journal import Journal
+from .lab_control import LabControl
+from .rows.history import HistoryRow, history_rows
+from .rows.ladder import Rung, rungs
+from .rows.log import LogRow, log_rows
+from .rows.registration import LineRow, line_rows
+from .rows.route import RouteView, route_view
+
+if TYPE_CHECKING:
+    from phone_emulator.phone.phone import Phone
+
+LOG_ROWS = 200
+
+
+class Presenter:
+    """The one place where panes meet the phone.
+
+    Args:
+        phone: whose face this is.
+        journal: what was told so far.
+        lab: the servers behind it, or None.
+    """
+
+    def __init__(self, phone: Phone, journal: Journal, lab: LabControl | None) -> None:
+        self.phone = phone
+        self.journal = journal
+        self.lab = lab
+        self.chosen_line: int | None = None
+        """The line of the next call; None until the phone runs."""
+        self.chosen_call: str | None = None
+        """The call picked from the history, or the live one in hand; None takes the newest live one."""
+
+    @property
+    def now(self) -> float:
+        """Seconds since the world began."""
+        return self.phone.world.now()
+
+    # -- which call ----------------------------------------------------------------------------------------
+
+    @property
+    def live_call(self) -> Call | None:
+        """The call that the keys act on: the one in hand, else one that rings, else the newest."""
+        calls = [call for call in self.phone.calls if call.state is not CallState.ENDED]
+        chosen = next((call for call in calls if call.id == self.chosen_call), None)
+        return chosen or (calls[-1] if calls else None)
+
+    @property
+    def shown_call(self) -> Call | None:
+        """The call whose route and messages are shown: the chosen one, the live one, else the last one."""
+        known = [*self.phone.history, *self.phone.calls]
+        chosen = next((call for call in known if call.id == self.chosen_call), None)
+        return chosen or self.live_call or (self.phone.history[-1] if self.phone.history else None)
+
+    @property
+    def lively(self) -> bool:
+        """Whether something on the screen changes faster than once a second."""
+        return bool(self.phone.calls)
+
+    # -- panes ---------------------------------------------------------------------------------------------
+
+    def lines(self) -> list[LineRow]:
+        """The lines pane."""
+        return line_rows(self.phone.lines.values(), self.now, self.chosen_line)
+
+    def route(self) -> RouteView | None:
+        """The route pane, or None before the first call."""
+        call = self.shown_call
+        return None if call is None else route_view(call, self.now, lambda server: self._targets(call, server))
+
+    def history(self) -> list[HistoryRow]:
+        """The history pane."""
+        return history_rows(self.phone.history)
+
+    def ladder(self) -> tuple[str, list[Rung]]:
+        """The messages pane: whose messages, and the messages; all of them before the first call."""
+        call = self.shown_call
+        if call is None:
+            return "all", rungs(self.journal.messages, self.journal.names, 0.0)
+        return call.id, rungs(self.journal.messages_of(call.id), self.journal.names, call.started)
+
+    def log(self) -> list[LogRow]:
+        """The log pane: the last rows."""
+        return log_rows(self.journal.events)[-LOG_ROWS:]
+
+    def _targets(self, call: Call, server: int) -> Sequence[Target]:
+        """The targets of a server: those that requests went to, the lab's, else the server as configured."""
+        known = {target.role: target for target in self.journal.targets(call.line.number, server)}
+        for target in self._lab_targets(server):
+            known.setdefault(target.role, target)
+        if known:
+            return list(known.values())
+        hop = next((hop for hop in hops(call.line.account) if hop.server == server), None)
+        if hop is None:
+            return []
+        role = "primary" if server == 1 else "fallback"
+        return [Target(server, role, hop.host, "", hop.port, Transport.UDP, Source.DNS)]
+
+    def _lab_targets(self, server: int) -> list[Target]:
+        found = []
+        for view in self.lab.servers() if self.lab is not None else ():
+            if (view.role.startswith("fallback")) is (server == 2):
+                host, _, port = view.address.rpartition(":")
+                transport = Transport(view.transports[0]) if view.transports else Transport.UDP
+                number = int(port) if port.isdigit() else transport.default_port
+                found.append(
+                    Target(server, view.role, host, host.strip("[]"), number, transport, Source.DNS)
+                )
+        return found

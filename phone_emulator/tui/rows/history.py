@@ -1,0 +1,59 @@
+"""The calls that have ended, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from phone_emulator.events import Direction
+from phone_emulator.tui.spans import clock, seconds
+from phone_emulator.tui.words import failure_word
+
+if TYPE_CHECKING:
+    from phone_emulator.phone.call import Call
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """A call that has ended."""
+
+    call: str
+    """Its id."""
+    at: str
+    """When it began, on the phone's clock."""
+    arrow: str
+    """``→`` outgoing, ``←`` incoming."""
+    remote: str
+    good: bool
+    word: str
+    """``via secondary``, ``Busy here!``."""
+    took: str
+    """From dialling to the result."""
+    talked: str
+    """How long it was up; empty when it never was."""
+    attempts: int
+
+
+def history_rows(calls: Iterable[Call]) -> list[HistoryRow]:
+    """*calls*, given oldest first, newest first."""
+    return [_row(call) for call in calls][::-1]
+
+
+def _row(call: Call) -> HistoryRow:
+    good = call.result == "answered"
+    talked = ""
+    if call.answered_at is not None and call.ended is not None:
+        talked = clock(call.ended - call.answered_at)
+    answered = f"via {call.via}" if call.via else "answered"
+    return HistoryRow(
+        call=call.id,
+        at=clock(call.started),
+        arrow="→" if call.direction is Direction.OUTGOING else "←",
+        remote=call.remote,
+        good=good,
+        word=answered if good else failure_word(call),
+        took=seconds(call.elapsed),
+        talked=talked,
+        attempts=len(call.route),
+    )

@@ -1,0 +1,59 @@
+"""SIP messages as the rungs of a ladder: when, which way, with whom, the first line, and the whole text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from phone_emulator.events import MessageReceived, MessageSent
+from phone_emulator.report.wire import Endpoint, endpoint, first_line, label, shown_text
+
+Message = MessageSent | MessageReceived
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A message."""
+
+    at: float
+    """Seconds since the call began."""
+    outwards: bool
+    peer: str
+    """``primary``; empty for an unknown far end."""
+    place: str
+    """``192.168.1.13:5060/udp``."""
+    label: str
+    """``INVITE``, ``INVITE with credentials``, ``503 Service Unavailable``."""
+    first_line: str
+    again: bool
+    """Whether the same bytes went the same way before: a retransmission."""
+    text: str
+    """The whole message, without secrets."""
+
+    @property
+    def status(self) -> int | None:
+        """The status of a response, None for a request."""
+        return int(self.label[:3]) if self.label[:3].isdigit() else None
+
+
+def rungs(messages: Iterable[Message], names: Mapping[Endpoint, str], since: float) -> list[Rung]:
+    """The ladder of *messages*; *names* gives far ends their roles, *since* is when its time is 0."""
+    found: list[Rung] = []
+    seen: set[tuple[Endpoint, bool, bytes]] = set()
+    for message in messages:
+        place, outwards = endpoint(message), isinstance(message, MessageSent)
+        once = (place, outwards, message.data)
+        found.append(
+            Rung(
+                at=message.at - since,
+                outwards=outwards,
+                peer=names.get(place, ""),
+                place=f"{place[0]}/{place[1]}",
+                label=label(message.data),
+                first_line=first_line(message.data),
+                again=once in seen,
+                text=shown_text(message.data),
+            )
+        )
+        seen.add(once)
+    return found

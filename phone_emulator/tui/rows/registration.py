@@ -1,0 +1,120 @@
+"""The lines, and for each of its servers: registered where, for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from phone_emulator.events import RegistrationState
+from phone_emulator.tui.spans import clock
+from phone_emulator.tui.words import REGISTRATION
+
+if TYPE_CHECKING:
+    from phone_emulator.phone.line import Line
+    from phone_emulator.phone.registrar import Binding
+
+SYMBOLS = {
+    RegistrationState.UNREGISTERED: "·",
+    RegistrationState.REGISTERING: "…",
+    RegistrationState.REGISTERED: "✓",
+    RegistrationState.FAILED: "✗",
+    RegistrationState.UNREGISTERING: "…",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BindingRow:
+    """A line's registration at one server."""
+
+    symbol: str
+    word: str
+    """``Registered``, ``Register failed!``."""
+    role: str
+    """``primary``; ``server 1`` while nobody knows which target."""
+    place: str
+    """``192.168.1.13:5060/udp``, or the server as configured."""
+    lease: str
+    """``for 3540 s more (refresh in 58:12)``, ``next try in 00:24``."""
+    reason: str
+    working: bool
+    """Whether calls start here."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineRow:
+    """A line."""
+
+    number: int
+    label: str
+    who: str
+    """``Alice 1001@yealink.pbx.com``."""
+    word: str
+    """Of its best registration."""
+    registered: bool
+    chosen: bool
+    """Whether the next call goes out on it."""
+    bindings: tuple[BindingRow, ...]
+
+
+def line_rows(lines: Iterable[Line], now: float, chosen: int | None) -> list[LineRow]:
+    """Every line with its registrations at *now*, seconds; *chosen* is the line of the next call."""
+    return [_line_row(line, now, line.number == chosen) for line in lines]
+
+
+def _line_row(line: Line, now: float, chosen: bool) -> LineRow:
+    account, registrar = line.account, line.registrar
+    bindings = [binding for _, binding in sorted(registrar.bindings.items())]
+    rows = tuple(
+        _binding_row(binding, now, number == registrar.working_server)
+        for number, binding in sorted(registrar.bindings.items())
+    )
+    states = [binding.state for binding in bindings]
+    best = next((state for state in _BEST_FIRST if state in states), RegistrationState.UNREGISTERED)
+    host = account.servers[0].address if account.servers else "no server"
+    return LineRow(
+        number=line.number,
+        label=account.shown_label,
+        who=f"{account.display_name} {account.user_name}@{host}".strip(),
+        word=REGISTRATION[best],
+        registered=any(binding.live for binding in bindings),
+        chosen=chosen,
+        bindings=rows,
+    )
+
+
+_BEST_FIRST = (
+    RegistrationState.REGISTERED,
+    RegistrationState.UNREGISTERING,
+    RegistrationState.REGISTERING,
+    RegistrationState.FAILED,
+    RegistrationState.UNREGISTERED,
+)
+
+
+def _binding_row(binding: Binding, now: float, working: bool) -> BindingRow:
+    target = binding.target
+    if target is not None:
+        role, place = target.role, f"{target.remote}/{target.transport}"
+    else:
+        role, place = f"server {binding.server.number}", binding.server.address
+    return BindingRow(
+        symbol=SYMBOLS[binding.state],
+        word=REGISTRATION[binding.state],
+        role=role,
+        place=place,
+        lease=_lease(binding, now),
+        reason=binding.reason,
+        working=working,
+    )
+
+
+def _lease(binding: Binding, now: float) -> str:
+    if binding.target is None or binding.expires_at is None:
+        if binding.next_at is not None and binding.next_at > now:
+            return f"next try in {clock(binding.next_at - now)}"
+        return ""
+    left = f"for {max(binding.expires_at - now, 0.0):.0f} s more"
+    if binding.refresh_at is not None:
+        left += f" (refresh in {clock(binding.refresh_at - now)})"
+    return left

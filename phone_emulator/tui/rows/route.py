@@ -1,0 +1,182 @@
+"""The route of a call: each server in order with its state, outcome and reason, and the wait that goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum, auto
+from typing import TYPE_CHECKING
+
+from phone_emulator.events import Attempt, Direction, Outcome, Target
+from phone_emulator.redundancy import server_order
+from phone_emulator.tui.spans import seconds
+from phone_emulator.tui.words import outcome_word
+
+if TYPE_CHECKING:
+    from phone_emulator.phone.call import Call
+
+KnownTargets = Callable[[int], Sequence[Target]]
+"""The targets of server 1 or 2 that are known, primary first; empty where none is."""
+
+
+class Mark(StrEnum):
+    """What a row's colour and symbol say."""
+
+    GOOD = auto()
+    BAD = auto()
+    LIVE = auto()
+    TO_COME = auto()
+    PASSED = auto()
+
+
+SYMBOLS = {Mark.GOOD: "✓", Mark.BAD: "✗", Mark.LIVE: "…", Mark.TO_COME: "·", Mark.PASSED: "−"}
+
+_MARKS = {
+    Outcome.ANSWERED: Mark.GOOD,
+    Outcome.SKIPPED: Mark.PASSED,
+    Outcome.CANCELLED: Mark.PASSED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRow:
+    """One server of the route."""
+
+    mark: Mark
+    number: int
+    role: str
+    place: str
+    """``192.168.1.13:5060/udp``."""
+    word: str
+    """``no response``, ``503 unavailable``, ``calling``, ``waiting``."""
+    took: str
+    """``32.0 s``."""
+    reason: str
+    """One sentence."""
+    sends: str
+    """``INVITE sent 4 times: 0.0, 0.5, 1.5, 3.5 s``."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteView:
+    """The route pane."""
+
+    title: str
+    rows: tuple[RouteRow, ...]
+    mark: Mark
+    sentence: str
+    """What goes on now, or how it ended."""
+    share: float | None = None
+    """How much of the wait is left, 0..1; None when nothing is waited for."""
+
+
+def route_view(call: Call, now: float, known: KnownTargets) -> RouteView:
+    """The route of *call* at *now*; *known* tells the targets of a server that may still come."""
+    title = f"{call.id} · {'to' if call.direction is Direction.OUTGOING else 'from'} {call.remote}"
+    if call.direction is Direction.INCOMING:
+        return RouteView(title, (), _result_mark(call), _incoming_sentence(call))
+    going_on = call.result is None
+    to_come = _to_come(call, known) if going_on else []
+    rows = [_attempt_row(attempt, now) for attempt in call.route]
+    rows += [
+        RouteRow(Mark.TO_COME, len(rows) + position, target.role, _place(target), "waiting", "", "", "")
+        for position, target in enumerate(to_come, 1)
+    ]
+    if not going_on:
+        return RouteView(title, tuple(rows), _result_mark(call), _end_sentence(call))
+    live = call.route[-1] if call.route and call.route[-1].outcome is None else None
+    if live is None:
+        where = _looking_up(call, to_come)
+        return RouteView(title, tuple(rows), Mark.LIVE, where)
+    sentence, share = _wait_sentence(live, now, more=bool(to_come))
+    return RouteView(title, tuple(rows), Mark.LIVE, sentence, share)
+
+
+def _attempt_row(attempt: Attempt, now: float) -> RouteRow:
+    end = attempt.ended if attempt.ended is not None else now
+    if attempt.outcome is None:
+        mark = Mark.LIVE
+        reason = attempt.why
+    else:
+        mark = _MARKS.get(attempt.outcome, Mark.BAD)
+        reason = attempt.detail
+    return RouteRow(
+        mark=mark,
+        number=attempt.n,
+        role=attempt.target.role,
+        place=_place(attempt.target),
+        word=outcome_word(attempt),
+        took="" if attempt.outcome is Outcome.SKIPPED else seconds(end - attempt.started),
+        reason=reason,
+        sends=_sends(attempt),
+    )
+
+
+def _place(target: Target) -> str:
+    return f"{target.remote}/{target.transport}" if target.address else target.host
+
+
+def _sends(attempt: Attempt) -> str:
+    if not attempt.sends:
+        return ""
+    times = ", ".join(f"{moment - attempt.started:.1f}" for moment in attempt.sends)
+    if len(attempt.sends) == 1:
+        return f"{attempt.method} sent once"
+    return f"{attempt.method} sent {len(attempt.sends)} times: {times} s"
+
+
+def _to_come(call: Call, known: KnownTargets) -> list[Target]:
+    """The targets after those of the route, as far as they are known, in the order of the walk."""
+    found: list[Target] = []
+    tried = {(attempt.target.server, attempt.target.role) for attempt in call.route}
+    last = call.route[-1].target.server if call.route else None
+    order = server_order(call.line.account, call.line.registrar.working_server)
+    servers = [hop.server for hop in order]
+    begun = servers.index(last) if last in servers else 0
+    for hop in order[begun:]:
+        found += [target for target in known(hop.server) if (target.server, target.role) not in tried]
+    return found
+
+
+def _wait_sentence(attempt: Attempt, now: float, *, more: bool) -> tuple[str, float | None]:
+    if attempt.status:
+        role = attempt.target.role
+        return f"{role} answered {attempt.status}: the call stays with this server", None
+    if attempt.give_up_at is None:
+        return f"sending to {attempt.target}", None
+    left = max(attempt.give_up_at - now, 0.0)
+    whole = attempt.wait.seconds if attempt.sent or attempt.wait.connect is None else attempt.wait.connect
+    then = "next server in" if more else "giving up in"
+    head = "no answer yet" if attempt.sent else "no connection yet"
+    return f"{head}, {then} {seconds(left)}", left / whole if whole else 0.0
+
+
+def _looking_up(call: Call, to_come: Sequence[Target]) -> str:
+    if to_come:
+        return f"looking up {to_come[0].host}"
+    servers = call.line.account.servers
+    return f"looking up {servers[0].address}" if servers else "no server is configured"
+
+
+def _end_sentence(call: Call) -> str:
+    if call.result == "answered":
+        attempt = call.route[-1]
+        via = f"answered by {attempt.target.role} {_place(attempt.target)} after {seconds(call.elapsed)}"
+        if len(call.route) > 1:
+            via += f", attempt {len(call.route)}"
+        return via
+    return f"{call.result} after {seconds(call.elapsed)}: {call.reason}"
+
+
+def _incoming_sentence(call: Call) -> str:
+    if call.result is None:
+        return f"{call.remote} calls line {call.line.number}"
+    return f"{call.result} after {seconds(call.elapsed)}: {call.reason}"
+
+
+def _result_mark(call: Call) -> Mark:
+    if call.result is None:
+        return Mark.LIVE
+    if call.result == "answered":
+        return Mark.GOOD
+    return Mark.PASSED if call.result == "cancelled" else Mark.BAD

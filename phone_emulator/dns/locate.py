@@ -195,7 +195,7 @@ class _Search:
                 rdtype,
                 cache_type=self.cache_type,
                 static_first=self.static_first,
-                static_only=bool(self.deaf),
+                offline=bool(self.deaf),
                 account=self.account,
             )
         except ResolveFailed as failure:

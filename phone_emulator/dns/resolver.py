@@ -74,27 +74,23 @@ class Resolver:
         *,
         cache_type: DnsCacheType = DnsCacheType.TTL,
         static_first: bool = False,
-        static_only: bool = False,
+        offline: bool = False,
         account: int | None = None,
     ) -> Result:
         """What *name* has of type *rdtype*.
 
-        *static_first* is ``account.X.static_cache_pri``, *account* whose static records count; *static_only*
-        asks no server, for callers who know that none answers. Raises ResolveFailed.
+        *static_first* is ``account.X.static_cache_pri``, *account* whose static records count; *offline* asks
+        no server, for callers who have just seen that none answers. Raises ResolveFailed.
         """
         static = self._static.find(name, rdtype, account)
-        if static is not None and (static_first or static_only or not self._servers):
+        if static is not None and static_first:
             return self._told(static)
-        if not self._servers:
-            raise ResolveFailed(f"{name}: no DNS server to ask, and no static record", heard=False)
-        if static_only:
-            raise ResolveFailed(f"{name}: no DNS server answers, and no static record", heard=False)
         try:
-            result = await self._ask_dns(name, rdtype, cache_type)
+            result = await self._ask_dns(name, rdtype, cache_type, offline)
         except ResolveFailed:
-            if static is not None:
-                return self._told(static)
-            raise
+            if static is None:
+                raise
+            return self._told(static)
         if isinstance(result, NoRecords) and static is not None:
             return self._told(static)
         return result
@@ -103,11 +99,15 @@ class Resolver:
         """Empty the cache, as a reboot does."""
         self._cache.clear()
 
-    async def _ask_dns(self, name: str, rdtype: RdType, cache_type: DnsCacheType) -> Result:
+    async def _ask_dns(self, name: str, rdtype: RdType, cache_type: DnsCacheType, offline: bool) -> Result:
         if cache_type is not DnsCacheType.NONE:
             known = self._cache.get(name, rdtype, self._world.now())
             if known is not None:
                 return self._told(known)
+        if not self._servers:
+            raise ResolveFailed(f"{name}: no DNS server to ask, and no static record", heard=False)
+        if offline:
+            raise ResolveFailed(f"{name}: no DNS server answers, and no static record", heard=False)
         result = await self._shared_lookup(name, rdtype)
         if isinstance(result, ResolveFailed):
             raise ResolveFailed(str(result), heard=result.heard)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 
@@ -89,10 +90,8 @@ class Callee:
         if refusal is not None:
             call.reject(refusal)
         elif self.behaviour is CalleeBehaviour.ANSWER:
-            try:
+            with contextlib.suppress(CallError):  # no common codec: refused already
                 call.answer()
-            except CallError:
-                pass  # no common codec: refused already
 
 
 def _account(index: int, number: str, server: Address) -> AccountConfig:

@@ -48,8 +48,7 @@ class Fingerprint:
 
 def _transaction(request: Request) -> tuple[str, ...]:
     """What tells transactions apart; ACK and CANCEL belong to their INVITE."""
-    via = request.top_via
-    sender = f"{via.host}:{via.port or ''}".lower()
+    sender = request.headers.values("Via")[0].partition(";")[0].lower()
     branch = request.branch or ""
     common = (sender, branch, request.call_id, request.from_tag or "", str(request.cseq.number))
     # Without the magic cookie a branch may repeat: the Request-URI tells more (RFC 3261 section 16.11).

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from phone_emulator.config.model import AccountConfig, PhoneConfig
 from phone_emulator.events import Address, Bus, Event, ServerChanged, Transport
@@ -33,7 +33,7 @@ class Place:
     port: int = 5060
     tls_port: int = 5061
     transports: tuple[Transport, ...] = DEFAULT_TRANSPORTS
-    behaviour: Behaviour = Behaviour()
+    behaviour: Behaviour = field(default_factory=Behaviour)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,7 +143,9 @@ def loopback(
         callee=Address(f"{network}.100", 5060),
         callee_behaviour=callee,
     )
-    return Stage(plan, relocate(config, {old: Address(new, ports.get(old, 5060)) for old, new in hosts.items()}))
+    return Stage(
+        plan, relocate(config, {old: Address(new, ports.get(old, 5060)) for old, new in hosts.items()})
+    )
 
 
 def _on_one_address(

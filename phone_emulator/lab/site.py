@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sipmessage import URI
 
 from phone_emulator.events import Transport
-from phone_emulator.lab.hop import Hop, bare, bracketed
+from phone_emulator.lab.hop import Hop, bare, bracketed, is_ip
 
 
 class Site:
@@ -24,9 +24,11 @@ class Site:
     def owns(self, uri: URI) -> bool:
         """Whether *uri* is this server: one of its names at any port, its address at one of its ports."""
         host = bare(uri.host)
-        if host in self.names:
+        if host in self.names and not is_ip(host):
             return True
-        return host == self.host and (uri.port is None or uri.port in self.ports.values())
+        # An address may be shared with other servers, the callee and the phone: then the port tells.
+        mine = host == self.host or host in self.names
+        return mine and (uri.port is None or uri.port in self.ports.values())
 
     def is_at(self, host: str, port: int | None, transport: Transport) -> bool:
         """Whether *host* and *port* are what this server writes into its own Vias."""

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from phone_emulator.events import Address
+
 if TYPE_CHECKING:  # dnspython is imported when first used: it would slow every ``--help`` down.
     import dns.name
     import dns.rdata
@@ -88,6 +90,35 @@ class Zone:
                 mapped = records.setdefault(name, {}).setdefault(kind, empty)
                 mapped.add(dns.rdata.from_text("IN", kind, address), rdataset.ttl)
         return Zone(records, self._origins)
+
+    def map_services(self, services: Mapping[Address, Address]) -> Zone:
+        """The same zone with its servers moved: SRV ports and address records together.
+
+        *services*: where a server was, by address and port, and where it is now.
+        """
+        import dns.rdataset
+        import dns.rdatatype
+        from dns.rdtypes.IN.SRV import SRV
+
+        records: Records = {}
+        for name, rdtype, rdataset in self._each():
+            moved = dns.rdataset.Rdataset(rdataset.rdclass, rdtype)
+            for rdata in rdataset:
+                if isinstance(rdata, SRV):
+                    port = next(
+                        (
+                            services[old].port
+                            for host in self.find(rdata.target, dns.rdatatype.A) or ()
+                            if (old := Address(host.to_text(), rdata.port)) in services
+                        ),
+                        rdata.port,
+                    )
+                    rdata = rdata.replace(port=port)
+                moved.add(rdata, rdataset.ttl)
+            records.setdefault(name, {})[rdtype] = moved
+        return Zone(records, self._origins).map_addresses(
+            {old.host: new.host for old, new in services.items()}
+        )
 
     def addresses(self) -> list[str]:
         """Every IP address in the zone, once, in the order of the file."""

@@ -107,23 +107,22 @@ class Reception:
         step = (packet.sequence - self._highest) & 0xFFFF
         misordered = step > 0xFFFF - _MAX_MISORDER
         if packet.ssrc != self._ssrc or not (step < _MAX_DROPOUT or misordered):
-            self._begin(packet)
+            self._begin(packet, arrived)
         else:
             if not misordered:
                 self._highest += step
-            if packet.timestamp != self._timestamp:
-                self._measure(packet, arrived)
+            self._measure(packet, arrived)
         self.packets += 1
         self.octets += len(packet.payload)
         self._stream_packets += 1
-        self._arrived, self._timestamp = arrived, packet.timestamp
 
-    def _begin(self, packet: Packet) -> None:
+    def _begin(self, packet: Packet, arrived: float) -> None:
         self._lost_before += self._missing()
         self._ssrc = packet.ssrc
         self._base = self._highest = packet.sequence
         self._stream_packets = 0
         self._jitter = 0.0
+        self._arrived, self._timestamp = arrived, packet.timestamp
 
     def _missing(self) -> int:
         if self._ssrc is None:
@@ -131,10 +130,13 @@ class Reception:
         return max(0, self._highest - self._base + 1 - self._stream_packets)
 
     def _measure(self, packet: Packet, arrived: float) -> None:
-        """RFC 3550 appendix A.8. Packets of one telephone event share a timestamp and tell nothing."""
+        """RFC 3550 appendix A.8. Of packets with one timestamp (a telephone event's) only the first counts."""
+        if packet.timestamp == self._timestamp:
+            return
         sent = signed((packet.timestamp - self._timestamp) & 0xFFFFFFFF)
         late = abs((arrived - self._arrived) * self._clock_rate - sent)
         self._jitter += (late - self._jitter) / 16
+        self._arrived, self._timestamp = arrived, packet.timestamp
 
 
 def signed(difference: int) -> int:

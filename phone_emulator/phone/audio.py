@@ -56,7 +56,8 @@ class _Remote:
 
     address: Address
     payload_type: int
-    law: g711.Law
+    law: g711.Law | None
+    """None: a codec that this phone negotiates but does not speak; telephone events still go both ways."""
 
 
 @dataclass(slots=True)
@@ -97,10 +98,10 @@ class Audio:
         self._world = world
         self._local = local
         self._stream = stream
-        self._dtmf_duration = dtmf_duration
+        self._dtmf_duration = min(max(dtmf_duration, 1), dtmf.LONGEST_MS)
         self._dtmf_interval = dtmf_interval
         self._dtmf_repetition = dtmf_repetition
-        self._dtmf_volume = dtmf_volume
+        self._dtmf_volume = min(max(dtmf_volume, 0), 63)
         self._on_digit = on_digit
         self._socket: DatagramSocket | None = None
         self._closed = False
@@ -131,6 +132,7 @@ class Audio:
         self._received_digits: deque[str] = deque(maxlen=_DIGITS_KEPT)
         self._recording: array[int] = array("h")
         self._record_limit = 0
+        self._record_until = 0.0
         self._record_stream: tuple[int, int, int] | None = None
         """SSRC, first timestamp and its place in the recording."""
 
@@ -180,12 +182,12 @@ class Audio:
 
     async def open(self) -> None:
         """Bind the RTP port; raises WorldError."""
-        if self._socket is not None or self._closed:
-            raise WorldError(f"the audio of {self.local} was opened before")
+        if self._socket is not None:
+            raise WorldError(f"the audio at {self.local} is open already")
         socket = await self._world.open_udp(self._local, self)
         if self._closed:
             socket.close()
-            raise WorldError("the call ended while its audio was being opened")
+            raise WorldError(f"the audio at {self._local} was closed before it was open")
         self._socket = socket
         self._wake()
 
@@ -204,16 +206,13 @@ class Audio:
         Args:
             address: where the far end listens; None or the address 0.0.0.0 (RFC 2543 hold): nothing is sent.
             payload_type: of the codec, sent and expected.
-            codec: ``pcmu`` or ``pcma``; ValueError for others.
+            codec: ``pcmu`` or ``pcma``; of any other, only the telephone events are sent and heard.
             dtmf_payload: payload type of telephone events, sent and expected.
             direction: this side's: ``sendrecv``, ``sendonly``, ``recvonly`` or ``inactive``.
         """
-        if codec not in g711.LAWS:
-            raise ValueError(f"the audio codec is one of {', '.join(g711.LAWS)}, not {codec!r}")
         nowhere = address is None or address.port == 0 or address.host in ("0.0.0.0", "::")
-        self._remote = (
-            None if address is None or nowhere else _Remote(address, payload_type, g711.LAWS[codec])
-        )
+        law = g711.LAWS.get(codec)
+        self._remote = None if address is None or nowhere else _Remote(address, payload_type, law)
         self._dtmf_payload = dtmf_payload
         self._sends = direction in ("sendrecv", "sendonly")
         self._receives = direction in ("sendrecv", "recvonly")
@@ -228,10 +227,11 @@ class Audio:
         self._wake()
 
     def record(self, seconds: float) -> None:
-        """Begin a new recording of at most *seconds* of what is heard; silence is sent meanwhile."""
+        """Begin a new recording of what is heard in the next *seconds*; silence is sent meanwhile."""
         self._recording = array("h")
         self._record_stream = None
         self._record_limit = round(seconds * RATE)
+        self._record_until = self._world.now() + seconds
         self._wake()
 
     async def send_dtmf(self, digits: str) -> None:
@@ -276,8 +276,14 @@ class Audio:
             self._tick = None
 
     def _has_work(self) -> bool:
-        recording = len(self._recording) < self._record_limit
-        return bool(self._stream or recording or self.playing or self._digit or self._orders)
+        return bool(self._digit or self._orders) or self._has_audio()
+
+    def _has_audio(self) -> bool:
+        speaks = self._remote is not None and self._remote.law is not None
+        return speaks and (self._stream or self.playing or self._recording_now())
+
+    def _recording_now(self) -> bool:
+        return self._world.now() < self._record_until
 
     def _send_next(self) -> None:
         self._tick = None
@@ -309,17 +315,13 @@ class Audio:
 
     def _audio_packet(self) -> rtp.Packet | None:
         """The next 20 ms of what is played, or of silence; None between digits with nothing else to send."""
-        assert self._remote is not None
-        law = self._remote.law
-        if self.playing:
-            payload = law.encode(self._playing[self._played : self._played + FRAME])
-            self._played += FRAME
-        elif self._stream or len(self._recording) < self._record_limit:
-            payload = b""
-        else:
+        if self._remote is None or self._remote.law is None or not self._has_audio():
             self._pausing = True
             return None
+        law = self._remote.law
+        payload = law.encode(self._playing[self._played : self._played + FRAME])
         payload = payload.ljust(FRAME, bytes([law.silence]))
+        self._played += FRAME
         marker, self._pausing = self._pausing, False
         return rtp.Packet(
             self._remote.payload_type, self._sequence, self._timestamp(), self._ssrc, payload, marker
@@ -390,9 +392,12 @@ class Audio:
                 self._received_digits.append(digit)
                 if self._on_digit is not None:
                     self._on_digit(digit)
-        elif self._remote is not None and packet.payload_type == self._remote.payload_type:
-            if self._record_limit:
-                self._write(packet, self._remote.law.decode(packet.payload))
+            return
+        remote = self._remote
+        if remote is None or remote.law is None or packet.payload_type != remote.payload_type:
+            return
+        if self._recording_now():
+            self._write(packet, remote.law.decode(packet.payload))
 
     def _write(self, packet: rtp.Packet, samples: array[int]) -> None:
         """Put *samples* where their timestamp says, so that order and gaps are as they were spoken."""

@@ -93,8 +93,9 @@ class Exchange:
             attempt.give_up_at = None
             if attempt.ended is None:
                 attempt.ended = world.now()
-        attempt.status = response.status
-        attempt.outcome, attempt.detail = judge(response, attempt)
+        if attempt.outcome is None:
+            attempt.status = response.status
+            attempt.outcome, attempt.detail = judge(response)
         return response, flow
 
     async def flow_to(self, target: Target, within: float | None, why: str) -> Flow:
@@ -140,6 +141,8 @@ class Exchange:
             except RequestFailed as failure:
                 raise _explained(failure, attempt) from None
             again: Request | None = None
+            if attempt.outcome is not None:
+                return response, flow  # given up meanwhile: nothing new is sent
             if response.status in (401, 407) and challenged < MAX_CHALLENGES:
                 again = self._answer_challenge(response, draft, flow, attempt.target, first=challenged == 0)
                 challenged += 1
@@ -197,7 +200,7 @@ class Exchange:
         )
 
 
-def judge(response: Response, attempt: Attempt) -> tuple[Outcome, str]:
+def judge(response: Response) -> tuple[Outcome, str]:
     """What a final response means for the route (C2, C3), and the sentence for people."""
     words = f"{response.status} {response.reason}"
     if response.status < 300:

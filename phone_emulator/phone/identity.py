@@ -15,8 +15,9 @@ from phone_emulator.events import Address, Transport
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.message import Request
 
-ALLOW = ", ".join(
-    "INVITE INFO PRACK ACK BYE CANCEL OPTIONS NOTIFY REGISTER SUBSCRIBE REFER PUBLISH UPDATE MESSAGE".split()
+ALLOW = (
+    "INVITE, INFO, PRACK, ACK, BYE, CANCEL, OPTIONS, "
+    "NOTIFY, REGISTER, SUBSCRIBE, REFER, PUBLISH, UPDATE, MESSAGE"
 )
 ALLOW_EVENTS = "talk,hold,conference,refer,check-sync"
 MAX_FORWARDS = "70"

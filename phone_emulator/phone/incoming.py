@@ -31,7 +31,7 @@ class IncomingCall(Call):
         self._tag = line.context.endpoint.new_tag()
         self._acknowledged = asyncio.Event()
         self.dialog = dialog_of_request(server.request, self._tag)
-        self.flow = None
+        self.flow = server.flow
         server.on_cancel = self._cancelled
 
     def ring(self) -> None:

@@ -102,6 +102,7 @@ class OutgoingCall(Call):
         finally:
             guard.cancel()
         client = self._client
+        self._begin_attempt(None)
         if found is None:
             if client is not None:
                 self.line.abandoned(client.request, draft.identity)
@@ -179,7 +180,7 @@ class OutgoingCall(Call):
             await cancel.final()
         # A server that never ends the INVITE is not waited for beyond 64*T1 (RFC 3261 section 9.1).
         await asyncio.sleep(64 * timers.t1)
-        client.deliver(RequestFailed(Outcome.NO_RESPONSE, "no final response to the cancelled INVITE"))
+        endpoint.give_up(client, "no final response to the cancelled INVITE")
 
     # -- answered ------------------------------------------------------------------------------------------
 

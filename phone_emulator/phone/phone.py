@@ -286,4 +286,3 @@ class Phone:
         literals = [server.address for account in self.config.lines for server in account.servers]
         candidates = [*filter(is_ip, literals), *(address.host for address in nameservers), "192.0.2.1"]
         return candidates[0]
-

@@ -71,13 +71,11 @@ async def dtmf(session: Session, step: Step, args: schema.DtmfStep) -> None:
 async def wait(session: Session, step: Step, args: schema.WaitStep) -> None:
     """Let time pass."""
 
-
     await asyncio.sleep(args.time)
 
 
 async def incoming(session: Session, step: Step, args: schema.IncomingStep) -> None:
     """Somebody calls the phone; wait until it rings, or until the caller has been refused."""
-
 
     assert session.lab is not None
     assert args.id is not None
@@ -160,5 +158,3 @@ def _incoming(session: Session, args: schema.OnCall) -> IncomingCall:
     if not isinstance(found, IncomingCall):
         raise CallError(f"the call {args.call!r} is none that rings here")
     return found
-
-

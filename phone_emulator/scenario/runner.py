@@ -94,5 +94,3 @@ async def _hold_within(session: Session, expect: Expect) -> list[str]:
     finally:
         unsubscribe()
     return []
-
-

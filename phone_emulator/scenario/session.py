@@ -168,5 +168,3 @@ def _zone(source: ZoneSource | None, faults: list[str]) -> Zone:
     except ZoneError as error:
         faults.append(str(error))
         return parse_zone("")
-
-

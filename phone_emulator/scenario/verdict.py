@@ -19,8 +19,8 @@ def unmet(
         expect: of the step.
         session: the scenario so far.
         elapsed: seconds that the step took, judged by ``within``; None where that is a bound on waiting.
-        registers: the REGISTER attempts of this step, which ``via``, ``route`` and ``status`` of a ``register``
-            step are about.
+        registers: the REGISTER attempts of this step, which ``via``, ``route`` and ``status`` of a
+            ``register`` step are about.
     """
     faults: list[str] = []
     scenario = session.scenario

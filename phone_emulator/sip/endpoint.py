@@ -235,6 +235,11 @@ class Endpoint:
         self._act_client(client, machine.start(self.world.now()))
         return client
 
+    def give_up(self, client: ClientTransaction, detail: str) -> None:
+        """Forget *client*, whose answer is not waited for any longer; whoever waits gets RequestFailed."""
+        client.deliver(RequestFailed(Outcome.NO_RESPONSE, detail))
+        self._forget_client(client)
+
     def send_ack(self, ack: Request, flow: Flow, *, rport: bool = False) -> None:
         """Send an ACK to a 2xx, which belongs to no transaction; a failure shows as a repeated 2xx."""
         sent = Request(ack.method, ack.uri, ack.headers.copy(), ack.body)

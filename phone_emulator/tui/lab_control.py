@@ -31,8 +31,8 @@ class LabControl(Protocol):
     def servers(self) -> Sequence[ServerView]:
         """Every server, in the order of the list."""
 
-    def behave(self, name: str, behaviour: Behaviour) -> None:
-        """The server *name* behaves like this from now on."""
+    async def behave(self, name: str, behaviour: Behaviour) -> None:
+        """The server *name* behaves like this from now on; raises WorldError."""
 
     @property
     def callee_behaviour(self) -> CalleeBehaviour:

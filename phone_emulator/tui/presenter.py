@@ -109,7 +109,7 @@ class Presenter:
     def _lab_targets(self, server: int) -> list[Target]:
         found = []
         for view in self.lab.servers() if self.lab is not None else ():
-            if (view.role.startswith("fallback")) is (server == 2):
+            if _server_of(view.role) == server:
                 host, _, port = view.address.rpartition(":")
                 transport = Transport(view.transports[0]) if view.transports else Transport.UDP
                 number = int(port) if port.isdigit() else transport.default_port
@@ -117,3 +117,9 @@ class Presenter:
                     Target(server, view.role, host, host.strip("[]"), number, transport, Source.DNS)
                 )
         return found
+
+
+def _server_of(role: str) -> int | None:
+    """The server of a line that has targets of this role."""
+    word = role.partition("-")[0]
+    return {"primary": 1, "secondary": 1, "target": 1, "fallback": 2}.get(word)

@@ -187,7 +187,7 @@ class Network:
             self.call_at(arrival, self._arrive, data, sender, target, remote)
 
     def _arrive(self, data: bytes, sender: SimulatedDatagramSocket, target: Host, remote: Address) -> None:
-        if not target.up or not sender.host.up:
+        if not target.up:
             return
         receiver = target.udp.get(remote.port)
         if target.reachable and receiver is not None:

@@ -79,7 +79,9 @@ def in_words(error: BaseException) -> str:
         return RESET
     if isinstance(number, int) and number in _ERRNO:
         return _ERRNO[number]
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    text = getattr(error, "strerror", None) or str(error)
+    if not text:
+        return type(error).__name__
     return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 

@@ -83,7 +83,9 @@ def bind(local: Address, kind: socket.SocketKind, protocol: str) -> socket.socke
     ipv6 = is_ipv6(local.host)
     sock = None
     try:
-        sock = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, kind)
+        # asyncio sets TCP_NODELAY only on a socket whose protocol is named.
+        named = socket.IPPROTO_TCP if kind is socket.SOCK_STREAM else socket.IPPROTO_UDP
+        sock = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, kind, named)
         sock.setblocking(False)
         if ipv6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

@@ -8,7 +8,9 @@ from phone_emulator.dns.static import StaticRecords
 
 RECORDS = StaticRecords(
     [
-        StaticRecord(name="yealink.pbx.com", rdtype="NAPTR", text='1 2 "s" "SIP+D2U" "" _sip._udp.x', ttl=300),
+        StaticRecord(
+            name="yealink.pbx.com", rdtype="NAPTR", text='1 2 "s" "SIP+D2U" "" _sip._udp.x', ttl=300
+        ),
         StaticRecord(name="_sip._udp.x", rdtype="SRV", text="1 5 5060 srv1.pbx.com", ttl=300),
         StaticRecord(name="srv1.pbx.com", rdtype="A", text="192.168.1.13", ttl=300),
         StaticRecord(name="SRV1.pbx.com.", rdtype="A", text="192.168.1.14", ttl=60),

@@ -23,7 +23,7 @@ OWN = "<sip:192.168.1.13:5060;lr>"
 
 
 def proxy(*connected: Hop, callee: Address | None = CALLEE) -> Proxy:
-    site = Site("192.168.1.13", [DOMAIN])
+    site = Site("192.168.1.13", [DOMAIN, "10.13.13.13"])
     site.ports = {UDP: 5060, TCP: 5060}
     fingerprint = Fingerprint(b"0123456789abcdef")
     registrar = Registrar({"1001": "x"})
@@ -53,6 +53,8 @@ def request(method: str = "INVITE", uri: str = f"sip:1002@{DOMAIN}", *extra: tup
         "sip:1002@192.168.1.13",
         "sip:1002@192.168.1.13:5060;transport=tcp",
         "sips:1002@yealink.pbx.com",
+        "sip:1002@10.13.13.13",
+        "sip:1002@10.13.13.13:5060",
     ],
 )
 def test_its_own_names_and_addresses_lead_to_the_callee(uri: str) -> None:
@@ -64,6 +66,7 @@ def test_its_own_names_and_addresses_lead_to_the_callee(uri: str) -> None:
     ("uri", "hop"),
     [
         ("sip:1002@192.168.1.13:5070", Hop(UDP, Address("192.168.1.13", 5070))),
+        ("sip:1002@10.13.13.13:5080", Hop(UDP, Address("10.13.13.13", 5080))),
         ("sip:1002@10.0.0.1", Hop(UDP, Address("10.0.0.1", 5060))),
         ("sip:1002@10.0.0.1:7000;transport=TCP", Hop(TCP, Address("10.0.0.1", 7000))),
         ("sip:1002@[fd00:0::1]:5060", Hop(UDP, Address("fd00::1", 5060))),

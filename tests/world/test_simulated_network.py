@@ -83,13 +83,16 @@ def test_a_host_that_is_down_neither_hears_nor_is_heard(world: SimulatedWorld) -
         ear, server_ear = Ear(world), Ear(world)
         phone, server = await world.open_udp(PHONE, ear), await world.open_udp(SERVER, server_ear)
         host = world.network.host(SERVER.host)
-        host.latency = 1.0
-        for n in range(6):
-            host.up = n in (0, 3, 4)  # what travels arrives only if the host is up then
+        host.latency = 0.5
+        for n in range(3):
+            host.up = n != 0
             phone.send(b"%d" % n, SERVER)
             server.send(b"%d" % n, PHONE)
-            await asyncio.sleep(1)
-        assert numbers(server_ear) == numbers(ear) == [3]
+            await asyncio.sleep(0.25)
+            host.up = n != 1
+            await asyncio.sleep(0.75)
+        assert numbers(server_ear) == [0, 2], "it was down when 1 arrived"
+        assert numbers(ear) == [1, 2], "it was down when 0 left"
 
     world.run(main())
 

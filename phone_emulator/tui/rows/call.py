@@ -1,0 +1,56 @@
+"""The live calls, as the phone's screen shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from phone_emulator.events import CallState, Direction
+from phone_emulator.tui.spans import clock
+from phone_emulator.tui.words import call_word
+
+if TYPE_CHECKING:
+    from phone_emulator.phone.call import Call
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """A live call."""
+
+    in_hand: bool
+    """Whether the soft keys act on it."""
+    arrow: str
+    remote: str
+    word: str
+    """``Talking``, ``Incoming call``."""
+    time: str
+    """How long it has been up, or has been on its way."""
+    where: str
+    """``line 1 · secondary 192.168.1.14:5060/udp``."""
+    up: bool
+    ringing: bool
+
+
+def call_rows(calls: Iterable[Call], in_hand: Call | None, now: float) -> list[CallRow]:
+    """The *calls* that have not ended, the one in hand first."""
+    live = [call for call in calls if call.state is not CallState.ENDED]
+    live.sort(key=lambda call: call is not in_hand)
+    return [_row(call, call is in_hand, now) for call in live]
+
+
+def _row(call: Call, in_hand: bool, now: float) -> CallRow:
+    since = call.answered_at if call.answered_at is not None else call.started
+    where = f"line {call.line.number}"
+    if call.direction is Direction.OUTGOING and call.route:
+        where += f" · {call.route[-1].target}"
+    return CallRow(
+        in_hand=in_hand,
+        arrow="→" if call.direction is Direction.OUTGOING else "←",
+        remote=call.remote,
+        word=call_word(call),
+        time=clock(now - since),
+        where=where,
+        up=call.state in (CallState.TALKING, CallState.HELD),
+        ringing=call.state is CallState.RINGING and call.direction is Direction.INCOMING,
+    )

@@ -1,0 +1,1 @@
+"""The panes, one a file: each is given rows of plain data and draws them."""

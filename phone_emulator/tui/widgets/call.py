@@ -1,0 +1,71 @@
+"""The call pane: the live calls as on the phone's screen, and the dial field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from phone_emulator.report.wire import printable
+from phone_emulator.tui.rows.call import CallRow
+from phone_emulator.tui.theme import DIM, GOOD, STRONG, WAITING
+
+from .dial import DialField
+
+
+class CallPane(Vertical, can_focus=True):
+    """The call in hand first, then others, then the dial field or the DTMF that was sent."""
+
+    def __init__(self) -> None:
+        super().__init__(id="call", classes="pane")
+        self.border_title = "Call"
+        self.dial = DialField()
+        self._cards = Static(id="cards", markup=False)
+        self._prompt = Static("Dial ", id="prompt", markup=False)
+        self._row = Horizontal(self._prompt, self.dial, id="dial-row")
+        self._dtmf = Static(id="dtmf", markup=False)
+
+    def compose(self) -> ComposeResult:
+        """Cards over the dial field."""
+        yield self._cards
+        yield self._row
+        yield self._dtmf
+
+    def show(self, calls: Sequence[CallRow], *, idle: str, dialling: bool, dtmf: str, line: str) -> None:
+        """Show the live *calls*.
+
+        Args:
+            calls: the one in hand first.
+            idle: said when there is none.
+            dialling: whether the dial field is offered.
+            dtmf: digits sent in the call in hand.
+            line: who the next call comes from; empty where the phone has only one line.
+        """
+        self.border_title = f"Call 1/{len(calls)}" if len(calls) > 1 else "Call"
+        self._cards.update(_cards(calls) if calls else Content.styled(idle, DIM))
+        self._row.display = dialling
+        self._prompt.update(f"Dial from {line} " if line else "Dial ")
+        self._dtmf.display = not dialling
+        talking = bool(calls) and calls[0].up
+        self._dtmf.update(
+            Content.assemble(("DTMF ", DIM), dtmf or ("0-9 * #", DIM)) if talking else Content("")
+        )
+
+
+def _cards(calls: Sequence[CallRow]) -> Content:
+    lines = []
+    for call in calls:
+        style = GOOD if call.up else WAITING
+        lines.append(
+            Content.assemble(
+                ("▸ " if call.in_hand else "  ", style),
+                (f"{call.arrow} {printable(call.remote)}  ", STRONG if call.in_hand else ""),
+                (f"{call.word} ", f"bold {style}" if call.ringing else style),
+                (f"{call.time}  ", ""),
+                (call.where, DIM),
+            )
+        )
+    return Content("\n").join(lines)

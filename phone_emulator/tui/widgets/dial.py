@@ -1,0 +1,29 @@
+"""The dial field: digits, or a SIP URI."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.widgets import Input
+
+FREE_KEYS = frozenset({"q", "question_mark"})
+"""Keys with a meaning of their own while the field is empty; no number begins with them."""
+
+
+class DialField(Input):
+    """One line of text without a frame."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            id="dial", placeholder="a number or a SIP URI", compact=True, max_length=256, select_on_focus=False
+        )
+
+    def on_key(self, event: events.Key) -> None:
+        """Leave the keys of an empty field to the screen."""
+        if not self.value and event.key in FREE_KEYS:
+            event.prevent_default()
+
+    def type(self, character: str) -> None:
+        """Add *character* at the end, as if it had been typed here."""
+        self.focus()
+        self.value += character
+        self.cursor_position = len(self.value)

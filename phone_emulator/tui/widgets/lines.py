@@ -1,0 +1,63 @@
+"""The lines pane: each line, and for each of its servers where it is registered and for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from phone_emulator.report.wire import printable
+from phone_emulator.tui.rows.registration import BindingRow, LineRow
+from phone_emulator.tui.theme import BAD, DIM, GOOD, STRONG, WAITING
+
+from .text_pane import TextPane, joined
+
+_STYLES = {"✓": GOOD, "✗": BAD, "…": WAITING, "·": DIM}
+
+
+class LinesPane(TextPane):
+    """The lines."""
+
+    TITLE = "Lines"
+
+    def show(self, rows: Sequence[LineRow]) -> None:
+        """Show *rows*."""
+        several = len(rows) > 1
+        lines: list[Content] = []
+        for row in rows:
+            lines.append(_line(row, several))
+            places = max((len(binding.place) for binding in row.bindings), default=0)
+            for binding in row.bindings:
+                lines += _binding(binding, places, self.columns)
+        self.draw(joined(lines or [Content.styled("no account is enabled", BAD)]))
+
+
+def _line(row: LineRow, several: bool) -> Content:
+    marker = "▸ " if several and row.chosen else "  "
+    style = GOOD if row.registered else WAITING if row.word.endswith("ing") else BAD
+    return Content.assemble(
+        marker,
+        (f"{row.number} {printable(row.label)}", STRONG),
+        (f"  {printable(row.who)}  ", DIM),
+        (row.word, style),
+    )
+
+
+def _binding(row: BindingRow, places: int, columns: int) -> list[Content]:
+    """One line where it fits, with the reason of a failure under it."""
+    style = _STYLES[row.symbol]
+    head = Content.assemble(
+        "    ",
+        (f"{row.symbol} ", style),
+        (f"{row.role:<9} ", STRONG if row.working else ""),
+        f"{printable(row.place):<{places}}  ",
+    )
+    if row.symbol == "✓":
+        lease = Content.styled(row.lease, DIM)
+        if head.cell_length + lease.cell_length <= columns:
+            return [Content.assemble(head, lease)]
+        return [head, Content.assemble(" " * 16, lease)]
+    lines = [Content.assemble(head, (row.word, style), (f"  {row.lease}", DIM) if row.lease else "")]
+    if row.symbol == "✗":
+        lines.append(Content.assemble(" " * 6, (printable(row.reason), DIM)))
+    return lines

@@ -1,0 +1,32 @@
+"""The log pane: DNS answers, attempts, registrations, calls, the lab, as they happen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from phone_emulator.report.wire import printable
+from phone_emulator.tui.rows.log import LogRow
+from phone_emulator.tui.theme import BAD, DIM, LINK
+
+from .text_pane import TextPane, joined
+
+
+class LogPane(TextPane):
+    """The newest line last, and in sight unless the user looks back."""
+
+    TITLE = "Log"
+
+    def show(self, rows: Sequence[LogRow]) -> None:
+        """Show *rows*."""
+        at_end = self.scroll_offset.y >= self.max_scroll_y - 1
+        self.draw(joined([_row(row) for row in rows]))
+        if at_end:
+            self.scroll_end(animate=False)
+
+
+def _row(row: LogRow) -> Content:
+    return Content.assemble(
+        (f"{row.at:9.3f} ", DIM), (f"{row.topic:<7} ", LINK), (printable(row.text), BAD if row.bad else "")
+    )

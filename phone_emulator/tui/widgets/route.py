@@ -1,0 +1,62 @@
+"""The route pane: every server of the call in order, why the call left it, and the wait that goes on."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from phone_emulator.report.wire import printable
+from phone_emulator.tui.rows.route import SYMBOLS, Mark, RouteRow, RouteView
+from phone_emulator.tui.spans import bar
+from phone_emulator.tui.theme import BAD, DIM, GOOD, STRONG, WAITING
+
+from .text_pane import TextPane, joined
+
+STYLES = {Mark.GOOD: GOOD, Mark.BAD: BAD, Mark.LIVE: WAITING, Mark.TO_COME: DIM, Mark.PASSED: DIM}
+_BAR = 20
+
+
+class RoutePane(TextPane):
+    """The route of the call that is shown."""
+
+    TITLE = "Route"
+
+    def show(self, view: RouteView | None) -> None:
+        """Show *view*, or that there has been no call."""
+        if view is None:
+            self.border_title = self.TITLE
+            self.draw(
+                Content.styled("The servers that a call tries, in order, with the reason for each step.", DIM)
+            )
+            return
+        self.border_title = f"Route · {printable(view.title)}".replace("[", r"\[")
+        places = max((len(row.place) for row in view.rows), default=0)
+        lines: list[Content] = []
+        for row in view.rows:
+            lines += _row(row, places)
+        lines.append(_sentence(view))
+        self.draw(joined(lines))
+
+
+def _row(row: RouteRow, places: int) -> list[Content]:
+    style = STYLES[row.mark]
+    lines = [
+        Content.assemble(
+            (f"{SYMBOLS[row.mark]} ", style),
+            (f"{row.number} {row.role:<10} ", DIM if row.mark is Mark.TO_COME else STRONG),
+            (f"{printable(row.place):<{places}}  ", DIM if row.mark is Mark.TO_COME else ""),
+            (f"{row.word:<16} ", style),
+            (f"{row.took:>7}", ""),
+        )
+    ]
+    lines += [
+        Content.assemble("    ", (printable(text), DIM)) for text in (row.reason, row.sends) if text
+    ]
+    return lines
+
+
+def _sentence(view: RouteView) -> Content:
+    style = STYLES[view.mark]
+    if view.share is None:
+        return Content.assemble((f"{SYMBOLS[view.mark]} ", style), (printable(view.sentence), style))
+    full, empty = bar(view.share, _BAR)
+    return Content.assemble("  ", (full, style), (empty, DIM), ("  " + view.sentence, style))

@@ -1,0 +1,101 @@
+"""G.711 and tones against the numbers of the recommendation."""
+
+from __future__ import annotations
+
+import math
+from array import array
+
+import pytest
+
+from phone_emulator.media import g711, tones
+from phone_emulator.media.dtmf import DIGITS, DtmfError
+
+LAWS = [g711.PCMU, g711.PCMA]
+MILLIWATT = {"PCMU": "1e0b0b1e9e8b8b9e", "PCMA": "34212134b4a1a1b4"}
+"""The periodic sequences of G.711 tables 5 and 6: 1 kHz at 0 dBm0."""
+LOUDEST = {"PCMU": 32636 / 10 ** (3.17 / 20), "PCMA": 32768 / 10 ** (3.14 / 20)}
+"""Amplitude of 0 dBm0, from the levels at which G.711 says the laws overload."""
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_digital_milliwatt(law: g711.Law) -> None:
+    wave = array("h", [round(-LOUDEST[law.name] * math.sin((2 * n + 1) * math.pi / 8)) for n in range(8)])
+    assert law.encode(wave).hex() == MILLIWATT[law.name]
+
+
+@pytest.mark.parametrize(
+    ("law", "octet", "value"),
+    [
+        (g711.PCMU, 0x80, 32124),  # 8031 of 14 bits: the largest output of table 2a
+        (g711.PCMU, 0x00, -32124),
+        (g711.PCMU, 0xFF, 0),
+        (g711.PCMU, 0x7F, 0),
+        (g711.PCMU, 0xFE, 8),
+        (g711.PCMA, 0xAA, 32256),  # 4032 of 13 bits: the largest output of table 1a
+        (g711.PCMA, 0x2A, -32256),
+        (g711.PCMA, 0xD5, 8),
+        (g711.PCMA, 0x55, -8),
+    ],
+)
+def test_decoded_values(law: g711.Law, octet: int, value: int) -> None:
+    assert law.decode(bytes([octet])) == array("h", [value])
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_every_octet_survives_the_way_there_and_back(law: g711.Law) -> None:
+    octets = bytes(range(256))
+    again = law.encode(law.decode(octets))
+    if law is g711.PCMU:
+        octets = octets.replace(b"\x7f", b"\xff")  # the two zeros are one value
+    assert again == octets
+
+
+@pytest.mark.parametrize(("law", "clipped_above"), [(g711.PCMU, 32635), (g711.PCMA, 32767)])
+def test_no_sample_is_further_off_than_half_its_interval(law: g711.Law, clipped_above: int) -> None:
+    samples = array("h", range(-clipped_above, clipped_above + 1))
+    octets = law.encode(samples)
+    for sample, octet, decoded in zip(samples, octets, law.decode(octets), strict=True):
+        segment = (octet ^ law.silence) >> 4 & 7
+        half = 4 << segment if law is g711.PCMU else 8 << max(segment - 1, 0)
+        assert abs(decoded - sample) <= half, sample
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_silence(law: g711.Law) -> None:
+    assert law.encode(array("h", [0])) == bytes([law.silence])
+
+
+def _level(samples: array[int], frequency: float) -> float:
+    """The part of *frequency* in *samples*, 0..1 of full scale."""
+    turn = 2j * math.pi * frequency / tones.RATE
+    total = sum(
+        sample * complex(math.cos(turn.imag * n), -math.sin(turn.imag * n))
+        for n, sample in enumerate(samples)
+    )
+    return 2 * abs(total) / len(samples) / 32767
+
+
+@pytest.mark.parametrize("digit", DIGITS)
+def test_dtmf_tones_are_the_two_of_the_keypad(digit: str) -> None:
+    rows, columns = (697, 770, 852, 941), (1209, 1336, 1477, 1633)
+    samples = tones.dtmf_tone(digit, 200)
+    row = max(rows, key=lambda frequency: _level(samples, frequency))
+    column = max(columns, key=lambda frequency: _level(samples, frequency))
+    assert ("123A", "456B", "789C", "*0#D")[rows.index(row)][columns.index(column)] == digit
+
+
+def test_no_tone_for_what_is_no_digit() -> None:
+    with pytest.raises(DtmfError, match="'x' is no DTMF digit"):
+        tones.dtmf_tone("x")
+
+
+def test_ringback_sounds_one_second_of_five() -> None:
+    samples = tones.RINGBACK.samples(5500)
+    assert len(samples) == 44000
+    assert _level(samples[:8000], 425) == pytest.approx(10 ** (-13.14 / 20), rel=0.01)
+    assert not any(samples[8000:40000])
+    assert any(samples[40000:])
+
+
+def test_a_tone_is_never_louder_than_the_samples_hold() -> None:
+    assert max(tones.sine((400, 401), 100, level=3.0)) == 32767

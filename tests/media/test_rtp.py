@@ -1,0 +1,121 @@
+"""RTP headers against RFC 3550's layout, and a receiver's counts."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phone_emulator.media import rtp
+
+
+def _packet(sequence: int, timestamp: int | None = None, ssrc: int = 7) -> rtp.Packet:
+    return rtp.Packet(
+        0, sequence & 0xFFFF, sequence * 160 if timestamp is None else timestamp, ssrc, bytes(160)
+    )
+
+
+def test_header_is_laid_out_as_in_rfc_3550() -> None:
+    packet = rtp.Packet(101, 0x1234, 0x89ABCDEF, 0xCAFEBABE, b"\x05\x0a\x00\xa0", marker=True)
+    assert packet.pack().hex(" ") == "80 e5 12 34 89 ab cd ef ca fe ba be 05 0a 00 a0"
+
+
+@given(
+    st.builds(
+        rtp.Packet,
+        payload_type=st.integers(0, 63) | st.integers(96, 127),
+        sequence=st.integers(0, 0xFFFF),
+        timestamp=st.integers(0, 0xFFFFFFFF),
+        ssrc=st.integers(0, 0xFFFFFFFF),
+        payload=st.binary(max_size=300),
+        marker=st.booleans(),
+    )
+)
+def test_what_is_packed_is_parsed_again(packet: rtp.Packet) -> None:
+    assert rtp.parse(packet.pack()) == packet
+
+
+@given(st.binary(max_size=64))
+def test_garbage_raises_nothing_but_rtp_error(data: bytes) -> None:
+    try:
+        packet = rtp.parse(data)
+    except rtp.RtpError:
+        return
+    assert len(packet.payload) <= len(data) - 12
+
+
+def test_contributing_sources_extension_and_padding_are_skipped() -> None:
+    extension = struct.pack("!HH", 0xBEDE, 1) + b"\x10\xff\x00\x00"
+    data = struct.pack("!BBHII", 0xB1, 0, 1, 2, 3) + bytes(4) + extension + b"sound" + b"\x00\x00\x03"
+    assert rtp.parse(data) == rtp.Packet(0, 1, 2, 3, b"sound")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "0 bytes are too few"),
+        (b"INVITE sip:a@b SIP/2.0", "version 2 was expected, not 1"),
+        (bytes.fromhex("80c8") + bytes(26), "this is RTCP"),
+        (b"\x8f\x00" + bytes(20), "header should take 72 bytes"),
+        (b"\x90\x00" + bytes(10), "before its header extension"),
+        (b"\xa0\x00" + bytes(10) + b"\x09", "9 bytes of padding"),
+        (b"\xa0\x00" + bytes(10) + b"\x00", "0 bytes of padding"),
+    ],
+)
+def test_error_says_why(data: bytes, reason: str) -> None:
+    with pytest.raises(rtp.RtpError, match=reason):
+        rtp.parse(data)
+
+
+@pytest.mark.parametrize(
+    "packet", [rtp.Packet(128, 0, 0, 0), rtp.Packet(0, 65536, 0, 0), rtp.Packet(0, 0, -1, 0)]
+)
+def test_numbers_that_do_not_fit_are_refused(packet: rtp.Packet) -> None:
+    with pytest.raises(rtp.RtpError):
+        packet.pack()
+
+
+def test_loss_is_counted_across_the_wrap_of_sequence_numbers() -> None:
+    reception = rtp.Reception()
+    for sequence in (65533, 65534, 65536, 65539):  # 65535, 65537 and 65538 are missing
+        reception.receive(_packet(sequence), sequence * 0.02)
+    assert (reception.packets, reception.octets, reception.lost) == (4, 640, 3)
+
+
+def test_late_packets_are_not_lost() -> None:
+    reception = rtp.Reception()
+    for sequence in (10, 12, 11, 13):
+        reception.receive(_packet(sequence), 0.0)
+    assert reception.lost == 0
+
+
+def test_another_stream_begins_anew_and_keeps_the_losses() -> None:
+    reception = rtp.Reception()
+    for packet in (_packet(1), _packet(3), _packet(40000, ssrc=8), _packet(40001, ssrc=8)):
+        reception.receive(packet, 0.0)
+    assert (reception.packets, reception.lost) == (4, 1)
+
+
+def test_a_leap_of_sequence_numbers_is_a_restart_not_a_loss() -> None:
+    reception = rtp.Reception()
+    for sequence in (1, 2, 30000, 30001):
+        reception.receive(_packet(sequence), 0.0)
+    assert reception.lost == 0
+
+
+def test_steady_packets_have_no_jitter_and_a_late_one_has_a_sixteenth() -> None:
+    reception = rtp.Reception()
+    for n in range(10):
+        reception.receive(_packet(n), n * 0.02)
+    assert reception.jitter == pytest.approx(0.0, abs=1e-12)
+    reception.receive(_packet(10), 10 * 0.02 + 0.016)
+    assert reception.jitter == pytest.approx(0.001)
+
+
+def test_packets_of_one_event_share_a_timestamp_and_make_no_jitter() -> None:
+    reception = rtp.Reception()
+    for n in range(20):
+        reception.receive(_packet(n, timestamp=n // 10 * 1600), n * 0.02)
+    assert reception.jitter == pytest.approx(0.0, abs=1e-12)

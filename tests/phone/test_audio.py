@@ -1,0 +1,490 @@
+"""The audio of a call: in virtual time between two phones, and once over loopback, read by tshark."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import shutil
+import struct
+import subprocess
+from array import array
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from phone_emulator.events import Address
+from phone_emulator.media import dtmf, g711, rtp, tones
+from phone_emulator.phone.audio import Audio, AudioError
+from phone_emulator.world import RealWorld, SimulatedWorld, World, WorldError
+
+HERE, THERE = Address("192.168.1.21", 11780), Address("192.168.1.80", 30000)
+
+
+class Ear:
+    """A far end that keeps what it hears."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.heard: list[tuple[float, rtp.Packet]] = []
+        self.raw: list[bytes] = []
+        self.more = asyncio.Event()
+
+    def datagram_received(self, data: bytes, remote: Address) -> None:
+        self.raw.append(data)
+        self.heard.append((round(self.world.now(), 6), rtp.parse(data)))
+        self.more.set()
+
+    def datagram_failed(self, remote: Address, reason: str) -> None:
+        raise AssertionError(reason)
+
+    async def has_heard(self, count: int) -> None:
+        """Wait for *count* packets in all."""
+        while len(self.heard) < count:
+            self.more.clear()
+            await self.more.wait()
+
+    @property
+    def packets(self) -> list[rtp.Packet]:
+        return [packet for _, packet in self.heard]
+
+    @property
+    def times(self) -> list[float]:
+        return [at for at, _ in self.heard]
+
+
+def run(
+    main: Callable[[SimulatedWorld, Audio, Ear], Coroutine[Any, Any, None]], **options: Any
+) -> SimulatedWorld:
+    """Run *main* with an open Audio and a far end, which is not yet its remote; nothing may be left over."""
+    world = SimulatedWorld(seed=1)
+
+    async def everything() -> None:
+        ear = Ear(world)
+        await world.open_udp(THERE, ear)
+        audio = Audio(world, HERE, **options)
+        await audio.open()
+        await main(world, audio, ear)
+        audio.close()
+
+    world.run(everything())
+    assert world.pending_tasks() == []
+    assert world.pending_timers() == []
+    return world
+
+
+def steps(numbers: list[int], modulus: int) -> set[int]:
+    return {(after - before) % modulus for before, after in itertools.pairwise(numbers)}
+
+
+def test_an_idle_call_sends_nothing() -> None:
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE)
+        await asyncio.sleep(3600)
+        assert ear.heard == []
+        assert world.pending_timers() == []
+
+    run(main)
+
+
+def test_one_digit() -> None:
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE, dtmf_payload=97)
+        await asyncio.sleep(5)
+        await audio.send_dtmf("5")
+        assert ear.times == [5.0, 5.02, 5.04, 5.06, 5.08, 5.1]
+        await asyncio.sleep(1)
+        assert ear.times == [5.0, 5.02, 5.04, 5.06, 5.08, 5.1, 5.12]
+        assert [packet.payload.hex() for packet in ear.packets] == [
+            "050a00a0", "050a0140", "050a01e0", "050a0280", "058a0320", "058a0320", "058a0320"
+        ]  # fmt: skip
+        assert [packet.marker for packet in ear.packets] == [True] + [False] * 6
+        assert {packet.payload_type for packet in ear.packets} == {97}
+        assert len({(packet.timestamp, packet.ssrc) for packet in ear.packets}) == 1
+        assert steps([packet.sequence for packet in ear.packets], 1 << 16) == {1}
+
+    run(main)
+
+
+def test_digits_keep_their_distance_and_their_timestamps_follow_the_clock() -> None:
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE)
+        await asyncio.gather(audio.send_dtmf("12"), audio.send_dtmf("#"))
+        await asyncio.sleep(1)
+        begun = [(at, packet.timestamp) for at, packet in ear.heard if packet.marker]
+        assert [at for at, _ in begun] == [0.0, 0.3, 0.6]
+        assert steps([timestamp for _, timestamp in begun], 1 << 32) == {2400}
+        receiver = dtmf.DigitReceiver()
+        assert "".join(receiver.receive(packet) or "" for packet in ear.packets) == "12#"
+
+    run(main, dtmf_duration=200, dtmf_interval=100)
+
+
+def test_what_is_played_is_heard_to_the_sample() -> None:
+    samples = tones.sine((440,), 1010)
+
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE, payload_type=8, codec="pcma")
+        audio.play(samples)
+        at_first = audio.playing
+        await asyncio.sleep(10)
+        assert (at_first, audio.playing) == (True, False)
+        assert ear.times == [round(n * 0.02, 6) for n in range(51)]
+        assert {packet.payload_type for packet in ear.packets} == {8}
+        assert b"".join(packet.payload for packet in ear.packets) == g711.encode_alaw(samples) + b"\xd5" * 80
+        assert [packet.marker for packet in ear.packets] == [True] + [False] * 50
+        assert steps([packet.sequence for packet in ear.packets], 1 << 16) == {1}
+        assert steps([packet.timestamp for packet in ear.packets], 1 << 32) == {160}
+        assert audio.counts.sent == 51
+        assert audio.counts.sent_octets == 51 * 160
+
+    run(main)
+
+
+def test_a_digit_takes_the_place_of_sound_in_one_sequence() -> None:
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE)
+        audio.play(tones.sine((440,), 400))
+        await asyncio.sleep(0.09)
+        await audio.send_dtmf("0")
+        await asyncio.sleep(1)
+        kinds = "".join("e" if packet.payload_type == 101 else "s" for packet in ear.packets)
+        assert kinds == "s" * 5 + "e" * 7 + "s" * 15
+        assert steps([packet.sequence for packet in ear.packets], 1 << 16) == {1}
+        assert [packet.marker for packet in ear.packets].count(True) == 3
+        assert ear.times == [round(n * 0.02, 6) for n in range(27)]
+
+    run(main)
+
+
+def test_streaming_sends_silence_until_closed() -> None:
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE)
+        await asyncio.sleep(0.99)
+        audio.close()
+        audio.close()
+        await asyncio.sleep(1)
+        assert len(ear.heard) == 50
+        assert {packet.payload for packet in ear.packets} == {b"\xff" * 160}
+
+    run(main, stream=True)
+
+
+@pytest.mark.parametrize(
+    ("address", "direction"),
+    [
+        (THERE, "recvonly"),
+        (THERE, "inactive"),
+        (None, "sendrecv"),
+        (Address("0.0.0.0", 30000), "sendrecv"),
+        (Address(THERE.host, 0), "sendrecv"),
+    ],
+)
+def test_held_nothing_is_sent_and_digits_are_refused(address: Address | None, direction: str) -> None:
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(address, direction=direction)
+        audio.play(tones.sine((440,), 100))
+        await asyncio.sleep(1)
+        with pytest.raises(AudioError, match="held or has no audio"):
+            await audio.send_dtmf("1")
+        assert ear.heard == []
+        audio.set_remote(THERE, direction="sendonly")
+        await asyncio.sleep(1)
+        assert len(ear.heard) == 5
+
+    run(main)
+
+
+def test_digits_that_a_hold_overtakes_fail() -> None:
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE)
+        sending = asyncio.create_task(audio.send_dtmf("12"))
+        await asyncio.sleep(0.2)
+        audio.set_remote(THERE, direction="inactive")
+        with pytest.raises(AudioError, match="not every digit was sent: the far end is on hold"):
+            await sending
+        held_at = len(ear.heard)
+        await asyncio.sleep(1)
+        assert len(ear.heard) == held_at
+        audio.set_remote(THERE)
+        await audio.send_dtmf("3")
+        assert steps([packet.sequence for packet in ear.packets], 1 << 16) == {1}
+
+    run(main)
+
+
+def test_closing_ends_the_wait_for_digits() -> None:
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE)
+        sending = asyncio.create_task(audio.send_dtmf("123"))
+        await asyncio.sleep(0.05)
+        audio.close()
+        with pytest.raises(AudioError, match="the call has ended"):
+            await sending
+        with pytest.raises(AudioError):
+            await audio.send_dtmf("1")
+
+    run(main)
+
+
+def test_a_cancelled_wait_ends_the_present_digit_and_drops_the_rest() -> None:
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE)
+        sending = asyncio.create_task(audio.send_dtmf("19"))
+        await asyncio.sleep(0.03)
+        sending.cancel()
+        await asyncio.sleep(1)
+        events = [dtmf.parse_event(packet.payload) for packet in ear.packets]
+        assert [event.event for event in events] == [1] * 7
+        assert events[-1].end
+
+    run(main)
+
+
+def test_what_is_no_digit_is_refused_before_anything_is_sent() -> None:
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE)
+        with pytest.raises(dtmf.DtmfError, match="'x' is no DTMF digit"):
+            await audio.send_dtmf("12x")
+        await asyncio.sleep(1)
+        assert ear.heard == []
+
+    run(main)
+
+
+def test_digits_go_out_in_a_codec_that_is_not_spoken() -> None:
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE, payload_type=9, codec="g722")
+        await asyncio.sleep(1)
+        await audio.send_dtmf("1")
+        await asyncio.sleep(1)
+        assert {packet.payload_type for packet in ear.packets} == {101}
+
+    run(main, stream=True)
+
+
+def test_two_phones_hear_each_other() -> None:
+    world = SimulatedWorld(seed=3)
+    sound = tones.sine((440,), 200)
+    digits: list[str] = []
+
+    async def main() -> None:
+        one, other = Audio(world, HERE), Audio(world, THERE, on_digit=digits.append)
+        await one.open()
+        await other.open()
+        one.set_remote(other.local)
+        other.set_remote(one.local)
+        other.record(1.0)
+        await asyncio.sleep(0.5)
+        one.play(sound)
+        await asyncio.sleep(0.3)
+        await one.send_dtmf("42*")
+        await asyncio.sleep(2)
+        assert other.recording == g711.decode_ulaw(g711.encode_ulaw(sound))
+        assert other.digits == "42*"
+        assert digits == ["4", "2", "*"]
+        counts = other.counts
+        assert (counts.received, counts.received_octets, counts.lost) == (31, 10 * 160 + 21 * 4, 0)
+        assert counts.jitter == pytest.approx(0.0, abs=1e-6)
+        assert (counts.ignored, counts.problem) == (0, "")
+        assert one.counts.received == 50  # the silence that is sent while recording
+        one.close()
+        other.close()
+
+    world.run(main())
+    assert world.pending_tasks() + world.pending_timers() == []
+
+
+def speech(sequence: int, timestamp: int, sample: int = 1000, ssrc: int = 5) -> bytes:
+    payload = g711.encode_ulaw(array("h", [sample] * 160))
+    return rtp.Packet(0, sequence, timestamp & 0xFFFFFFFF, ssrc, payload).pack()
+
+
+def recorded(*datagrams: bytes, seconds: float = 1.0) -> list[int]:
+    """The first sample of each 20 ms that is recorded of *datagrams*."""
+    heard: list[int] = []
+
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE, direction="recvonly")
+        audio.record(seconds)
+        for datagram in datagrams:
+            audio.datagram_received(datagram, THERE)
+        heard.extend(audio.recording[::160])
+
+    run(main)
+    return [round(sample, -2) for sample in heard]
+
+
+def test_a_recording_puts_packets_in_order_and_silence_in_gaps() -> None:
+    start = 0xFFFFFFFF - 200  # wraps on the way
+    assert recorded(
+        speech(1, start, 1000),
+        speech(3, start + 320, 3000),
+        speech(2, start + 160, 2000),
+        speech(5, start + 640, 5000),
+    ) == pytest.approx([1000, 2000, 3000, 0, 5000], abs=100)
+
+
+def test_a_recording_goes_on_with_another_stream() -> None:
+    assert recorded(speech(1, 0, 1000), speech(9, 10**9, 2000, ssrc=6)) == pytest.approx(
+        [1000, 2000], abs=100
+    )
+
+
+def test_a_recording_takes_no_more_than_its_seconds_whatever_the_timestamps() -> None:
+    far = [speech(n, n * 9 * 8000) for n in range(50)]
+    assert len(recorded(*far, seconds=0.1)) <= 5
+
+
+def test_a_recording_ends_by_itself() -> None:
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE)
+        audio.record(0.5)
+        await asyncio.sleep(10)
+        assert len(ear.heard) == 25
+        audio.datagram_received(speech(1, 0), THERE)
+        assert not audio.recording
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("datagram", "said"),
+    [
+        (b"OPTIONS sip:a@b SIP/2.0\r\n\r\n", "version 2 was expected"),
+        (rtp.Packet(101, 1, 2, 3, b"\x05").pack(), "too few for a telephone event"),
+        (b"", "0 bytes are too few"),
+    ],
+)
+def test_garbage_is_counted_and_told(datagram: bytes, said: str) -> None:
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE)
+        audio.datagram_received(datagram, THERE)
+        assert audio.counts.ignored == 1
+        assert audio.counts.problem.startswith(f"ignored a datagram from {THERE}: ")
+        assert said in audio.counts.problem
+
+    run(main)
+
+
+def test_digits_kept_are_bounded() -> None:
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE)
+        for n in range(3000):
+            payload = dtmf.Event(n % 10, False, 10, 160).pack()
+            audio.datagram_received(rtp.Packet(101, n, n * 160, 3, payload).pack(), THERE)
+        assert len(audio.digits) == 1024
+        assert audio.digits.endswith("789")
+
+    run(main)
+
+
+def test_a_far_end_that_is_not_there_is_told() -> None:
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(Address(THERE.host, 4))
+        await audio.send_dtmf("1")
+        await asyncio.sleep(1)
+        assert audio.counts.problem == "192.168.1.80:4: ICMP port unreachable"
+        audio.set_remote(Address("fd00::1", 4))
+        await audio.send_dtmf("1")
+        assert audio.counts.problem.startswith("cannot send to [fd00::1]:4: ")
+
+    run(main)
+
+
+def test_a_port_in_use_is_told() -> None:
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        with pytest.raises(WorldError, match="already in use"):
+            await Audio(world, HERE).open()
+
+    run(main)
+
+
+def test_an_audio_that_is_closed_stays_closed() -> None:
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        other = Audio(world, Address(HERE.host, 11782))
+        other.close()
+        with pytest.raises(WorldError, match="closed before it was open"):
+            await other.open()
+        await world.open_udp(Address(HERE.host, 11782), ear)
+
+    run(main)
+
+
+def test_streams_begin_at_random_and_the_same_with_the_same_seed() -> None:
+    def first(seed: int) -> rtp.Packet:
+        world = SimulatedWorld(seed=seed)
+        ear = Ear(world)
+
+        async def main() -> None:
+            await world.open_udp(THERE, ear)
+            audio = Audio(world, HERE)
+            await audio.open()
+            audio.set_remote(THERE)
+            await audio.send_dtmf("1")
+            audio.close()
+
+        world.run(main())
+        return ear.packets[0]
+
+    assert first(1) == first(1)
+    one, other = first(1), first(2)
+    assert one.ssrc != other.ssrc
+    assert one.sequence != other.sequence
+    assert one.timestamp != other.timestamp
+
+
+def _pcap(path: Path, source: Address, target: Address, datagrams: list[bytes]) -> None:
+    """Write *datagrams* as captured IPv4 packets (pcap, LINKTYPE_RAW)."""
+    data = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101)
+    for n, payload in enumerate(datagrams):
+        udp = struct.pack("!HHHH", source.port, target.port, 8 + len(payload), 0) + payload
+        addresses = bytes(map(int, f"{source.host}.{target.host}".split(".")))
+        packet = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), n, 0, 64, 17, 0) + addresses + udp
+        data += struct.pack("<IIII", n // 50, n % 50 * 20000, len(packet), len(packet)) + packet
+    path.write_bytes(data)
+
+
+@pytest.mark.integration
+def test_tshark_reads_what_crossed_loopback(tmp_path: Path) -> None:
+    tshark = shutil.which("tshark")
+    if tshark is None:
+        pytest.skip("tshark is not installed")
+    world = RealWorld(seed=1)
+    ear = Ear(world)
+
+    async def main() -> Address:
+        far = await world.open_udp(Address("127.0.0.1", 0), ear)
+        audio = Audio(world, Address("127.0.0.1", 0), stream=True)
+        await audio.open()
+        audio.set_remote(far.local)
+        async with asyncio.timeout(10):
+            await audio.send_dtmf("7#")
+            await ear.has_heard(20)
+        local = audio.local
+        audio.close()
+        far.close()
+        return local
+
+    local = world.run(main())
+    _pcap(tmp_path / "rtp.pcap", local, Address("127.0.0.1", 30000), ear.raw)
+    fields = ["rtp.p_type", "rtp.marker", "rtpevent.event_id", "rtpevent.end_of_event", "rtpevent.duration"]
+    said = subprocess.run(
+        [tshark, "-r", str(tmp_path / "rtp.pcap"), "-d", "udp.port==30000,rtp"]
+        + ["-o", "rtpevent.event_payload_type_value:101", "-T", "fields", "-E", "separator=,"]
+        + [part for name in fields for part in ("-e", name)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout.split()
+    events = [
+        line.lower().replace("true", "1").replace("false", "0") for line in said if line.startswith("101,")
+    ]
+    assert events == [
+        f"101,{int(n == 0)},{digit},{int(n > 3)},{min(160 * (n + 1), 800)}"
+        for digit in (7, 11)
+        for n in range(7)
+    ]
+    assert sum(line.startswith("0,") for line in said) >= 2

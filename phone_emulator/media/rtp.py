@@ -130,7 +130,7 @@ class Reception:
         return max(0, self._highest - self._base + 1 - self._stream_packets)
 
     def _measure(self, packet: Packet, arrived: float) -> None:
-        """RFC 3550 appendix A.8. Of packets with one timestamp (a telephone event's) only the first counts."""
+        """RFC 3550 appendix A.8; of packets with one timestamp (telephone events) the first counts."""
         if packet.timestamp == self._timestamp:
             return
         sent = signed((packet.timestamp - self._timestamp) & 0xFFFFFFFF)

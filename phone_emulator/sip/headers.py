@@ -2,6 +2,7 @@
 
 A line is kept as the text between two line ends and taken apart only when its value is asked for: reading a
 message costs one pass, and a line that nobody changed leaves the program byte for byte as it came in.
+Bytes that are no UTF-8 survive as lone surrogates (``surrogateescape``); ``mended`` makes them fit to be shown.
 """
 
 from __future__ import annotations
@@ -83,6 +84,11 @@ def line_of(name: str, value: str) -> str:
             f"{name.splitlines()[0] if name else 'a header'}: a header cannot hold a line break"
         )
     return line
+
+
+def mended(text: str) -> str:
+    """*text* fit to be shown and printed: bytes that were no UTF-8 become question marks."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def split(value: str, separator: str) -> list[str]:

@@ -21,6 +21,7 @@ from phone_emulator.sip.headers import (
     Headers,
     MessageError,
     key_of,
+    mended,
     parameter,
     split,
     tag_of,
@@ -313,8 +314,9 @@ def parse(data: bytes) -> Request | Response:
             raise MessageError(f"Content-Length is {length}, but only {len(body)} bytes of body came")
         body = body[:length]
     message = _start(start, headers, body, data)
-    if not value_of(first["call-id"]):
-        raise MessageError("Call-ID: empty")
+    call_id = value_of(first["call-id"])
+    if not call_id or not call_id.isascii():
+        raise MessageError("Call-ID: expected ASCII text")
     method = message.cseq.method
     if isinstance(message, Request) and method != message.method:
         raise MessageError(f"CSeq names {method[:20]}, but the request is {message.method[:20]}")
@@ -411,15 +413,15 @@ def _start(line: str, headers: Headers, body: bytes, raw: bytes) -> Request | Re
         digits, _, reason = rest.partition(" ")
         if not (len(digits) == 3 and digits.isascii() and digits.isdigit() and "100" <= digits <= "699"):
             raise MessageError(f"status: expected 100 to 699, got {digits[:20]!r}")
-        return Response(int(digits), reason, headers, body, raw)
+        return Response(int(digits), mended(reason), headers, body, raw)
     uri, _, version = rest.rpartition(" ")
     if version != "SIP/2.0" and version.upper() != "SIP/2.0":
         got = repr(version[:20]) if version[:4].upper() == "SIP/" else "something else"
         raise MessageError(f"SIP version: expected SIP/2.0 at the end of the first line, got {got}")
     if head not in METHODS and not TOKEN.fullmatch(head):
         raise MessageError("the first line does not begin with a method")
-    if not uri or " " in uri or "\t" in uri or uri[0] == "<":
-        raise MessageError("Request-URI: expected one URI, without blanks or angle brackets")
+    if not uri or " " in uri or "\t" in uri or uri[0] == "<" or not uri.isascii():
+        raise MessageError("Request-URI: expected one URI, in ASCII, without blanks or angle brackets")
     return Request(head, uri, headers, body, raw)
 
 

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import sipmessage
 
-from phone_emulator.sip.headers import LWS, QUOTED, TOKEN, after_address, split
+from phone_emulator.sip.headers import LWS, QUOTED, TOKEN, after_address, mended, split
 
 HOST = r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]"
 HOST_PORT = re.compile(rf"({HOST})(?::([0-9]{{1,5}}))?")
@@ -44,7 +44,10 @@ def uri(text: str) -> sipmessage.URI:
 
 
 def address(text: str) -> sipmessage.Address:
-    """A From, To or Contact value (RFC 3261 section 20.10). Quoted parameter values lose their quotes."""
+    """A From, To or Contact value (RFC 3261 section 20.10).
+
+    Quoted parameter values lose their quotes; the name is fit to be shown.
+    """
     quoted = QUOTED.match(text)
     opening = text.find("<", quoted.end() if quoted else 0)
     if opening < 0:
@@ -56,7 +59,7 @@ def address(text: str) -> sipmessage.Address:
         raise ValueError("no closing bracket")
     return sipmessage.Address(
         uri(text[opening + 1 : closing].strip(LWS)),
-        _unquoted(text[:opening].strip(LWS)),
+        mended(_unquoted(text[:opening].strip(LWS))),
         _parameters(text[closing + 1 :]),
     )
 
@@ -91,6 +94,7 @@ def _parameters(text: str) -> sipmessage.Parameters:
         name = name.strip(LWS).lower()
         if not TOKEN.fullmatch(name) or name == "self":
             raise ValueError("parameter name")
+        value.encode()  # Refuses what is no UTF-8: sipmessage could not write it out.
         found[name] = _unquoted(unquote(value.strip(LWS))) if equals else None
     return sipmessage.Parameters(**found)
 

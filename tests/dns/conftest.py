@@ -51,7 +51,7 @@ class Lab:
 
     @property
     def asked(self) -> list[str]:
-        """What was asked of servers (not of the cache or the static records), in order: ``A srv1.pbx.com``."""
+        """What was asked of servers (not of the cache, not of static records): ``A srv1.pbx.com``."""
         return [f"{event.rdtype} {event.name}" for event in self.told if "/" in event.source]
 
 

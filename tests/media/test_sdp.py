@@ -176,7 +176,7 @@ class TestOffer:
         (media,) = parse(offer("10.0.0.9", 2, list(CODECS), 1, 1, 20, 107)).media
         assert len(set(media.formats)) == len(media.formats)
         assert media.dtmf() == "107"
-        assert media.rtpmap["108"] == "opus/48000/2"
+        assert "opus/48000/2" in media.rtpmap.values()
         assert {codec.name for each in media.formats if (codec := media.codec(each))} >= {
             "opus",
             "ilbc",

@@ -170,27 +170,28 @@ class TestSession:
             Session(Challenge("r", "n", "SHA-512-256")).authorize("A", "b", "c", "d", "e")
 
 
+PASSWORDS = {"1001": "secret", 'odd "one"': "", "ünï": "pässwörd"}
+
+
 class TestVerify:
     """The side of the lab's servers."""
 
-    PASSWORDS = {"1001": "secret", 'odd "one"': "", "ünï": "pässwörd"}
-
     def credentials(self, user: str, password: str, **changes: str) -> str:
         asked = {"realm": "r", "nonce": "n", "algorithm": "MD5", "qop": "auth"} | changes
-        (challenge,) = of(challenge_value(**asked))
+        (challenge,) = of(challenge_value(asked["realm"], asked["nonce"], asked["algorithm"], asked["qop"]))
         return Session(challenge).authorize("REGISTER", "sip:d", user, password, "c", b"body")
 
     def verdict(
         self, value: str, method: str = "REGISTER", nonce: str = "n", body: bytes = b"body"
     ) -> Verdict:
-        return verify(value, method, self.PASSWORDS, "r", lambda got: got == nonce, body).verdict
+        return verify(value, method, PASSWORDS, "r", lambda got: got == nonce, body).verdict
 
     @pytest.mark.parametrize("algorithm", ["MD5", "MD5-sess", "SHA-256", "SHA-256-sess"])
     @pytest.mark.parametrize("qop", ["", "auth", "auth-int"])
     @pytest.mark.parametrize("user", list(PASSWORDS))
     def test_what_a_session_makes_is_right(self, algorithm: str, qop: str, user: str) -> None:
-        value = self.credentials(user, self.PASSWORDS[user], algorithm=algorithm, qop=qop)
-        assert verify(value, "REGISTER", self.PASSWORDS, "r", lambda _: True, b"body") == (Verdict.OK, user)
+        value = self.credentials(user, PASSWORDS[user], algorithm=algorithm, qop=qop)
+        assert verify(value, "REGISTER", PASSWORDS, "r", lambda _: True, b"body") == (Verdict.OK, user)
 
     def test_wrong_password_method_or_body(self) -> None:
         assert self.verdict(self.credentials("1001", "guess")) == "wrong"

@@ -12,7 +12,7 @@ import sipmessage
 from phone_emulator.config.model import TransportType
 from phone_emulator.dns import Unresolved
 from phone_emulator.events import Address, Attempt, CallChanged, CallState, Direction, Transport
-from phone_emulator.media import sdp
+from phone_emulator.media import dtmf, sdp
 from phone_emulator.redundancy import Hop
 from phone_emulator.sip import digest
 from phone_emulator.sip.dialog import Dialog
@@ -21,6 +21,7 @@ from phone_emulator.sip.message import Request, Response, response_to
 from phone_emulator.sip.transport import Flow
 
 from .identity import Identity, with_authorization
+from .voice import Voice, VoiceError
 
 if TYPE_CHECKING:
     from .line import Line
@@ -70,9 +71,7 @@ class Call:
         self.flow: Flow | None = None
         """Where the dialog's first exchange went."""
         self.held = False
-        self.rtp_port = line.context.take_rtp_port()
-        self._session_id = line.context.take_session_id()
-        self._sdp_version = self._session_id
+        self.voice = Voice(line.context, line.account)
         self._settled = asyncio.Event()
         self._over = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -120,13 +119,22 @@ class Call:
         self.held = False
 
     async def send_dtmf(self, digits: str) -> None:
-        """Send *digits* by INFO (``account.X.dtmf.info_type``); raises CallError."""
-        for digit in digits:
-            body = f"Signal={digit}\r\nDuration={self.line.context.config.dtmf_duration}\r\n".encode()
-            response = await self._request_in_dialog("INFO", body, "application/dtmf-relay")
-            if response is None or response.status >= 300:
-                said = "no response" if response is None else f"{response.status} {response.reason}"
-                raise CallError(f"the far end refused the digit {digit}: {said}")
+        """Send *digits* as ``account.X.dtmf.type`` says: RTP events, INFO, or both; raises CallError."""
+        if self.state is not CallState.TALKING:
+            raise CallError(f"the call is {self.state}: no digits can be sent")
+        account, config = self.line.account, self.line.context.config
+        if account.dtmf_type in (2, 3):
+            for digit in digits:
+                content_type, body = dtmf.info_body(digit, config.dtmf_duration, account.dtmf_info_type)
+                response = await self._request_in_dialog("INFO", body, content_type)
+                if response is None or response.status >= 300:
+                    said = "no response" if response is None else f"{response.status} {response.reason}"
+                    raise CallError(f"the far end refused the digit {digit}: {said}")
+        if account.dtmf_type != 2:
+            try:
+                await self.voice.send_digits(digits)
+            except VoiceError as error:
+                raise CallError(str(error)) from None
 
     # -- in the dialog -------------------------------------------------------------------------------------
 
@@ -159,15 +167,16 @@ class Call:
         body = b""
         if request.body:
             try:
-                answered = self._sdp_answer(request.body)
+                answered = self.voice.answer(request.body)
             except sdp.SdpError:
                 answered = None
             if answered is None:
                 server.respond(response_to(request, 488))
                 return
             body = answered
+            self.voice.connect(request.body, body, own=body)
         elif request.method == "INVITE":
-            body = self._sdp_offer("sendonly" if self.held else "sendrecv")
+            body = self.voice.offer("sendonly" if self.held else "sendrecv", again=True)
         extra = [("Contact", self.identity.contact(server.flow.local, server.flow.transport))]
         if body:
             extra.append(("Content-Type", "application/sdp"))
@@ -176,11 +185,12 @@ class Call:
     async def _offer_again(self, direction: str, state: CallState, reason: str) -> None:
         if self.state not in (CallState.TALKING, CallState.HELD):
             raise CallError(f"the call is {self.state}, not up")
-        self._sdp_version += 1
-        response = await self._request_in_dialog("INVITE", self._sdp_offer(direction), "application/sdp")
+        offer = self.voice.offer(direction, again=True)
+        response = await self._request_in_dialog("INVITE", offer, "application/sdp")
         if response is None or response.status >= 300:
             said = "no response" if response is None else f"{response.status} {response.reason}"
             raise CallError(f"the far end refused: {said}")
+        self.voice.connect(response.body, response.body, own=offer)
         self._change(state, reason)
 
     async def _bye(self) -> None:
@@ -265,33 +275,6 @@ class Call:
         except (Unresolved, RequestFailed):
             return None
 
-    # -- media description ---------------------------------------------------------------------------------
-
-    def _sdp_offer(self, direction: str = "sendrecv") -> bytes:
-        account = self.line.account
-        return sdp.offer(
-            self.line.context.host,
-            self.rtp_port,
-            [codec.name for codec in account.codecs],
-            self._session_id,
-            self._sdp_version,
-            account.ptime,
-            account.dtmf_payload,
-            direction,
-        )
-
-    def _sdp_answer(self, offer: bytes) -> bytes | None:
-        account = self.line.account
-        return sdp.answer(
-            sdp.parse(offer),
-            self.line.context.host,
-            self.rtp_port,
-            [codec.name for codec in account.codecs],
-            self._session_id,
-            self._sdp_version,
-            account.dtmf_payload,
-        )
-
     # -- state ---------------------------------------------------------------------------------------------
 
     def _settle(self, result: CallResult, reason: str, status: int | None = None) -> None:
@@ -306,6 +289,7 @@ class Call:
         if self.state is not CallState.ENDED:
             self.ended = self.line.context.world.now()
             self._change(CallState.ENDED, reason)
+            self.voice.close()
             self.line.call_ended(self)
         self._over.set()
 

@@ -13,6 +13,7 @@ from phone_emulator.sip.message import Request, Response, response_to
 
 from .call import Call, CallError, CallResult
 from .identity import ALLOW, ALLOW_EVENTS, Identity
+from .voice import VoiceError
 
 if TYPE_CHECKING:
     from .line import Line
@@ -30,6 +31,8 @@ class IncomingCall(Call):
         self._server = server
         self._tag = line.context.endpoint.new_tag()
         self._acknowledged = asyncio.Event()
+        self._late_offer = b""
+        """This end's offer, where the INVITE had none."""
         self.dialog = dialog_of_request(server.request, self._tag)
         self.flow = server.flow
         server.on_cancel = self._cancelled
@@ -48,17 +51,17 @@ class IncomingCall(Call):
             raise CallError(f"the call is {self.state}, it does not ring")
         request = self._server.request
         try:
-            body = self._sdp_answer(request.body) if request.body else self._sdp_offer()
+            fits = not request.body or self.voice.answer(request.body) is not None
         except sdp.SdpError as error:
             self._refuse(488, f"the offer cannot be used: {error}")
             raise CallError(self.reason) from None
-        if body is None:
+        if not fits:
             self._refuse(488, "no common codec")
             raise CallError(self.reason)
         self.answered_at = self.line.context.world.now()
         self._settle(CallResult.ANSWERED, "answered by this phone", 200)
         self._change(CallState.TALKING, "answered by this phone")
-        self._spawn(self._accept(self._response(200, body)), "200")
+        self._spawn(self._accept(request.body), "200")
 
     def reject(self, status: int | None = None) -> None:
         """Refuse the call (``features.normal_refuse_code``); raises CallError when it does not ring."""
@@ -74,10 +77,27 @@ class IncomingCall(Call):
             await super().hang_up()
 
     def acknowledged(self, ack: Request) -> None:
-        """The ACK to the 200 came in."""
+        """The ACK to the 200 came in; after a late offer it carries the answer."""
         self._acknowledged.set()
+        if ack.body and self._late_offer:
+            self.voice.connect(ack.body, ack.body, own=self._late_offer)
 
-    async def _accept(self, response: Response) -> None:
+    async def _accept(self, offer: bytes) -> None:
+        """Send the 200 with this end's description, and see to it that it arrives."""
+        try:
+            await self.voice.open()
+        except VoiceError as error:
+            self._server.respond(self._response(500))
+            self._end(str(error))
+            return
+        if offer:
+            body = self.voice.answer(offer) or b""
+            self.voice.connect(offer, body, own=body)
+        else:
+            body = self._late_offer = self.voice.offer()
+        await self._repeat_until_acknowledged(self._response(200, body))
+
+    async def _repeat_until_acknowledged(self, response: Response) -> None:
         """Repeat the 200 until its ACK comes, for 64*T1 at most (RFC 3261 section 13.3.1.4)."""
         timers = self.line.context.config.timers
         self._server.respond(response)

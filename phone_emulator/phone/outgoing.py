@@ -16,6 +16,7 @@ from phone_emulator.sip.transport import Flow
 from .call import Call, CallResult
 from .exchange import Draft, Watch
 from .identity import Identity, cancel_of, new_call_id
+from .voice import VoiceError
 
 if TYPE_CHECKING:
     from .line import Line
@@ -29,6 +30,7 @@ class OutgoingCall(Call):
     def __init__(self, line: Line, call_id: str, number: str, identity: Identity) -> None:
         super().__init__(line, call_id, number, identity)
         self._drafts: dict[int, Draft] = {}
+        self._offer = b""
         self._client: ClientTransaction | None = None
         self._provisional = False
         self._cancel_sent = False
@@ -69,6 +71,13 @@ class OutgoingCall(Call):
     # -- the walk ------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
+        try:
+            await self.voice.open()
+        except VoiceError as error:
+            self._settle(CallResult.FAILED, str(error))
+            self._end(self.reason)
+            return
+        self._offer = self.voice.offer()
         answered = await self.line.follow(self._walk, self._try, call=self.id)
         if self.dialog is not None:
             return
@@ -120,7 +129,7 @@ class OutgoingCall(Call):
             new_call_id(context.world.random, self.line.account, context.host),
             context.endpoint.new_tag(),
             "<sip:0.0.0.0>",
-            self._sdp_offer(),
+            self._offer,
         )
         return Draft(identity, request)
 
@@ -198,6 +207,7 @@ class OutgoingCall(Call):
         self.dialog = dialog
         self.answered_at = self.line.context.world.now()
         self.line.confirm(self, dialog)
+        self.voice.connect(response.body, response.body, own=self._offer)
         self._settle(CallResult.ANSWERED, f"{response.status} {response.reason}", response.status)
         self._change(CallState.TALKING, f"answered at {self.route[-1].target}")
         self._spawn(self._send_first_ack(dialog), "ACK")

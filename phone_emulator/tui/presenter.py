@@ -76,7 +76,9 @@ class Presenter:
     def route(self) -> RouteView | None:
         """The route pane, or None before the first call."""
         call = self.shown_call
-        return None if call is None else route_view(call, self.now, lambda server: self._targets(call, server))
+        return (
+            None if call is None else route_view(call, self.now, lambda server: self._targets(call, server))
+        )
 
     def history(self) -> list[HistoryRow]:
         """The history pane."""
@@ -113,9 +115,7 @@ class Presenter:
                 host, _, port = view.address.rpartition(":")
                 transport = Transport(view.transports[0]) if view.transports else Transport.UDP
                 number = int(port) if port.isdigit() else transport.default_port
-                found.append(
-                    Target(server, view.role, host, host.strip("[]"), number, transport, Source.DNS)
-                )
+                found.append(Target(server, view.role, host, host.strip("[]"), number, transport, Source.DNS))
         return found
 
 

@@ -343,7 +343,7 @@ def test_static_records_alone_lead_to_targets(lab: Lab) -> None:
         located = await find(lab.resolver([], STATIC), account=2)
         assert shown(located) == ["primary 10.9.9.9:5070/tcp", "secondary 10.9.9.8:5070/tcp"]
         assert {(target.source, target.ttl) for target in located.targets} == {(Source.STATIC, 50)}
-        with pytest.raises(Unresolved, match="other.com: no DNS server to ask, and no static record"):
+        with pytest.raises(Unresolved, match=r"other.com: no DNS server to ask, and no static record"):
             await find(lab.resolver([], STATIC), "other.com")
 
     lab.run(main)

@@ -268,7 +268,7 @@ def test_a_value_that_breaks_the_grammar_is_named_when_asked_for(
 
 
 def test_a_request_uri_that_breaks_the_grammar() -> None:
-    with pytest.raises(MessageError, match="^Request-URI: "):
+    with pytest.raises(MessageError, match=r"^Request-URI: "):
         Request("INVITE", "http://example.com").request_uri  # noqa: B018
 
 
@@ -284,7 +284,7 @@ def test_bytes_that_are_no_utf8_do_not_reach_the_screen() -> None:
     )
     assert message.reason == "Occup\ufffd"
     assert message.from_address.name == "J\ufffdrgen"
-    with pytest.raises(MessageError, match="^Via: "):
+    with pytest.raises(MessageError, match=r"^Via: "):
         parse(INVITE.replace(b";rport", b";x=\xff")).top_via  # noqa: B018
 
 
@@ -428,12 +428,8 @@ class TestResponseTo:
 SEEDS = [INVITE, COMPACT, TORTURE, ODD_BYTES]
 PIECES = st.one_of(
     st.binary(max_size=12),
-    st.sampled_from(
-        r'"|<|>|\|@|%|:|;|,|[::|SIP/2.0|Via: |l: |;self=1|Content-Length: 99999999999999999999'.encode().split(
-            b"|"
-        )
-        + [b"\r\n", b"\r\n ", b"\r", b"\n", b"\0", b"\xff"]
-    ),
+    st.sampled_from([b"\r\n", b"\r\n ", b"\r", b"\n", b"\0", b"\xff", b"%", b"@", b"\\", b'"', b"<", b">"]),
+    st.sampled_from([b":", b";", b",", b"[::", b"SIP/2.0", b"Via: ", b";self=1", b"l: ", b"l: " + b"9" * 20]),
 )
 
 

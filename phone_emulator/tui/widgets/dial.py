@@ -14,7 +14,11 @@ class DialField(Input):
 
     def __init__(self) -> None:
         super().__init__(
-            id="dial", placeholder="a number or a SIP URI", compact=True, max_length=256, select_on_focus=False
+            id="dial",
+            placeholder="a number or a SIP URI",
+            compact=True,
+            max_length=256,
+            select_on_focus=False,
         )
 
     def on_key(self, event: events.Key) -> None:
@@ -22,7 +26,7 @@ class DialField(Input):
         if not self.value and event.key in FREE_KEYS:
             event.prevent_default()
 
-    def type(self, character: str) -> None:
+    def type_in(self, character: str) -> None:
         """Add *character* at the end, as if it had been typed here."""
         self.focus()
         self.value += character

@@ -48,9 +48,7 @@ def _row(row: RouteRow, places: int) -> list[Content]:
             (f"{row.took:>7}", ""),
         )
     ]
-    lines += [
-        Content.assemble("    ", (printable(text), DIM)) for text in (row.reason, row.sends) if text
-    ]
+    lines += [Content.assemble("    ", (printable(text), DIM)) for text in (row.reason, row.sends) if text]
     return lines
 
 

@@ -23,7 +23,7 @@ CALLEE = "callee"
 class ServersPane(OptionList):
     """A row a server, one for the called user."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "toggle", "Break or mend", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "break_or_mend", "Break or mend", show=False)]
 
     @dataclass
     class Asked(Message):
@@ -56,7 +56,7 @@ class ServersPane(OptionList):
         self.set_options(rows)
         self.highlighted = kept if kept is not None and kept < len(rows) else 0
 
-    def action_toggle(self) -> None:
+    def action_break_or_mend(self) -> None:
         """Break or mend the highlighted server."""
         if self.highlighted is not None and self.highlighted < len(self._servers):
             self.post_message(self.Toggled(self._servers[self.highlighted]))
@@ -80,6 +80,9 @@ def _row(server: ServerView, width: int) -> Content:
 
 
 def _callee_row(behaviour: str, width: int) -> Content:
+    well = behaviour == "answer"
     return Content.assemble(
-        ("☏ ", DIM), ("called user ", STRONG), " " * (width + 11), (behaviour, GOOD if behaviour == "answer" else BAD)
+        ("✓ " if well else "✗ ", GOOD if well else BAD),
+        (f"{'called user':<{width + 23}} ", STRONG),
+        (behaviour, GOOD if well else BAD),
     )

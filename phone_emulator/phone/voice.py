@@ -1,0 +1,129 @@
+"""The media of one call: its session descriptions (RFC 3264) and its RTP."""
+
+from __future__ import annotations
+
+import contextlib
+
+from phone_emulator.config.model import AccountConfig
+from phone_emulator.events import Address
+from phone_emulator.media import dtmf, sdp
+from phone_emulator.world.base import WorldError
+
+from .audio import Audio, AudioError
+from .context import Context
+
+PORTS_TRIED = 10
+"""RTP ports that one call tries before it gives up; another program may hold some of the range."""
+
+
+class VoiceError(Exception):
+    """The call's media cannot do that; the text says why, for people."""
+
+
+class Voice:
+    """What one call says and hears.
+
+    Args:
+        context: the phone.
+        account: its codecs, its DTMF.
+    """
+
+    def __init__(self, context: Context, account: AccountConfig) -> None:
+        self._context = context
+        self._account = account
+        self._session_id = self._version = context.take_session_id()
+        self._port = context.take_rtp_port()
+        self.audio: Audio | None = None
+        """The RTP session, while the call has one."""
+
+    async def open(self) -> None:
+        """Open an RTP port of the configured range; raises VoiceError."""
+        if self.audio is not None:
+            return
+        world, config = self._context.world, self._context.config
+        problem = ""
+        for _ in range(PORTS_TRIED):
+            audio = Audio(
+                world,
+                Address(self._context.host, self._port),
+                # In virtual time nobody listens, and fifty packets a second would be most of the work.
+                stream=not world.virtual,
+                dtmf_duration=config.dtmf_duration,
+            )
+            try:
+                await audio.open()
+            except WorldError as error:
+                problem = str(error)
+                self._port = self._context.take_rtp_port()
+            else:
+                self.audio = audio
+                return
+        raise VoiceError(f"no RTP port is free: {problem}")
+
+    def close(self) -> None:
+        """Close the RTP port."""
+        if self.audio is not None:
+            self.audio.close()
+            self.audio = None
+
+    def offer(self, direction: str = "sendrecv", *, again: bool = False) -> bytes:
+        """An offer; *again* in the same session, whose version then counts on."""
+        if again:
+            self._version += 1
+        account = self._account
+        return sdp.offer(
+            self._context.host,
+            self._port,
+            [codec.name for codec in account.codecs],
+            self._session_id,
+            self._version,
+            account.ptime,
+            account.dtmf_payload,
+            direction,
+        )
+
+    def answer(self, offer: bytes) -> bytes | None:
+        """The answer to *offer*, or None without a common codec; raises SdpError."""
+        return sdp.answer(
+            sdp.parse(offer),
+            self._context.host,
+            self._port,
+            [codec.name for codec in self._account.codecs],
+            self._session_id,
+            self._version,
+            self._account.dtmf_payload,
+        )
+
+    def connect(self, remote: bytes, answer: bytes, *, own: bytes) -> None:
+        """Talk to the far end as negotiated; a description that cannot be read leaves the call silent.
+
+        Args:
+            remote: the far end's description: where it listens.
+            answer: the answer of the two, whose first format is the codec.
+            own: this end's description: which way sound goes.
+        """
+        if self.audio is None:
+            return
+        with contextlib.suppress(sdp.SdpError):
+            theirs, agreed, ours = (sdp.parse(body).audio for body in (remote, answer, own))
+            if theirs is None or theirs.connection is None or agreed is None or ours is None:
+                return
+            spoken = agreed.formats[0]
+            codec = agreed.codec(spoken)
+            events = agreed.dtmf(self._account.dtmf_payload)
+            self.audio.set_remote(
+                Address(theirs.connection, theirs.port),
+                payload_type=int(spoken),
+                codec=codec.name if codec is not None else "",
+                dtmf_payload=int(events) if events is not None else self._account.dtmf_payload,
+                direction=ours.direction,
+            )
+
+    async def send_digits(self, digits: str) -> None:
+        """Send *digits* as RTP telephone events (RFC 4733); raises VoiceError."""
+        if self.audio is None:
+            raise VoiceError("the call has no audio")
+        try:
+            await self.audio.send_dtmf(digits)
+        except (AudioError, dtmf.DtmfError) as error:
+            raise VoiceError(str(error)) from None

@@ -1,0 +1,97 @@
+"""The terminal phone: starts a phone, shows it, stops it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import work
+from textual.app import App
+from textual.binding import Binding, BindingType
+
+from phone_emulator.events import CallState
+from phone_emulator.world.base import WorldError
+
+from .journal import Journal
+from .lab_control import LabControl
+from .orders import Orders
+from .presenter import Presenter
+from .screens.leave import ConfirmScreen, LeavingScreen
+from .screens.phone import PhoneScreen
+from .theme import QUIET
+
+if TYPE_CHECKING:
+    from phone_emulator.phone.phone import Phone
+
+LEAVE_WITHIN = 10.0
+"""Seconds that the end of calls and de-registering may take; then the phone stops without."""
+WORLD_REFUSED = 3
+"""Exit status: a port in use, no such local address."""
+
+
+class PhoneApp(App[None]):
+    """The terminal phone.
+
+    Runs on the asyncio loop of the phone's world. After it ran, ``failure`` says why it could not start.
+
+    Args:
+        phone: not yet started; the app starts and stops it.
+        lab: the servers behind it, for the servers pane.
+        title: of the world, in the top bar: ``lab``, the cfg file's name.
+    """
+
+    CSS_PATH = "phone.tcss"
+    TITLE = "phone-emulator"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", show=False, priority=True)]
+
+    def __init__(self, phone: Phone, *, lab: LabControl | None = None, title: str = "") -> None:
+        super().__init__()
+        self.register_theme(QUIET)
+        self.theme = QUIET.name
+        self.phone = phone
+        self.failure = ""
+        self._journal = Journal()
+        self._presenter = Presenter(phone, self._journal, lab)
+        self._orders = Orders(self._presenter)
+        self._face = PhoneScreen(self._presenter, self._orders, title)
+        self._leaving = False
+        self._unsubscribe = phone.bus.subscribe(self._journal)
+
+    async def on_mount(self) -> None:
+        """Show the phone, then start it."""
+        await self.push_screen(self._face)
+        self._journal.changed = self._face.update_soon
+        self._run_phone()
+
+    @work
+    async def _run_phone(self) -> None:
+        try:
+            await self.phone.start()
+        except WorldError as error:
+            self.failure = str(error)
+            self.exit(return_code=WORLD_REFUSED)
+            return
+        self._presenter.chosen_line = next(iter(self.phone.lines), None)
+        self._face.update_panes()
+        await self.phone.register()
+
+    async def action_quit(self) -> None:
+        """Quit, after asking while a call is up; asked for again while leaving, quit at once."""
+        if self._leaving:
+            await self._stop(0.0)
+        else:
+            self._leave()
+
+    @work(exclusive=True)
+    async def _leave(self) -> None:
+        calls = sum(call.state is not CallState.ENDED for call in self.phone.calls)
+        if calls and not await self.push_screen_wait(ConfirmScreen(calls)):
+            return
+        self._leaving = True
+        await self.push_screen(LeavingScreen(calls))
+        await self._stop(LEAVE_WITHIN)
+
+    async def _stop(self, within: float) -> None:
+        await self._orders.leave(within)
+        self._unsubscribe()
+        self.exit()

@@ -1,0 +1,179 @@
+"""What the keys make the phone do; every failure is raised in words for people."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from phone_emulator.events import CallState, Direction
+from phone_emulator.lab.behaviour import Behaviour
+from phone_emulator.phone import Call, CallError, IncomingCall
+
+from .lab_control import ServerView
+from .presenter import Presenter
+
+BROKEN = "silent"
+"""What the break key makes of a server that works."""
+
+Order = Callable[[], Awaitable[None]]
+
+
+class Orders:
+    """The soft keys' actions, by name (``keymap.py``).
+
+    Args:
+        presenter: knows the phone and the call in hand.
+    """
+
+    def __init__(self, presenter: Presenter) -> None:
+        self._presenter = presenter
+        self._phone = presenter.phone
+        self.aside = False
+        """Whether the dial field is open for a further call beside the one in hand."""
+        self.sent_digits: dict[str, str] = {}
+        """The DTMF that was sent, by call; the newest digits last."""
+        self.by_name: dict[str, Order] = {
+            "answer": self.answer,
+            "cancel": self.cancel,
+            "hold": self.hold,
+            "resume": self.resume,
+            "swap": self.swap,
+            "new_call": self.new_call,
+            "redial": self.redial,
+            "register": self.register,
+            "next_line": self.next_line,
+            "call_me": self.call_me,
+        }
+
+    def _call(self) -> Call:
+        call = self._presenter.live_call
+        if call is None:
+            raise CallError("there is no call")
+        return call
+
+    # -- calls ---------------------------------------------------------------------------------------------
+
+    async def dial(self, number: str) -> None:
+        """Call *number* from the chosen line; a call that is up is put on hold. Raises CallError."""
+        number = number.strip()
+        if not number:
+            return
+        current = self._presenter.live_call
+        if current is not None and current.state is CallState.TALKING:
+            await current.hold()
+        call = self._phone.dial(number, self._presenter.chosen_line)
+        self._presenter.chosen_call = call.id
+        self.aside = False
+
+    async def answer(self) -> None:
+        """Answer the call that rings; one that is up is put on hold. Raises CallError."""
+        call = self._call()
+        if not isinstance(call, IncomingCall):
+            raise CallError("no call rings")
+        for other in self._phone.calls:
+            if other.state is CallState.TALKING:
+                await other.hold()
+        call.answer()
+        self._presenter.chosen_call = call.id
+        self.aside = False
+
+    async def cancel(self) -> None:
+        """Close the dial field of a further call, else reject, cancel or hang up the call in hand."""
+        if self.aside and not self._rings():
+            self.aside = False
+            return
+        call = self._presenter.live_call
+        if call is not None and call.state is not CallState.ENDING:
+            await call.hang_up()
+
+    async def hold(self) -> None:
+        """Hold the call in hand; raises CallError."""
+        await self._call().hold()
+
+    async def resume(self) -> None:
+        """Take the call in hand back; another one that is up is held. Raises CallError."""
+        call = self._call()
+        for other in self._phone.calls:
+            if other is not call and other.state is CallState.TALKING:
+                await other.hold()
+        await call.resume()
+
+    async def swap(self) -> None:
+        """Take the next live call in hand."""
+        calls = [call for call in self._phone.calls if call.state is not CallState.ENDED]
+        if len(calls) > 1:
+            current = calls.index(self._call())
+            self._presenter.chosen_call = calls[(current + 1) % len(calls)].id
+
+    async def new_call(self) -> None:
+        """Open the dial field for a further call."""
+        self.aside = True
+
+    async def redial(self) -> None:
+        """Call the number of the last outgoing call again; raises CallError."""
+        outgoing = [call for call in self._phone.history if call.direction is Direction.OUTGOING]
+        if not outgoing:
+            raise CallError("no number was dialled yet")
+        await self.dial(outgoing[-1].remote)
+
+    async def send_digit(self, digit: str) -> None:
+        """Send one DTMF digit in the call in hand; raises CallError."""
+        call = self._call()
+        self.sent_digits[call.id] = (self.sent_digits.get(call.id, "") + digit)[-40:]
+        await call.send_dtmf(digit)
+
+    def forget(self) -> None:
+        """Drop what belongs to calls that have ended."""
+        live = {call.id for call in self._phone.calls}
+        self.sent_digits = {call: digits for call, digits in self.sent_digits.items() if call in live}
+        if not live:
+            self.aside = False
+
+    # -- lines ---------------------------------------------------------------------------------------------
+
+    async def register(self) -> None:
+        """Register every line anew; raises CallError."""
+        await self._phone.register()
+
+    async def next_line(self) -> None:
+        """The next call goes out on the next line."""
+        numbers = list(self._phone.lines)
+        if numbers:
+            chosen = self._presenter.chosen_line
+            after = numbers.index(chosen) + 1 if chosen in numbers else 0
+            self._presenter.chosen_line = numbers[after % len(numbers)]
+
+    # -- the lab -------------------------------------------------------------------------------------------
+
+    async def call_me(self) -> None:
+        """Somebody calls this phone; raises ValueError when nobody can."""
+        if self._presenter.lab is not None:
+            self._presenter.lab.call_phone()
+
+    async def behave(self, server: str, text: str) -> None:
+        """Let a server of the lab do what *text* says; raises ValueError, WorldError."""
+        if self._presenter.lab is not None:
+            await self._presenter.lab.behave(server, Behaviour.parse(text))
+
+    async def behave_callee(self, text: str) -> None:
+        """Let the called user do what *text* says; raises ValueError."""
+        if self._presenter.lab is not None:
+            self._presenter.lab.behave_callee(text)
+
+    async def break_or_mend(self, server: ServerView) -> None:
+        """A server that works falls silent, any other works again; raises WorldError."""
+        await self.behave(server.name, BROKEN if server.behaviour == "ok" else "ok")
+
+    def _rings(self) -> bool:
+        call = self._presenter.live_call
+        return isinstance(call, IncomingCall) and call.state is CallState.RINGING
+
+    # -- the end -------------------------------------------------------------------------------------------
+
+    async def leave(self, within: float) -> None:
+        """End calls, de-register, stop the phone; after *within* seconds stop it at once."""
+        try:
+            async with asyncio.timeout(within):
+                await self._phone.stop()
+        except TimeoutError:
+            await self._phone.stop(unregister=False)

@@ -1,0 +1,1 @@
+"""The phone's screen, and what opens over it."""

@@ -13,7 +13,7 @@ from .message import Question, Reply, decode
 
 
 class ServerFailed(Exception):
-    """The server gave no answer; the text says why (``no answer in 9.0 s``, ``ICMP port unreachable``)."""
+    """The server gave no answer; the text says why (``no answer after 9.0 s``, ``ICMP port unreachable``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +123,7 @@ async def _ask_udp(
                 return reply
     finally:
         socket.close()
-    raise ServerFailed(f"no answer in {manner.timeout * manner.tries:.1f} s")
+    raise ServerFailed(f"no answer after {manner.timeout * manner.tries:.1f} s")
 
 
 class _Connection:
@@ -167,4 +167,4 @@ async def _ask_tcp(
         if reply is not None and not reply.truncated:
             return reply
         raise ServerFailed("the answer is truncated, over TCP too")
-    raise ServerFailed(f"no answer over TCP in {seconds * tries:.1f} s")
+    raise ServerFailed(f"no answer over TCP after {seconds * tries:.1f} s")

@@ -80,6 +80,7 @@ def naptr_order(records: Iterable[NaptrRecord]) -> list[NaptrRecord]:
             record.preference,
             ranks.get(record.service.upper(), len(ranks)),
             key_of(record.replacement),
+            record.replacement,
             record.flags.lower(),
             record.service,
             record.regexp,

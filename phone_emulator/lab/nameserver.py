@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from phone_emulator.events import Address
@@ -164,30 +165,10 @@ class NameServer:
 
     def reply_to(self, data: bytes, *, udp: bool) -> bytes | None:
         """The answer to the query in *data*, as the server behaves now; None where it gives none."""
-        import dns.flags
-        import dns.message
-        import dns.rcode
-
         if self._behaviour in (Behaviour.SILENT, Behaviour.REFUSE):
             return None
-        try:
-            query = dns.message.from_wire(data, ignore_trailing=True)
-            if query.flags & dns.flags.QR:
-                return None
-            reply = dns.message.make_response(query, our_payload=MAX_EDNS)
-        except Exception:  # hostile bytes: dnspython documents no closed list of what they raise
-            return None
-        if self._behaviour is Behaviour.SERVFAIL:
-            reply.set_rcode(dns.rcode.SERVFAIL)
-        elif self._behaviour is Behaviour.REFUSED:
-            reply.set_rcode(dns.rcode.REFUSED)
-        elif udp and self._behaviour is Behaviour.TRUNCATE:
-            reply.flags |= dns.flags.TC
-        else:
-            _answer(query, reply, self.zone)
-        limit = min(max(query.payload, MAX_UDP), MAX_EDNS) if udp else 65535
-        # Without want_shuffle=False dnspython would mix the records up by its own dice.
-        return reply.to_wire(max_size=limit, prefer_truncation=True, want_shuffle=False)
+        reply = _reply(data[2:], self.zone, self._behaviour, udp)
+        return None if reply is None else data[:2] + reply
 
 
 class _Connection:
@@ -245,6 +226,33 @@ class _Connection:
             self._idle.cancel()
             self._idle = None
         self._ended(self)
+
+
+@lru_cache(maxsize=4096)
+def _reply(query_data: bytes, zone: Zone, behaviour: Behaviour, udp: bool) -> bytes | None:
+    """The answer to a query, both without their ids: phones ask the same questions again and again."""
+    import dns.flags
+    import dns.message
+    import dns.rcode
+
+    try:
+        query = dns.message.from_wire(b"\0\0" + query_data, ignore_trailing=True)
+        if query.flags & dns.flags.QR:
+            return None
+        reply = dns.message.make_response(query, our_payload=MAX_EDNS)
+    except Exception:  # hostile bytes: dnspython documents no closed list of what they raise
+        return None
+    if behaviour is Behaviour.SERVFAIL:
+        reply.set_rcode(dns.rcode.SERVFAIL)
+    elif behaviour is Behaviour.REFUSED:
+        reply.set_rcode(dns.rcode.REFUSED)
+    elif udp and behaviour is Behaviour.TRUNCATE:
+        reply.flags |= dns.flags.TC
+    else:
+        _answer(query, reply, zone)
+    limit = min(max(query.payload, MAX_UDP), MAX_EDNS) if udp else 65535
+    # Without want_shuffle=False dnspython would mix the records up by its own dice.
+    return reply.to_wire(max_size=limit, prefer_truncation=True, want_shuffle=False)[2:]
 
 
 def _answer(query: dns.message.Message, reply: dns.message.Message, zone: Zone) -> None:

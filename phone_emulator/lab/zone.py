@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -149,6 +150,7 @@ def read_zone(path: Path, *, origin: str = "") -> Zone:
     return parse_zone(text, file=str(path), origin=origin)
 
 
+@lru_cache(maxsize=64)
 def parse_zone(text: str, *, file: str = "zone", first_line: int = 1, origin: str = "") -> Zone:
     """The zone in *text*; raises ZoneError.
 

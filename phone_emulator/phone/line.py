@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from phone_emulator.config.model import AccountConfig
@@ -76,7 +77,12 @@ class Line:
     @property
     def idle(self) -> bool:
         """Whether there is no ringing, dialling, active or held call."""
-        return all(call.state in (CallState.ENDING, CallState.ENDED) for call in self.calls)
+        return self._idle_beside(None)
+
+    def _idle_beside(self, own: Call | None) -> bool:
+        """Whether there is none beside *own*, the call whose request asks."""
+        over = (CallState.ENDING, CallState.ENDED)
+        return all(call is own or call.state in over for call in self.calls)
 
     async def locate(self, hop: Hop) -> list[Target]:
         """The targets of *hop*, primary first; raises Unresolved (D1-D4)."""
@@ -101,12 +107,20 @@ class Line:
         )
         return located.targets
 
-    def walk(self, method: str, over: Sequence[Hop] | None = None, *, errors_move_on: bool = False) -> Walk:
+    def walk(
+        self,
+        method: str,
+        over: Sequence[Hop] | None = None,
+        *,
+        call: Call | None = None,
+        errors_move_on: bool = False,
+    ) -> Walk:
         """A walk for a new out-of-dialog request.
 
         Args:
             method: of the request.
             over: the hops in order; None for those of a call.
+            call: whose request it is; None for a registration.
             errors_move_on: see :class:`Walk`.
         """
         config = self.context.config
@@ -118,7 +132,7 @@ class Line:
             config.timers,
             silence=self.context.silence,
             skip_redundant=config.skip_redundant_failover_addr,
-            order=self._order,
+            order=partial(self._order, call),
             registered=self.registrar.registered_targets,
             errors_move_on=errors_move_on,
         )
@@ -218,10 +232,10 @@ class Line:
 
     # -- failback ------------------------------------------------------------------------------------------
 
-    def _order(self, hop: Hop, targets: Sequence[Target]) -> tuple[list[Target], str]:
+    def _order(self, call: Call | None, hop: Hop, targets: Sequence[Target]) -> tuple[list[Target], str]:
         failback = self.failbacks[hop.server]
         now = self.context.world.now()
-        ordered, current, returning = failback.order(targets, now, idle=self.idle)
+        ordered, current, returning = failback.order(targets, now, idle=self._idle_beside(call))
         if returning:
             self._failing_back.add(hop.server)
             return ordered, f"{ordered[0].role} again: the failback of mode {int(failback.mode)} is due"

@@ -36,7 +36,7 @@ class OutgoingCall(Call):
         self._cancel_sent = False
         self._acks: dict[str, Request] = {}
         """The ACK of each 2xx, by its To tag: a repeated 2xx draws it again."""
-        self._walk = line.walk("INVITE")
+        self._walk = line.walk("INVITE", call=self)
         self.route = self._walk.route
         self._runner: asyncio.Task[None] | None = None
 

@@ -2,7 +2,7 @@
 
 A line is kept as the text between two line ends and taken apart only when its value is asked for: reading a
 message costs one pass, and a line that nobody changed leaves the program byte for byte as it came in.
-Bytes that are no UTF-8 survive as surrogates (``surrogateescape``); ``mended`` makes them fit for the eye.
+Bytes that are no UTF-8 survive as surrogates (``surrogateescape``); ``mended`` makes them fit to be shown.
 """
 
 from __future__ import annotations

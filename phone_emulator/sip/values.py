@@ -21,6 +21,8 @@ VIA = re.compile(
     rf"SIP[ \t]*/[ \t]*2\.0[ \t]*/[ \t]*({TOKEN.pattern})[ \t]+({HOST})(?:[ \t]*:[ \t]*([0-9]{{1,5}}))?",
     re.IGNORECASE,
 )
+MAX_TEL = 256
+"""Characters of a ``tel:`` URI; ``sipmessage`` takes quadratic time over them."""
 STAND_IN = "host.invalid"
 """Takes the place of the host while ``sipmessage`` reads a URI."""
 
@@ -33,6 +35,8 @@ def uri(text: str) -> sipmessage.URI:
     scheme, _, rest = text.partition(":")
     scheme = scheme.lower()
     if scheme not in ("sip", "sips"):
+        if len(rest) > MAX_TEL:
+            raise ValueError("too long")
         return _parse_uri(f"{scheme}:{rest}")
     user, at, place = rest.partition("@") if "@" in rest else ("", "", rest)
     place = place.partition("?")[0]

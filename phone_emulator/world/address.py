@@ -22,6 +22,7 @@ def is_ipv6(host: str) -> bool:
     return ":" in host
 
 
+@lru_cache(maxsize=4096)
 def is_any(host: str) -> bool:
     """Whether *host* is the unspecified address: any address of the machine."""
     return ipaddress.ip_address(canonical(host)).is_unspecified

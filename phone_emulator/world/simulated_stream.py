@@ -67,7 +67,6 @@ class SimulatedStream:
         self._receiver: StreamReceiver | None = None
         self._outbox: deque[tuple[float, bytes | str]] = deque()  # (arrival, data), or why it ended
         self._unsent = 0
-        self._arrival = 0.0
         self._closed = False
         host.streams.add(self)
 
@@ -122,12 +121,12 @@ class SimulatedStream:
 
     def _post(self, what: bytes | str) -> None:
         latency = self._network.latency_between(self._host, self.peer._host)
-        self._arrival = max(self._arrival, self._network.loop.time() + latency)
-        self._outbox.append((self._arrival, what))
-        self._network.call_at(self._arrival, self._deliver)
+        arrival = self._network.loop.time() + latency
+        self._outbox.append((arrival, what))
+        self._network.call_at(arrival, self._deliver)
 
     def _deliver(self) -> None:
-        """Hand the peer what is due; `resume` and `open` call again if it cannot be taken yet."""
+        """Hand the peer what is due, in order; `resume` and `open` call again if it cannot be taken yet."""
         while self._outbox and self._outbox[0][0] <= self._network.loop.time():
             if not self._connected() or (self.peer._receiver is None and not self.peer._closed):
                 return

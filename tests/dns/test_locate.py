@@ -306,7 +306,7 @@ def test_servers_that_do_not_answer_are_waited_for_once_not_for_each_type(lab: L
         with pytest.raises(Unresolved) as unresolved:
             await find(lab.resolver([FIRST, SECOND]))
         assert str(unresolved.value) == (
-            "pbx.com: no answer in 9.0 s (192.168.1.53); no answer in 9.0 s (192.168.1.54)"
+            "pbx.com: no answer after 9.0 s (192.168.1.53); no answer after 9.0 s (192.168.1.54)"
         )
         assert lab.world.now() == 18.0
 

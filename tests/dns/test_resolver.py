@@ -97,7 +97,7 @@ def test_a_silent_server_is_asked_three_times_then_the_second_one(lab: Lab) -> N
     lab.run(main)
     assert len(silent.queries) == 3
     assert [(event.at, event.source, event.answer) for event in lab.told] == [
-        (9.0, "192.168.1.53:53/udp", "no answer in 9.0 s"),
+        (9.0, "192.168.1.53:53/udp", "no answer after 9.0 s"),
         (9.0, "192.168.1.54:53/udp", "1 record"),
     ]
 
@@ -109,7 +109,7 @@ def test_timeout_and_retries_are_the_configured_ones(lab: Lab) -> None:
         await silent.start()
         resolver = lab.resolver(config=DnsConfig(query_timeout=2.0, retry_times=0))
         with pytest.raises(
-            ResolveFailed, match=r"srv1.pbx.com: no answer in 2.0 s \(192.168.1.53\)"
+            ResolveFailed, match=r"srv1.pbx.com: no answer after 2.0 s \(192.168.1.53\)"
         ) as failed:
             await resolver.query("srv1.pbx.com", A)
         assert not failed.value.heard
@@ -185,7 +185,7 @@ def test_sip_dns_transport_type_1_asks_over_tcp(lab: Lab) -> None:
         resolver = lab.resolver(config=DnsConfig(tcp=True))
         assert (await resolver.query("srv1.pbx.com", A)).source == "192.168.1.53:53/tcp"
         await server.behave("silent")
-        with pytest.raises(ResolveFailed, match=r"no answer over TCP in 9.0 s"):
+        with pytest.raises(ResolveFailed, match=r"no answer over TCP after 9.0 s"):
             await resolver.query("other.pbx.com", A)
         assert lab.world.now() == 9.0
         await server.behave("refuse")

@@ -272,6 +272,12 @@ def test_a_request_uri_that_breaks_the_grammar() -> None:
         Request("INVITE", "http://example.com").request_uri  # noqa: B018
 
 
+def test_a_tel_uri() -> None:
+    assert Request("INVITE", "tel:+1-201-555-0123;phone-context=x").request_uri.user == "+1-201-555-0123"
+    with pytest.raises(MessageError, match=r"^Request-URI: "):
+        Request("INVITE", f"tel:+{'1' * 60_000}x").request_uri  # noqa: B018
+
+
 def test_contact_star_is_no_address() -> None:
     assert request(INVITE.replace(b"<sip:1001@192.0.2.1:5060>", b"*")).contacts == []
 

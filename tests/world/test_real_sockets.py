@@ -22,6 +22,7 @@ from phone_emulator.world import (
     ConnectFailed,
     RealWorld,
     SendFailed,
+    SimulatedWorld,
     Stream,
     StreamReceiver,
     TlsClient,
@@ -80,8 +81,8 @@ def pem(certificate: trustme.LeafCert, names: tuple[str, ...]) -> TlsServer:
 
 
 def test_both_worlds_are_worlds() -> None:
-    world: World = RealWorld()
-    assert world.virtual is False
+    worlds: list[World] = [RealWorld(), SimulatedWorld()]
+    assert [world.virtual for world in worlds] == [False, True]
 
 
 def test_the_real_world_runs_on_uvloop_where_there_is_one() -> None:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Static
 
 from phone_emulator.report.wire import printable
 from phone_emulator.tui.rows.call import CallRow
 from phone_emulator.tui.theme import DIM, GOOD, STRONG, WAITING
 
 from .dial import DialField
+from .text import Text
 
 
 class CallPane(Vertical, can_focus=True):
@@ -23,10 +23,10 @@ class CallPane(Vertical, can_focus=True):
         super().__init__(id="call", classes="pane")
         self.border_title = "Call"
         self.dial = DialField()
-        self._cards = Static(id="cards", markup=False)
-        self._prompt = Static("Dial ", id="prompt", markup=False)
+        self._cards = Text(id="cards")
+        self._prompt = Text(id="prompt")
         self._row = Horizontal(self._prompt, self.dial, id="dial-row")
-        self._dtmf = Static(id="dtmf", markup=False)
+        self._dtmf = Text(id="dtmf")
 
     def compose(self) -> ComposeResult:
         """Cards over the dial field."""
@@ -45,12 +45,12 @@ class CallPane(Vertical, can_focus=True):
             line: who the next call comes from; empty where the phone has only one line.
         """
         self.border_title = f"Call 1/{len(calls)}" if len(calls) > 1 else "Call"
-        self._cards.update(_cards(calls) if calls else Content.styled(idle, DIM))
+        self._cards.draw(_cards(calls) if calls else Content.styled(idle, DIM))
         self._row.display = dialling
-        self._prompt.update(f"Dial from {line} " if line else "Dial ")
+        self._prompt.draw(Content(f"Dial from {line} " if line else "Dial "))
         self._dtmf.display = not dialling
         talking = bool(calls) and calls[0].up
-        self._dtmf.update(
+        self._dtmf.draw(
             Content.assemble(("DTMF ", DIM), dtmf or ("0-9 * #", DIM)) if talking else Content("")
         )
 

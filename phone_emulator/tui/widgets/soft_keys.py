@@ -10,10 +10,11 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.events import Click
 from textual.message import Message
-from textual.widgets import Static
 
 from phone_emulator.tui.keymap import SoftKey
 from phone_emulator.tui.theme import DIM, STRONG
+
+from .text import Text
 
 KEYS = ("f1", "f2", "f3", "f4")
 
@@ -44,25 +45,22 @@ class SoftKeys(Horizontal):
             cap.show(self.keys.get(name))
 
 
-class Cap(Static):
+class Cap(Text):
     """One soft key."""
 
     def __init__(self) -> None:
-        super().__init__(classes="cap", markup=False)
+        super().__init__(classes="cap")
         self._key: SoftKey | None = None
-        self._drawn = False
 
     def show(self, key: SoftKey | None) -> None:
         """Be *key*, or blank."""
-        if key == self._key and self._drawn:
-            return
-        self._key, self._drawn = key, True
+        self._key = key
         self.set_class(key is None, "blank")
         if key is None:
-            self.update("")
+            self.draw(Content(""))
             return
         names = key.key.upper() + (f" {key.alias}" if key.alias else "")
-        self.update(Content.assemble((f"{names} ", DIM), (key.label, STRONG)))
+        self.draw(Content.assemble((f"{names} ", DIM), (key.label, STRONG)))
 
     def on_click(self, event: Click) -> None:
         """Pressed with the mouse."""

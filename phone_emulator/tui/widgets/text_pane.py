@@ -5,7 +5,8 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
+
+from .text import Text
 
 
 class TextPane(VerticalScroll, can_focus=True):
@@ -16,18 +17,15 @@ class TextPane(VerticalScroll, can_focus=True):
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's own word
         super().__init__(id=id, classes="pane")
         self.border_title = self.TITLE
-        self._body = Static(markup=False)
-        self._shown: Content | None = None
+        self._body = Text()
 
     def compose(self) -> ComposeResult:
         """One body."""
         yield self._body
 
     def draw(self, content: Content) -> None:
-        """Show *content*; does nothing when it is what is shown already."""
-        if self._shown is None or not content.is_same(self._shown):
-            self._shown = content
-            self._body.update(content)
+        """Show *content*."""
+        self._body.draw(content)
 
     @property
     def columns(self) -> int:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.content import Content
-from textual.widgets import Static
 
 from phone_emulator.tui.rows.registration import LineRow
 from phone_emulator.tui.spans import clock
 from phone_emulator.tui.theme import BAD, DIM, GOOD, STRONG, WAITING
 
+from .text import Text
 
-class TopBar(Static):
+
+class TopBar(Text):
     """One line; *title* says which world the phone lives in."""
 
     def __init__(self, title: str) -> None:
@@ -25,7 +26,7 @@ class TopBar(Static):
         default = next((line for line in lines if line.chosen), None)
         right = Content.assemble(_service(default), (f"   {clock(now)} ", DIM))
         room = self.size.width - left.cell_length
-        self.update(Content.assemble(left, right.pad_left(max(room - right.cell_length, 1))))
+        self.draw(Content.assemble(left, right.pad_left(max(room - right.cell_length, 1))))
 
 
 def _service(line: LineRow | None) -> Content:

@@ -167,7 +167,8 @@ class NameServer:
         """The answer to the query in *data*, as the server behaves now; None where it gives none."""
         if self._behaviour in (Behaviour.SILENT, Behaviour.REFUSE):
             return None
-        reply = _reply(data[2:], self.zone, self._behaviour, udp)
+        answer = _reply if len(data) <= MAX_UDP else _reply.__wrapped__  # hostile sizes are not remembered
+        reply = answer(data[2:], self.zone, self._behaviour, udp)
         return None if reply is None else data[:2] + reply
 
 

@@ -1,0 +1,1 @@
+"""Media: session descriptions, codecs and what RTP carries."""

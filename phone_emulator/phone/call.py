@@ -11,7 +11,7 @@ import sipmessage
 
 from phone_emulator.config.model import TransportType
 from phone_emulator.dns import Unresolved
-from phone_emulator.events import Address, Attempt, CallChanged, CallState, Direction, Transport
+from phone_emulator.events import Address, Attempt, CallChanged, CallState, Direction, Target, Transport
 from phone_emulator.media import dtmf, sdp
 from phone_emulator.redundancy import Hop
 from phone_emulator.sip import digest
@@ -70,6 +70,8 @@ class Call:
         self.dialog: Dialog | None = None
         self.flow: Flow | None = None
         """Where the dialog's first exchange went."""
+        self.target: Target | None = None
+        """The server that the dialog was set up through."""
         self.held = False
         self.voice = Voice(line.context, line.account)
         self._settled = asyncio.Event()
@@ -205,6 +207,9 @@ class Call:
         """Send a request in the dialog, with credentials when asked for them (C11: no failover)."""
         if self.dialog is None:
             raise CallError(f"the call is {self.state}, not up")
+        if not self.line.may_signal(self.target):
+            self._end(f"only_signal_with_registered = 1: {self.target} is not the registered server")
+            return None
         endpoint = self.line.context.endpoint
         authorization: tuple[str, str] | None = None
         for _ in range(2):

@@ -28,6 +28,8 @@ class Draft:
     identity: Identity
     request: Request
     """Without Via; Contact is rewritten for each flow."""
+    contact: str | None = None
+    """Instead of the line's own Contact: ``*`` removes every binding."""
 
     def for_flow(self, flow: Flow) -> Request:
         """The request as it goes to *flow*: only the next hop changes (C7)."""
@@ -35,7 +37,7 @@ class Draft:
             self.request.method, self.request.uri, self.request.headers.copy(), self.request.body
         )
         if "Contact" in request.headers:
-            request.headers.set("Contact", self.identity.contact(flow.local, flow.transport))
+            request.headers.set("Contact", self.contact or self.identity.contact(flow.local, flow.transport))
         return request
 
     def next_cseq(self) -> None:

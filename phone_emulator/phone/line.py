@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from phone_emulator.config.model import AccountConfig
+from phone_emulator.config.model import AccountConfig, FailbackMode
 from phone_emulator.dns import Unresolved, locate
 from phone_emulator.events import (
     Attempt,
@@ -132,7 +132,7 @@ class Line:
             config.timers,
             silence=self.context.silence,
             skip_redundant=config.skip_redundant_failover_addr,
-            order=partial(self._order, call),
+            order=partial(self._order, method, call),
             registered=self.registrar.registered_targets,
             errors_move_on=errors_move_on,
         )
@@ -232,7 +232,9 @@ class Line:
 
     # -- failback ------------------------------------------------------------------------------------------
 
-    def _order(self, call: Call | None, hop: Hop, targets: Sequence[Target]) -> tuple[list[Target], str]:
+    def _order(
+        self, method: str, call: Call | None, hop: Hop, targets: Sequence[Target]
+    ) -> tuple[list[Target], str]:
         failback = self.failbacks[hop.server]
         now = self.context.world.now()
         ordered, current, returning = failback.order(targets, now, idle=self._idle_beside(call))
@@ -240,9 +242,29 @@ class Line:
             self._failing_back.add(hop.server)
             return ordered, f"{ordered[0].role} again: the failback of mode {int(failback.mode)} is due"
         if current is not None:
+            if method != "REGISTER" and self._only_registered(hop):
+                remotes = {target.remote for target in self.registrar.registered_targets}
+                only = [target for target in ordered if target.remote in remotes]
+                return only, "only_signal_with_registered = 1: the registered server only"
             mode = f"failback_mode = {int(failback.mode)}"
             return ordered, f"{current.role} first: it is the one in use since the failover ({mode})"
         return ordered, ""
+
+    def _only_registered(self, hop: Hop) -> bool:
+        """Whether ``only_signal_with_registered`` is in effect for *hop* (R9)."""
+        failover = hop.failover
+        remembers = failover.failback_mode is not FailbackMode.NEW_REQUESTS
+        return failover.only_signal_with_registered and failover.register_on_enable and remembers
+
+    def may_signal(self, target: Target | None) -> bool:
+        """Whether a dialog that was set up at *target* may still be signalled there (R9)."""
+        hop = next(
+            (hop for hop in hops(self.account) if target is not None and hop.server == target.server), None
+        )
+        if target is None or hop is None or not self._only_registered(hop):
+            return True
+        failed_over = self.failbacks[hop.server].current is not None
+        return not failed_over or target.remote in {each.remote for each in self.registrar.registered_targets}
 
     def _remember(self, attempt: Attempt) -> None:
         """Let the failback know which target answered (F4, F5)."""

@@ -199,7 +199,7 @@ class OutgoingCall(Call):
         except MessageError as error:
             self._settle(CallResult.FAILED, f"the 2xx cannot be used: {error}", response.status)
             return
-        self.flow = flow
+        self.flow, self.target = flow, self.route[-1].target
         if self.state is CallState.ENDING:
             # Answered while the user hung up: the call is up and must be ended.
             self._spawn(self._acknowledge_and_bye(dialog), "BYE")

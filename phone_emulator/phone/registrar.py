@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from phone_emulator.config.model import ServerConfig
 from phone_emulator.events import Attempt, Outcome, RegistrationChanged, RegistrationState, Target, Wait
-from phone_emulator.redundancy import Hop, Try, hops, refresh_delay, retry_delay, wait_for
+from phone_emulator.redundancy import Hop, Try, hops, moves_on, refresh_delay, retry_delay, wait_for
 from phone_emulator.redundancy.servers import successive
 from phone_emulator.sip.message import Response
 
@@ -39,6 +39,8 @@ class Binding:
     refresh_at: float | None = None
     next_at: float | None = None
     reason: str = "not yet tried"
+    must_clear: bool = False
+    """Whether ``Contact: *`` goes before the first REGISTER since the phone started (R11)."""
 
     @property
     def live(self) -> bool:
@@ -62,6 +64,7 @@ class Registrar:
                 hop.identity,
                 new_call_id(source, line.account, self._context.host),
                 str(source.getrandbits(32)),
+                must_clear=line.account.unregister_on_reboot,
             )
             for hop in hops(line.account)
         }
@@ -141,6 +144,8 @@ class Registrar:
 
     async def _keep(self, group: Sequence[Hop], first_cycle: asyncio.Event) -> None:
         failures = 0
+        if not self.attempts:
+            await asyncio.sleep(self._context.config.reg_surge_prevention)
         while True:
             registered = await self._cycle(self._in_order(group))
             if registered is None:
@@ -200,6 +205,8 @@ class Registrar:
         return granted[0] if granted else None
 
     async def _register_at(self, binding: Binding, draft: Draft, attempt: Attempt) -> bool:
+        if binding.must_clear and not await self._clear(binding, draft, attempt):
+            return False
         watch = Watch(sent=lambda: self._line.progressed(attempt, None))
         try:
             found = await self._line.exchange.run(attempt, draft, watch)
@@ -215,6 +222,28 @@ class Registrar:
         binding.expires_at = now + lease
         binding.refresh_at = now + refresh_delay(lease, self._line.account.register_expires_overlap)
         binding.next_at = binding.refresh_at
+        return True
+
+    async def _clear(self, binding: Binding, draft: Draft, attempt: Attempt) -> bool:
+        """Remove what an earlier life of the phone left at the server (R11, ``unregister_on_reboot``).
+
+        A target that does not respond to it is not asked again: *attempt* gets its outcome.
+        """
+        why = "unregister_on_reboot = 1: bindings of before the reboot are removed first"
+        now = self._context.world.now()
+        own = Attempt(1, "REGISTER", attempt.target, attempt.wait, why, now)
+        self.attempts.insert(len(self.attempts) - 1, own)
+        clearing = self._draft(binding, 0)
+        clearing.contact = "*"
+        await self._line.exchange.run(own, clearing)
+        draft.request.headers.set("CSeq", f"{clearing.request.cseq.number + 1} REGISTER")
+        binding.cseq = clearing.request.cseq.number + 1
+        if moves_on(own):
+            attempt.outcome, attempt.status, attempt.ended = own.outcome, own.status, own.ended
+            attempt.detail = own.detail
+            return False
+        binding.must_clear = False
+        attempt.started = self._context.world.now()
         return True
 
     def _draft(self, binding: Binding, expires: int) -> Draft:
@@ -245,9 +274,11 @@ class Registrar:
         account, world = self._line.account, self._context.world
         through_proxies = group[0].proxy
         interval = account.outbound_proxy_fallback_interval if through_proxies else account.fallback_timeout
+        if interval == 0:
+            return  # outbound_proxy_fallback_interval = 0: only a failing second proxy brings back the first
         due = world.now()
         while True:
-            due = max(due + max(interval, 1), world.now())
+            due = max(due + interval, world.now())
             first = self.bindings[group[0].server]
             first.next_at = due
             self._change(first, first.state, f"{first.reason}; next REGISTER as a probe")

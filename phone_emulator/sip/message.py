@@ -317,7 +317,7 @@ def parse(data: bytes) -> Request | Response:
     call_id = value_of(first["call-id"])
     if not call_id or not call_id.isascii():
         raise MessageError("Call-ID: expected ASCII text")
-    method = message.cseq.method
+    method = _cseq(value_of(first["cseq"])).method
     if isinstance(message, Request) and method != message.method:
         raise MessageError(f"CSeq names {method[:20]}, but the request is {message.method[:20]}")
     return message
@@ -353,9 +353,10 @@ def response_to(
 def _lines(head: str) -> tuple[str, list[tuple[str, str]]]:
     """Start line and (key, line) pairs of a header block."""
     texts = head.split("\r\n")
-    if not head.count("\r") == head.count("\n") == len(texts) - 1:
+    flat = "".join(texts)
+    if "\r" in flat or "\n" in flat:
         raise MessageError("a line of the headers ends in CR or LF alone; SIP lines end in CRLF")
-    if "\0" in head and "\0" in head.replace("\\\0", ""):
+    if "\0" in flat and "\0" in flat.replace("\\\0", ""):
         raise MessageError("the headers hold a NUL byte")
     start = texts.pop(0)
     try:

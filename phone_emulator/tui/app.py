@@ -8,7 +8,6 @@ from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
 
-from phone_emulator.events import CallState
 from phone_emulator.world.base import WorldError
 
 from .journal import Journal
@@ -84,7 +83,7 @@ class PhoneApp(App[None]):
 
     @work(exclusive=True)
     async def _leave(self) -> None:
-        calls = sum(call.state is not CallState.ENDED for call in self.phone.calls)
+        calls = len(self._presenter.live_calls)
         if calls and not await self.push_screen_wait(ConfirmScreen(calls)):
             return
         self._leaving = True

@@ -23,7 +23,6 @@ class Scene(StrEnum):
     INCOMING = auto()
     TALKING = auto()
     HELD = auto()
-    ENDING = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,6 @@ SOFT_KEYS: dict[Scene, tuple[SoftKey, ...]] = {
         SoftKey("f3", "Swap", "swap", needs="calls"),
         SoftKey("f4", "End Call", "cancel", "Esc"),
     ),
-    Scene.ENDING: (SoftKey("f3", "Swap", "swap", needs="calls"),),
 }
 
 
@@ -133,7 +131,7 @@ _SCENES = {
     CallState.RINGING: Scene.CALLING,
     CallState.TALKING: Scene.TALKING,
     CallState.HELD: Scene.HELD,
-    CallState.ENDING: Scene.ENDING,
+    CallState.ENDING: Scene.IDLE,
     CallState.ENDED: Scene.IDLE,
 }
 

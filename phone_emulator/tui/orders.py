@@ -83,7 +83,7 @@ class Orders:
             self.aside = False
             return
         call = self._presenter.live_call
-        if call is not None and call.state is not CallState.ENDING:
+        if call is not None:
             await call.hang_up()
 
     async def hold(self) -> None:
@@ -100,7 +100,7 @@ class Orders:
 
     async def swap(self) -> None:
         """Take the next live call in hand."""
-        calls = [call for call in self._phone.calls if call.state is not CallState.ENDED]
+        calls = self._presenter.live_calls
         if len(calls) > 1:
             current = calls.index(self._call())
             self._presenter.chosen_call = calls[(current + 1) % len(calls)].id
@@ -124,7 +124,7 @@ class Orders:
 
     def forget(self) -> None:
         """Drop what belongs to calls that have ended."""
-        live = {call.id for call in self._phone.calls}
+        live = {call.id for call in self._presenter.live_calls}
         self.sent_digits = {call: digits for call, digits in self.sent_digits.items() if call in live}
         if not live:
             self.aside = False

@@ -50,10 +50,15 @@ class Presenter:
 
     @property
     def live_call(self) -> Call | None:
-        """The call that the keys act on: the one in hand, else one that rings, else the newest."""
-        calls = [call for call in self.phone.calls if call.state is not CallState.ENDED]
+        """The call that the keys act on: the one in hand, else the newest."""
+        calls = self.live_calls
         chosen = next((call for call in calls if call.id == self.chosen_call), None)
         return chosen or (calls[-1] if calls else None)
+
+    @property
+    def live_calls(self) -> list[Call]:
+        """The calls that the user has not ended, oldest first; what is left to be said to a server may go on."""
+        return [call for call in self.phone.calls if call.state not in (CallState.ENDING, CallState.ENDED)]
 
     @property
     def shown_call(self) -> Call | None:
@@ -65,7 +70,7 @@ class Presenter:
     @property
     def lively(self) -> bool:
         """Whether something on the screen changes faster than once a second."""
-        return bool(self.phone.calls)
+        return bool(self.live_calls)
 
     # -- panes ---------------------------------------------------------------------------------------------
 

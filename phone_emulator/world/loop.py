@@ -1,7 +1,7 @@
 """An asyncio event loop whose clock is virtual.
 
 Theory of operation: asyncio asks its selector to sleep until the next timer is due. Ours sleeps by setting
-the clock to exactly that time, so waiting costs nothing and no float is added up twice. There are no sockets,
+the clock to exactly that time, so waiting costs nothing and the clock never drifts. There are no sockets,
 threads or signals, so an unlimited sleep would never end: that is a deadlock, and says who waits for what.
 """
 
@@ -92,7 +92,7 @@ class VirtualLoop(BaseEventLoop):
             return []
         if timeout is None:
             raise self._deadlock(f"nothing can ever happen again at {self._now:g} s")
-        # Not `now + timeout`: asyncio computed that as `when - now`, and the sum may miss `when` by a hair.
+        # Not `now + timeout`: asyncio rounded that, and capped it at a day.
         when = self._scheduled[0]._when
         if when > self._time_limit:
             late = f"the next thing is due at {when:g} s, beyond the limit of {self._time_limit:g} s"

@@ -33,10 +33,9 @@ class CallRow:
 
 
 def call_rows(calls: Iterable[Call], in_hand: Call | None, now: float) -> list[CallRow]:
-    """The *calls* that have not ended, the one in hand first."""
-    live = [call for call in calls if call.state is not CallState.ENDED]
-    live.sort(key=lambda call: call is not in_hand)
-    return [_row(call, call is in_hand, now) for call in live]
+    """The live *calls*, the one in hand first."""
+    ordered = sorted(calls, key=lambda call: call is not in_hand)
+    return [_row(call, call is in_hand, now) for call in ordered]
 
 
 def _row(call: Call, in_hand: bool, now: float) -> CallRow:

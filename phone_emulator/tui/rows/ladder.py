@@ -31,6 +31,12 @@ class Rung:
     """The whole message, without secrets."""
 
     @property
+    def summary(self) -> str:
+        """The first line without the version, and whether it carries credentials."""
+        text = self.first_line.removeprefix("SIP/2.0 ").removesuffix(" SIP/2.0")
+        return f"{text} with credentials" if self.label.endswith(" with credentials") else text
+
+    @property
     def status(self) -> int | None:
         """The status of a response, None for a request."""
         return int(self.label[:3]) if self.label[:3].isdigit() else None

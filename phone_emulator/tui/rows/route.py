@@ -31,6 +31,8 @@ class Mark(StrEnum):
 
 SYMBOLS = {Mark.GOOD: "✓", Mark.BAD: "✗", Mark.LIVE: "…", Mark.TO_COME: "·", Mark.PASSED: "−"}
 
+_AT_ONCE = 0.25
+"""Seconds; less than any T1, the first retransmission."""
 _MARKS = {
     Outcome.ANSWERED: Mark.GOOD,
     Outcome.SKIPPED: Mark.PASSED,
@@ -117,11 +119,9 @@ def _place(target: Target) -> str:
 
 
 def _sends(attempt: Attempt) -> str:
-    if not attempt.sends:
-        return ""
+    if not attempt.sends or attempt.sends[-1] - attempt.sends[0] < _AT_ONCE:
+        return ""  # sent once, or again at once with credentials
     times = ", ".join(f"{moment - attempt.started:.1f}" for moment in attempt.sends)
-    if len(attempt.sends) == 1:
-        return f"{attempt.method} sent once"
     return f"{attempt.method} sent {len(attempt.sends)} times: {times} s"
 
 

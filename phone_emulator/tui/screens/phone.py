@@ -68,7 +68,6 @@ class PhoneScreen(Screen[None]):
         self._title = title
         self._view = "route"
         self._views = tuple(view for view in VIEWS if presenter.lab is not None or view.name != "servers")
-        self._scene = Scene.IDLE
         self._told = -1
         self._shown = ""
         self._due = False
@@ -103,6 +102,7 @@ class PhoneScreen(Screen[None]):
         """Use the room there is."""
         for name in ("compact", "medium", "large"):
             self.set_class(name == layout_of(event.size.width, event.size.height), f"-{name}")
+        self._told = -1
         self.call_after_refresh(self.update_panes)
 
     # -- refreshing ----------------------------------------------------------------------------------------
@@ -134,12 +134,12 @@ class PhoneScreen(Screen[None]):
     def _update_call(self, now: float) -> None:
         presenter, orders = self._presenter, self._orders
         pane, call = self.query_one(CallPane), presenter.live_call
-        self._scene = scene_of(call, bool(pane.dial.value) or orders.aside)
-        last = presenter.phone.history[-1] if presenter.phone.history else None
+        last = next((call for call in reversed(presenter.phone.history)), None)
         lines = presenter.phone.lines
-        offered = (call is None or orders.aside) and self._scene is not Scene.INCOMING
+        scene = self._scene
+        offered = self._dial_offered
         pane.show(
-            call_rows(presenter.phone.calls, call, now),
+            call_rows(presenter.live_calls, call, now),
             idle=f"{last.remote}: {call_word(last)}" if last is not None else "Ready.",
             dialling=offered,
             dtmf=orders.sent_digits.get(call.id, "") if call is not None else "",
@@ -152,9 +152,20 @@ class PhoneScreen(Screen[None]):
         elif not offered and self.focused in (None, pane.dial):
             pane.focus()
         keys = soft_keys(
-            self._scene, calls=len(presenter.phone.calls), lines=len(lines), lab=presenter.lab is not None
+            scene, calls=len(presenter.live_calls), lines=len(lines), lab=presenter.lab is not None
         )
         self.query_one(SoftKeys).show(keys)
+
+    @property
+    def _scene(self) -> Scene:
+        dialling = bool(self.query_one(DialField).value) or self._orders.aside
+        return scene_of(self._presenter.live_call, dialling)
+
+    @property
+    def _dial_offered(self) -> bool:
+        """Whether a number can be dialled now."""
+        idle = self._presenter.live_call is None
+        return idle or (self._orders.aside and self._scene is not Scene.INCOMING)
 
     def _update_journal(self) -> None:
         """The panes that change only when something was told, or another call is shown."""
@@ -172,6 +183,8 @@ class PhoneScreen(Screen[None]):
         """Bring the current view up; small screens show one at a time."""
         for view in VIEWS:
             self.set_class(view.name == self._view, f"view-{view.name}")
+        # At once, not when idle: the next key may already be for the pane that comes up.
+        self.app.stylesheet.update(self)
         self.query_one(KeyLine).show(self._views, self._view)
 
     # -- keys ----------------------------------------------------------------------------------------------
@@ -184,7 +197,7 @@ class PhoneScreen(Screen[None]):
         if up and not self._orders.aside and character in DTMF_KEYS:
             event.stop()
             self.carry_out(self._orders.send_digit(character))
-        elif character in DIAL_KEYS and self.query_one("#dial-row").display:
+        elif character in DIAL_KEYS and self._dial_offered:
             event.stop()
             self.query_one(DialField).type_in(character)
 
@@ -234,7 +247,7 @@ class PhoneScreen(Screen[None]):
         home = (self.query_one(DialField), self.query_one(CallPane))
         if self.focused is not None and self.focused not in home:
             self._presenter.chosen_call = None
-            self.set_focus(home[0] if self.query_one("#dial-row").display else home[1])
+            self.set_focus(home[0] if self._dial_offered else home[1])
             self._show_view("route")
             self.update_soon()
         else:

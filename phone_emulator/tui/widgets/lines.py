@@ -10,7 +10,7 @@ from phone_emulator.report.wire import printable
 from phone_emulator.tui.rows.registration import BindingRow, LineRow
 from phone_emulator.tui.theme import BAD, DIM, GOOD, STRONG, WAITING
 
-from .text_pane import TextPane, joined
+from .text_pane import TextPane, hanging, joined
 
 _STYLES = {"✓": GOOD, "✗": BAD, "…": WAITING, "·": DIM}
 
@@ -59,5 +59,5 @@ def _binding(row: BindingRow, places: int, columns: int) -> list[Content]:
         return [head, Content.assemble(" " * 16, lease)]
     lines = [Content.assemble(head, (row.word, style), (f"  {row.lease}", DIM) if row.lease else "")]
     if row.symbol == "✗":
-        lines.append(Content.assemble(" " * 6, (printable(row.reason), DIM)))
+        lines.append(hanging(Content(" " * 6), printable(row.reason), DIM, columns))
     return lines

@@ -10,7 +10,7 @@ from phone_emulator.report.wire import printable
 from phone_emulator.tui.rows.log import LogRow
 from phone_emulator.tui.theme import BAD, DIM, LINK
 
-from .text_pane import TextPane, joined
+from .text_pane import TextPane, hanging, joined
 
 
 class LogPane(TextPane):
@@ -20,13 +20,13 @@ class LogPane(TextPane):
 
     def show(self, rows: Sequence[LogRow]) -> None:
         """Show *rows*."""
-        at_end = self.scroll_offset.y >= self.max_scroll_y - 1
-        self.draw(joined([_row(row) for row in rows]))
-        if at_end:
-            self.scroll_end(animate=False)
+        self.draw(joined([_row(row, self.columns) for row in rows]))
+
+    def on_mount(self) -> None:
+        """Stay at the end."""
+        self.anchor()
 
 
-def _row(row: LogRow) -> Content:
-    return Content.assemble(
-        (f"{row.at:9.3f} ", DIM), (f"{row.topic:<7} ", LINK), (printable(row.text), BAD if row.bad else "")
-    )
+def _row(row: LogRow, columns: int) -> Content:
+    head = Content.assemble((f"{row.at:9.3f} ", DIM), (f"{row.topic:<7} ", LINK))
+    return hanging(head, printable(row.text), BAD if row.bad else "", columns)

@@ -106,9 +106,9 @@ def _rung(rung: Rung) -> Content:
         (f"{rung.at:8.3f} ", DIM),
         ("──▸ " if rung.outwards else "◂── ", LINK if rung.outwards else _style(rung)),
         (f"{rung.peer or rung.place:<10} ", ""),
-        (rung.label, _style(rung)),
+        (rung.summary, _style(rung)),
         (" again" if rung.again else "", DIM),
-        (f"  {rung.place}", DIM),
+        (f"  {rung.place}", DIM) if rung.peer else "",
     )
 
 
@@ -116,6 +116,6 @@ def _style(rung: Rung) -> str:
     status = rung.status
     if status is None:
         return LINK
-    if status < 200:
+    if status < 200 or status in (401, 407):
         return WAITING
     return GOOD if status < 300 else BAD

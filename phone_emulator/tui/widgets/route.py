@@ -9,7 +9,7 @@ from phone_emulator.tui.rows.route import SYMBOLS, Mark, RouteRow, RouteView
 from phone_emulator.tui.spans import bar
 from phone_emulator.tui.theme import BAD, DIM, GOOD, STRONG, WAITING
 
-from .text_pane import TextPane, joined
+from .text_pane import TextPane, hanging, joined
 
 STYLES = {Mark.GOOD: GOOD, Mark.BAD: BAD, Mark.LIVE: WAITING, Mark.TO_COME: DIM, Mark.PASSED: DIM}
 _BAR = 20
@@ -32,12 +32,12 @@ class RoutePane(TextPane):
         places = max((len(row.place) for row in view.rows), default=0)
         lines: list[Content] = []
         for row in view.rows:
-            lines += _row(row, places)
-        lines.append(_sentence(view))
+            lines += _row(row, places, self.columns)
+        lines.append(_sentence(view, self.columns))
         self.draw(joined(lines))
 
 
-def _row(row: RouteRow, places: int) -> list[Content]:
+def _row(row: RouteRow, places: int, columns: int) -> list[Content]:
     style = STYLES[row.mark]
     lines = [
         Content.assemble(
@@ -48,13 +48,15 @@ def _row(row: RouteRow, places: int) -> list[Content]:
             (f"{row.took:>7}", ""),
         )
     ]
-    lines += [Content.assemble("    ", (printable(text), DIM)) for text in (row.reason, row.sends) if text]
+    texts = [printable(text) for text in (row.reason, row.sends) if text]
+    lines += [hanging(Content("    "), text, DIM, columns) for text in texts]
     return lines
 
 
-def _sentence(view: RouteView) -> Content:
+def _sentence(view: RouteView, columns: int) -> Content:
     style = STYLES[view.mark]
     if view.share is None:
-        return Content.assemble((f"{SYMBOLS[view.mark]} ", style), (printable(view.sentence), style))
+        head = Content.styled(f"{SYMBOLS[view.mark]} ", style)
+        return hanging(head, printable(view.sentence), style, columns)
     full, empty = bar(view.share, _BAR)
     return Content.assemble("  ", (full, style), (empty, DIM), ("  " + view.sentence, style))

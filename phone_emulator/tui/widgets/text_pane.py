@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -31,6 +33,15 @@ class TextPane(VerticalScroll, can_focus=True):
     def columns(self) -> int:
         """Cells of text that fit in a line."""
         return max(self.scrollable_content_region.width, 20)
+
+
+def hanging(head: Content, text: str, style: str, columns: int) -> Content:
+    """*head*, then *text* wrapped to *columns* in a column of its own."""
+    indent = head.cell_length
+    parts = textwrap.wrap(text, max(columns - indent, 20)) or [""]
+    lines = [Content.assemble(head, (parts[0], style))]
+    lines += [Content.assemble(" " * indent, (part, style)) for part in parts[1:]]
+    return joined(lines)
 
 
 def joined(lines: list[Content]) -> Content:

@@ -1,0 +1,138 @@
+"""A phone on its desk, for one command: its world, a lab around it where there is one, what is told of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+import click
+
+from phone_emulator.config import PhoneConfig, load
+from phone_emulator.events import Bus, Event, MessageReceived, MessageSent
+from phone_emulator.lab import plans
+from phone_emulator.lab.lab import Lab
+from phone_emulator.lab.zone import Zone, read_zone
+from phone_emulator.phone import Call, Phone
+from phone_emulator.report.result import Message
+from phone_emulator.world import RealWorld, SimulatedWorld
+
+from .options import Common
+from .places import Places, guide_zone, places_of
+from .talk import event_log, not_after_the_reader_has_gone, say, warn_of
+
+
+@dataclass(slots=True)
+class Desk:
+    """What a command works with; nothing runs before `running`."""
+
+    world: RealWorld | SimulatedWorld
+    bus: Bus
+    lab: Lab | None
+    phone: Phone
+    messages: list[Message] = field(default_factory=list)
+    """Every SIP message of the phone, where a capture is asked for."""
+    epoch: float = 0.0
+    """Seconds since 1970 when the world began; 0 in virtual time."""
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Phone]:
+        """The phone, started; at the end calls are ended and lines de-registered. Raises WorldError."""
+        try:
+            if self.lab is not None:
+                await self.lab.start()
+            await self.phone.start()
+            yield self.phone
+        finally:
+            if _interrupted() and (self.phone.calls or _registered(self.phone)):
+                say("interrupted: ending calls and de-registering; once more stops at once")
+            # In the simulated world nobody is left to be told.
+            if not self.world.virtual:
+                await asyncio.gather(*(_finish(call) for call in tuple(self.phone.calls)))
+            await self.phone.stop(unregister=not self.world.virtual)
+            if self.lab is not None:
+                await self.lab.stop()
+
+    def write_capture(self, common: Common, name: str) -> None:
+        """Write the messages to ``--pcap``, where it is given; raises OSError."""
+        if common.pcap is not None:
+            from phone_emulator.report.pcapng import write_pcapng
+
+            write_pcapng(common.pcap, [(name, self.messages)], epoch=self.epoch)
+
+
+def load_cfg(cfg: Sequence[str], common: Common) -> PhoneConfig:
+    """Read cfg files, with their warnings told; raises CfgError."""
+    loaded = load(cfg, common.overrides, common.model)
+    warn_of(loaded.diagnostics, common.log_level)
+    return loaded.config
+
+
+def check_world(common: Common) -> None:
+    """Refuse options that another world would need; raises click.UsageError."""
+    if common.world == "real":
+        for option, given in (("--zone", common.zone), ("--down", common.down)):
+            if given:
+                raise click.UsageError(f"{option} is about the embedded servers: add --world lab or simulated")
+    elif common.dns:
+        raise click.UsageError(f"--dns is for --world real: the {common.world} world has a name server of its own")
+
+
+def plan_lab(config: PhoneConfig, common: Common, *, every_transport: bool = False) -> tuple[Places, Zone]:
+    """The servers and the zone that fit *config*; raises ZoneError and click.BadParameter."""
+    zone = read_zone(common.zone) if common.zone is not None else guide_zone(config)
+    return places_of(config, zone, every_transport=every_transport).down(common.down), zone
+
+
+def make_desk(config: PhoneConfig, common: Common, *, every_transport: bool = False) -> Desk:
+    """The world, the lab and the phone; raises ZoneError and click.BadParameter, and starts nothing."""
+    bus = Bus()
+    options = common.phone_options()
+    lab: Lab | None = None
+    world: RealWorld | SimulatedWorld
+    epoch = 0.0
+    if common.world == "real":
+        world = RealWorld(common.seed)
+    else:
+        simulated = common.world == "simulated"
+        places, zone = plan_lab(config, common, every_transport=every_transport)
+        make_stage = plans.simulated if simulated else plans.loopback
+        stage = make_stage(config, places.places, zone, places.callee, common.local_address)
+        config = stage.config
+        world = (
+            SimulatedWorld(common.seed or 0, stage.plan.nameservers) if simulated else RealWorld(common.seed)
+        )
+        lab = Lab(world, stage.plan, config, bus)
+        options = lab.phone_options(options)
+    if not world.virtual:
+        epoch = time.time() - world.now()
+    desk = Desk(world, bus, lab, Phone(config, world, bus, options), epoch=epoch)
+    log = event_log(common.log_level, sys.stderr)
+    if log is not None:
+        bus.subscribe(not_after_the_reader_has_gone(log))
+    if common.pcap is not None:
+
+        def keep(event: Event) -> None:
+            if isinstance(event, MessageSent | MessageReceived):
+                desk.messages.append(event)
+
+        bus.subscribe(keep)
+    return desk
+
+
+async def _finish(call: Call) -> None:
+    """Hang up, and wait until nothing more is owed: a CANCEL may have to wait for a 1xx (RFC 3261 9.1)."""
+    await call.hang_up()
+    await call.over()
+
+
+def _registered(phone: Phone) -> bool:
+    return any(line.registrar.registered_targets for line in phone.lines.values())
+
+
+def _interrupted() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

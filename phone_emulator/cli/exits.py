@@ -1,0 +1,104 @@
+"""Exit statuses, and what each way to end says: one clear line per fault, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from enum import IntEnum
+from types import FrameType
+
+import click
+
+
+class Exit(IntEnum):
+    """The exit statuses of the program."""
+
+    OK = 0
+    """All as expected; the call was answered; the files are clean."""
+    FAILED = 1
+    """An expectation failed; the call or registration failed; ``check`` found an error."""
+    USAGE = 2
+    """Bad usage, or an input file that cannot be used."""
+    MACHINE = 3
+    """The machine would not: a port in use, no such local address."""
+    INTERRUPTED = 130
+
+
+_STATUSES = {
+    "phone_emulator.config.reader.CfgError": Exit.USAGE,
+    "phone_emulator.scenario.model.ScenarioError": Exit.USAGE,
+    "phone_emulator.lab.zone.ZoneError": Exit.USAGE,
+    "phone_emulator.phone.call.CallError": Exit.FAILED,
+    "phone_emulator.world.loop.Deadlock": Exit.FAILED,
+    "builtins.OSError": Exit.MACHINE,
+}
+"""By name, so that a command which cannot raise an exception need not import it."""
+
+
+def exit_status(command: Callable[[], object]) -> int:
+    """Run *command*, which returns its exit status (None: 0); says on stderr what went wrong."""
+    _make_sigterm_like_sigint()
+    try:
+        status = command()
+        sys.stdout.flush()
+        return status if isinstance(status, int) else Exit.OK
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _complain("interrupted")
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # Who read has gone (``| head``). The interpreter would try to flush once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.FAILED
+    except Exception as error:
+        return _failed(error)
+
+
+def _failed(error: Exception) -> int:
+    names = (f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__)
+    status = next((_STATUSES[name] for name in names if name in _STATUSES), None)
+    if status is None:
+        if "debug" in sys.argv:
+            traceback.print_exc()
+        _complain(
+            f"internal error: {type(error).__name__}: {error}; please report it "
+            "(--log-level debug shows the traceback)"
+        )
+        return Exit.FAILED
+    for fault in getattr(error, "faults", None) or [_in_words(error)]:
+        _complain(fault)
+    return status
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
+def _complain(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _make_sigterm_like_sigint() -> None:
+    """Let SIGTERM end the program as Ctrl-C does, whoever handles Ctrl-C at the time."""
+    try:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            # A shell script's background job ignores SIGINT. It still shall, but SIGTERM needs its handler.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, _terminated)
+    except ValueError:
+        return  # not the main thread: signals are somebody else's
+
+
+def _terminated(signum: int, frame: FrameType | None) -> None:
+    handler = signal.getsignal(signal.SIGINT)
+    if not callable(handler):
+        raise KeyboardInterrupt
+    handler(signal.SIGINT, frame)

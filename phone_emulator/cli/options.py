@@ -1,0 +1,271 @@
+"""The common options, as data: each command takes those that mean something to it."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from phone_emulator.durations import parse_duration
+from phone_emulator.events import Address
+
+if TYPE_CHECKING:
+    from phone_emulator.phone import PhoneOptions
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Common:
+    """What the common options say."""
+
+    overrides: tuple[str, ...] = ()
+    """``--set``"""
+    world: str | None = None
+    format: str = "text"
+    pcap: Path | None = None
+    seed: int | None = None
+    silence: str = "auto"
+    log_level: str = "warning"
+    mac: str = "001565aabbcc"
+    model: str = "SIP-T46S"
+    local_address: str = ""
+    dns: tuple[Address, ...] = ()
+    zone: Path | None = None
+    down: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def json(self) -> bool:
+        """Whether stdout is for programs."""
+        return self.format == "json"
+
+    def phone_options(self) -> PhoneOptions:
+        """The same, in the phone's words."""
+        from phone_emulator.phone import Device, PhoneOptions
+        from phone_emulator.redundancy import Silence
+
+        return PhoneOptions(
+            local_address=self.local_address,
+            silence=Silence(self.silence),
+            device=Device(model=self.model, mac=self.mac),
+            nameservers=self.dns,
+        )
+
+
+class _Words(click.ParamType):
+    """A parameter that *convert* reads; its ValueError is a usage error in its own words."""
+
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        self.name = name
+        self._read = read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value of the text *value*; raises click.BadParameter."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._read(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _ip(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text.strip("[]")))
+    except ValueError:
+        raise ValueError(f"{text!r} is not an IP address") from None
+
+
+def _dns(text: str) -> Address:
+    host, colon, port = text, "", ""
+    if text.startswith("[") or text.count(":") == 1:
+        host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
+    if colon and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise ValueError(f"{text!r}: expected ADDRESS or ADDRESS:PORT, with a port from 1 to 65535")
+    return Address(_ip(host), int(port) if colon else 53)
+
+
+def _mac(text: str) -> str:
+    digits = re.sub(r"[:.-]", "", text).lower()
+    if not re.fullmatch(r"[0-9a-f]{12}", digits):
+        raise ValueError(f"{text!r} is not a MAC address: expected 12 hexadecimal digits")
+    return digits
+
+
+def _model(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}", text):
+        raise ValueError(f"{text!r} is not a model: expected letters, digits and hyphens, such as SIP-T46S")
+    return text
+
+
+def _down(text: str) -> tuple[str, str]:
+    role, equals, behaviour = text.partition("=")
+    if not equals or not role.strip() or not behaviour.strip():
+        raise ValueError(f"{text!r}: expected ROLE=BEHAVIOUR, such as primary=silent or secondary=503")
+    return role.strip(), behaviour.strip()
+
+
+def _output(text: str) -> Path:
+    """A file that can be written, as far as can be told before."""
+    path = Path(text)
+    if path.is_dir():
+        raise ValueError(f"{text} is a folder, expected a file to write")
+    if not path.parent.is_dir():
+        raise ValueError(f"{text}: there is no folder {path.parent}")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ValueError(f"{text} cannot be written: permission denied")
+    return path
+
+
+DURATION = _Words("duration", parse_duration)
+OUTPUT = _Words("file", _output)
+WORLDS = ("simulated", "lab", "real")
+
+_OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
+    "overrides": (
+        ("--set", "overrides"),
+        {
+            "multiple": True,
+            "metavar": "KEY=VALUE",
+            "help": "A cfg key; the last word wins. May be repeated.",
+        },
+    ),
+    "world": (
+        ("--world",),
+        {"type": click.Choice(WORLDS), "help": "Where it happens: virtual time, loopback, or the network."},
+    ),
+    "format": (
+        ("--format",),
+        {"type": click.Choice(("text", "json")), "default": "text", "help": "What stdout gets."},
+    ),
+    "pcap": (
+        ("--pcap",),
+        {
+            "type": OUTPUT,
+            "metavar": "FILE.pcapng",
+            "help": "Write every SIP message to a file for Wireshark.",
+        },
+    ),
+    "seed": (("--seed",), {"type": int, "metavar": "N", "help": "Of all randomness: the same N, the same run."}),
+    "silence": (
+        ("--silence",),
+        {
+            "type": click.Choice(("auto", "timer-b", "retry-counts")),
+            "default": "auto",
+            "help": "How long a silent server is waited for: as the cfg says, always 64*T1, or the retry keys.",
+        },
+    ),
+    "log_level": (
+        ("--log-level",),
+        {
+            "type": click.Choice(("error", "warning", "info", "debug")),
+            "default": "warning",
+            "help": "What stderr tells: info adds states and lookups, debug every SIP message.",
+        },
+    ),
+    "mac": (
+        ("--mac",),
+        {"type": _Words("mac", _mac), "metavar": "MAC", "help": "Of the phone [default: 00:15:65:aa:bb:cc]."},
+    ),
+    "model": (
+        ("--model",),
+        {
+            "type": _Words("model", _model),
+            "default": "SIP-T46S",
+            "metavar": "MODEL",
+            "help": "Of the phone [default: SIP-T46S].",
+        },
+    ),
+    "local_address": (
+        ("--local-address",),
+        {
+            "type": _Words("address", _ip),
+            "metavar": "ADDRESS",
+            "help": "The phone's own IP address [default: as the machine routes to the servers].",
+        },
+    ),
+    "dns": (
+        ("--dns",),
+        {
+            "type": _Words("address", _dns),
+            "multiple": True,
+            "metavar": "ADDRESS[:PORT]",
+            "help": "A DNS server to ask instead of the cfg's or the machine's. May be repeated.",
+        },
+    ),
+    "zone": (
+        ("--zone",),
+        {
+            "type": click.Path(path_type=Path),
+            "metavar": "ZONE",
+            "help": "A DNS master file for the lab's name server [default: two servers behind each name].",
+        },
+    ),
+    "down": (
+        ("--down",),
+        {
+            "type": _Words("role=behaviour", _down),
+            "multiple": True,
+            "metavar": "ROLE=BEHAVIOUR",
+            "help": "How a server of the lab fails: silent, refuse, 503, trying, … (callee=busy). "
+            "May be repeated.",
+        },
+    ),
+}
+
+
+PHONE = (
+    "overrides",
+    "world",
+    "format",
+    "pcap",
+    "seed",
+    "silence",
+    "log_level",
+    "mac",
+    "model",
+    "local_address",
+    "dns",
+    "zone",
+    "down",
+)
+"""The options of commands that put a phone into a world."""
+
+
+def common_options(*names: str, **defaults: Any) -> Callable[[_Command], Callable[..., Any]]:
+    """Give a command the common options *names*; it gets them as its first argument, a :class:`Common`.
+
+    Args:
+        names: fields of :class:`Common`.
+        defaults: of those that differ from the table's in this command.
+    """
+
+    def decorate(command: _Command) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def with_common(**given: Any) -> Any:
+            said = {name: given.pop(name) for name in names}
+            return command(Common(**{k: v for k, v in said.items() if v is not None}), **given)
+
+        wrapped: Callable[..., Any] = with_common
+        for name in reversed(names):
+            words, settings = _OPTIONS[name]
+            if name in defaults:
+                settings = settings | {"default": defaults[name], "show_default": True}
+            wrapped = click.option(*words, **settings)(wrapped)
+        return wrapped
+
+    unknown = set(names) - {field.name for field in fields(Common)}
+    assert not unknown, unknown
+    return decorate
+
+
+def cfg_argument(*, required: bool = True) -> Callable[[_Command], _Command]:
+    """The argument ``CFG...``: cfg files, later ones winning."""
+    return click.argument("cfg", nargs=-1, required=required, metavar="CFG..." if required else "[CFG...]")

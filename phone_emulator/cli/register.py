@@ -1,0 +1,94 @@
+"""``phone-emulator register``: who is registered where."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from phone_emulator.events import Target
+from phone_emulator.phone import Phone
+from phone_emulator.phone.line import Line
+from phone_emulator.report.json import json_line
+from phone_emulator.report.text import RoutePrinter
+
+from .desk import check_world, load_cfg, make_desk
+from .exits import Exit
+from .options import PHONE, Common, cfg_argument, common_options
+from .talk import not_after_the_reader_has_gone
+
+
+@click.command(epilog="Example: phone-emulator register phone.cfg --dns 192.0.2.53")
+@cfg_argument()
+@common_options(*PHONE, world="real")
+def register(common: Common, cfg: tuple[str, ...]) -> int:
+    """Register every enabled line, print who is registered where, de-register.
+
+    The exit status is 1 if any enabled line is registered nowhere.
+    """
+    check_world(common)
+    desk = make_desk(load_cfg(cfg, common), common)
+    if sys.stderr.isatty():
+        desk.bus.subscribe(not_after_the_reader_has_gone(RoutePrinter(sys.stderr, calls=False)))
+
+    async def session() -> bool:
+        async with desk.running() as phone:
+            await phone.register()
+            return _tell(phone, common)
+
+    try:
+        everywhere = desk.world.run(session())
+    finally:
+        desk.write_capture(common, "register")
+    return Exit.OK if everywhere else Exit.FAILED
+
+
+def _tell(phone: Phone, common: Common) -> bool:
+    """Print each line's registrations; whether every line has one."""
+    now = phone.world.now()
+    for line in phone.lines.values():
+        if common.json:
+            click.echo(json_line(_as_json(line, now)))
+        else:
+            for text in registration_lines(line, now):
+                click.echo(text)
+    return all(line.registrar.registered_targets for line in phone.lines.values())
+
+
+def registration_lines(line: Line, now: float) -> list[str]:
+    """For people: a line for each server of *line*, at *now*."""
+    lines = []
+    for number, binding in sorted(line.registrar.bindings.items()):
+        head = f"line {line.number} ({line.account.shown_label}), server {number}"
+        if binding.target is not None and binding.expires_at is not None:
+            lease = f"for {binding.expires_at - now:.0f} s"
+            lines.append(f"{head}: registered at {binding.target} {lease}")
+        else:
+            lines.append(f"{head}: {binding.state}: {binding.reason}")
+    return lines
+
+
+def _as_json(line: Line, now: float) -> dict[str, Any]:
+    registered = [
+        _target_json(binding.target) | {"expires_in": round((binding.expires_at or now) - now, 3)}
+        for _, binding in sorted(line.registrar.bindings.items())
+        if binding.target is not None
+    ]
+    return {
+        "line": line.number,
+        "user": line.account.user_name,
+        "registered": registered,
+        "registrations": [attempt.as_json() for attempt in line.registrar.attempts],
+    }
+
+
+def _target_json(target: Target) -> dict[str, Any]:
+    return {
+        "server": target.server,
+        "role": target.role,
+        "host": target.host,
+        "address": target.address,
+        "port": target.port,
+        "transport": str(target.transport),
+    }

@@ -1,0 +1,122 @@
+"""``phone-emulator run``: scenario files, one after the other; the exit status is the verdict."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import click
+
+from phone_emulator.report.html import write_html
+from phone_emulator.report.json import json_line
+from phone_emulator.report.junit import write_junit
+from phone_emulator.report.pcapng import write_pcapng
+from phone_emulator.report.result import ScenarioResult, Verdict
+from phone_emulator.report.text import scenario_lines, wants_colour
+from phone_emulator.scenario.model import ScenarioError
+from phone_emulator.scenario.reader import find_scenarios, read_scenarios
+from phone_emulator.scenario.runner import run as run_scenario
+from phone_emulator.scenario.schema import WorldName
+from phone_emulator.scenario.session import Prepared, RunOptions, prepare
+
+from .exits import Exit
+from .options import OUTPUT, Common, common_options
+from .talk import Progress, say
+
+
+@click.command(epilog="Example: phone-emulator run configs/ --junit report.xml --html report.html")
+@click.argument("scenario", nargs=-1, required=True, metavar="SCENARIO...")
+@click.option("--junit", type=OUTPUT, metavar="FILE.xml", help="Write a test case per scenario.")
+@click.option("--html", type=OUTPUT, metavar="FILE.html", help="Write one page: verdicts, routes, ladders.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first expectation that does not hold.")
+@click.option("--routes", is_flag=True, help="Print the routes of scenarios that passed, too.")
+@common_options(
+    "overrides",
+    "world",
+    "format",
+    "pcap",
+    "seed",
+    "silence",
+    "mac",
+    "model",
+    "local_address",
+    "dns",
+)
+def run(
+    common: Common,
+    scenario: tuple[str, ...],
+    junit: Path | None,
+    html: Path | None,
+    fail_fast: bool,
+    routes: bool,
+) -> int:
+    """Run scenario files, and every scenario (*.yaml) in folders; the exit status is the verdict.
+
+    All files are read and checked first: if one of them cannot be used, nothing is started.
+    """
+    options = RunOptions(
+        overrides=common.overrides,
+        phone=common.phone_options(),
+        seed=common.seed or 0,
+        fail_fast=fail_fast,
+        keep_messages=bool(html or common.pcap),
+    )
+    prepared = _read(scenario, common, options)
+    results: list[ScenarioResult] = []
+    try:
+        _run_all(prepared, options, common, routes, results)
+    finally:
+        if junit is not None:
+            write_junit(junit, results)
+        if html is not None:
+            write_html(html, results)
+        if common.pcap is not None:
+            write_pcapng(common.pcap, [(result.scenario, result.messages) for result in results])
+    passed = sum(result.verdict is Verdict.PASSED for result in results)
+    if not common.json:
+        not_run = f", {len(prepared) - len(results)} not run" if len(results) < len(prepared) else ""
+        say(f"{passed} of {len(results)} scenarios passed{not_run}")
+    return Exit.OK if passed == len(prepared) else Exit.FAILED
+
+
+def _read(paths: Sequence[str], common: Common, options: RunOptions) -> list[Prepared]:
+    """Every scenario with all its files; raises ScenarioError with the faults of all of them."""
+    scenarios = read_scenarios(find_scenarios(paths), world=cast("WorldName | None", common.world))
+    prepared: list[Prepared] = []
+    faults: list[str] = []
+    for scenario in scenarios:
+        try:
+            prepared.append(prepare(scenario, options))
+        except ScenarioError as error:
+            faults += error.faults
+    if faults:
+        raise ScenarioError(list(dict.fromkeys(faults)))
+    return prepared
+
+
+def _run_all(
+    prepared: Sequence[Prepared],
+    options: RunOptions,
+    common: Common,
+    routes: bool,
+    results: list[ScenarioResult],
+) -> None:
+    """Run them in order; each result is told, and put into *results*, as soon as it is there."""
+    colour = wants_colour(sys.stdout)
+    progress = Progress()
+    for number, each in enumerate(prepared, 1):
+        progress.show(f"[{number}/{len(prepared)}] {each.scenario.name} …")
+        try:
+            result = run_scenario(each, options)
+        finally:
+            progress.clear()
+        results.append(result)
+        if common.json:
+            click.echo(json_line(result))
+        else:
+            for line in scenario_lines(result, colour=colour, routes=routes):
+                click.echo(line, color=colour)
+        if options.fail_fast and result.verdict is not Verdict.PASSED:
+            return

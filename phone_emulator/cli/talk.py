@@ -1,0 +1,115 @@
+"""What is said to people, on stderr: progress on a terminal, warnings, and the log of events."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable
+from typing import TextIO
+
+import click
+
+from phone_emulator.config import Diagnostic, Severity
+from phone_emulator.events import (
+    CallChanged,
+    DnsAnswered,
+    Event,
+    MessageIgnored,
+    MessageReceived,
+    MessageSent,
+    RegistrationChanged,
+    ServerChanged,
+)
+from phone_emulator.report.wire import printable, shown_text
+
+Listener = Callable[[Event], None]
+
+
+def say(text: str) -> None:
+    """Say *text* on stderr."""
+    click.echo(text, err=True)
+
+
+def progress(text: str) -> None:
+    """Say *text* on stderr if somebody looks on."""
+    if sys.stderr.isatty():
+        say(text)
+
+
+class Progress:
+    """One line on stderr that says what goes on, while it goes on; nothing unless stderr is a terminal."""
+
+    def __init__(self) -> None:
+        self._shown = False
+
+    def show(self, text: str) -> None:
+        """Say *text* in place of what was said before."""
+        self.clear()
+        if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+            width = shutil.get_terminal_size().columns - 1
+            sys.stderr.write(printable(text)[:width])
+            sys.stderr.flush()
+            self._shown = True
+
+    def clear(self) -> None:
+        """Take it away."""
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+            self._shown = False
+
+
+def warn_of(diagnostics: Iterable[Diagnostic], log_level: str) -> None:
+    """Say the warnings among *diagnostics*, one line each, unless only errors are asked for."""
+    for found in diagnostics:
+        if found.severity is Severity.WARNING and log_level != "error":
+            say(str(found))
+
+
+def event_log(log_level: str, stream: TextIO) -> Listener | None:
+    """A listener that writes events to *stream*; None where *log_level* asks for none."""
+    if log_level not in ("info", "debug"):
+        return None
+
+    def log(event: Event) -> None:
+        line = _in_words(event)
+        if line:
+            stream.write(f"{event.at:10.3f}  {printable(line)}\n")
+        elif log_level == "debug" and isinstance(event, MessageSent | MessageReceived):
+            way = "sent to" if isinstance(event, MessageSent) else "received from"
+            stream.write(f"{event.at:10.3f}  {way} {event.remote}/{event.transport}\n")
+            stream.writelines(f"            {text}\n" for text in shown_text(event.data).split("\n"))
+
+    return log
+
+
+def _in_words(event: Event) -> str:
+    match event:
+        case RegistrationChanged():
+            return f"line {event.line}, server {event.server}: {event.state}: {event.reason}"
+        case CallChanged():
+            return f"{event.call}, line {event.line}, {event.remote}: {event.state}: {event.reason}"
+        case DnsAnswered():
+            return f"DNS {event.rdtype} {event.name}: {event.answer} ({event.source})"
+        case MessageIgnored():
+            return f"ignored a message from {event.remote}/{event.transport}: {event.reason}"
+        case ServerChanged():
+            return f"server {event.server}: {event.behaviour}"
+        case _:
+            return ""
+
+
+def not_after_the_reader_has_gone(listener: Listener) -> Listener:
+    """*listener*, which writes to a pipe, without the error of a pipe that nobody reads any more.
+
+    What a listener raises would end the call it is told of; the end of the command meets the pipe again.
+    """
+
+    def listen(event: Event) -> None:
+        try:
+            listener(event)
+        except BrokenPipeError:
+            pass
+
+    return listen

@@ -13,6 +13,7 @@ from phone_emulator.lab.fingerprint import Fingerprint
 from phone_emulator.lab.hop import Hop, Unroutable, hop_of_token, hop_of_uri, hop_of_via
 from phone_emulator.lab.registrar import Registrar
 from phone_emulator.lab.site import Site
+from phone_emulator.sip import values
 from phone_emulator.sip.message import MessageError, Request, Response
 
 FORMS_DIALOG = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
@@ -145,7 +146,7 @@ class Proxy:
         if registered_from.transport.reliable and self._connected(registered_from):
             return registered_from
         try:
-            return hop_of_uri(URI.parse(contact))
+            return hop_of_uri(values.uri(contact))
         except Unroutable:
             return registered_from
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sipmessage import URI
-
 from phone_emulator.lab.hop import Hop
+from phone_emulator.sip import values
 from phone_emulator.sip.headers import QUOTED, after_address, parameter
 from phone_emulator.sip.message import Request
 
@@ -128,6 +127,6 @@ def _uri(contact: str) -> str | None:
     else:
         uri = address.partition(";")[0].strip()
     try:
-        return uri if URI.parse(uri).scheme in ("sip", "sips") else None
+        return uri if values.uri(uri).scheme in ("sip", "sips") else None
     except (ValueError, TypeError):
         return None

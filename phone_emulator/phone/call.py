@@ -14,7 +14,7 @@ from phone_emulator.dns import Unresolved
 from phone_emulator.events import Address, Attempt, CallChanged, CallState, Direction, Target, Transport
 from phone_emulator.media import dtmf, sdp
 from phone_emulator.redundancy import Hop
-from phone_emulator.sip import digest
+from phone_emulator.sip import digest, values
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.endpoint import RequestFailed, ServerTransaction
 from phone_emulator.sip.message import Request, Response, response_to
@@ -258,7 +258,7 @@ class Call:
         dialog = dialog or self.dialog
         assert dialog is not None
         try:
-            uri = sipmessage.URI.parse(dialog.next_hop())
+            uri = values.uri(dialog.next_hop())
         except ValueError:
             return self.flow
         transport = _uri_transport(uri)

@@ -48,7 +48,8 @@ def wait_for(
         seconds, why = full, full_why
     else:
         seconds = _give_up_after(count, method, timers)
-        why = f"to {count} retransmissions ({key} = {count}), given up at {seconds:.1f} s"
+        times = "1 retransmission" if count == 1 else f"{count} retransmissions"
+        why = f"to {times} ({key} = {count}), given up at {seconds:.1f} s"
         if seconds >= full:
             why = full_why
     if not transport.reliable:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import sipmessage
 
+from . import values
 from .message import MessageError, Request, Response
 
 
@@ -25,6 +27,8 @@ class Dialog:
     route_set: list[str] = field(default_factory=list)
     """Values of Route, first hop first."""
     local_cseq: int = 0
+    invite_cseq: int = 0
+    """Of this end's last INVITE: the one that an ACK is for, whatever was sent since."""
     remote_cseq: int | None = None
 
     @property
@@ -36,6 +40,9 @@ class Dialog:
         """A request within the dialog, with the headers that the dialog decides (section 12.2.1.1)."""
         if method != "ACK":
             self.local_cseq += 1
+        if method == "INVITE":
+            self.invite_cseq = self.local_cseq
+        number = self.invite_cseq if method == "ACK" else self.local_cseq
         uri, routes = self._request_uri_and_routes()
         request = Request(method, uri)
         for route in routes:
@@ -43,7 +50,7 @@ class Dialog:
         request.headers.add("From", self.local_address)
         request.headers.add("To", self.remote_address)
         request.headers.add("Call-ID", self.call_id)
-        request.headers.add("CSeq", f"{self.local_cseq} {method}")
+        request.headers.add("CSeq", f"{number} {method}")
         return request
 
     def next_hop(self) -> str:
@@ -65,7 +72,7 @@ class Dialog:
         return True
 
     def _request_uri_and_routes(self) -> tuple[str, list[str]]:
-        if self.route_set and ";lr" not in self.route_set[0].lower():
+        if self.route_set and "lr" not in _address_of(self.route_set[0]).uri.parameters:
             # A strict router first: it expects itself in the Request-URI (section 12.2.1.1).
             return _uri_of(self.route_set[0]), [*self.route_set[1:], f"<{self.remote_target}>"]
         return self.remote_target, self.route_set
@@ -82,13 +89,14 @@ def dialog_of_response(request: Request, response: Response) -> Dialog:
         local_address=request.headers.get("From") or "",
         remote_address=response.headers.get("To") or "",
         remote_target=_contact(response, fallback=request.uri),
-        route_set=list(reversed(response.headers.values("Record-Route"))),
+        route_set=_routes(reversed(response.headers.values("Record-Route"))),
         local_cseq=request.cseq.number,
+        invite_cseq=request.cseq.number,
     )
 
 
 def dialog_of_request(request: Request, local_tag: str) -> Dialog:
-    """The dialog that the peer's *request* makes once answered with *local_tag* (section 12.1.1)."""
+    """The dialog that *request* makes once answered with *local_tag* (section 12.1.1); raises MessageError."""
     return Dialog(
         call_id=request.call_id,
         local_tag=local_tag,
@@ -96,7 +104,7 @@ def dialog_of_request(request: Request, local_tag: str) -> Dialog:
         local_address=f"{request.headers.get('To') or ''};tag={local_tag}",
         remote_address=request.headers.get("From") or "",
         remote_target=_contact(request, fallback=str(request.from_address.uri)),
-        route_set=request.headers.values("Record-Route"),
+        route_set=_routes(request.headers.values("Record-Route")),
         remote_cseq=request.cseq.number,
     )
 
@@ -106,8 +114,20 @@ def _contact(message: Request | Response, fallback: str) -> str:
     return str(contacts[0].uri) if contacts else fallback
 
 
+def _routes(recorded: Iterable[str]) -> list[str]:
+    """The route set, once each of its values is known to be readable; raises MessageError."""
+    routes = list(recorded)
+    for route in routes:
+        _address_of(route)
+    return routes
+
+
 def _uri_of(value: str) -> str:
+    return str(_address_of(value).uri)
+
+
+def _address_of(value: str) -> sipmessage.Address:
     try:
-        return str(sipmessage.Address.parse(value).uri)
+        return values.address(value)
     except ValueError as error:
-        raise MessageError(f"Route {value!r}: {error}") from None
+        raise MessageError(f"Record-Route: {error}") from None

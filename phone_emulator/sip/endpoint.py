@@ -7,6 +7,7 @@ matches what comes in, and hands the rest to whoever uses the endpoint.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Callable
 
@@ -14,12 +15,14 @@ from phone_emulator.events import Address, Bus, Outcome, Transport
 from phone_emulator.world.base import SendFailed, TimerHandle, TlsServer, World
 
 from . import transaction as machines
-from .message import Request, Response, response_to
+from .message import MessageError, Request, Response, response_to
 from .timers import Timers
 from .transaction import Deliver, Ended, Failed, Send, Transaction, client_key, server_key
 from .transport import Flow, TransportLayer
 
 BRANCH_COOKIE = "z9hG4bK"
+STAMPS = re.compile(r"\s*;\s*(?:rport|received)\s*(?:=[^;]*)?(?=;|$)", re.IGNORECASE)
+"""The parameters of a Via that its receiver sets."""
 
 
 class RequestFailed(Exception):
@@ -139,6 +142,7 @@ class Endpoint:
         timers: T1, T2, T4.
         host: local IP address.
         port: of UDP and TCP, 0 for any.
+        user_agent: what the responses that it gives by itself name as User-Agent.
         on_request: called with each new request but ACK and CANCEL.
         on_ack: called with each ACK that belongs to no transaction: those to a 2xx.
         on_stray: called with each response that matches no transaction.
@@ -154,6 +158,7 @@ class Endpoint:
         port: int = 5060,
         tls_port: int = 5061,
         tls: TlsServer | None = None,
+        user_agent: str = "",
         on_request: RequestHandler,
         on_ack: AckHandler,
         on_stray: StrayHandler,
@@ -170,11 +175,14 @@ class Endpoint:
             received=self._received,
             failed=self._flow_failed,
         )
+        self._user_agent = user_agent
         self._on_request = on_request
         self._on_ack = on_ack
         self._on_stray = on_stray
         self._clients: dict[machines.Key, ClientTransaction] = {}
         self._servers: dict[machines.Key, ServerTransaction] = {}
+        self._unanswered: dict[machines.Key, ServerTransaction] = {}
+        """Requests outside dialogs that wait for their final response, by what a merged copy shares."""
         self._by_flow: dict[tuple[Transport, Address], set[ClientTransaction]] = {}
 
     async def open(self) -> None:
@@ -248,6 +256,8 @@ class Endpoint:
 
     def respond(self, server: ServerTransaction, response: Response) -> None:
         """Send *response* in the transaction *server*."""
+        if response.status >= 200:
+            self._forget_unanswered(server)
         self._act_server(server, server.machine.respond(response, self.world.now()))
 
     # -- receiving -----------------------------------------------------------------------------------------
@@ -266,6 +276,8 @@ class Endpoint:
             self._act_client(client, client.machine.receive(response, self.world.now()))
 
     def _request_received(self, request: Request, flow: Flow) -> None:
+        where = _response_flow(request, flow)
+        _stamp_source(request, flow)
         key = server_key(request)
         server = self._servers.get(key)
         if server is not None:
@@ -276,17 +288,39 @@ class Endpoint:
             return
         make = machines.invite_server if request.method == "INVITE" else machines.non_invite_server
         machine = make(request, reliable=flow.transport.reliable, timers=self.timers)
-        server = ServerTransaction(self, machine, _response_flow(request, flow))
+        server = ServerTransaction(self, machine, where)
         self._servers[key] = server
         self._act_server(server, machine.start(self.world.now()))
+
+    def _deliver(self, server: ServerTransaction, request: Request) -> None:
+        """Hand a new request to whoever it is for; one that cannot be understood draws a 400."""
+        if request.method == "CANCEL":
+            self._cancelled(server)
+            return
+        if request.to_tag is None:
+            merged = self._unanswered.setdefault(_merge_key(request), server)
+            if merged is not server:  # it came on two ways (section 8.2.2.2)
+                self._answer(server, 482)
+                return
+        try:
+            self._on_request(server)
+        except MessageError as error:
+            self.transports.ignored(server.flow, str(error), request.raw or request.to_bytes())
+            if server.final is None:
+                self._answer(server, 400)
+
+    def _answer(self, server: ServerTransaction, status: int, to_tag: str | None = None) -> None:
+        extra = [("User-Agent", self._user_agent)] if self._user_agent else []
+        server.respond(response_to(server.request, status, to_tag=to_tag or self.new_tag(), extra=extra))
 
     def _cancelled(self, cancel: ServerTransaction) -> None:
         """Answer a CANCEL and tell the INVITE it is for (section 9.2)."""
         target = self._servers.get(server_key(cancel.request, "INVITE"))
         if target is None:
-            cancel.respond(response_to(cancel.request, 481, to_tag=self.new_tag()))
+            self._answer(cancel, 481)
             return
-        cancel.respond(response_to(cancel.request, 200, to_tag=self.new_tag()))
+        responded = target.machine.last_sent
+        self._answer(cancel, 200, responded.to_tag if responded is not None else None)
         if target.final is None and target.on_cancel is not None:
             target.on_cancel()
 
@@ -338,12 +372,10 @@ class Endpoint:
                     self._send(message, server.flow)
                 case Deliver(message):
                     assert isinstance(message, Request)
-                    if message.method == "CANCEL":
-                        self._cancelled(server)
-                    elif message.method == "ACK":
+                    if message.method == "ACK":
                         self._on_ack(message, server.flow)
                     else:
-                        self._on_request(server)
+                        self._deliver(server, message)
                 case Failed():
                     pass  # an ACK that never came; the TU sees it by its own 2xx timer, else nothing is owed
                 case Ended():
@@ -390,9 +422,37 @@ class Endpoint:
 
     def _forget_server(self, server: ServerTransaction) -> None:
         self._servers.pop(server_key(server.request), None)
+        self._forget_unanswered(server)
         if server.timer is not None:
             server.timer.cancel()
             server.timer = None
+
+    def _forget_unanswered(self, server: ServerTransaction) -> None:
+        if self._unanswered:
+            key = _merge_key(server.request)
+            if self._unanswered.get(key) is server:
+                del self._unanswered[key]
+
+
+def _merge_key(request: Request) -> machines.Key:
+    """What the copies of one request share that came on several ways (RFC 3261 section 8.2.2.2)."""
+    number, method = request.cseq
+    return request.call_id, request.from_tag or "", str(number), method
+
+
+def _stamp_source(request: Request, flow: Flow) -> None:
+    """Note in the top Via where *request* came from (RFC 3261 section 18.2.1, RFC 3581 section 4)."""
+    via = request.top_via
+    host, port = flow.remote
+    asked = "rport" in via.parameters
+    if not asked and via.host.strip("[]") == host:
+        return
+    top, *others = request.headers.values("Via")
+    plain = STAMPS.sub("", top)
+    rport = f";rport={port}" if asked else ""
+    request.headers.remove("Via")
+    for value in reversed([f"{plain};received={host}{rport}", *others]):
+        request.headers.prepend("Via", value)
 
 
 def _response_flow(request: Request, flow: Flow) -> Flow:

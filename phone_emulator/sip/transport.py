@@ -35,6 +35,8 @@ class Flow:
     remote: Address
     stream: Stream | None = None
     """The connection; None over UDP."""
+    lost: bool = False
+    """Whether the connection has ended."""
 
     def via(self, branch: str, *, rport: bool = False) -> str:
         """The value of the Via header for a request on this flow (section 18.1.1)."""
@@ -83,7 +85,7 @@ class TransportLayer:
         self._udp: DatagramSocket | None = None
         self._listeners: list[Listener] = []
         self._connections: dict[tuple[Transport, Address, str], _Connection] = {}
-        self._connecting: dict[tuple[Transport, Address, str], asyncio.Task[_Connection]] = {}
+        self._connecting: dict[tuple[Transport, Address, str], _Connecting] = {}
         self._accepted: set[_Connection] = set()
 
     async def open(self) -> None:
@@ -101,9 +103,10 @@ class TransportLayer:
 
     async def close(self) -> None:
         """Close every socket."""
-        for task in self._connecting.values():
+        tasks = [connecting.task for connecting in self._connecting.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._connecting.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         for connection in (*self._connections.values(), *self._accepted):
             connection.close()
         for listener in self._listeners:
@@ -144,19 +147,35 @@ class TransportLayer:
         key = (transport, remote, tls.server_name if tls else "")
         connection = self._connections.get(key)
         if connection is None:
-            # Two requests at once share one connection; neither's timeout ends the other's wait.
-            task = self._connecting.get(key)
-            if task is None:
-                task = asyncio.create_task(self._connect(key, tls), name=f"connect {transport} {remote}")
-                self._connecting[key] = task
-            waiting = asyncio.shield(task)
-            try:
-                async with asyncio.timeout(within):
-                    connection = await waiting
-            except TimeoutError:
-                task.cancel()
-                raise
+            async with asyncio.timeout(within):
+                connection = await self._connected(key, tls)
         return connection.flow
+
+    async def _connected(self, key: tuple[Transport, Address, str], tls: TlsClient | None) -> _Connection:
+        """The connection being made: requests at once share it, and it goes on while one of them waits."""
+        connecting = self._connecting.get(key)
+        if connecting is None:
+            name = f"connect {key[0]} {key[1]}"
+            connecting = _Connecting(asyncio.create_task(self._connect(key, tls), name=name))
+            # Who waits may have been cancelled in the moment of the failure.
+            connecting.task.add_done_callback(lambda task: task.cancelled() or task.exception())
+            self._connecting[key] = connecting
+        task = connecting.task
+        connecting.waiting += 1
+        try:
+            await asyncio.wait((task,))
+        finally:
+            connecting.waiting -= 1
+            if not connecting.waiting:
+                self._forget_connecting(key, connecting)
+        if task.cancelled():
+            raise ConnectFailed("the phone was stopped")
+        return task.result()
+
+    def _forget_connecting(self, key: tuple[Transport, Address, str], connecting: _Connecting) -> None:
+        connecting.task.cancel()
+        if self._connecting.get(key) is connecting:
+            del self._connecting[key]
 
     def send(self, message: Request | Response, flow: Flow) -> None:
         """Send *message*; raises SendFailed."""
@@ -224,19 +243,17 @@ class TransportLayer:
             if known is connection:
                 del self._connections[key]
         self._accepted.discard(connection)
+        connection.flow.lost = True
         self._failed(connection.flow, reason or "connection closed by the peer")
 
     async def _connect(self, key: tuple[Transport, Address, str], tls: TlsClient | None) -> _Connection:
         transport, remote, _ = key
         connection = _Connection(self)
-        try:
-            if transport is Transport.TLS and tls is None:
-                raise TlsFailed("no server name to check the certificate against")
-            stream = await self._world.connect(
-                remote, connection, local_host=self._host, tls=tls if transport is Transport.TLS else None
-            )
-        finally:
-            self._connecting.pop(key, None)
+        if transport is Transport.TLS and tls is None:
+            raise TlsFailed("no server name to check the certificate against")
+        stream = await self._world.connect(
+            remote, connection, local_host=self._host, tls=tls if transport is Transport.TLS else None
+        )
         if connection.lost:
             raise ConnectFailed("connection closed at once")
         connection.flow = Flow(transport, self.local(transport), remote, stream)
@@ -253,6 +270,14 @@ class TransportLayer:
         return connection
 
 
+@dataclass(slots=True, eq=False)
+class _Connecting:
+    """A connection that is being made, and how many wait for it."""
+
+    task: asyncio.Task[_Connection]
+    waiting: int = 0
+
+
 class _Connection:
     """One TCP or TLS connection: bytes in, messages out."""
 
@@ -266,16 +291,17 @@ class _Connection:
     def data_received(self, data: bytes) -> None:
         """The next bytes."""
         try:
-            messages = self._framer.feed(data)
+            for message in self._framer.feed(data):
+                if not self.lost:
+                    self._layer.message_received(message, self.flow)
+            self._framer.feed(b"")  # tells at once what is wrong behind the last whole message
         except MessageError as error:
+            if self.lost:
+                return
             # After a framing error nothing tells where the next message starts.
             self._layer.ignored(self.flow, f"{error}; connection closed", data[:4096])
             self.close()
             self.connection_lost(str(error))
-            return
-        for message in messages:
-            if not self.lost:
-                self._layer.message_received(message, self.flow)
 
     def connection_lost(self, reason: str) -> None:
         """The connection has ended."""

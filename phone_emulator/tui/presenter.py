@@ -57,7 +57,7 @@ class Presenter:
 
     @property
     def live_calls(self) -> list[Call]:
-        """The calls that the user has not ended, oldest first; what is left to be said to a server may go on."""
+        """The calls that are up or on their way, oldest first; those that are ending are the phone's own."""
         return [call for call in self.phone.calls if call.state not in (CallState.ENDING, CallState.ENDED)]
 
     @property

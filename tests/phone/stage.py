@@ -1,7 +1,7 @@
 """A simulated stage: the guide's example phone, its servers, and every message with its time.
 
-192.168.1.13 (primary), .14 (secondary) and .15 (fallback) are servers of the lab; a test may put an `Actor` in
-the place of one of them, which answers exactly what the test says.
+192.168.1.13 (primary), .14 (secondary) and .15 (fallback) are servers of the lab; a test may put an `Actor`
+in the place of one of them, which answers exactly what the test says.
 """
 
 from __future__ import annotations
@@ -232,8 +232,8 @@ def play(
 ) -> None:
     """Play *story* with the guide's example phone.
 
-    *settings* are cfg keys over the example's; *actors* put scripted servers in the place of the lab's, by name;
-    *behaviours* are what the lab's servers do at first: ``primary="silent"``.
+    *settings* are cfg keys over the example's; *actors* put scripted servers in the place of the lab's, by
+    name; *behaviours* are what the lab's servers do at first: ``primary="silent"``.
     """
     config = load([CFG], [f"{key}={value}" for key, value in (settings or {}).items()]).config
     scripts = actors or {}

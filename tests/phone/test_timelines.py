@@ -127,8 +127,7 @@ def test_all_silent_fails_at_96_s_and_says_why_for_each() -> None:
         assert call.elapsed == 96.0
         assert call.status is None
         assert (
-            call.reason
-            == f"every server is exhausted: primary: {FULL}; secondary: {FULL}; fallback: {FULL}"
+            call.reason == f"every server is exhausted: primary: {FULL}; secondary: {FULL}; fallback: {FULL}"
         )
         await call.over()
         assert call.state is CallState.ENDED
@@ -338,9 +337,7 @@ def test_403_to_register_stays_with_server_1() -> None:
         await stage.phone.register()
         assert stage.registered() == []
         await asyncio.sleep(65)
-        assert stage.route(stage.registers()) == [
-            ("primary", "rejected", at, at) for at in (0.0, 30.0, 60.0)
-        ]
+        assert stage.route(stage.registers()) == [("primary", "rejected", at, at) for at in (0.0, 30.0, 60.0)]
 
     play(story, SUCCESSIVE, primary={"REGISTER": 403})
 

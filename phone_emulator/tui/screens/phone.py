@@ -148,9 +148,9 @@ class PhoneScreen(Screen[None]):
             else "",
         )
         if offered and self.focused in (None, pane):
-            pane.dial.focus()
+            self.set_focus(pane.dial)
         elif not offered and self.focused in (None, pane.dial):
-            pane.focus()
+            self.set_focus(pane)
         keys = soft_keys(
             scene, calls=len(presenter.live_calls), lines=len(lines), lab=presenter.lab is not None
         )
@@ -183,8 +183,6 @@ class PhoneScreen(Screen[None]):
         """Bring the current view up; small screens show one at a time."""
         for view in VIEWS:
             self.set_class(view.name == self._view, f"view-{view.name}")
-        # At once, not when idle: the next key may already be for the pane that comes up.
-        self.app.stylesheet.update(self)
         self.query_one(KeyLine).show(self._views, self._view)
 
     # -- keys ----------------------------------------------------------------------------------------------
@@ -258,7 +256,7 @@ class PhoneScreen(Screen[None]):
         self._show_view(name)
         panes = {"messages": "#ladder"}
         for pane in self.query(panes.get(name, f"#{name}")):
-            pane.focus()
+            self.set_focus(pane)
 
     def action_help(self) -> None:
         """Every key."""

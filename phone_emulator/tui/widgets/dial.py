@@ -28,6 +28,6 @@ class DialField(Input):
 
     def type_in(self, character: str) -> None:
         """Add *character* at the end, as if it had been typed here."""
-        self.focus()
+        self.screen.set_focus(self)
         self.value += character
         self.cursor_position = len(self.value)

@@ -1,0 +1,60 @@
+"""``phone-emulator lab``: the embedded servers alone, with a prompt to switch their behaviours."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import sys
+
+import click
+
+from phone_emulator.events import Bus
+from phone_emulator.lab import plans
+from phone_emulator.lab.lab import Lab
+from phone_emulator.world import RealWorld
+
+from .desk import load_cfg, plan_lab
+from .exits import Exit
+from .lab_prompt import LabPrompt, lab_lines
+from .options import Common, cfg_argument, common_options
+from .stdin import lines_of_stdin
+from .talk import event_log
+
+
+@click.command(epilog="Example: phone-emulator lab --down secondary=503")
+@cfg_argument(required=False)
+@click.option("--prompt/--no-prompt", default=True, help="Read commands, or serve until interrupted.")
+@common_options("overrides", "seed", "log_level", "model", "local_address", "zone", "down")
+def lab(common: Common, cfg: tuple[str, ...], prompt: bool) -> int:
+    """Run the embedded servers on loopback: a SIP server at every target of CFG, a DNS server, a called user.
+
+    Without CFG: the guide's example, a primary, a secondary and a fallback server. Their behaviours are
+    switched at a prompt (try help), or from a pipe, whose end ends the lab.
+    """
+    common = dataclasses.replace(common, world="lab")
+    config = load_cfg(cfg, common) if cfg else plans.example_config(common.overrides)
+    places, zone = plan_lab(config, common, every_transport=True)
+    stage = plans.loopback(config, places.places, zone, places.callee, common.local_address)
+    world, bus = RealWorld(common.seed), Bus()
+    log = event_log(common.log_level, sys.stderr)
+    if log is not None:
+        bus.subscribe(log)
+    world.run(_serve(Lab(world, stage.plan, stage.config, bus), LabPrompt(stage.config), prompt))
+    return Exit.OK
+
+
+async def _serve(lab: Lab, orders: LabPrompt, prompt: bool) -> None:
+    """Serve until ``quit``, the end of stdin or an interrupt; raises WorldError."""
+    try:
+        await lab.start()
+        for line in lab_lines(lab, orders.config):
+            click.echo(line)
+        sys.stdout.flush()
+        if not prompt:
+            await asyncio.Event().wait()
+        async for line in lines_of_stdin("lab> "):
+            if not await orders.obey(lab, line):
+                break
+            sys.stdout.flush()
+    finally:
+        await lab.stop()

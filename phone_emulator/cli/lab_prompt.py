@@ -1,0 +1,137 @@
+"""What can be asked of a running lab at its prompt, and what it tells of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import click
+
+from phone_emulator.config.model import AccountConfig, PhoneConfig, TransportType
+from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
+from phone_emulator.lab.lab import Lab, served_domains
+from phone_emulator.phone import CallError
+from phone_emulator.report.wire import printable
+from phone_emulator.world import WorldError
+
+HELP = """\
+primary silent        a server reads, answers nothing; so for every server by its name
+secondary 503         ... answers every request with a status; INVITE=503 only that method's
+fallback refuse       ... is not there (ICMP, reset); trying, ringing, delay=2s, loss=0.2, ok
+callee busy           the called user: answer, busy, reject, no-answer
+call [USER]           the called user calls a phone that is registered here
+status                the servers, who is registered where, live calls
+help                  this list
+quit                  stop the lab"""
+
+
+class LabPrompt:
+    """The orders of the prompt.
+
+    Args:
+        config: of the phone that the lab is for.
+    """
+
+    def __init__(self, config: PhoneConfig) -> None:
+        self.config = config
+        self._orders: dict[str, Callable[[Lab, str], Awaitable[None]]] = {
+            "callee": self._callee,
+            "call": self._call,
+            "status": self._status,
+            "help": self._help,
+        }
+
+    async def obey(self, lab: Lab, line: str) -> bool:
+        """Do what *line* says, or say why not; False to stop the lab."""
+        word, _, rest = line.strip().partition(" ")
+        if not word:
+            return True
+        if word in ("quit", "exit"):
+            return False
+        order = self._orders.get(word)
+        try:
+            if order is not None:
+                await order(lab, rest.strip())
+            elif word in lab.servers:
+                await self._server(lab, word, rest.strip())
+            else:
+                known = ", ".join([*lab.servers, *self._orders, "quit"])
+                click.echo(f"there is no {printable(word)!r} here: {known}", err=True)
+        except (ValueError, CallError, WorldError) as error:
+            click.echo(str(error), err=True)
+        return True
+
+    async def _server(self, lab: Lab, name: str, behaviour: str) -> None:
+        if behaviour:
+            await lab.behave(name, Behaviour.parse(behaviour))
+        click.echo(f"{name}: {lab.servers[name].behaviour}")
+
+    async def _callee(self, lab: Lab, behaviour: str) -> None:
+        if behaviour:
+            lab.callee.behaviour = CalleeBehaviour.parse(behaviour)
+        click.echo(f"callee: {lab.callee.behaviour}")
+
+    async def _call(self, lab: Lab, user: str) -> None:
+        bound = [
+            (name, who)
+            for name, server in lab.servers.items()
+            for who in server.bindings
+            if who == user or not user
+        ]
+        if not bound:
+            raise CallError(f"{user or 'nobody'} is registered here: there is no phone to call" if not user
+                            else f"{user} is registered at no server")
+        name, who = bound[0]
+        call = lab.callee.call(who, served_domains(self.config)[0], name)
+        click.echo(f"{call.id}: calling {who} through {name}")
+
+    async def _status(self, lab: Lab, rest: str) -> None:
+        for line in status_lines(lab):
+            click.echo(line)
+
+    async def _help(self, lab: Lab, rest: str) -> None:
+        click.echo(HELP)
+
+
+def status_lines(lab: Lab) -> list[str]:
+    """The lab as it is now."""
+    lines = []
+    for name, server in lab.servers.items():
+        users = ", ".join(server.bindings) or "nobody"
+        lines.append(f"{name:<12} {server.address!s:<22} {server.behaviour!s:<12} registered: {users}")
+    callee = lab.callee
+    lines.append(f"{'callee':<12} {callee.address!s:<22} {callee.behaviour!s:<12} live calls: {callee.live_calls}")
+    return lines
+
+
+def lab_lines(lab: Lab, config: PhoneConfig) -> list[str]:
+    """Where everything is, and the cfg of a phone that fits."""
+    lines = ["SIP servers:"]
+    for name, server in lab.servers.items():
+        ports = ", ".join(f"{transport} {port}" for transport, port in server.ports.items())
+        lines.append(f"  {name:<12} {server.address.host}  {ports}  ({server.behaviour})")
+    lines += [f"DNS server:   {address}" for address in lab.plan.nameservers]
+    lines.append(f"called user:  any number, at {lab.callee.address}")
+    lines.append("cfg of a phone that fits:")
+    lines += [f"  {line}" for account in config.lines for line in cfg_lines(account)]
+    dns = "".join(f" --dns {address}" for address in lab.plan.nameservers)
+    host = lab.plan.phone.host
+    lines.append(f"call with it: phone-emulator call lab.cfg 1002{dns} --local-address {host}")
+    return lines
+
+
+def cfg_lines(account: AccountConfig) -> list[str]:
+    """The cfg lines of *account*, with the lab's own password in them: it guards nothing."""
+    own = f"account.{account.index}"
+    lines = [
+        f"{own}.enable = 1",
+        f"{own}.user_name = {account.user_name}",
+        f"{own}.auth_name = {account.digest_user}",
+        f"{own}.password = {account.password.reveal()}",
+    ]
+    for server in account.servers:
+        lines += [
+            f"{own}.sip_server.{server.number}.address = {server.address}",
+            f"{own}.sip_server.{server.number}.port = {server.port}",
+            f"{own}.sip_server.{server.number}.transport_type = {int(server.transport_type)}",
+        ]
+    return lines

@@ -1,0 +1,241 @@
+"""The walk of one request along the targets of its servers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from phone_emulator.config.model import FailoverConfig, TransportType
+from phone_emulator.events import Outcome, Target, Transport
+from phone_emulator.redundancy import Hop, Locate, Try, Walk
+from tests.redundancy.ladder import GUIDE, TIMERS, hop, play, targets
+
+MOVING = [
+    Outcome.UNAVAILABLE,
+    Outcome.NO_RESPONSE,
+    Outcome.ICMP,
+    Outcome.CONNECT_FAILED,
+    Outcome.TLS_FAILED,
+    Outcome.SEND_FAILED,
+]
+SILENT = Outcome.NO_RESPONSE
+BOTH = (hop(1), hop(2))
+
+
+def invite(over: Sequence[Hop] = BOTH, **options: object) -> Walk:
+    return Walk("INVITE", over, TIMERS, **options)  # type: ignore[arg-type]
+
+
+def test_primary_secondary_fallback() -> None:
+    # rule C1
+    played = play(invite(), [SILENT, SILENT, SILENT])
+    assert played.told == [
+        ("primary", "no-response"),
+        ("secondary", "no-response"),
+        ("fallback", "no-response"),
+    ]
+    assert [step.hop.server for step in played.steps if isinstance(step, Locate)] == [1, 2]
+    assert [attempt.n for attempt in played.route] == [1, 2, 3]
+    assert [attempt.started for attempt in played.route] == [0.0, 32.0, 64.0]
+
+
+def test_server_2_is_looked_up_only_when_it_is_needed() -> None:
+    # rule C1
+    played = play(invite(), [SILENT, 200])
+    assert [type(step) for step in played.steps] == [Locate, Try, Try]
+
+
+@pytest.mark.parametrize("outcome", MOVING)
+def test_what_moves_on(outcome: Outcome) -> None:
+    # rule C2
+    assert play(invite(), [outcome, 200]).told == [("primary", str(outcome)), ("secondary", "answered")]
+
+
+@pytest.mark.parametrize(
+    "status", [200, 202, 302, 400, 401, 403, 404, 407, 408, 480, 486, 487, 500, 502, 504, 603]
+)
+def test_what_is_an_answer(status: int) -> None:
+    # rule C3
+    assert play(invite(), [status]).tried == ["primary"]
+
+
+def test_every_outcome_either_moves_on_or_ends_the_walk() -> None:
+    # rule C2
+    ends = [Outcome.ANSWERED, Outcome.REJECTED, Outcome.CANCELLED]
+    assert set(Outcome) == {*MOVING, *ends, Outcome.UNRESOLVED, Outcome.SKIPPED}
+    for outcome in ends:
+        assert play(invite(), [outcome]).tried == ["primary"]
+
+
+def test_silence_after_a_provisional_response_never_moves_on() -> None:
+    # rule C4
+    walk = invite()
+    assert walk.next(0.0) == Locate(BOTH[0])
+    walk.located(GUIDE[1])
+    step = walk.next(0.0)
+    assert isinstance(step, Try)
+    step.attempt.status, step.attempt.outcome = 100, SILENT
+    walk.ended(step.attempt)
+    assert walk.next(32.0) is None
+
+
+def test_a_name_that_does_not_resolve_moves_to_the_next_server() -> None:
+    # rule C2
+    played = play(invite(), [200], {2: GUIDE[2]})
+    assert played.told == [("primary", "unresolved"), ("fallback", "answered")]
+    first, second = played.route
+    assert (first.started, first.ended, first.sent, first.target.address) == (0.0, 9.0, 0, "")
+    assert (first.detail, second.started) == ("yealink.pbx.com: no such name", 9.0)
+    assert second.why == "primary yealink.pbx.com: yealink.pbx.com: no such name"
+
+
+@pytest.mark.parametrize(
+    ("kind", "transport"),
+    [
+        (TransportType.UDP, Transport.UDP),
+        (TransportType.TCP, Transport.TCP),
+        (TransportType.TLS, Transport.TLS),
+        (TransportType.DNS_NAPTR, Transport.UDP),
+    ],
+)
+def test_an_unresolved_server_is_told_with_its_transport(kind: TransportType, transport: Transport) -> None:
+    # rule C2
+    played = play(invite([hop(1, transport_type=kind)]), [], {})
+    assert [attempt.target.transport for attempt in played.route] == [transport]
+
+
+def test_nothing_resolves() -> None:
+    # rule C1
+    assert play(invite(), [], {}).told == [("primary", "unresolved"), ("fallback", "unresolved")]
+
+
+@pytest.mark.parametrize("server", [1, 2])
+def test_a_line_with_one_server_walks_a_list_of_one(server: int) -> None:
+    # rule C12
+    played = play(invite([hop(server)]), [SILENT], {1: targets(1, ".13"), 2: GUIDE[2]})
+    assert [(a.target.server, a.wait.seconds) for a in played.route] == [(server, 32.0)]
+
+
+def test_each_server_has_a_list_and_keys_of_its_own() -> None:
+    # rule C5
+    over = (hop(1, FailoverConfig(invite_retry_counts=1)), hop(2, FailoverConfig(invite_retry_counts=2)))
+    where = {1: targets(1, ".13", ".14", ".16"), 2: targets(2, ".15", ".17")}
+    played = play(invite(over), [SILENT] * 5, where)
+    assert [(a.target.role, a.wait.seconds) for a in played.route] == [
+        ("primary", 1.5),
+        ("secondary", 1.5),
+        ("target-3", 32.0),
+        ("fallback", 3.5),
+        ("fallback-2", 32.0),
+    ]
+
+
+def test_an_address_that_failed_is_passed_over() -> None:
+    # rule D5
+    where = {1: targets(1, ".13", ".13", ".14"), 2: targets(2, ".13")}
+    played = play(invite(), [SILENT, SILENT], where)
+    assert played.told == [
+        ("primary", "no-response"),
+        ("secondary", "skipped"),
+        ("target-3", "no-response"),
+        ("fallback", "skipped"),
+    ]
+    assert played.tried == ["primary", "target-3"]
+    skipped = played.route[1]
+    assert (skipped.started, skipped.ended, skipped.sent) == (32.0, 32.0, 0)
+    assert skipped.detail == (
+        "192.168.1.13 already failed in this route as primary (sip.skip_redundant_failover_addr = 1)"
+    )
+    # Why the third one: because of the target that was tried, not of the one passed over.
+    assert played.route[2].why == "primary 192.168.1.13: no-response"
+
+
+def test_with_the_key_0_every_target_is_tried() -> None:
+    # rule D5
+    where = {1: targets(1, ".13", ".13"), 2: targets(2, ".13")}
+    played = play(invite(skip_redundant=False), [SILENT, SILENT, 200], where)
+    assert played.tried == ["primary", "secondary", "fallback"]
+
+
+@pytest.mark.parametrize("during", [1, 2, 3])
+@pytest.mark.parametrize("outcome", [*MOVING, Outcome.CANCELLED])
+def test_no_further_target_after_a_hang_up(outcome: Outcome, during: int) -> None:
+    # rule C9
+    played = play(invite(), [SILENT] * (during - 1) + [outcome], stop_after=during)
+    assert len(played.route) == during
+
+
+def test_a_hang_up_before_the_name_is_known() -> None:
+    # rule C9
+    walk = invite()
+    walk.next(0.0)
+    walk.stop()
+    walk.located(GUIDE[1])
+    assert walk.next(1.0) is None
+    assert walk.route == []
+
+
+def test_errors_move_to_the_next_server_where_they_are_told_to() -> None:
+    # rule R6
+    walk = Walk("REGISTER", BOTH, TIMERS, errors_move_on=True)
+    assert play(walk, [403, 200]).tried == ["primary", "fallback"]
+    walk = Walk("REGISTER", BOTH, TIMERS, errors_move_on=True)
+    assert play(walk, [SILENT, 403, 403]).tried == ["primary", "secondary", "fallback"]
+    walk = Walk("REGISTER", BOTH, TIMERS)
+    assert play(walk, [403]).tried == ["primary"]
+
+
+def test_an_address_that_answered_an_error_did_not_fail() -> None:
+    # rule D5
+    walk = Walk("REGISTER", BOTH, TIMERS, errors_move_on=True)
+    assert play(walk, [403, 200], {1: GUIDE[1], 2: targets(2, ".13")}).tried == ["primary", "fallback"]
+
+
+ON = FailoverConfig(register_on_enable=True)
+
+
+def test_register_first_where_the_request_failed_over() -> None:
+    # rule R9
+    played = play(invite((hop(1, ON), hop(2, ON))), [SILENT] * 3)
+    first = [step.register_first for step in played.steps if isinstance(step, Try)]
+    assert first == [False, True, True]
+
+
+def test_register_first_not_where_the_line_is_registered() -> None:
+    # rule R9
+    registered = [GUIDE[1][0], *GUIDE[2]]
+    played = play(invite((hop(1, ON), hop(2, ON)), registered=registered), [SILENT] * 3)
+    first = [step.register_first for step in played.steps if isinstance(step, Try)]
+    assert first == [False, True, False]
+
+
+def test_register_first_is_off_by_default_and_never_for_register() -> None:
+    # rule R9
+    # rule C10
+    for walk in (invite(), Walk("REGISTER", (hop(1, ON), hop(2, ON)), TIMERS)):
+        played = play(walk, [SILENT] * 3)
+        assert not any(step.register_first for step in played.steps if isinstance(step, Try))
+
+
+def test_an_order_of_its_own_and_why() -> None:
+    # rule F4
+    def secondary_first(over: Hop, found: Sequence[Target]) -> tuple[list[Target], str]:
+        return list(reversed(found)), "the one in use" if over.server == 1 else ""
+
+    played = play(invite(order=secondary_first), [SILENT] * 3)
+    assert played.tried == ["secondary", "primary", "fallback"]
+    assert [attempt.why for attempt in played.route] == [
+        "the one in use",
+        "secondary 192.168.1.14: no-response",
+        "primary 192.168.1.13: no-response",
+    ]
+    # The last of the list as it is walked is the one that gets the full wait.
+    keyed = FailoverConfig(invite_retry_counts=1)
+    played = play(invite([hop(1, keyed)], order=secondary_first), [SILENT] * 2)
+    assert [attempt.wait.seconds for attempt in played.route] == [1.5, 32.0]
+
+
+def test_why_the_first_target() -> None:
+    # rule C1
+    assert play(invite(), [200]).route[0].why == "primary first: every new request starts there"

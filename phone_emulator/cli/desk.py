@@ -16,7 +16,7 @@ from phone_emulator.events import Bus, Event, MessageReceived, MessageSent
 from phone_emulator.lab import plans
 from phone_emulator.lab.lab import Lab
 from phone_emulator.lab.zone import Zone, read_zone
-from phone_emulator.phone import Call, Phone
+from phone_emulator.phone import Phone
 from phone_emulator.report.result import Message
 from phone_emulator.world import RealWorld, SimulatedWorld
 
@@ -50,8 +50,6 @@ class Desk:
             if _interrupted() and (self.phone.calls or _registered(self.phone)):
                 say("interrupted: ending calls and de-registering; once more stops at once")
             # In the simulated world nobody is left to be told.
-            if not self.world.virtual:
-                await asyncio.gather(*(_finish(call) for call in tuple(self.phone.calls)))
             await self.phone.stop(unregister=not self.world.virtual)
             if self.lab is not None:
                 await self.lab.stop()
@@ -76,9 +74,13 @@ def check_world(common: Common) -> None:
     if common.world == "real":
         for option, given in (("--zone", common.zone), ("--down", common.down)):
             if given:
-                raise click.UsageError(f"{option} is about the embedded servers: add --world lab or simulated")
+                raise click.UsageError(
+                    f"{option} is about the embedded servers: add --world lab or simulated"
+                )
     elif common.dns:
-        raise click.UsageError(f"--dns is for --world real: the {common.world} world has a name server of its own")
+        raise click.UsageError(
+            f"--dns is for --world real: the {common.world} world has a name server of its own"
+        )
 
 
 def plan_lab(config: PhoneConfig, common: Common, *, every_transport: bool = False) -> tuple[Places, Zone]:
@@ -121,12 +123,6 @@ def make_desk(config: PhoneConfig, common: Common, *, every_transport: bool = Fa
 
         bus.subscribe(keep)
     return desk
-
-
-async def _finish(call: Call) -> None:
-    """Hang up, and wait until nothing more is owed: a CANCEL may have to wait for a 1xx (RFC 3261 9.1)."""
-    await call.hang_up()
-    await call.over()
 
 
 def _registered(phone: Phone) -> bool:

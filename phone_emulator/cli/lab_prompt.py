@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import click
 
-from phone_emulator.config.model import AccountConfig, PhoneConfig, TransportType
+from phone_emulator.config.model import AccountConfig, PhoneConfig
 from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
 from phone_emulator.lab.lab import Lab, served_domains
 from phone_emulator.phone import CallError
@@ -78,8 +78,11 @@ class LabPrompt:
             if who == user or not user
         ]
         if not bound:
-            raise CallError(f"{user or 'nobody'} is registered here: there is no phone to call" if not user
-                            else f"{user} is registered at no server")
+            raise CallError(
+                f"{user or 'nobody'} is registered here: there is no phone to call"
+                if not user
+                else f"{user} is registered at no server"
+            )
         name, who = bound[0]
         call = lab.callee.call(who, served_domains(self.config)[0], name)
         click.echo(f"{call.id}: calling {who} through {name}")
@@ -99,7 +102,9 @@ def status_lines(lab: Lab) -> list[str]:
         users = ", ".join(server.bindings) or "nobody"
         lines.append(f"{name:<12} {server.address!s:<22} {server.behaviour!s:<12} registered: {users}")
     callee = lab.callee
-    lines.append(f"{'callee':<12} {callee.address!s:<22} {callee.behaviour!s:<12} live calls: {callee.live_calls}")
+    lines.append(
+        f"{'callee':<12} {callee.address!s:<22} {callee.behaviour!s:<12} live calls: {callee.live_calls}"
+    )
     return lines
 
 

@@ -153,7 +153,10 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
             "help": "Write every SIP message to a file for Wireshark.",
         },
     ),
-    "seed": (("--seed",), {"type": int, "metavar": "N", "help": "Of all randomness: the same N, the same run."}),
+    "seed": (
+        ("--seed",),
+        {"type": int, "metavar": "N", "help": "Of all randomness: the same N, the same run."},
+    ),
     "silence": (
         ("--silence",),
         {

@@ -88,9 +88,7 @@ def _place(places: list[Place], target: Target, role: str, every_transport: bool
         if (place.tls_port == target.port and serves_tls) if tls else place.port == target.port:
             return place
         if tls and not serves_tls:
-            places[position] = dataclasses.replace(
-                place, transports=ALL_TRANSPORTS, tls_port=target.port
-            )
+            places[position] = dataclasses.replace(place, transports=ALL_TRANSPORTS, tls_port=target.port)
             return places[position]
     if tls:
         port = 5060 if target.port != 5060 else 5061

@@ -31,7 +31,9 @@ def tui(common: Common, cfg: tuple[str, ...]) -> int:
         raise click.UsageError("the real world needs cfg files: phone-emulator tui phone.cfg")
     check_world(common)
     if not (sys.stdin.isatty() and sys.stderr.isatty()) and "TEXTUAL_DRIVER" not in os.environ:
-        raise click.UsageError("the terminal phone needs a terminal; phone-emulator --help lists what does not")
+        raise click.UsageError(
+            "the terminal phone needs a terminal; phone-emulator --help lists what does not"
+        )
     config = load_cfg(cfg, common) if cfg else example_config(common.overrides)
     desk = make_desk(config, common, every_transport=not cfg)
     title = " ".join(Path(name).name for name in cfg) or "lab"

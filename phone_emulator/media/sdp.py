@@ -11,6 +11,9 @@ from phone_emulator.media.codecs import CODECS, STATIC_RTPMAPS, Codec
 MIRRORED = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
 """Direction of an offer -> direction of the answer (RFC 3264 section 6.1)."""
 
+HELD = {"sendrecv": "sendonly", "sendonly": "sendonly", "recvonly": "inactive", "inactive": "inactive"}
+"""Direction of an answer -> the same without hearing the far end."""
+
 PROFILES = ("RTP/AVP", "RTP/AVPF")
 """The transports an answer accepts."""
 
@@ -182,11 +185,14 @@ def answer(
     session_id: int,
     version: int,
     dtmf_payload: int | None,
+    *,
+    held: bool = False,
 ) -> bytes | None:
     """The answer to *offer*: its first codec that is among *codecs*, and telephone events if offered.
 
     Payload types and ptime are the offer's; *dtmf_payload* decides only between several offered ones (None:
-    no telephone events). Other media lines are refused with port 0. None when no codec is common (488).
+    no telephone events). Other media lines are refused with port 0. *held*: this end keeps the other on hold
+    whatever it offers. None when no codec is common (488).
     """
     lines = _session(local_ip, session_id, version)
     answered = False
@@ -203,7 +209,8 @@ def answer(
         if dtmf:
             lines.append(f"a=rtpmap:{dtmf} {DTMF_RTPMAP}")
         old_hold = media.direction == "sendrecv" and media.connection in UNSPECIFIED
-        lines.append(f"a={'recvonly' if old_hold else MIRRORED[media.direction]}")
+        direction = "recvonly" if old_hold else MIRRORED[media.direction]
+        lines.append(f"a={HELD[direction] if held else direction}")
         lines.append(f"a=ptime:{media.ptime or 20}")
         if dtmf:
             lines.append(f"a=fmtp:{dtmf} {DTMF_EVENTS}")

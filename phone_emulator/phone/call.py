@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import contextlib
+from collections.abc import Coroutine, Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -11,20 +12,34 @@ import sipmessage
 
 from phone_emulator.config.model import TransportType
 from phone_emulator.dns import Unresolved
-from phone_emulator.events import Address, Attempt, CallChanged, CallState, Direction, Target, Transport
+from phone_emulator.events import (
+    Address,
+    Attempt,
+    CallChanged,
+    CallState,
+    Direction,
+    Outcome,
+    Target,
+    Transport,
+)
 from phone_emulator.media import dtmf, sdp
 from phone_emulator.redundancy import Hop
 from phone_emulator.sip import digest, values
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.endpoint import RequestFailed, ServerTransaction
-from phone_emulator.sip.message import Request, Response, response_to
+from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.transport import Flow
 
+from .acceptance import Acceptance
 from .identity import Identity, with_authorization
 from .voice import Voice, VoiceError
 
 if TYPE_CHECKING:
     from .line import Line
+
+
+MAX_GLARES = 5
+"""How often a re-INVITE is tried that the far end answers with 491."""
 
 
 class CallResult(StrEnum):
@@ -77,6 +92,14 @@ class Call:
         self._settled = asyncio.Event()
         self._over = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._confirming: set[asyncio.Task[None]] = set()
+        """INVITEs of the far end that are accepted but not yet acknowledged."""
+        self._acceptances: dict[int, Acceptance] = {}
+        """The same by CSeq number, while their 2xx is repeated."""
+        self._changing = asyncio.Lock()
+        """Held while this end changes the session."""
+        self._inviting = False
+        """Whether a re-INVITE of this end waits for its final response."""
 
     # -- what people see -----------------------------------------------------------------------------------
 
@@ -105,10 +128,7 @@ class Call:
 
     async def hang_up(self) -> None:
         """End the call, in any state; returns when the far end has answered the BYE, or none is owed."""
-        if self.state in (CallState.ENDED, CallState.ENDING):
-            return
-        self._change(CallState.ENDING, "hung up")
-        await self._bye()
+        await self._terminate("hung up")
 
     async def hold(self) -> None:
         """Put the far end on hold (``sip.rfc2543_hold`` aside, by direction attribute); raises CallError."""
@@ -145,61 +165,147 @@ class Call:
         request = server.request
         assert self.dialog is not None
         if not self.dialog.accept_cseq(request):
-            server.respond(response_to(request, 500, extra=[("Retry-After", "0")]))
+            self._respond(server, 500)
             return
         match request.method:
             case "BYE":
-                server.respond(response_to(request, 200))
-                self._end("the far end hung up")
+                self._respond(server, 200)
+                self._far_end_hung_up()
             case "INVITE" | "UPDATE":
                 self._answer_again(server)
             case "INFO" | "OPTIONS" | "NOTIFY" | "MESSAGE":
-                server.respond(response_to(request, 200))
+                self._respond(server, 200)
             case _:
-                server.respond(response_to(request, 501))
+                self._respond(server, 501)
 
     def acknowledged(self, ack: Request) -> None:
-        """An ACK to a 2xx came in."""
+        """The ACK to a 2xx came in; after a late offer it carries the answer."""
+        acceptance = self._acceptances.get(ack.cseq.number)
+        if acceptance is None or acceptance.over:
+            return
+        acceptance.stop()
+        if ack.body and acceptance.offer:
+            self.voice.connect(ack.body, ack.body, own=acceptance.offer)
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the far end's first INVITE has no final response yet."""
+        return False
+
+    def _far_end_hung_up(self) -> None:
+        self._end("the far end hung up")
+
+    def _respond(
+        self, server: ServerTransaction, status: int, extra: Iterable[tuple[str, str]] = (), body: bytes = b""
+    ) -> None:
+        server.respond(self._response_to(server, status, extra, body))
+
+    def _response_to(
+        self, server: ServerTransaction, status: int, extra: Iterable[tuple[str, str]] = (), body: bytes = b""
+    ) -> Response:
+        refreshes = server.request.method in ("INVITE", "UPDATE") and status < 300
+        contact = self.identity.contact(server.flow.local, server.flow.transport) if refreshes else ""
+        return self.identity.response(server.request, status, contact=contact, body=body, extra=extra)
 
     def _answer_again(self, server: ServerTransaction) -> None:
         """Answer a re-INVITE or an UPDATE (RFC 3261 section 14.2, RFC 3311)."""
         assert self.dialog is not None
         request = server.request
-        self.dialog.refresh_target(request)
-        body = b""
+        if self.unanswered:
+            # One offer at a time: the caller is to come again when the first INVITE is answered.
+            wait = self.line.context.world.random.randrange(11)
+            self._respond(server, 500, [("Retry-After", str(wait))])
+            return
+        if self.state is CallState.ENDING:
+            self._respond(server, 481)
+            return
+        if self._inviting or any(each.offer and not each.over for each in self._acceptances.values()):
+            self._respond(server, 491)
+            return
+        target = self.dialog.target_of(request)
+        body = late_offer = b""
         if request.body:
             try:
-                answered = self.voice.answer(request.body)
+                answered = self.voice.answer(request.body, again=True, held=self.held)
             except sdp.SdpError:
                 answered = None
             if answered is None:
-                server.respond(response_to(request, 488))
+                self._respond(server, 488)
                 return
             body = answered
             self.voice.connect(request.body, body, own=body)
         elif request.method == "INVITE":
-            body = self.voice.offer("sendonly" if self.held else "sendrecv", again=True)
-        extra = [("Contact", self.identity.contact(server.flow.local, server.flow.transport))]
-        if body:
-            extra.append(("Content-Type", "application/sdp"))
-        server.respond(response_to(request, 200, extra=extra, body=body))
+            body = late_offer = self.voice.offer("sendonly" if self.held else "sendrecv", again=True)
+        self.dialog.remote_target = target
+        response = self._response_to(server, 200, body=body)
+        if request.method == "INVITE":
+            self._confirm(self._accept_with(server, response, late_offer=late_offer))
+        else:
+            server.respond(response)
+
+    def _confirm(self, accepting: Coroutine[Any, Any, None]) -> None:
+        task = self._spawn(accepting, "200")
+        self._confirming.add(task)
+        task.add_done_callback(self._confirming.discard)
+
+    async def _accept_with(self, server: ServerTransaction, response: Response, *, late_offer: bytes) -> None:
+        """Send a 2xx to an INVITE and see to it that it arrives; the call ends where it does not."""
+        number = server.request.cseq.number
+        timers = self.line.context.config.timers
+        acceptance = self._acceptances[number] = Acceptance(server, timers, late_offer)
+        arrived = await acceptance.run(response)
+        del self._acceptances[number]
+        if not arrived:
+            await self._terminate(f"no ACK within 64*T1 = {64 * timers.t1:.1f} s")
+
+    async def _confirmed(self) -> None:
+        """Wait until the far end has acknowledged what it is owed a 2xx for."""
+        waited_for = self._confirming - {asyncio.current_task()}
+        if waited_for:
+            await asyncio.wait(waited_for)
 
     async def _offer_again(self, direction: str, state: CallState, reason: str) -> None:
-        if self.state not in (CallState.TALKING, CallState.HELD):
-            raise CallError(f"the call is {self.state}, not up")
-        offer = self.voice.offer(direction, again=True)
-        response = await self._request_in_dialog("INVITE", offer, "application/sdp")
-        if response is None or response.status >= 300:
-            said = "no response" if response is None else f"{response.status} {response.reason}"
-            raise CallError(f"the far end refused: {said}")
-        self.voice.connect(response.body, response.body, own=offer)
-        self._change(state, reason)
+        async with self._changing:
+            for _ in range(MAX_GLARES):
+                await self._confirmed()  # while an INVITE of the far end goes on, none is sent (section 14.1)
+                if self.state not in (CallState.TALKING, CallState.HELD):
+                    raise CallError(f"the call is {self.state}, not up")
+                offer = self.voice.offer(direction, again=True)
+                self._inviting = True
+                try:
+                    response = await self._request_in_dialog("INVITE", offer, "application/sdp")
+                finally:
+                    self._inviting = False
+                if response is None or response.status != 491:
+                    break
+                await asyncio.sleep(self._glare_pause())
+            if response is None or response.status >= 300:
+                said = "no response" if response is None else f"{response.status} {response.reason}"
+                raise CallError(f"the far end refused: {said}")
+            self.voice.connect(response.body, response.body, own=offer)
+            if self.state in (CallState.TALKING, CallState.HELD):
+                self._change(state, reason)
 
-    async def _bye(self) -> None:
+    def _glare_pause(self) -> float:
+        """Seconds until the next try after a 491: the end that made the Call-ID waits longer (14.1)."""
+        first, last = (210, 400) if self.direction is Direction.OUTGOING else (0, 200)
+        return self.line.context.world.random.randint(first, last) / 100
+
+    async def _terminate(self, reason: str) -> None:
+        """End the dialog with a BYE, once the far end knows that it is up (section 15)."""
+        if self.state in (CallState.ENDED, CallState.ENDING):
+            return
+        self._change(CallState.ENDING, reason)
+        await self._confirmed()
+        await self._bye(reason)
+
+    async def _bye(self, reason: str) -> None:
+        if self.state is CallState.ENDED:
+            return
         try:
             await self._request_in_dialog("BYE")
         finally:
-            self._end("hung up")
+            self._end(reason)
 
     async def _request_in_dialog(
         self, method: str, body: bytes = b"", content_type: str = ""
@@ -210,31 +316,52 @@ class Call:
         if not self.line.may_signal(self.target):
             self._end(f"only_signal_with_registered = 1: {self.target} is not the registered server")
             return None
-        endpoint = self.line.context.endpoint
+        response = await self._converse(self.dialog, method, body, content_type)
+        if method != "BYE" and (response is None or response.status in (408, 481)):
+            # The far end knows nothing of the call any more (section 12.2.1.2).
+            said = "no response" if response is None else f"{response.status} {response.reason}"
+            self._spawn(self._terminate(f"{said} to {method}"), "BYE")
+        return response
+
+    async def _converse(self, dialog: Dialog, method: str, body: bytes, content_type: str) -> Response | None:
         authorization: tuple[str, str] | None = None
         for _ in range(2):
             flow = await self._dialog_flow()
             if flow is None:
                 return None
             contact = self.identity.contact(flow.local, flow.transport)
-            request = self.identity.in_dialog(
-                self.dialog, method, contact, body=body, content_type=content_type
-            )
+            request = self.identity.in_dialog(dialog, method, contact, body=body, content_type=content_type)
             if authorization is not None:
                 with_authorization(request, *authorization)
-            client = endpoint.request(request, flow, rport=self.line.account.rport)
             try:
-                response = await client.final()
+                response = await self._final(request, dialog, flow)
             except RequestFailed:
                 return None
-            if method == "INVITE" and response.status < 300:
-                self.dialog.refresh_target(response)
-                self._acknowledge(self.dialog, flow)
             if response.status not in (401, 407) or authorization is not None:
                 return response
             authorization = self._credentials(request, response)
             if authorization is None:
                 return response
+        return response
+
+    async def _final(self, request: Request, dialog: Dialog, flow: Flow) -> Response:
+        """The final response to a request in the dialog; a 2xx to a re-INVITE is acknowledged."""
+        context = self.line.context
+        client = context.endpoint.request(request, flow, rport=self.line.account.rport)
+        try:
+            # After a 1xx an INVITE has no timer of its own any more.
+            async with asyncio.timeout(context.config.ringback_timeout):
+                response = await client.final()
+        except TimeoutError:
+            context.endpoint.give_up(client, "no final response")
+            raise RequestFailed(Outcome.NO_RESPONSE, "no final response") from None
+        if request.method == "INVITE" and response.status < 300:
+            with contextlib.suppress(MessageError):
+                dialog.refresh_target(response)
+            ack = self._acknowledge(dialog, flow)
+            client.on_late = lambda repeated: context.endpoint.send_ack(
+                ack, flow, rport=self.line.account.rport
+            )
         return response
 
     def _credentials(self, request: Request, response: Response) -> tuple[str, str] | None:
@@ -293,6 +420,8 @@ class Call:
         """The call is over."""
         if self.state is not CallState.ENDED:
             self.ended = self.line.context.world.now()
+            for acceptance in self._acceptances.values():
+                acceptance.stop()
             self._change(CallState.ENDED, reason)
             self.voice.close()
             self.line.call_ended(self)

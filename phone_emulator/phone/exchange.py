@@ -10,7 +10,7 @@ from phone_emulator.config.model import AccountConfig, PhoneConfig
 from phone_emulator.events import Attempt, Outcome, Target, Transport
 from phone_emulator.sip import digest
 from phone_emulator.sip.endpoint import ClientTransaction, Endpoint, RequestFailed
-from phone_emulator.sip.message import Request, Response
+from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.transport import Flow
 from phone_emulator.world.base import ConnectFailed, TlsClient, TlsFailed
 
@@ -156,6 +156,7 @@ class Exchange:
                 redirected += 1
             if again is None:
                 return response, flow
+            attempt.status = None  # a new request: what answered the last one proves nothing for it
             request = again
 
     async def _final(self, client: ClientTransaction, attempt: Attempt, watch: Watch) -> Response:
@@ -225,7 +226,7 @@ def _ask_longer(response: Response, draft: Draft, flow: Flow) -> Request | None:
     """The REGISTER again with the lease that a 423 asks for (RFC 3261 section 10.3)."""
     text = response.headers.get("Min-Expires") or ""
     asked = draft.request.headers.get("Expires") or "0"
-    if not text.isdigit() or len(text) > 10 or int(text) <= int(asked):
+    if not text.isdecimal() or len(text) > 10 or int(text) <= int(asked):
         return None
     draft.next_cseq()
     draft.request.headers.set("Expires", text)
@@ -234,7 +235,10 @@ def _ask_longer(response: Response, draft: Draft, flow: Flow) -> Request | None:
 
 def _redirect(response: Response, draft: Draft, flow: Flow) -> Request | None:
     """The INVITE for the best Contact of a 3xx, to the same target (C3)."""
-    contacts = sorted(response.contacts, key=lambda contact: -_q_value(contact.parameters.get("q")))
+    try:
+        contacts = sorted(response.contacts, key=lambda contact: -_q_value(contact.parameters.get("q")))
+    except MessageError:
+        return None
     uris = [str(contact.uri) for contact in contacts]
     fresh = next((uri for uri in uris if uri != draft.request.uri), None)
     if fresh is None:

@@ -6,14 +6,16 @@ traces of Yealink phones.
 
 from __future__ import annotations
 
+import hashlib
 import random
 import urllib.parse
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from phone_emulator.config.model import AccountConfig, PhoneConfig, ServerConfig
 from phone_emulator.events import Address, Transport
 from phone_emulator.sip.dialog import Dialog
-from phone_emulator.sip.message import Request
+from phone_emulator.sip.message import Request, Response, response_to
 
 ALLOW = (
     "INVITE, INFO, PRACK, ACK, BYE, CANCEL, OPTIONS, "
@@ -33,9 +35,9 @@ class Device:
     firmware: str = "66.86.0.15"
     mac: str = "001565aabbcc"
 
-    def user_agent(self, config: PhoneConfig, account: AccountConfig) -> str:
+    def user_agent(self, config: PhoneConfig, account: AccountConfig | None = None) -> str:
         """The User-Agent header (``account.X.custom_ua``, ``sip.mac_in_ua``)."""
-        if account.custom_ua:
+        if account is not None and account.custom_ua:
             return account.custom_ua
         mac = f" {self.mac}" if config.mac_in_ua else ""
         return f"Yealink {self.model} {self.firmware}{mac}"
@@ -129,8 +131,37 @@ class Identity:
 
     def contact(self, local: Address, transport: Transport) -> str:
         """The Contact header of this line at the local address *local*."""
-        parameter = "" if transport is Transport.UDP else f";transport={transport.upper()}"
-        return f"<sip:{self._user(self.account.user_name)}@{local}{parameter}>"
+        parameters = "" if transport is Transport.UDP else f";transport={transport.upper()}"
+        if self.account.register_line:
+            parameters += f";line={self.line_mark}"
+        return f"<sip:{self._user(self.account.user_name)}@{local}{parameters}>"
+
+    @property
+    def line_mark(self) -> str:
+        """What tells this line's Contact from that of others (``account.X.register_line``): 15 hex digits."""
+        return hashlib.sha256(f"{self.mac} {self.account.index}".encode()).hexdigest()[:15]
+
+    def response(
+        self,
+        request: Request,
+        status: int,
+        *,
+        to_tag: str | None = None,
+        contact: str = "",
+        body: bytes = b"",
+        extra: Iterable[tuple[str, str]] = (),
+    ) -> Response:
+        """A response in the phone's own header order, *extra* before User-Agent."""
+        headers = [("Contact", contact)] if contact else []
+        if body:
+            headers.append(("Content-Type", "application/sdp"))
+        session = request.method == "INVITE" and 180 <= status < 300
+        if session:
+            headers.append(("Allow", ALLOW))
+        headers += [*extra, ("User-Agent", self.user_agent)]
+        if session:
+            headers.append(("Allow-Events", ALLOW_EVENTS))
+        return response_to(request, status, to_tag=to_tag, extra=headers, body=body)
 
     def _add_common(self, request: Request) -> None:
         request.headers.add("Max-Forwards", MAX_FORWARDS)

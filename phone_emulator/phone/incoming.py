@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from phone_emulator.events import CallState, Direction
 from phone_emulator.media import sdp
 from phone_emulator.sip.dialog import dialog_of_request
 from phone_emulator.sip.endpoint import ServerTransaction
-from phone_emulator.sip.message import Request, Response, response_to
+from phone_emulator.sip.message import Response
+from phone_emulator.world.base import TimerHandle
 
 from .call import Call, CallError, CallResult
-from .identity import ALLOW, ALLOW_EVENTS, Identity
+from .identity import Identity
 from .voice import VoiceError
 
 if TYPE_CHECKING:
@@ -30,9 +30,7 @@ class IncomingCall(Call):
         super().__init__(line, call_id, remote, identity)
         self._server = server
         self._tag = line.context.endpoint.new_tag()
-        self._acknowledged = asyncio.Event()
-        self._late_offer = b""
-        """This end's offer, where the INVITE had none."""
+        self._ringing: TimerHandle | None = None
         self.dialog = dialog_of_request(server.request, self._tag)
         self.flow = server.flow
         server.on_cancel = self._cancelled
@@ -41,27 +39,24 @@ class IncomingCall(Call):
         """Answer 180 and ring, for ``phone_setting.ringing_timeout`` seconds."""
         assert self.dialog is not None
         self.line.confirm(self, self.dialog)
+        unusable = self._unusable(self._server.request.body)
+        if unusable:
+            self._refuse(488, unusable)
+            return
         self._server.respond(self._response(180))
+        world, timeout = self.line.context.world, self.line.context.config.ringing_timeout
+        self._ringing = world.call_at(world.now() + timeout, self._ring_out)
         self._change(CallState.RINGING, f"{self.remote} calls")
-        self._spawn(self._ring_out(), "ringing timeout")
 
     def answer(self) -> None:
-        """Answer the call; raises CallError when it does not ring or no codec fits."""
+        """Answer the call; raises CallError when it does not ring."""
         if self.state is not CallState.RINGING:
             raise CallError(f"the call is {self.state}, it does not ring")
-        request = self._server.request
-        try:
-            fits = not request.body or self.voice.answer(request.body) is not None
-        except sdp.SdpError as error:
-            self._refuse(488, f"the offer cannot be used: {error}")
-            raise CallError(self.reason) from None
-        if not fits:
-            self._refuse(488, "no common codec")
-            raise CallError(self.reason)
+        self._stop_ringing()
         self.answered_at = self.line.context.world.now()
         self._settle(CallResult.ANSWERED, "answered by this phone", 200)
         self._change(CallState.TALKING, "answered by this phone")
-        self._spawn(self._accept(request.body), "200")
+        self._confirm(self._accept(self._server.request.body))
 
     def reject(self, status: int | None = None) -> None:
         """Refuse the call (``features.normal_refuse_code``); raises CallError when it does not ring."""
@@ -76,11 +71,24 @@ class IncomingCall(Call):
         else:
             await super().hang_up()
 
-    def acknowledged(self, ack: Request) -> None:
-        """The ACK to the 200 came in; after a late offer it carries the answer."""
-        self._acknowledged.set()
-        if ack.body and self._late_offer:
-            self.voice.connect(ack.body, ack.body, own=self._late_offer)
+    @property
+    def unanswered(self) -> bool:
+        """Whether the first INVITE has no final response yet."""
+        return self._server.final is None
+
+    def _far_end_hung_up(self) -> None:
+        if self.unanswered:  # BYE in an early dialog: its INVITE is owed a 487 (section 15.1.2)
+            self._refuse(487, "the caller hung up", CallResult.CANCELLED)
+        else:
+            super()._far_end_hung_up()
+
+    def _unusable(self, offer: bytes) -> str:
+        """Why *offer* cannot be answered; empty when it can."""
+        try:
+            fits = not offer or self.voice.answer(offer) is not None
+        except sdp.SdpError as error:
+            return f"the offer cannot be used: {error}"
+        return "" if fits else "no common codec"
 
     async def _accept(self, offer: bytes) -> None:
         """Send the 200 with this end's description, and see to it that it arrives."""
@@ -90,40 +98,31 @@ class IncomingCall(Call):
             self._server.respond(self._response(500))
             self._end(str(error))
             return
+        if not self.unanswered:  # the caller hung up meanwhile
+            self.voice.close()
+            return
         if offer:
             body = self.voice.answer(offer) or b""
             self.voice.connect(offer, body, own=body)
         else:
-            body = self._late_offer = self.voice.offer()
-        await self._repeat_until_acknowledged(self._response(200, body))
+            body = self.voice.offer()
+        await self._accept_with(self._server, self._response(200, body), late_offer=b"" if offer else body)
 
-    async def _repeat_until_acknowledged(self, response: Response) -> None:
-        """Repeat the 200 until its ACK comes, for 64*T1 at most (RFC 3261 section 13.3.1.4)."""
-        timers = self.line.context.config.timers
-        self._server.respond(response)
-        interval, waited = timers.t1, 0.0
-        while waited < 64 * timers.t1:
-            try:
-                async with asyncio.timeout(interval):
-                    await self._acknowledged.wait()
-                return
-            except TimeoutError:
-                waited += interval
-                interval = min(2 * interval, timers.t2, 64 * timers.t1 - waited)
-                if waited < 64 * timers.t1:
-                    self._server.respond(response)
-        if self.state is not CallState.ENDED:
-            self.reason = f"no ACK within 64*T1 = {64 * timers.t1:.1f} s"
-            await super().hang_up()
-
-    async def _ring_out(self) -> None:
+    def _ring_out(self) -> None:
         config = self.line.context.config
-        await asyncio.sleep(config.ringing_timeout)
-        if self.state is CallState.RINGING:
-            self._refuse(config.no_answer_code, f"not answered for {config.ringing_timeout} s")
+        self._refuse(config.no_answer_code, f"not answered for {config.ringing_timeout} s")
+
+    def _stop_ringing(self) -> None:
+        if self._ringing is not None:
+            self._ringing.cancel()
+            self._ringing = None
+
+    def _end(self, reason: str) -> None:
+        self._stop_ringing()
+        super()._end(reason)
 
     def _cancelled(self) -> None:
-        if self.state is CallState.RINGING:
+        if self.unanswered:
             self._refuse(487, "the caller hung up", CallResult.CANCELLED)
 
     def _refuse(self, status: int, reason: str, result: CallResult = CallResult.REJECTED) -> None:
@@ -134,14 +133,7 @@ class IncomingCall(Call):
     def _response(self, status: int, body: bytes = b"") -> Response:
         """A response in the phone's own header order."""
         flow = self._server.flow
-        extra = []
-        if status < 300:
-            extra.append(("Contact", self.identity.contact(flow.local, flow.transport)))
-        if body:
-            extra.append(("Content-Type", "application/sdp"))
-        if status < 300:
-            extra.append(("Allow", ALLOW))
-        extra.append(("User-Agent", self.identity.user_agent))
-        if status < 300:
-            extra.append(("Allow-Events", ALLOW_EVENTS))
-        return response_to(self._server.request, status, to_tag=self._tag, extra=extra, body=body)
+        contact = self.identity.contact(flow.local, flow.transport) if status < 300 else ""
+        return self.identity.response(
+            self._server.request, status, to_tag=self._tag, contact=contact, body=body
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from .call import Call
 
 Send = Callable[[Try], Awaitable[None]]
+UNWANTED = 100
+"""Dialogs whose late answers are remembered, so that each is ended once."""
 
 
 class Desk(Protocol):
@@ -68,6 +71,8 @@ class Line:
         self.registrar = Registrar(self)
         self._failing_back: set[int] = set()
         self._lists: dict[int, list[Target]] = {}
+        self._unwanted: deque[tuple[str, str, str]] = deque(maxlen=UNWANTED)
+        """Dialogs that were ended as soon as they were up."""
 
     @property
     def number(self) -> int:
@@ -162,12 +167,16 @@ class Line:
                 told += 1
                 attempt = step.attempt
                 self._tell_started(attempt, call)
-                await send(step)
-                walk.ended(attempt)
-                self._remember(attempt)
-                self.context.bus.tell(
-                    AttemptEnded(at=world.now(), line=self.number, call=call, attempt=attempt)
-                )
+                try:
+                    await send(step)
+                    walk.ended(attempt)
+                    self._remember(attempt)
+                finally:
+                    # A hang-up before anything has left ends the attempt by cancelling this walk.
+                    if attempt.outcome is not None:
+                        self.context.bus.tell(
+                            AttemptEnded(at=world.now(), line=self.number, call=call, attempt=attempt)
+                        )
         self._tell_ended(walk.route, told, call)
         last = walk.route[-1] if walk.route else None
         return last if last is not None and last.outcome in (Outcome.ANSWERED, Outcome.REJECTED) else None
@@ -199,12 +208,18 @@ class Line:
         await self.acknowledge_and_bye(identity, dialog, flow)
 
     async def acknowledge_and_bye(self, identity: Identity, dialog: Dialog, flow: Flow | None) -> None:
-        """End a dialog that nobody wants, as soon as it is up (RFC 3261 section 13.2.2.4)."""
+        """End a dialog that nobody wants, as soon as it is up (RFC 3261 section 13.2.2.4).
+
+        Each 2xx that asks for it again draws an ACK again, and no further BYE.
+        """
         if flow is None:
             return
         endpoint, rport = self.context.endpoint, self.account.rport
         contact = identity.contact(flow.local, flow.transport)
         endpoint.send_ack(identity.in_dialog(dialog, "ACK", contact), flow, rport=rport)
+        if dialog.key in self._unwanted:
+            return
+        self._unwanted.append(dialog.key)
         bye = endpoint.request(identity.in_dialog(dialog, "BYE", contact), flow, rport=rport)
         with contextlib.suppress(RequestFailed):
             await bye.final()

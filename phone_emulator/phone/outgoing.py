@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING
 
 from phone_emulator.events import Attempt, CallState, Direction, Outcome
 from phone_emulator.redundancy import Try
 from phone_emulator.sip.dialog import Dialog, dialog_of_response
-from phone_emulator.sip.endpoint import ClientTransaction, RequestFailed
+from phone_emulator.sip.endpoint import ClientTransaction
 from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.transport import Flow
 
@@ -118,7 +117,7 @@ class OutgoingCall(Call):
             return
         response, flow = found
         if response.status < 300 and client is not None:
-            self._connected(client, response, flow)
+            await self._connected(client, response, flow)
 
     def _draft(self, step: Try) -> Draft:
         """The INVITE as every target of one server gets it; another server gets a new one (C7)."""
@@ -179,21 +178,20 @@ class OutgoingCall(Call):
     async def _cancel(self, client: ClientTransaction) -> None:
         """CANCEL goes to the target of its INVITE, with its branch (C11)."""
         endpoint, timers = self.line.context.endpoint, self.line.context.config.timers
-        cancel = endpoint.request(
+        endpoint.request(
             cancel_of(client.request, self.identity.user_agent),
             client.flow,
             rport=self.line.account.rport,
             branch=client.request.branch,
         )
-        with contextlib.suppress(RequestFailed):
-            await cancel.final()
-        # A server that never ends the INVITE is not waited for beyond 64*T1 (RFC 3261 section 9.1).
+        # What the CANCEL draws is of no interest: the INVITE's own end is waited for, but no longer than
+        # 64*T1 (RFC 3261 section 9.1).
         await asyncio.sleep(64 * timers.t1)
         endpoint.give_up(client, "no final response to the cancelled INVITE")
 
     # -- answered ------------------------------------------------------------------------------------------
 
-    def _connected(self, client: ClientTransaction, response: Response, flow: Flow) -> None:
+    async def _connected(self, client: ClientTransaction, response: Response, flow: Flow) -> None:
         try:
             dialog = dialog_of_response(client.request, response)
         except MessageError as error:
@@ -202,7 +200,7 @@ class OutgoingCall(Call):
         self.flow, self.target = flow, self.route[-1].target
         if self.state is CallState.ENDING:
             # Answered while the user hung up: the call is up and must be ended.
-            self._spawn(self._acknowledge_and_bye(dialog), "BYE")
+            await self._acknowledge_and_bye(dialog)
             return
         self.dialog = dialog
         self.answered_at = self.line.context.world.now()
@@ -237,5 +235,3 @@ class OutgoingCall(Call):
 
     async def _acknowledge_and_bye(self, dialog: Dialog) -> None:
         await self.line.acknowledge_and_bye(self.identity, dialog, await self._dialog_flow(dialog))
-        if self.dialog is None:
-            self._end(self.reason)

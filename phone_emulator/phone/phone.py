@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from phone_emulator.config.catalogue import is_ip
-from phone_emulator.config.model import PhoneConfig
+from phone_emulator.config.model import AccountConfig, PhoneConfig
 from phone_emulator.dns import Resolver, dns_servers
 from phone_emulator.events import Address, Bus
 from phone_emulator.redundancy import Silence
@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
 MAX_LIVE_CALLS = 100
 """Incoming calls beyond these are refused with 486, so that a peer cannot use up the memory."""
+LAST_WORDS = 8
+"""Times T1: how long a phone that stops waits for the answers to its BYEs and CANCELs."""
+SDP_TYPE = "application/sdp"
+LATE_ANSWERS = 180.0
+"""Seconds that an abandoned INVITE may still be answered: proxies let it ring so long (timer C, RFC 3261)."""
 HISTORY = 200
 """Calls that the history keeps."""
 
@@ -98,6 +103,7 @@ class Phone:
             host=host,
             port=config.listen_port if options.local_port is None else options.local_port,
             tls_port=config.tls_listen_port,
+            user_agent=options.device.user_agent(config),
             on_request=self._on_request,
             on_ack=self._on_ack,
             on_stray=self._on_stray,
@@ -122,7 +128,7 @@ class Phone:
         if self._context is None:
             return
         if unregister:
-            await asyncio.gather(*(call.hang_up() for call in tuple(self.calls)), return_exceptions=True)
+            await self._end_calls()
             await asyncio.gather(*(line.registrar.unregister() for line in self.lines.values()))
         else:
             await asyncio.gather(*(line.registrar.abandon() for line in self.lines.values()))
@@ -133,6 +139,17 @@ class Phone:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._context.endpoint.close()
         self._context = None
+
+    async def _end_calls(self) -> None:
+        """Hang up everywhere; a server that is slow to answer a BYE or a CANCEL is waited for a little."""
+        calls = tuple(self.calls)
+        for call in calls:
+            self._spawn(call.hang_up(), f"hanging up {call.id}")
+        waiting = [asyncio.create_task(call.over(), name=f"the end of {call.id}") for call in calls]
+        if waiting:
+            _, pending = await asyncio.wait(waiting, timeout=LAST_WORDS * self.config.timers.t1)
+            for task in pending:
+                task.cancel()
 
     @property
     def context(self) -> Context:
@@ -194,13 +211,12 @@ class Phone:
             del self._dialogs[key]
 
     def abandoned(self, invite: Request, identity: Identity, line: Line) -> None:
-        """No answer came to *invite* in time: a late 2xx is owed ACK and BYE for a while (C8)."""
+        """No answer came to *invite* in time: a late one is owed its ACK, a 2xx BYE too, for a while (C8)."""
         key = (invite.call_id, invite.branch or "")
         self._abandoned[key] = (invite, identity, line)
-        keep = 64 * self.config.timers.t1
 
         async def forget() -> None:
-            await asyncio.sleep(keep)
+            await asyncio.sleep(max(LATE_ANSWERS, 64 * self.config.timers.t1))
             self._abandoned.pop(key, None)
 
         self._spawn(forget(), f"late answers to {invite.uri}")
@@ -219,39 +235,57 @@ class Phone:
     def _on_request(self, server: ServerTransaction) -> None:
         request = server.request
         call = self._dialogs.get((request.call_id, request.to_tag or "", request.from_tag or ""))
-        if call is not None:
+        required = request.headers.values("Require")
+        if required:
+            self._respond(server, 420, extra=[("Unsupported", ", ".join(required))])
+        elif call is not None:
             call.receive(server)
         elif request.to_tag is not None:
-            server.respond(response_to(request, 481))
+            self._respond(server, 481)
         elif request.method == "INVITE":
             self._incoming(server)
         elif request.method in ("OPTIONS", "NOTIFY", "MESSAGE"):
-            extra = [("Allow", ALLOW)] if request.method == "OPTIONS" else []
-            server.respond(response_to(request, 200, to_tag=self.context.endpoint.new_tag(), extra=extra))
+            self._respond(server, 200, extra=[("Allow", ALLOW)] if request.method == "OPTIONS" else [])
+        elif request.method in ("BYE", "PRACK", "UPDATE", "INFO"):
+            self._respond(server, 481)
         else:
-            status = 481 if request.method in ("BYE", "CANCEL", "PRACK", "UPDATE", "INFO") else 405
-            extra = [("Allow", ALLOW)] if status == 405 else []
-            server.respond(response_to(request, status, to_tag=self.context.endpoint.new_tag(), extra=extra))
+            self._respond(server, 405, extra=[("Allow", ALLOW)])
+
+    def _respond(
+        self,
+        server: ServerTransaction,
+        status: int,
+        reason: str | None = None,
+        *,
+        account: AccountConfig | None = None,
+        extra: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Answer what belongs to no call; *account* is that of the line it is for, if that is known."""
+        headers = [*extra, ("User-Agent", self.options.device.user_agent(self.config, account))]
+        tag = self.context.endpoint.new_tag()
+        server.respond(response_to(server.request, status, reason, to_tag=tag, extra=headers))
 
     def _incoming(self, server: ServerTransaction) -> None:
         request = server.request
         context = self.context
-        tag = context.endpoint.new_tag()
         try:
             line = self._called_line(request)
             caller = request.from_address.uri.user or str(request.from_address.uri)
             contacts = request.contacts
         except MessageError as error:
-            server.respond(response_to(request, 400, str(error)[:80], to_tag=tag))
+            self._respond(server, 400, str(error)[:80])
             return
+        content_type = (request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         if line is None:
-            server.respond(response_to(request, 404, to_tag=tag))
+            self._respond(server, 404)
         elif not contacts:
-            server.respond(response_to(request, 400, "Missing Contact header", to_tag=tag))
+            self._respond(server, 400, "Missing Contact header", account=line.account)
+        elif request.body and content_type != SDP_TYPE:
+            self._respond(server, 415, account=line.account, extra=[("Accept", SDP_TYPE)])
         elif line.account.dnd:
-            server.respond(response_to(request, self.config.dnd_refuse_code, to_tag=tag))
+            self._respond(server, self.config.dnd_refuse_code, account=line.account)
         elif (not line.idle and not self.config.call_waiting) or len(self.calls) >= MAX_LIVE_CALLS:
-            server.respond(response_to(request, 486, to_tag=tag))
+            self._respond(server, 486, account=line.account)
         else:
             identity = context.identity(line.account, line.account.servers[0])
             call = IncomingCall(line, self.new_call_id(), caller, identity, server)
@@ -271,12 +305,16 @@ class Phone:
             call.acknowledged(ack)
 
     def _on_stray(self, response: Response, flow: Flow) -> None:
-        """A response without a transaction: a late 2xx is acknowledged and ended, all else ignored (C8)."""
-        if response.cseq.method != "INVITE" or not 200 <= response.status < 300:
+        """A response without a transaction: a late final one is acknowledged, a 2xx ended too (C8)."""
+        if response.cseq.method != "INVITE" or response.status < 200:
             return
         known = self._abandoned.get((response.call_id, response.branch or ""))
-        if known is not None:
-            invite, identity, line = known
+        if known is None:
+            return
+        invite, identity, line = known
+        if response.status >= 300:
+            self.context.endpoint.acknowledge(invite, response, flow)
+        else:
             self._spawn(line.end_late_answer(invite, identity, response, flow), "BYE to a late answer")
 
     # -- before the start ----------------------------------------------------------------------------------

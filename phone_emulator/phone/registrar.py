@@ -377,7 +377,7 @@ def granted_lease(response: Response, contact: str, asked: int) -> int:
         if match:
             return int(match[1])
     text = (response.headers.get("Expires") or "").strip()
-    return int(text) if text.isdigit() and len(text) <= 10 else asked
+    return int(text) if text.isdecimal() and len(text) <= 10 else asked
 
 
 def _granted_reason(attempt: Attempt) -> str:

@@ -82,17 +82,28 @@ class Voice:
             direction,
         )
 
-    def answer(self, offer: bytes) -> bytes | None:
-        """The answer to *offer*, or None without a common codec; raises SdpError."""
-        return sdp.answer(
+    def answer(self, offer: bytes, *, again: bool = False, held: bool = False) -> bytes | None:
+        """The answer to *offer*, or None without a common codec; raises SdpError.
+
+        Args:
+            offer: of the far end.
+            again: in the same session, whose version then counts on.
+            held: the far end stays on hold.
+        """
+        version = self._version + again
+        answer = sdp.answer(
             sdp.parse(offer),
             self._context.host,
             self._port,
             [codec.name for codec in self._account.codecs],
             self._session_id,
-            self._version,
+            version,
             self._account.dtmf_payload,
+            held=held,
         )
+        if answer is not None:
+            self._version = version
+        return answer
 
     def connect(self, remote: bytes, answer: bytes, *, own: bytes) -> None:
         """Talk to the far end as negotiated; a description that cannot be read leaves the call silent.

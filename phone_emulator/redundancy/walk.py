@@ -191,6 +191,8 @@ class Walk:
         if self._first_why and not any(attempt.target.server == target.server for attempt in self.route):
             return self._first_why
         tried = [attempt for attempt in self.route if attempt.outcome is not Outcome.SKIPPED]
+        if not tried and target.server == 2 and target.remote in self._registered:
+            return f"{target.role} first: the line is registered there"
         if not tried:
             return f"{target.role} first: every new request starts there"
         last = tried[-1]

@@ -90,6 +90,7 @@ async def _hold_within(session: Session, expect: Expect) -> list[str]:
                 changed.clear()
                 faults = unmet(expect, session, elapsed=None)
     except TimeoutError:
+        faults = unmet(expect, session, elapsed=None)  # what happened at the last moment counts
         return [f"not within {expect.within:g} s: {fault}" for fault in faults]
     finally:
         unsubscribe()

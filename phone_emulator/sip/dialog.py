@@ -59,9 +59,11 @@ class Dialog:
 
     def refresh_target(self, message: Request | Response) -> None:
         """Take over the peer's Contact from a target refresh (section 12.2.2)."""
-        contacts = message.contacts
-        if contacts:
-            self.remote_target = str(contacts[0].uri)
+        self.remote_target = self.target_of(message)
+
+    def target_of(self, message: Request | Response) -> str:
+        """What the remote target is after the target refresh *message*; raises MessageError."""
+        return _contact(message, fallback=self.remote_target)
 
     def accept_cseq(self, request: Request) -> bool:
         """Whether *request* is in order; remembers its CSeq (section 12.2.2)."""
@@ -96,7 +98,7 @@ def dialog_of_response(request: Request, response: Response) -> Dialog:
 
 
 def dialog_of_request(request: Request, local_tag: str) -> Dialog:
-    """The dialog that *request* makes once answered with *local_tag* (section 12.1.1); raises MessageError."""
+    """The dialog that *request* makes, answered with *local_tag* (section 12.1.1); raises MessageError."""
     return Dialog(
         call_id=request.call_id,
         local_tag=local_tag,

@@ -254,6 +254,10 @@ class Endpoint:
         sent.headers.prepend("Via", flow.via(self.new_branch(), rport=rport))
         self._send(sent, flow)
 
+    def acknowledge(self, invite: Request, response: Response, flow: Flow) -> None:
+        """Send the ACK to a 300-699 that came when the transaction of *invite* was over already."""
+        self._send(machines.ack_to(invite, response), flow)
+
     def respond(self, server: ServerTransaction, response: Response) -> None:
         """Send *response* in the transaction *server*."""
         if response.status >= 200:

@@ -59,6 +59,7 @@ class PhoneApp(App[None]):
     async def on_mount(self) -> None:
         """Show the phone, then start it."""
         await self.push_screen(self._face)
+        self._face.begin()
         self._journal.changed = self._face.update_soon
         self._run_phone()
 

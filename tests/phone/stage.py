@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,11 +100,9 @@ class Actor:
         for answer in answers[min(count, len(answers) - 1)]:
             response = self._response(message, answer)
             if answer.after:
-                self._world.call_at(
-                    self._world.now() + answer.after, lambda r=response: self._send(r, remote)
-                )
+                self._world.call_at(self._world.now() + answer.after, partial(self.send, response, remote))
             else:
-                self._send(response, remote)
+                self.send(response, remote)
 
     def datagram_failed(self, remote: Address, reason: str) -> None:
         raise AssertionError(f"{remote}: {reason}")
@@ -120,9 +119,6 @@ class Actor:
     def requests(self, method: str) -> list[Request]:
         """The requests of that method that it heard."""
         return [m for _, m in self.heard if isinstance(m, Request) and m.method == method]
-
-    def _send(self, response: Response, remote: Address) -> None:
-        self.send(response, remote)
 
     def _response(self, request: Request, answer: Answer) -> Response:
         extra = list(answer.extra)

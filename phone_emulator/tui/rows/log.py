@@ -43,6 +43,10 @@ def _row(event: Event) -> LogRow | None:
             return LogRow(event.at, "DNS", f"{rdtype} {name}: {answer} ({source})")
         case AttemptStarted(attempt=attempt) if attempt.outcome is not Outcome.SKIPPED:
             return LogRow(event.at, _who(event), f"{attempt.method} to {attempt.target}")
+        case AttemptEnded(call=None, attempt=attempt) if attempt.outcome is Outcome.ANSWERED:
+            return None  # the registration that follows says it
+        case RegistrationChanged(state=RegistrationState.REGISTERING):
+            return None  # the attempt that follows says it
         case AttemptEnded(attempt=attempt):
             bad = attempt.outcome is not Outcome.ANSWERED
             return LogRow(event.at, _who(event), f"{attempt.target.role}: {attempt.detail}", bad)

@@ -78,7 +78,9 @@ def route_view(call: Call, now: float, known: KnownTargets) -> RouteView:
     if call.direction is Direction.INCOMING:
         return RouteView(title, (), _result_mark(call), _incoming_sentence(call))
     going_on = call.result is None
-    to_come = _to_come(call, known) if going_on else []
+    live = call.route[-1] if call.route and call.route[-1].outcome is None else None
+    heard = live is not None and live.status is not None  # the call stays where anything was heard (C4)
+    to_come = _to_come(call, known) if going_on and not heard else []
     rows = [_attempt_row(attempt, now) for attempt in call.route]
     rows += [
         RouteRow(Mark.TO_COME, len(rows) + position, target.role, _place(target), "waiting", "", "", "")
@@ -86,7 +88,6 @@ def route_view(call: Call, now: float, known: KnownTargets) -> RouteView:
     ]
     if not going_on:
         return RouteView(title, tuple(rows), _result_mark(call), _end_sentence(call))
-    live = call.route[-1] if call.route and call.route[-1].outcome is None else None
     if live is None:
         where = _looking_up(call, to_come)
         return RouteView(title, tuple(rows), Mark.LIVE, where)

@@ -91,12 +91,13 @@ class PhoneScreen(Screen[None]):
         yield SoftKeys()
         yield KeyLine()
 
-    def on_mount(self) -> None:
-        """Begin to refresh."""
-        self.set_interval(SLOW, self.update_panes)
+    def begin(self) -> None:
+        """Show the phone from now on; before its panes are mounted they would keep the size of no text."""
         self._fast = self.set_interval(FAST, self.update_panes, pause=True)
-        self.query_one(DialField).focus()
+        self.set_interval(SLOW, self.update_panes)
+        self.set_focus(self.query_one(DialField))
         self._place()
+        self.update_panes()
 
     def on_resize(self, event: events.Resize) -> None:
         """Use the room there is."""
@@ -109,14 +110,14 @@ class PhoneScreen(Screen[None]):
 
     def update_soon(self) -> None:
         """Something happened: refresh, together with what else happens in the next moment."""
-        if not self._due and self.is_running:
+        if not self._due:
             self._due = True
             self.set_timer(SOON, self.update_panes)
 
     def update_panes(self) -> None:
         """Show how things stand."""
         self._due = False
-        if not self.is_mounted:
+        if self._fast is None:
             return
         presenter = self._presenter
         self._orders.forget()
@@ -128,8 +129,7 @@ class PhoneScreen(Screen[None]):
         self._update_journal()
         if presenter.lab is not None:
             self.query_one(ServersPane).show(presenter.lab.servers(), presenter.lab.callee_behaviour)
-        if self._fast is not None:
-            (self._fast.resume if presenter.lively else self._fast.pause)()
+        (self._fast.resume if presenter.lively else self._fast.pause)()
 
     def _update_call(self, now: float) -> None:
         presenter, orders = self._presenter, self._orders

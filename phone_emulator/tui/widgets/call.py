@@ -45,7 +45,7 @@ class CallPane(Vertical, can_focus=True):
             line: who the next call comes from; empty where the phone has only one line.
         """
         self.border_title = f"Call 1/{len(calls)}" if len(calls) > 1 else "Call"
-        self._cards.draw(_cards(calls) if calls else Content.styled(idle, DIM))
+        self._cards.draw(_cards(calls, self.content_size.width) if calls else Content.styled(idle, DIM))
         self._row.display = dialling
         self._prompt.draw(Content(f"Dial from {line} " if line else "Dial "))
         self._dtmf.display = not dialling
@@ -55,17 +55,20 @@ class CallPane(Vertical, can_focus=True):
         )
 
 
-def _cards(calls: Sequence[CallRow]) -> Content:
+def _cards(calls: Sequence[CallRow], columns: int) -> Content:
+    """A line a call, or two where one does not fit."""
     lines = []
     for call in calls:
         style = GOOD if call.up else WAITING
-        lines.append(
-            Content.assemble(
-                ("▸ " if call.in_hand else "  ", style),
-                (f"{call.arrow} {printable(call.remote)}  ", STRONG if call.in_hand else ""),
-                (f"{call.word} ", f"bold {style}" if call.ringing else style),
-                (f"{call.time}  ", ""),
-                (call.where, DIM),
-            )
+        card = Content.assemble(
+            ("▸ " if call.in_hand else "  ", style),
+            (f"{call.arrow} {printable(call.remote)}  ", STRONG if call.in_hand else ""),
+            (f"{call.word} ", f"bold {style}" if call.ringing else style),
+            call.time,
         )
+        where = Content.styled(f"  {call.where}", DIM)
+        if card.cell_length + where.cell_length <= columns:
+            lines.append(Content.assemble(card, where))
+        else:
+            lines += [card, Content.assemble("  ", where)]
     return Content("\n").join(lines)

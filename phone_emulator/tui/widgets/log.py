@@ -20,11 +20,14 @@ class LogPane(TextPane):
 
     def show(self, rows: Sequence[LogRow]) -> None:
         """Show *rows*."""
+        at_end = self.scroll_offset.y >= self.max_scroll_y
         self.draw(joined([_row(row, self.columns) for row in rows]))
+        if at_end:
+            self.call_after_refresh(self.scroll_end, animate=False)
 
-    def on_mount(self) -> None:
-        """Stay at the end."""
-        self.anchor()
+    def on_show(self) -> None:
+        """Begin at the end."""
+        self.call_after_refresh(self.scroll_end, animate=False)
 
 
 def _row(row: LogRow, columns: int) -> Content:

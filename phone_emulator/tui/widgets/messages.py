@@ -49,7 +49,8 @@ class MessagesPane(Vertical):
         self._whose, self._rungs = whose, list(rungs)
         if not grown:
             self.ladder.clear_options()
-        self.ladder.add_options([Option(_rung(rung)) for rung in new])
+        columns = self.ladder.scrollable_content_region.width
+        self.ladder.add_options([Option(_rung(rung, columns)) for rung in new])
         self.ladder.border_title = f"Messages · {whose}"
         self.ladder.border_subtitle = "Enter: read it" if rungs else "none"
         if rungs and (following or not grown):
@@ -101,15 +102,19 @@ def message_text(rung: Rung) -> Content:
     return Content("\n").join(lines)
 
 
-def _rung(rung: Rung) -> Content:
-    return Content.assemble(
+def _rung(rung: Rung, columns: int) -> Content:
+    """One line; the far end's address only where there is room for all of it."""
+    line = Content.assemble(
         (f"{rung.at:8.3f} ", DIM),
         ("──▸ " if rung.outwards else "◂── ", LINK if rung.outwards else _style(rung)),
         (f"{rung.peer or rung.place:<10} ", ""),
         (rung.summary, _style(rung)),
         (" again" if rung.again else "", DIM),
-        (f"  {rung.place}", DIM) if rung.peer else "",
     )
+    place = Content.styled(f"  {rung.place}", DIM)
+    if not rung.peer or line.cell_length + place.cell_length > columns:
+        return line
+    return Content.assemble(line, place)
 
 
 def _style(rung: Rung) -> str:

@@ -1,0 +1,758 @@
+"""How an INVITE finds its way along the servers, on the wire."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from phone_emulator.dns.records import RdType
+from phone_emulator.events import AttemptEnded, AttemptStarted, CallState, DnsAnswered, Outcome
+from phone_emulator.phone import CallResult
+from phone_emulator.redundancy import Silence
+from phone_emulator.sip.message import Request
+from tests.phone.stage import SERVERS, SUCCESSIVE, Answer, Stage, play, server_1, server_2
+
+NAME = "yealink.pbx.com"
+OK = [[Answer(0.0, 200)]]
+CHALLENGE = [("Proxy-Authenticate", 'Digest realm="r", nonce="n", algorithm=MD5')]
+
+
+def identity_of(request: Request) -> tuple[str, str, str | None, str]:
+    """What stays the same along one server's list."""
+    return request.uri, request.call_id, request.from_tag, request.headers.get("CSeq") or ""
+
+
+def test_only_the_via_branch_changes_along_the_list_of_server_1() -> None:
+    # rule C7
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        await call.settled()
+        [first] = stage.requests("INVITE", ".13")
+        [second] = stage.requests("INVITE", ".14")
+        assert identity_of(first) == identity_of(second)
+        assert first.uri == f"sip:1002@{NAME}"
+        assert first.headers.get("From") == second.headers.get("From")
+        assert first.headers.get("To") == second.headers.get("To") == f"<sip:1002@{NAME}>"
+        assert first.body == second.body
+        assert first.branch != second.branch
+
+    play(story, primary=503, secondary=503, fallback=503)
+
+
+def test_retransmissions_are_the_same_bytes() -> None:
+    # rule C7
+    async def story(stage: Stage) -> None:
+        await stage.phone.dial("1002").settled()
+        assert len({request.raw or request.to_bytes() for request in stage.requests("INVITE", ".13")}) == 1
+
+    play(story, primary="silent")
+
+
+def test_the_fallback_server_gets_a_new_request() -> None:
+    # rule C7
+    async def story(stage: Stage) -> None:
+        await stage.phone.dial("1002").settled()
+        [first] = stage.requests("INVITE", ".13")
+        [last] = stage.requests("INVITE", ".15")
+        assert last.uri == "sip:1002@192.168.1.15:5060"
+        assert last.from_address.uri.host == last.to_address.uri.host == "192.168.1.15"
+        assert last.call_id != first.call_id
+        assert last.from_tag != first.from_tag
+        assert last.branch != first.branch
+
+    play(story, primary=503, secondary=503, fallback=503)
+
+
+def test_an_authenticated_retry_stays_at_its_target() -> None:
+    # rule C3
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.ANSWERED
+        assert [line.where for line in stage.sent("INVITE")] == [".13", ".14", ".14"]
+        first, second = stage.requests("INVITE", ".14")
+        assert second.cseq.number == first.cseq.number + 1
+        assert second.call_id == first.call_id
+        assert "Proxy-Authorization" in second.headers
+        assert [attempt.sent for attempt in call.route] == [1, 2]
+
+    play(story, primary=503)
+
+
+@pytest.mark.parametrize("status", [401, 407])
+def test_a_challenge_without_end_is_an_answer(status: int) -> None:
+    # rule C3
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.REJECTED
+        assert call.status == status
+        assert [attempt.target.role for attempt in call.route] == ["primary"]
+        assert call.route[0].sent == 2
+
+    play(story, primary=status)
+
+
+def test_silence_after_a_challenge_moves_on() -> None:
+    """The request with credentials draws no response at all."""
+
+    # rule C2
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.ANSWERED
+        assert stage.route(call.route) == [
+            ("primary", "no-response", 0.0, 32.0),
+            ("secondary", "answered", 32.0, 32.0),
+        ]
+
+    script = {"INVITE": [[Answer(0.0, 100), Answer(0.0, 407, CHALLENGE)], []]}
+    play(story, actors={"primary": script})
+
+
+def test_a_redirection_is_followed_at_the_same_target() -> None:
+    # rule C3
+    moved = [Answer(0.0, 302, [("Contact", "<sip:1003@yealink.pbx.com>")])]
+
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.ANSWERED
+        assert [attempt.target.role for attempt in call.route] == ["primary"]
+        first, second = stage.requests("INVITE")
+        assert (first.uri, second.uri) == (f"sip:1002@{NAME}", f"sip:1003@{NAME}")
+        assert (second.cseq.number, second.call_id) == (first.cseq.number + 1, first.call_id)
+
+    play(story, actors={"primary": {"INVITE": [moved, [Answer(0.0, 200)]]}})
+
+
+def test_a_redirection_to_nowhere_new_is_an_answer() -> None:
+    # rule C3
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.REJECTED
+        assert call.status == 302
+        assert len(stage.requests("INVITE")) == 1
+
+    play(story, primary=302)
+
+
+# -- late answers ----------------------------------------------------------------------------------------
+
+
+def test_a_late_2xx_is_acknowledged_and_ended() -> None:
+    # rule C8
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.ANSWERED
+        assert call.via == "secondary"
+        await asyncio.sleep(5)
+        assert [line for line in stage.sent("ACK", "BYE") if line.where == ".13"] == [
+            (33.0, ".13", "ACK"),
+            (33.0, ".13", "BYE"),
+        ]
+        assert call.state is CallState.TALKING
+        [ack] = stage.requests("ACK", ".13")
+        [bye] = stage.requests("BYE", ".13")
+        invite = stage.requests("INVITE", ".13")[0]
+        assert (ack.call_id, ack.from_tag, ack.to_tag) == (invite.call_id, invite.from_tag, "actor13")
+        assert (ack.cseq.number, bye.cseq.number) == (1, 2)
+
+    script = {"INVITE": [[Answer(33.0, 200)], []], "BYE": OK}
+    play(story, actors={"primary": script})
+
+
+def test_a_repeated_late_2xx_draws_its_ack_again_but_one_bye() -> None:
+    # rule C8
+    async def story(stage: Stage) -> None:
+        await stage.phone.dial("1002").settled()
+        await asyncio.sleep(5)
+        sent = [line for line in stage.sent("ACK", "BYE") if line.where == ".13"]
+        assert [line.what for line in sent] == ["ACK", "BYE", "ACK", "ACK"]
+
+    script = {"INVITE": [[Answer(33.0, 200), Answer(33.5, 200), Answer(34.5, 200)], []], "BYE": OK}
+    play(story, actors={"primary": script})
+
+
+@pytest.mark.parametrize("status", [486, 503, 407, 302])
+def test_a_late_refusal_is_acknowledged(status: int) -> None:
+    # rule C8
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        await call.settled()
+        await asyncio.sleep(5)
+        later = [line for line in stage.sent("ACK", "BYE", "INVITE") if line.at > 32]
+        assert [line for line in later if line.where == ".13"] == [(33.0, ".13", "ACK")]
+        [ack] = stage.requests("ACK", ".13")
+        assert ack.branch == stage.requests("INVITE", ".13")[0].branch
+        assert ack.to_tag == "actor13"
+        assert call.state is CallState.TALKING
+
+    play(story, actors={"primary": {"INVITE": [[Answer(33.0, status)], []]}})
+
+
+@pytest.mark.parametrize("status", [100, 180, 183])
+def test_a_late_provisional_is_ignored(status: int) -> None:
+    # rule C8
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        await call.settled()
+        await asyncio.sleep(5)
+        assert [line for line in stage.sent("ACK", "BYE", "CANCEL", "INVITE") if line.where == ".13"] == [
+            (at, ".13", "INVITE") for at in (0.0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5)
+        ]
+        assert call.state is CallState.TALKING
+
+    play(story, actors={"primary": {"INVITE": [[Answer(33.0, status)], []]}})
+
+
+# -- hanging up ------------------------------------------------------------------------------------------
+
+
+def test_a_cancel_is_held_until_a_provisional_comes() -> None:
+    # rule C9
+    # rule C11
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        await asyncio.sleep(1)
+        await call.hang_up()
+        assert await call.settled() is CallResult.CANCELLED
+        assert call.elapsed == 1.0
+        await call.over()
+        assert stage.ladder("INVITE", "CANCEL", "ACK") == [
+            "0.000 >> INVITE .13",
+            "0.500 >> INVITE .13",
+            "1.500 >> INVITE .13",
+            "3.000 << 180 INVITE .13",
+            "3.000 >> CANCEL .13",
+            "3.000 << 200 CANCEL .13",
+            "4.000 << 487 INVITE .13",
+            "4.000 >> ACK .13",
+        ]
+        invite, cancel = stage.requests("INVITE")[0], stage.requests("CANCEL")[0]
+        assert (cancel.branch, cancel.uri, cancel.cseq.number) == (invite.branch, invite.uri, 1)
+        assert stage.route(call.route) == [("primary", "cancelled", 0.0, 1.0)]
+
+    play(story, actors={"primary": {"INVITE": [[Answer(3.0, 180), Answer(4.0, 487)], []], "CANCEL": OK}})
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "over_after"), [("silent", 31.0), ("503 delay 2s", 1.0)], ids=["silence", "503"]
+)
+def test_no_further_target_after_a_hang_up(behaviour: str, over_after: float) -> None:
+    # rule C9
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        await asyncio.sleep(1)
+        await call.hang_up()
+        assert call.state is CallState.ENDING
+        stage.zero += 1.0
+        await call.over()
+        assert round(stage.world.now() - stage.zero, 3) == over_after
+        assert {line.where for line in stage.sent("INVITE")} == {".13"}
+        assert stage.sent("CANCEL", "BYE") == []
+        assert (call.result, call.route[0].outcome) == (CallResult.CANCELLED, Outcome.CANCELLED)
+
+    play(story, primary=behaviour)
+
+
+def test_a_challenge_after_the_hang_up_is_not_answered() -> None:
+    # rule C9
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        await asyncio.sleep(1)
+        await call.hang_up()
+        await call.over()
+        assert stage.ladder("INVITE", "ACK", "CANCEL") == [
+            "0.000 >> INVITE .13",
+            "0.500 >> INVITE .13",
+            "1.500 >> INVITE .13",
+            "2.000 << 407 INVITE .13",
+            "2.000 >> ACK .13",
+        ]
+
+    play(story, actors={"primary": {"INVITE": [[Answer(2.0, 407, CHALLENGE)], []]}})
+
+
+def test_hanging_up_while_it_rings() -> None:
+    # rule C9
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        await asyncio.sleep(5)
+        assert call.state is CallState.RINGING
+        await call.hang_up()
+        await call.over()
+        assert stage.world.now() == 5.0
+        assert stage.ladder("INVITE", "CANCEL", "ACK")[-4:] == [
+            "5.000 >> CANCEL .13",
+            "5.000 << 200 CANCEL .13",
+            "5.000 << 487 INVITE .13",
+            "5.000 >> ACK .13",
+        ]
+        assert stage.route(call.route) == [("primary", "cancelled", 0.0, 5.0)]
+
+    play(story, primary="ringing")
+
+
+def test_an_answer_that_crosses_the_hang_up_is_ended() -> None:
+    # rule C9
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        await asyncio.sleep(1)
+        await call.hang_up()
+        await call.over()
+        assert stage.ladder("INVITE", "ACK", "BYE")[-4:] == [
+            "2.000 << 200 INVITE .13",
+            "2.000 >> ACK .13",
+            "2.000 >> BYE .13",
+            "2.000 << 200 BYE .13",
+        ]
+        assert call.result is CallResult.CANCELLED
+        assert call.state is CallState.ENDED
+
+    play(story, actors={"primary": {"INVITE": [[Answer(2.0, 200)], []], "BYE": OK}})
+
+
+def test_hanging_up_during_the_name_lookup() -> None:
+    # rule C9
+    async def story(stage: Stage) -> None:
+        for nameserver in stage.lab.nameservers:
+            nameserver.delay = 1.0
+        call = stage.phone.dial("1002")
+        await asyncio.sleep(0.5)
+        await call.hang_up()
+        await call.over()
+        assert (stage.world.now(), call.route, call.result) == (0.5, [], CallResult.CANCELLED)
+        await asyncio.sleep(60)
+        assert stage.sent("INVITE", "CANCEL") == []
+
+    play(story)
+
+
+def test_hanging_up_during_the_lookup_of_the_next_server() -> None:
+    """The primary has answered 100 and 503: nothing is cancelled there."""
+
+    # rule C9
+    # rule C8
+    async def story(stage: Stage) -> None:
+        await stage.phone.context.resolver.query("one.test", RdType.A)
+        await stage.lab.dns_behave("silent")
+        call = stage.phone.dial("1002")
+        await asyncio.sleep(1)
+        assert [attempt.outcome for attempt in call.route] == [Outcome.UNAVAILABLE]
+        await call.hang_up()
+        await call.over()
+        assert stage.world.now() == 1.0
+        await asyncio.sleep(60)
+        assert stage.sent("INVITE", "CANCEL") == [(0.0, ".13", "INVITE")]
+
+    zone = "one.test. IN A 192.168.1.13\ntwo.test. IN A 192.168.1.15\n"
+    settings = server_1(address="one.test", port=5060, transport_type=0) | server_2(address="two.test")
+    script = {"INVITE": [[Answer(0.0, 100), Answer(0.0, 503)]]}
+    play(story, settings, zone=zone, actors={"primary": script})
+
+
+def test_hanging_up_while_a_connection_is_being_made() -> None:
+    # rule C9
+    async def story(stage: Stage) -> None:
+        stage.world.network.host(SERVERS["primary"]).up = False
+        call = stage.phone.dial("1002")
+        await asyncio.sleep(1)
+        await call.hang_up()
+        await call.over()
+        assert stage.world.now() == 1.0
+        assert stage.route(call.route) == [("primary", "cancelled", 0.0, 1.0)]
+        assert stage.told(AttemptStarted) == stage.told(AttemptEnded) == call.route
+        await asyncio.sleep(100)
+        assert stage.sent("INVITE", "CANCEL") == []
+
+    play(story, server_1(port=5060, transport_type=1))
+
+
+def test_hanging_up_twice_and_after_the_end() -> None:
+    # rule C9
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        await call.settled()
+        await asyncio.gather(call.hang_up(), call.hang_up())
+        await call.hang_up()
+        await call.over()
+        assert len(stage.requests("BYE")) == 1
+        assert (call.result, call.state) == (CallResult.ANSWERED, CallState.ENDED)
+
+    play(story)
+
+
+# -- where calls may go ----------------------------------------------------------------------------------
+
+
+def test_an_unregistered_phone_calls_all_the_same() -> None:
+    # rule C10
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        assert stage.registered() == ["fallback"]
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.ANSWERED
+        assert [attempt.target.role for attempt in call.route] == ["primary"]
+
+    play(story, primary={"REGISTER": 403})
+
+
+def test_only_server_2() -> None:
+    # rule C12
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        assert stage.registered() == ["fallback"]
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.ANSWERED
+        assert stage.route(call.route) == [("fallback", "answered", 0.0, 0.0)]
+        await stage.behave(fallback="silent")
+        stage.mark()
+        call = stage.phone.dial("1003")
+        assert await call.settled() is CallResult.FAILED
+        assert stage.route(call.route) == [("fallback", "no-response", 0.0, 32.0)]
+
+    play(story, server_1(address=""))
+
+
+def test_server_1_as_a_literal_address() -> None:
+    # rule C12
+    # rule D1
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.ANSWERED
+        assert stage.route(call.route) == [
+            ("primary", "no-response", 0.0, 32.0),  # a list of one: its last target, whatever the keys say
+            ("fallback", "answered", 32.0, 32.0),
+        ]
+        assert not any(isinstance(event, DnsAnswered) for event in stage.events)
+
+    play(story, server_1(address="192.168.1.13", port=5060, invite_retry_counts=1), primary="silent")
+
+
+@pytest.mark.parametrize(
+    ("silence", "keys", "switch"),
+    [
+        (Silence.TIMER_B, {"invite_retry_counts": 3}, 32.0),
+        (Silence.RETRY_COUNTS, {}, 7.5),
+        (Silence.AUTO, {}, 32.0),
+    ],
+)
+def test_the_silence_option(silence: Silence, keys: dict[str, int], switch: float) -> None:
+    # rule C5
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        await call.settled()
+        assert stage.route(call.route)[0] == ("primary", "no-response", 0.0, switch)
+
+    play(story, server_1(**keys), silence=silence, primary="silent")
+
+
+def test_other_timers() -> None:
+    # rule T
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        await call.settled()
+        assert stage.route(call.route)[0] == ("primary", "no-response", 0.0, 64.0)
+        assert stage.sends(call.route[0]) == [0.0, 1.0, 3.0, 7.0, 15.0, 31.0, 63.0]
+        assert call.route[0].detail == "no response within 64*T1 = 64.0 s"
+
+    play(story, {"sip.timer_t1": "1"}, primary="silent")
+
+
+# -- DNS -------------------------------------------------------------------------------------------------
+
+
+def test_a_name_that_does_not_exist() -> None:
+    # rule C2
+    # rule D8
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.ANSWERED
+        assert stage.route(call.route) == [
+            ("primary", "unresolved", 0.0, 0.0),
+            ("fallback", "answered", 0.0, 0.0),
+        ]
+        first = call.route[0]
+        assert (first.sent, first.status, first.as_json()["address"]) == (0, None, None)
+        assert "no such name" in first.detail
+        assert stage.told(AttemptStarted) == stage.told(AttemptEnded) == call.route
+
+    play(story, zone="other.pbx.com. IN A 192.168.1.13")
+
+
+def test_a_silent_dns_server_costs_its_retries() -> None:
+    # rule D8
+    async def story(stage: Stage) -> None:
+        await stage.lab.dns_behave("silent")
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.ANSWERED
+        assert stage.route(call.route) == [
+            ("primary", "unresolved", 0.0, 9.0),  # 3 tries of 3 s
+            ("fallback", "answered", 9.0, 9.0),
+        ]
+        assert call.elapsed == 9.0
+
+    play(story)
+
+
+def test_answers_are_cached_and_dns_may_go_away() -> None:
+    # rule D6
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        await call.settled()
+        await call.hang_up()
+        await stage.lab.dns_behave("silent")
+        stage.mark()
+        call = stage.phone.dial("1002")
+        await call.settled()
+        assert stage.route(call.route) == [("primary", "answered", 0.0, 0.0)]
+
+    play(story)
+
+
+def test_without_cache_every_call_asks_anew() -> None:
+    # rule D6
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        await call.settled()
+        await call.hang_up()
+        await stage.lab.dns_behave("silent")
+        stage.mark()
+        call = stage.phone.dial("1002")
+        await call.settled()
+        assert stage.route(call.route)[0] == ("primary", "unresolved", 0.0, 9.0)
+
+    play(story, {"account.1.dns_cache_type": "0"})
+
+
+def test_static_records_serve_where_dns_gives_nothing() -> None:
+    # rule D7
+    async def story(stage: Stage) -> None:
+        await stage.behave(primary=503)
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.ANSWERED
+        assert [(a.target.role, a.target.address, a.target.source) for a in call.route] == [
+            ("primary", "192.168.1.13", "static"),
+            ("secondary", "192.168.1.14", "static"),
+        ]
+
+    settings = {
+        "dns_cache_srv.1.name": "_sip._udp.yealink.pbx.com",
+        "dns_cache_srv.1.port": "5060",
+        "dns_cache_srv.1.priority": "1",
+        "dns_cache_srv.1.target": "srv1.yealink.pbx.com",
+        "dns_cache_srv.2.name": "_sip._udp.yealink.pbx.com",
+        "dns_cache_srv.2.port": "5060",
+        "dns_cache_srv.2.priority": "2",
+        "dns_cache_srv.2.target": "srv2.yealink.pbx.com",
+        "dns_cache_a.1.name": "srv1.yealink.pbx.com",
+        "dns_cache_a.1.ip": "192.168.1.13",
+        "dns_cache_a.2.name": "srv2.yealink.pbx.com",
+        "dns_cache_a.2.ip": "192.168.1.14",
+    }
+    play(story, settings, zone="other.pbx.com. IN A 192.168.1.99")
+
+
+GUIDE_NAPTR = """\
+yealink.pbx.com. IN NAPTR 20 10 "s" "SIP+D2U" "" _sip._udp.yealink.pbx.com.
+yealink.pbx.com. IN NAPTR 10 10 "s" "SIP+D2T" "" _sip._tcp.yealink.pbx.com.
+_sip._udp.yealink.pbx.com. IN SRV 1 1 5060 srv1.pbx.com.
+_sip._tcp.yealink.pbx.com. IN SRV 5 1 5060 srv1.pbx.com.
+_sip._tcp.yealink.pbx.com. IN SRV 1 1 5060 srv2.pbx.com.
+srv1.pbx.com. IN A 192.168.1.13
+srv2.pbx.com. IN A 192.168.1.14
+"""
+
+
+def test_naptr_chooses_the_transport_and_srv_the_order() -> None:
+    # rule D2
+    # rule D4
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.ANSWERED
+        assert [str(attempt.target) for attempt in call.route] == [
+            "primary 192.168.1.14:5060/tcp",
+            "secondary 192.168.1.13:5060/tcp",
+        ]
+        assert call.route[0].outcome is Outcome.CONNECT_FAILED
+
+    play(story, zone=GUIDE_NAPTR, secondary="refuse")
+
+
+def test_an_explicit_port_asks_for_addresses_only() -> None:
+    # rule D1
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.ANSWERED
+        asked = {event.rdtype for event in stage.events if isinstance(event, DnsAnswered)}
+        assert asked == {"A"}
+        assert [str(attempt.target) for attempt in call.route] == [
+            "primary 192.168.1.13:5060/udp",
+            "secondary 192.168.1.14:5060/udp",
+        ]
+
+    play(story, server_1(port=5060), primary=503)
+
+
+def test_without_naptr_udp_srv_records_are_asked_for() -> None:
+    # rule D3
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        await call.settled()
+        assert call.route[0].target.address == "192.168.1.14"
+
+    play(story, zone="_sip._udp.yealink.pbx.com. IN SRV 1 1 5060 a.pbx.com.\na.pbx.com. IN A 192.168.1.14\n")
+
+
+@pytest.mark.parametrize(
+    ("key", "outcomes"), [("1", ["no-response", "skipped"]), ("0", ["no-response", "no-response"])]
+)
+def test_an_address_that_failed_is_passed_over(key: str, outcomes: list[str]) -> None:
+    # rule D5
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.FAILED
+        assert [str(attempt.outcome) for attempt in call.route] == outcomes
+        assert call.elapsed == 32.0 * outcomes.count("no-response")
+        assert stage.told(AttemptStarted) == stage.told(AttemptEnded) == call.route
+
+    settings = server_1(address="192.168.1.13", port=5060) | server_2(address="192.168.1.13")
+    play(story, settings | {"sip.skip_redundant_failover_addr": key}, primary="silent")
+
+
+# -- connections -----------------------------------------------------------------------------------------
+
+TCP = server_1(port=5060, transport_type=1)
+TLS = server_1(port=5061, transport_type=2)
+
+
+@pytest.mark.parametrize("settings", [TCP, TLS], ids=["tcp", "tls"])
+def test_a_refused_connection_moves_on_at_once(settings: dict[str, str]) -> None:
+    # rule C2
+    # rule C6
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.ANSWERED
+        assert stage.route(call.route) == [
+            ("primary", "connect-failed", 0.0, 0.0),
+            ("secondary", "answered", 0.0, 0.0),
+        ]
+        assert (call.route[0].detail, call.route[0].sent) == ("connection refused", 0)
+
+    play(story, settings, primary="refuse")
+
+
+@pytest.mark.parametrize(
+    ("keys", "why", "given_up"),
+    [
+        ({}, "no connection within 64*T1 = 32.0 s", 32.0),
+        ({"invite_retry_counts": 3}, "no connection within 7.5 s (invite_retry_counts = 3)", 7.5),
+    ],
+)
+def test_a_connect_without_answer_is_given_up_as_over_udp(
+    keys: dict[str, int], why: str, given_up: float
+) -> None:
+    # rule C6
+    async def story(stage: Stage) -> None:
+        stage.world.network.host(SERVERS["primary"]).up = False
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.ANSWERED
+        assert stage.route(call.route)[0] == ("primary", "connect-failed", 0.0, given_up)
+        assert call.route[0].detail == why
+        assert stage.route(call.route)[1] == ("secondary", "answered", given_up, given_up)
+
+    play(story, TCP | server_1(**keys))
+
+
+def test_one_request_that_gives_a_connect_up_leaves_it_to_the_others() -> None:
+    """REGISTER waits 7.5 s for the connection, the INVITE 32 s for the same one."""
+
+    # rule C6
+    async def story(stage: Stage) -> None:
+        host = stage.world.network.host(SERVERS["primary"])
+        host.up = False
+        registering = asyncio.create_task(stage.phone.register())
+        await asyncio.sleep(1)
+        call = stage.phone.dial("1002")
+        await asyncio.sleep(9)
+        host.up = True
+        assert await call.settled() is CallResult.ANSWERED
+        assert call.via == "primary"
+        await registering
+        assert stage.registered() == ["secondary", "fallback"]
+
+    play(story, TCP)
+
+
+@pytest.mark.parametrize("settings", [TCP, TLS], ids=["tcp", "tls"])
+def test_a_silent_server_behind_a_connection_gets_64_t1(settings: dict[str, str]) -> None:
+    # rule C6
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.ANSWERED
+        assert stage.route(call.route)[0] == ("primary", "no-response", 0.0, 32.0)
+        assert stage.sends(call.route[0]) == [0.0]
+        assert call.route[0].detail == "no response within 64*T1 = 32.0 s"
+
+    play(story, settings | server_1(invite_retry_counts=1), primary="silent")
+
+
+def test_a_connection_that_is_reset_fails_at_once() -> None:
+    # rule C2
+    # rule C6
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        await asyncio.sleep(2)
+        await stage.behave(primary="refuse")
+        assert await call.settled() is CallResult.ANSWERED
+        assert stage.route(call.route) == [
+            ("primary", "send-failed", 0.0, 2.0),
+            ("secondary", "answered", 2.0, 2.0),
+        ]
+        assert call.route[0].detail == "connection reset by peer"
+
+    play(story, TCP, primary="silent")
+
+
+def test_a_tls_handshake_that_fails_moves_on() -> None:
+    """The servers' certificates name yealink.pbx.com and their own addresses."""
+
+    # rule C2
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.ANSWERED
+        assert stage.route(call.route) == [
+            ("primary", "tls-failed", 0.0, 0.0),
+            ("secondary", "tls-failed", 0.0, 0.0),
+            ("fallback", "answered", 0.0, 0.0),
+        ]
+        assert "the peer does not speak TLS" in call.route[0].detail
+
+    play(story, server_1(port=5060, transport_type=2))
+
+
+def test_the_certificate_is_checked_against_the_name_not_the_address() -> None:
+    # rule C2
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.ANSWERED
+        assert str(call.route[0].target) == "primary 192.168.1.13:5061/tls"
+
+    play(story, TLS)
+
+
+def test_r5_server_2_first_then_server_1() -> None:
+    # rule R5
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        assert stage.registered() == ["fallback"]
+        await stage.behave(fallback=503, secondary="ok")
+        stage.mark()
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.ANSWERED
+        assert [(a.target.role, str(a.outcome)) for a in call.route] == [
+            ("fallback", "unavailable"),
+            ("primary", "unavailable"),
+            ("secondary", "answered"),
+        ]
+        assert call.route[0].why == "fallback first: the line is registered there"
+
+    play(story, SUCCESSIVE, primary=503, secondary=503)

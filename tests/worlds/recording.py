@@ -1,0 +1,244 @@
+"""Plays a random world and keeps everything that was told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from phone_emulator.config.model import AccountConfig, PhoneConfig
+from phone_emulator.events import (
+    Address,
+    Attempt,
+    AttemptEnded,
+    AttemptStarted,
+    CallChanged,
+    CallState,
+    Event,
+    MessageReceived,
+    MessageSent,
+    Transport,
+)
+from phone_emulator.phone import Call, CallError, OutgoingCall
+from phone_emulator.scenario.actions import ACTIONS
+from phone_emulator.scenario.reader import parse_scenario
+from phone_emulator.scenario.session import RunOptions, Session, make_session, prepare
+from phone_emulator.sip.message import Request, Response, parse
+
+from .world import World
+
+PATIENCE = 7200.0
+"""Virtual seconds after the last step within which every call must have its result."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A SIP message on the wire, with its place among the events."""
+
+    place: int
+    at: float
+    sent: bool
+    remote: Address
+    transport: Transport
+    message: Request | Response
+
+    @property
+    def request(self) -> Request | None:
+        """The request, if it is one."""
+        return self.message if isinstance(self.message, Request) else None
+
+    @property
+    def branch(self) -> str:
+        return self.message.branch or ""
+
+
+@dataclass
+class Bindings:
+    """Who is registered, at one moment between two steps."""
+
+    at: float
+    by_server: dict[str, dict[str, list[str]]]
+    """Server of the lab: user: Contacts."""
+    by_phone: dict[int, list[int]]
+    """Line: the servers (1, 2) at which it has a live binding, as it knows."""
+
+
+@dataclass
+class Recording:
+    """What happened in one world."""
+
+    world: World
+    session: Session
+    events: list[Event] = field(default_factory=list)
+    calls: dict[str, Call] = field(default_factory=dict)
+    bindings: list[Bindings] = field(default_factory=list)
+    idle_transactions: int = 0
+    """Live transactions when everything was over and nothing registered."""
+    idle_left: list[str] = field(default_factory=list)
+    """Tasks and timers at that time."""
+    stopped_left: list[str] = field(default_factory=list)
+    """The same after the phone had been stopped."""
+    endless: list[str] = field(default_factory=list)
+    """Calls that never came to an end."""
+    steps_end: float = 0.0
+    epilogue: int = 0
+    """The place of the first event after the last step."""
+
+    @property
+    def config(self) -> PhoneConfig:
+        return self.session.config
+
+    @property
+    def account(self) -> AccountConfig:
+        return self.config.lines[0]
+
+    @property
+    def outgoing(self) -> list[OutgoingCall]:
+        """The calls that the phone placed."""
+        return [call for call in self.calls.values() if isinstance(call, OutgoingCall)]
+
+    @cached_property
+    def messages(self) -> list[Seen]:
+        """Every message of the phone, both ways."""
+        return [
+            Seen(
+                place,
+                event.at,
+                isinstance(event, MessageSent),
+                event.remote,
+                event.transport,
+                parse(event.data),
+            )
+            for place, event in enumerate(self.events)
+            if isinstance(event, MessageSent | MessageReceived)
+        ]
+
+    @cached_property
+    def invites(self) -> list[Seen]:
+        """Every INVITE that left outside a dialog, retransmissions included."""
+        return [
+            seen
+            for seen in self.messages
+            if seen.sent
+            and seen.request is not None
+            and seen.request.method == "INVITE"
+            and seen.request.to_tag is None
+        ]
+
+    @cached_property
+    def first_invites(self) -> list[Seen]:
+        """The first INVITE of each branch."""
+        first: dict[str, Seen] = {}
+        for seen in self.invites:
+            first.setdefault(seen.branch, seen)
+        return list(first.values())
+
+    @cached_property
+    def responses(self) -> dict[str, list[tuple[Seen, Response]]]:
+        """The responses to INVITEs that came in, by branch."""
+        found: dict[str, list[tuple[Seen, Response]]] = {}
+        for seen in self.messages:
+            message = seen.message
+            if not seen.sent and isinstance(message, Response) and message.cseq.method == "INVITE":
+                found.setdefault(seen.branch, []).append((seen, message))
+        return found
+
+    @cached_property
+    def started(self) -> list[tuple[int, AttemptStarted]]:
+        return [(place, e) for place, e in enumerate(self.events) if isinstance(e, AttemptStarted)]
+
+    @cached_property
+    def ended(self) -> list[tuple[int, AttemptEnded]]:
+        return [(place, e) for place, e in enumerate(self.events) if isinstance(e, AttemptEnded)]
+
+    @cached_property
+    def calls_by_phone_id(self) -> dict[str, OutgoingCall]:
+        """Placed calls by the id that events name."""
+        return {call.id: call for call in self.outgoing}
+
+    def changes(self, call: Call) -> list[tuple[int, CallChanged]]:
+        """The states of *call*."""
+        return [
+            (place, e)
+            for place, e in enumerate(self.events)
+            if isinstance(e, CallChanged) and e.call == call.id
+        ]
+
+    def hung_up(self, call: Call) -> int | None:
+        """The place at which a call that was not up was told to end; None if it never was."""
+        return next((place for place, e in self.changes(call) if e.state is CallState.ENDING), None)
+
+    @property
+    def registrations(self) -> list[Attempt]:
+        return self.session.registrations()
+
+
+def play(world: World) -> Recording:
+    """Play *world* to its end, hang up, unregister, stop; raises what escapes, Deadlock too."""
+    options = RunOptions(seed=world.seed)
+    session = make_session(prepare(parse_scenario(world.text(), "random.yaml"), options), options)
+    recording = Recording(world, session)
+    session.bus.subscribe(recording.events.append)
+    session.world.run(_main(recording))
+    return recording
+
+
+async def _main(recording: Recording) -> None:
+    session, lab = recording.session, recording.session.lab
+    assert lab is not None
+    await lab.start()
+    await session.phone.start()
+    for step in session.scenario.steps:
+        with contextlib.suppress(CallError):
+            await ACTIONS[step.kind](session, step, step.args)
+        _keep_bindings(recording)
+    recording.calls = dict(session.calls)
+    recording.steps_end = session.world.now()
+    recording.epilogue = len(recording.events)
+    await _come_to_rest(recording)
+    await lab.stop()
+    recording.idle_transactions = session.phone.context.endpoint.live_transactions
+    recording.idle_left = _left(session)
+    await session.phone.stop()
+    recording.stopped_left = _left(session)
+
+
+async def _come_to_rest(recording: Recording) -> None:
+    """Wait for every result, hang up, unregister, and give the timers of RFC 3261 their time."""
+    session = recording.session
+    try:
+        async with asyncio.timeout(PATIENCE):
+            for call in recording.outgoing:
+                await call.settled()
+            for each in tuple(session.phone.calls):
+                await each.hang_up()
+                await each.over()
+    except TimeoutError:
+        recording.endless = [f"{call.id} is {call.state}" for call in session.phone.calls]
+    for line in session.phone.lines.values():
+        await line.registrar.unregister()
+    # Timers B to M are 64*T1 at most, one after another; RFC 3261 section 17.1.1.2 has 32 s for timer D.
+    await asyncio.sleep(3 * 64 * recording.config.timers.t1 + 100)
+
+
+def _left(session: Session) -> list[str]:
+    return [*session.world.pending_tasks(), *session.world.pending_timers()]  # type: ignore[union-attr]
+
+
+def _keep_bindings(recording: Recording) -> None:
+    session, lab = recording.session, recording.session.lab
+    assert lab is not None
+    recording.bindings.append(
+        Bindings(
+            session.world.now(),
+            {
+                name: {user: [b.uri for b in found] for user, found in server.bindings.items()}
+                for name, server in lab.servers.items()
+            },
+            {
+                number: [n for n, binding in line.registrar.bindings.items() if binding.live]
+                for number, line in session.phone.lines.items()
+            },
+        )
+    )

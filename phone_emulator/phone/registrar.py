@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MIN_LEASE = 10
 """Seconds; a server that grants less cannot make the phone register without end."""
+LEAST_RETRY_DELAY = 1.0
+"""Seconds; an interval of 0 means at once, but a server that refuses at once is not asked without end."""
 _EXPIRES = re.compile(r";\s*expires\s*=\s*(\d{1,10})\b", re.IGNORECASE)
 
 
@@ -152,6 +154,7 @@ class Registrar:
                 failures += 1
                 self._stop_probe()
                 delay = retry_delay(self._line.account, failures, self._context.world.random.random())
+                delay = max(delay, LEAST_RETRY_DELAY)
                 self._set_next(group, self._context.world.now() + delay)
             else:
                 failures = 0

@@ -28,6 +28,8 @@ from phone_emulator.sip.message import Request, Response, parse
 
 from .world import World
 
+ROUNDS = 50_000
+"""Rounds of the event loop at one instant after which time counts as standing still."""
 PATIENCE = 7200.0
 """Virtual seconds after the last step within which every call must have its result."""
 
@@ -178,6 +180,7 @@ def play(world: World) -> Recording:
     """Play *world* to its end, hang up, unregister, stop; raises what escapes, Deadlock too."""
     options = RunOptions(seed=world.seed)
     session = make_session(prepare(parse_scenario(world.text(), "random.yaml"), options), options)
+    session.world._loop._step_limit = ROUNDS  # type: ignore[union-attr]
     recording = Recording(world, session)
     session.bus.subscribe(recording.events.append)
     session.world.run(_main(recording))

@@ -1,0 +1,778 @@
+"""Where and when a line registers, on the wire."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from phone_emulator.events import Outcome, RegistrationChanged, RegistrationState
+from phone_emulator.phone import CallResult
+from tests.phone.stage import SERVERS, SUCCESSIVE, Answer, Line, Stage, play, server_1, server_2
+
+ONLY_1 = server_2(address="")
+WWW = 'Digest realm="{}", nonce="{}", algorithm=MD5, qop="auth"'
+
+
+def contact(expires: int) -> list[tuple[str, str]]:
+    return [("Contact", f"<sip:1001@192.168.1.21:5060>;expires={expires}")]
+
+
+def started(stage: Stage) -> list[tuple[str, float]]:
+    """Where and when each REGISTER attempt since the mark began."""
+    return [(attempt.target.role, round(attempt.started - stage.zero, 3)) for attempt in stage.registers()]
+
+
+# -- along the list of server 1 ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "outcome"),
+    [("503", "unavailable"), ("refuse", "icmp"), ("503 retry-after 300", "unavailable")],
+)
+def test_what_moves_a_register_on_at_once(behaviour: str, outcome: str) -> None:
+    # rule R1
+    # rule C2
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        assert stage.route(stage.registers()) == [
+            ("primary", outcome, 0.0, 0.0),
+            ("secondary", "answered", 0.0, 0.0),
+        ]
+        assert stage.registered() == ["secondary"]
+
+    play(story, ONLY_1, primary=behaviour)
+
+
+@pytest.mark.parametrize(
+    ("keys", "switch", "detail"),
+    [
+        ({}, 7.5, "no response to 3 retransmissions (retry_counts = 3), given up at 7.5 s"),
+        ({"retry_counts": 1}, 1.5, "no response to 1 retransmission (retry_counts = 1), given up at 1.5 s"),
+        (
+            {"invite_retry_counts": 1},
+            7.5,
+            "no response to 3 retransmissions (retry_counts = 3), given up at 7.5 s",
+        ),
+        (
+            {"retry_counts": 5},
+            15.5,
+            "no response to 5 retransmissions (retry_counts = 5), given up at 15.5 s",
+        ),
+        ({"retry_counts": 20}, 32.0, "no response within 64*T1 = 32.0 s"),
+    ],
+)
+def test_how_long_a_silent_target_is_waited_for(keys: dict[str, int], switch: float, detail: str) -> None:
+    # rule R2
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        assert stage.route(stage.registers()) == [
+            ("primary", "no-response", 0.0, switch),
+            ("secondary", "answered", switch, switch),
+        ]
+        assert stage.registers()[0].detail == detail
+
+    play(story, ONLY_1 | server_1(**keys), primary="silent")
+
+
+def test_the_same_register_along_the_list() -> None:
+    # rule C7
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        [first] = stage.requests("REGISTER", ".13")
+        second, authorized = stage.requests("REGISTER", ".14")
+        for request in (second, authorized):
+            assert (request.uri, request.call_id, request.from_tag) == (
+                first.uri,
+                first.call_id,
+                first.from_tag,
+            )
+        assert [r.cseq.number for r in (first, second, authorized)] == [1, 1, 2]
+
+    play(story, ONLY_1, primary=503)
+
+
+def test_in_mode_0_each_refresh_starts_at_the_primary() -> None:
+    # rule R1
+    # rule F0
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        assert stage.registered() == ["secondary"]
+        stage.mark()
+        await stage.behave(primary="ok")
+        await asyncio.sleep(3600)
+        assert started(stage) == [("primary", 3540.0)]
+        assert stage.registered() == ["primary"]
+
+    play(story, ONLY_1, primary=503)
+
+
+def test_a_refresh_that_fails_over_keeps_the_old_binding_until_then() -> None:
+    # rule R1
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary="silent")
+        await asyncio.sleep(3545)
+        assert stage.registered() == ["primary"]
+        await asyncio.sleep(5)
+        assert stage.registered() == ["secondary"]
+
+    play(story, ONLY_1)
+
+
+# -- two servers ------------------------------------------------------------------------------------------
+
+
+def test_concurrent_bindings_live_independently() -> None:
+    # rule R3
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        assert stage.registered() == ["primary", "fallback"]
+        stage.mark()
+        await stage.behave(primary={"REGISTER": 403})
+        await asyncio.sleep(3545)
+        assert started(stage) == [("primary", 3540.0), ("fallback", 3540.0)]
+        assert stage.registered() == ["fallback"]
+        call = stage.phone.dial("1002")  # calls start at server 1 all the same
+        assert await call.settled() is CallResult.ANSWERED
+        assert call.via == "primary"
+
+    play(story)
+
+
+def test_each_server_has_a_lease_of_its_own() -> None:
+    # rule R3
+    # rule R8
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        stage.mark()
+        await asyncio.sleep(600)
+        assert started(stage) == [("fallback", at) for at in (240.0, 480.0)]
+
+    play(story, server_2(expires=300))
+
+
+def test_concurrent_and_server_1_exhausted() -> None:
+    # rule R3
+    async def story(stage: Stage) -> None:
+        registering = asyncio.create_task(stage.phone.register())
+        await asyncio.sleep(0.1)
+        assert stage.registered() == ["fallback"]
+        await registering
+        assert stage.world.now() == 39.5
+        assert stage.registered() == ["fallback"]
+
+    play(story, primary="silent", secondary="silent")
+
+
+def test_successive_stays_at_server_1_alone() -> None:
+    # rule R4
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await asyncio.sleep(4000)
+        assert {line.where for line in stage.sent("REGISTER")} == {".13"}
+
+    play(story, SUCCESSIVE)
+
+
+@pytest.mark.parametrize("timeout", [10, 120, 600])
+def test_the_probe_runs_every_fallback_timeout(timeout: int) -> None:
+    # rule R4
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        stage.mark()
+        await asyncio.sleep(3 * timeout + 1)
+        assert [at for role, at in started(stage) if role == "primary"] == [
+            timeout,
+            2.0 * timeout,
+            3.0 * timeout,
+        ]
+        assert stage.registered() == ["fallback"]
+
+    settings = SUCCESSIVE | {"account.1.fallback.timeout": str(timeout)}
+    play(story, settings, primary=503, secondary=503)
+
+
+def test_a_probe_that_finds_the_secondary_returns_too() -> None:
+    # rule R4
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(secondary="ok")
+        await asyncio.sleep(121)
+        assert stage.registered() == ["secondary"]
+
+    play(story, SUCCESSIVE, primary=503, secondary=503)
+
+
+def test_while_on_server_2_its_binding_is_refreshed_there() -> None:
+    # rule R4
+    # rule R5
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        stage.mark()
+        await asyncio.sleep(700)
+        assert [at for role, at in started(stage) if role == "fallback"] == [240.0, 480.0]
+        assert stage.registered() == ["fallback"]
+
+    play(story, SUCCESSIVE | server_2(expires=300), primary=503, secondary=503)
+
+
+def test_back_on_server_1_the_other_binding_is_left_to_expire() -> None:
+    # rule R4
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary="ok")
+        await asyncio.sleep(121)
+        assert stage.registered() == ["primary"]
+        stage.mark()
+        await asyncio.sleep(7300)
+        assert {line.where for line in stage.sent("REGISTER")} == {".13"}
+        assert started(stage) == [("primary", 3539.0), ("primary", 7079.0)]
+        assert stage.registered() == ["primary"]
+
+    play(story, SUCCESSIVE, primary=503, secondary=503)
+
+
+def test_server_2_fails_while_it_works() -> None:
+    # rule R5
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(fallback=503)
+        stage.mark()
+        await asyncio.sleep(241)
+        last = [(a.target.role, str(a.outcome)) for a in stage.registers() if a.started == 240.0]
+        assert last[-3:] == [
+            ("fallback", "unavailable"),
+            ("primary", "unavailable"),
+            ("secondary", "unavailable"),
+        ]
+        assert stage.registered() == []
+
+    settings = SUCCESSIVE | server_2(expires=300) | {"account.1.fallback.timeout": "100"}
+    play(story, settings, primary=503, secondary=503)
+
+
+# -- after a failure --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("interval", [1, 30, 1800])
+def test_the_retry_interval(interval: int) -> None:
+    # rule R7
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await asyncio.sleep(2.5 * interval)
+        assert started(stage) == [("primary", 0.0), ("primary", interval), ("primary", 2.0 * interval)]
+
+    settings = ONLY_1 | {"account.1.reg_fail_retry_interval": str(interval)}
+    play(story, settings, primary=403)
+
+
+def test_the_retry_comes_after_everything_failed() -> None:
+    # rule R7
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        assert stage.world.now() == 71.5
+        await asyncio.sleep(31)
+        assert started(stage)[3:] == [("primary", 101.5)]
+
+    play(story, SUCCESSIVE, primary="silent", secondary="silent", fallback="silent")
+
+
+def test_an_interval_of_0_is_no_endless_loop() -> None:
+    # rule R7
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await asyncio.sleep(10)
+        assert 5 <= len(stage.registers()) <= 100
+
+    play(story, ONLY_1 | {"account.1.reg_fail_retry_interval": "0"}, primary=403)
+
+
+def test_back_off() -> None:
+    """W = min(100, 10 * 2^failures), and each wait lies between W/2 and W."""
+
+    # rule R7
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await asyncio.sleep(400)
+        times = [at for _, at in started(stage)]
+        waits = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        for wait, most in zip(waits, (20, 40, 80, 100, 100), strict=False):
+            assert most / 2 <= wait <= most
+        assert len({round(wait / most, 3) for wait, most in zip(waits, (20, 40, 80), strict=False)}) == 3
+
+    settings = {"account.1.reg_failed_retry_min_time": "10", "account.1.reg_failed_retry_max_time": "100"}
+    play(story, ONLY_1 | settings, primary=403)
+
+
+# -- leases -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("granted", "overlap", "refresh"), [(3600, -1, 3540), (600, -1, 540), (100, -1, 50), (600, 100, 500)]
+)
+def test_the_refresh_comes_before_the_granted_lease_ends(granted: int, overlap: int, refresh: float) -> None:
+    # rule R8
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await asyncio.sleep(refresh + 1)
+        assert started(stage) == [("primary", 0.0), ("primary", refresh)]
+
+    script = {"REGISTER": [[Answer(0.0, 200, contact(granted))]]}
+    settings = ONLY_1 | {"account.1.register_expires_overlap": str(overlap)}
+    play(story, settings, actors={"primary": script})
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        [("Expires", "200")],
+        [("Contact", "<sip:1001@192.168.1.21:5060>"), ("Expires", "200")],
+        [("Contact", "<sip:1001@10.0.0.1:5060>;expires=7"), *contact(200), ("Expires", "9999")],
+        [("Contact", '"A" <sip:1001@192.168.1.21:5060> ; expires = 200 ;q=0.5')],
+    ],
+)
+def test_where_the_lease_stands(extra: list[tuple[str, str]]) -> None:
+    # rule R8
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await asyncio.sleep(141)
+        assert started(stage) == [("primary", 0.0), ("primary", 140.0)]
+
+    play(story, ONLY_1, actors={"primary": {"REGISTER": [[Answer(0.0, 200, extra)]]}})
+
+
+def test_423_asks_for_more() -> None:
+    # rule R8
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        first, second = stage.requests("REGISTER")
+        assert (first.headers.get("Expires"), second.headers.get("Expires")) == ("60", "1800")
+        assert second.cseq.number == first.cseq.number + 1
+        assert second.call_id == first.call_id
+        assert stage.registered() == ["primary"]
+
+    script = {"REGISTER": [[Answer(0.0, 423, [("Min-Expires", "1800")])], [Answer(0.0, 200)]]}
+    play(story, ONLY_1 | server_1(expires=60), actors={"primary": script})
+
+
+def test_423_without_sense_is_a_refusal() -> None:
+    # rule R8
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        assert len(stage.requests("REGISTER")) == 1
+        assert stage.registers()[0].status == 423
+
+    play(story, ONLY_1, actors={"primary": {"REGISTER": [[Answer(0.0, 423, [("Min-Expires", "60")])]]}})
+
+
+# -- registering before a request -------------------------------------------------------------------------
+
+ON = server_1(register_on_enable=1)
+
+
+def test_without_the_key_the_request_goes_straight_there() -> None:
+    # rule R9
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary=503)
+        stage.mark()
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.ANSWERED
+        assert stage.sent("REGISTER") == []
+        assert stage.registered() == ["primary"]
+
+    play(story, ONLY_1)
+
+
+def test_register_first_then_the_request() -> None:
+    # rule R9
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary=503)
+        stage.mark()
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.ANSWERED
+        assert stage.sent("REGISTER", "INVITE") == [
+            Line(0.0, ".13", "INVITE"),
+            Line(0.0, ".14", "REGISTER"),
+            Line(0.0, ".14", "REGISTER"),
+            Line(0.0, ".14", "INVITE"),
+            Line(0.0, ".14", "INVITE"),
+        ]
+        assert [attempt.method for attempt in call.route] == ["INVITE", "INVITE"]
+        assert stage.registered() == ["secondary"]
+
+    play(story, ONLY_1 | ON)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "outcome", "took"),
+    [
+        ("403", Outcome.UNAVAILABLE, 0.0),
+        ("503", Outcome.UNAVAILABLE, 0.0),
+        ("silent", Outcome.NO_RESPONSE, 32.0),
+    ],
+)
+def test_a_register_first_that_fails_is_a_failed_target(
+    behaviour: str, outcome: Outcome, took: float
+) -> None:
+    """The secondary is the last of its list: a silent one gets 64*T1."""
+
+    # rule R9
+    # rule R2
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary=503, secondary=f"ok, REGISTER: {behaviour}")
+        stage.mark()
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.ANSWERED
+        assert call.route[1].outcome is outcome
+        assert call.route[1].detail.startswith("REGISTER first (register_on_enable = 1): ")
+        assert stage.route(call.route)[2] == ("fallback", "answered", took, took)
+        assert [line for line in stage.sent("INVITE") if line.where == ".14"] == []
+        assert stage.registered() == ["primary", "fallback"]
+
+    play(story, ON)
+
+
+def test_where_it_registered_first_it_stays_registered() -> None:
+    """The secondary grants 60 s only: its binding is refreshed in time, not when that of the primary was due."""
+
+    # rule R9
+    # rule R8
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary=503)
+        await stage.phone.dial("1002").settled()
+        stage.mark()
+        await asyncio.sleep(100)
+        assert [line for line in stage.sent("REGISTER") if line.where == ".14"] == [
+            (at, ".14", "REGISTER") for at in (30.0, 60.0, 90.0)
+        ]
+        assert stage.registered() == ["secondary"]
+
+    script = {
+        "REGISTER": [[Answer(0.0, 200, contact(60))]],
+        "INVITE": [[Answer(0.0, 200)]],
+        "BYE": [[Answer(0.0, 200)]],
+    }
+    play(story, ONLY_1 | ON, actors={"secondary": script})
+
+
+def test_hanging_up_during_register_first() -> None:
+    # rule R9
+    # rule C9
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary=503, secondary={"REGISTER": "silent"})
+        call = stage.phone.dial("1002")
+        await asyncio.sleep(1)
+        stage.mark()
+        await call.hang_up()
+        await call.over()
+        assert stage.world.now() == 1.0
+        assert [str(attempt.outcome) for attempt in call.route] == ["unavailable", "cancelled"]
+        await asyncio.sleep(100)
+        assert stage.sent("INVITE", "CANCEL") == []
+
+    play(story, ON)
+
+
+# -- credentials ------------------------------------------------------------------------------------------
+
+
+def test_a_challenge_is_answered_on_the_same_target() -> None:
+    # rule R10
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        assert stage.ladder("REGISTER") == [
+            "0.000 >> REGISTER .13",
+            "0.000 << 401 REGISTER .13",
+            "0.000 >> REGISTER .13",
+            "0.000 << 200 REGISTER .13",
+        ]
+        first, second = stage.requests("REGISTER")
+        assert "Authorization" not in first.headers
+        assert (first.cseq.number, second.cseq.number) == (1, 2)
+        assert first.call_id == second.call_id
+        assert "guide-Example-7" not in second.to_bytes().decode()
+
+    play(story, ONLY_1)
+
+
+def test_a_wrong_password_is_an_answer() -> None:
+    # rule R10
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        assert stage.ladder("REGISTER") == [
+            "0.000 >> REGISTER .13",
+            "0.000 << 401 REGISTER .13",
+            "0.000 >> REGISTER .13",
+            "0.000 << 401 REGISTER .13",
+        ]
+        [attempt] = stage.registers()
+        assert (attempt.outcome, attempt.status) == (Outcome.REJECTED, 401)
+        assert "credentials" in attempt.detail
+        assert stage.registered() == []
+
+    challenge = [("WWW-Authenticate", WWW.format("pbx", "n1"))]
+    again = [("WWW-Authenticate", WWW.format("pbx", "n2"))]
+    script = {"REGISTER": [[Answer(0.0, 401, challenge)], [Answer(0.0, 401, again)]]}
+    play(story, SUCCESSIVE, actors={"primary": script})
+
+
+def test_a_stale_nonce_is_answered_again() -> None:
+    # rule R10
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        assert stage.registered() == ["primary"]
+        nonces = [request.headers.get("Authorization") or "" for request in stage.requests("REGISTER")]
+        assert ["n1" in nonces[1], "n2" in nonces[2]] == [True, True]
+
+    challenge = [("WWW-Authenticate", WWW.format("pbx", "n1"))]
+    stale = [("WWW-Authenticate", WWW.format("pbx", "n2") + ", stale=true")]
+    script = {"REGISTER": [[Answer(0.0, 401, challenge)], [Answer(0.0, 401, stale)], [Answer(0.0, 200)]]}
+    play(story, ONLY_1, actors={"primary": script})
+
+
+def test_stale_without_end_is_an_answer_at_last() -> None:
+    # rule R10
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        assert len(stage.requests("REGISTER")) <= 5
+        assert stage.registers()[0].outcome is Outcome.REJECTED
+
+    stale = [("WWW-Authenticate", WWW.format("pbx", "n2") + ", stale=true")]
+    play(story, ONLY_1, actors={"primary": {"REGISTER": [[Answer(0.0, 401, stale)]]}})
+
+
+def test_a_refresh_after_the_nonce_is_stale() -> None:
+    """The first one still carries the old nonce, and is challenged anew: no wrong password."""
+
+    # rule R10
+    # rule R8
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await asyncio.sleep(4000)
+        assert stage.registered() == ["primary"]
+        assert all(attempt.outcome is Outcome.ANSWERED for attempt in stage.registers())
+
+    play(story, ONLY_1)
+
+
+# -- the end ----------------------------------------------------------------------------------------------
+
+
+def test_stopping_removes_every_binding() -> None:
+    # rule R12
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        stage.mark()
+        await stage.phone.stop()
+        gone = stage.requests("REGISTER")
+        assert {request.headers.get("Expires") for request in gone} == {"0"}
+        assert {line.where for line in stage.sent("REGISTER")} == {".13", ".15"}
+        assert all(server.bindings == {} for server in stage.lab.servers.values())
+        states = [event.state for event in stage.events if isinstance(event, RegistrationChanged)]
+        assert states[-1] is RegistrationState.UNREGISTERED
+
+    play(story)
+
+
+def test_stopping_without_telling() -> None:
+    # rule R12
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        stage.mark()
+        await stage.phone.stop(unregister=False)
+        assert stage.sent("REGISTER") == []
+
+    play(story)
+
+
+def test_stopping_while_it_registers() -> None:
+    # rule R12
+    async def story(stage: Stage) -> None:
+        registering = asyncio.create_task(stage.phone.register())
+        await asyncio.sleep(1)
+        await stage.phone.stop()
+        assert stage.world.now() == 1.0  # the binding at the fallback server is removed, nobody is waited for
+        await asyncio.wait_for(registering, 5)
+        await asyncio.sleep(100)
+        assert max(line.at for line in stage.sent("REGISTER")) == 1.0
+
+    play(story, primary="silent")
+
+
+def test_a_dead_server_does_not_hold_the_stop_up() -> None:
+    # rule R12
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary="silent", fallback="silent")
+        await stage.phone.stop()
+        assert stage.world.now() == 7.5
+
+    play(story)
+
+
+def test_registering_again_takes_the_place_of_the_first() -> None:
+    # rule R8
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await asyncio.sleep(100)
+        stage.mark()
+        await stage.phone.register()
+        await asyncio.sleep(3600)
+        assert started(stage) == [("primary", 0.0), ("primary", 3540.0)]
+
+    play(story, ONLY_1)
+
+
+# -- failback ---------------------------------------------------------------------------------------------
+
+
+def test_mode_1_returns_when_the_address_record_has_run_out() -> None:
+    # rule F1
+    # rule F5
+    async def story(stage: Stage) -> None:
+        routes = {}
+        for at in (0, 299, 301, 599, 602):
+            await asyncio.sleep(at - stage.world.now())
+            call = stage.phone.dial("1002")
+            assert await call.settled() is CallResult.ANSWERED
+            routes[at] = [attempt.target.role for attempt in call.route]
+            await call.hang_up()
+        both = ["primary", "secondary"]
+        assert routes == {0: both, 299: ["secondary"], 301: both, 599: ["secondary"], 602: both}
+
+    zone = "yealink.pbx.com. 300 IN A 192.168.1.13\nyealink.pbx.com. 300 IN A 192.168.1.14\n"
+    play(story, server_1(failback_mode=1, port=5060), zone=zone, primary=503)
+
+
+def test_mode_2_returns_with_the_renewal() -> None:
+    # rule F2
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        assert stage.registered() == ["secondary"]
+        await stage.behave(primary="ok")
+        await asyncio.sleep(3000)
+        call = stage.phone.dial("1002")
+        await call.settled()
+        assert [attempt.target.role for attempt in call.route] == ["secondary"]
+        await call.hang_up()
+        stage.mark()
+        await asyncio.sleep(600)
+        assert started(stage) == [("primary", 540.0)]
+        assert stage.registered() == ["primary"]
+
+    play(story, ONLY_1 | server_1(failback_mode=2), primary=503)
+
+
+def test_mode_2_keeps_the_secondary_when_the_renewal_fails_at_the_primary() -> None:
+    # rule F2
+    # rule F5
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        stage.mark()
+        await asyncio.sleep(3600)
+        assert started(stage) == [("primary", 3540.0), ("secondary", 3540.0)]
+        call = stage.phone.dial("1002")
+        await call.settled()
+        assert [attempt.target.role for attempt in call.route] == ["secondary"]
+
+    play(story, ONLY_1 | server_1(failback_mode=2), primary=503)
+
+
+def test_modes_3_and_1_renew_where_they_are() -> None:
+    # rule F3
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        stage.mark()
+        await asyncio.sleep(3600)
+        assert started(stage) == [("secondary", 3540.0)]
+
+    play(story, ONLY_1 | server_1(failback_mode=3, failback_timeout=0), primary=503)
+
+
+def test_a_due_failback_of_the_registration_waits_for_the_end_of_the_call() -> None:
+    # rule F2
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary="ok")
+        call = stage.phone.dial("1002")
+        await call.settled()
+        stage.mark()
+        await asyncio.sleep(3600)
+        assert started(stage) == [("secondary", 3540.0)]  # the line is not idle: renewed where it is
+        await call.hang_up()
+        await asyncio.sleep(3600)
+        assert stage.registered() == ["primary"]
+
+    play(story, ONLY_1 | server_1(failback_mode=2), primary=503)
+
+
+def test_a_call_that_failed_over_makes_the_secondary_the_current_one() -> None:
+    # rule F4
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary=503)
+        first = stage.phone.dial("1002")
+        await first.settled()
+        await first.hang_up()
+        second = stage.phone.dial("1002")
+        await second.settled()
+        assert [attempt.target.role for attempt in second.route] == ["secondary"]
+        assert stage.registered() == ["primary"]
+
+    play(story, ONLY_1 | server_1(failback_mode=3))
+
+
+def test_the_secondary_fails_while_it_is_the_current_one() -> None:
+    # rule F3
+    # rule R1
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary="ok", secondary=503)
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.ANSWERED
+        assert [attempt.target.role for attempt in call.route] == ["secondary", "primary"]
+        await call.hang_up()
+        call = stage.phone.dial("1002")
+        await call.settled()
+        assert [attempt.target.role for attempt in call.route] == ["primary"]
+
+    play(story, ONLY_1 | server_1(failback_mode=3, failback_timeout=0), primary=503)
+
+
+# -- unresolved -------------------------------------------------------------------------------------------
+
+
+def test_a_server_without_address_is_a_failed_attempt() -> None:
+    # rule C2
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        assert stage.route(stage.registers()) == [
+            ("primary", "unresolved", 0.0, 9.0),
+            ("fallback", "answered", 9.0, 9.0),
+        ]
+
+    async def silent(stage: Stage) -> None:
+        await stage.lab.dns_behave("silent")
+        await story(stage)
+
+    play(silent, SUCCESSIVE)
+
+
+def test_tcp_registrations_use_one_connection() -> None:
+    # rule C6
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        assert stage.registered() == ["primary"]
+        stage.world.network.host(SERVERS["primary"]).up = False
+        stage.mark()
+        await asyncio.sleep(3600)
+        # The connection is up as far as anyone knows: Timer F decides, not the connect.
+        assert stage.route(stage.registers())[0] == ("primary", "no-response", 3540.0, 3572.0)
+
+    play(story, ONLY_1 | server_1(port=5060, transport_type=1))

@@ -22,7 +22,7 @@ from phone_emulator.world import RealWorld, SimulatedWorld
 
 from .options import Common
 from .places import Places, guide_zone, places_of
-from .talk import event_log, not_after_the_reader_has_gone, say, warn_of
+from .talk import event_log, say, warn_of
 
 
 @dataclass(slots=True)
@@ -114,7 +114,7 @@ def make_desk(config: PhoneConfig, common: Common, *, every_transport: bool = Fa
     desk = Desk(world, bus, lab, Phone(config, world, bus, options), epoch=epoch)
     log = event_log(common.log_level, sys.stderr)
     if log is not None:
-        bus.subscribe(not_after_the_reader_has_gone(log))
+        bus.subscribe(log)
     if common.pcap is not None:
 
         def keep(event: Event) -> None:

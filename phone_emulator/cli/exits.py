@@ -31,6 +31,7 @@ _STATUSES = {
     "phone_emulator.config.reader.CfgError": Exit.USAGE,
     "phone_emulator.scenario.model.ScenarioError": Exit.USAGE,
     "phone_emulator.lab.zone.ZoneError": Exit.USAGE,
+    "phone_emulator.media.wav.WavError": Exit.USAGE,
     "phone_emulator.phone.call.CallError": Exit.FAILED,
     "phone_emulator.world.loop.Deadlock": Exit.FAILED,
     "builtins.OSError": Exit.MACHINE,
@@ -45,9 +46,10 @@ def exit_status(command: Callable[[], object]) -> int:
         status = command()
         sys.stdout.flush()
         return status if isinstance(status, int) else Exit.OK
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
+    except click.UsageError as error:
+        command_path = error.ctx.command_path if error.ctx is not None else "phone-emulator"
+        _complain(f"{error.format_message()} (see {command_path} --help)")
+        return Exit.USAGE
     except (KeyboardInterrupt, click.Abort):
         _complain("interrupted")
         return Exit.INTERRUPTED

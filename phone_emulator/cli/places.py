@@ -68,13 +68,12 @@ def places_of(config: PhoneConfig, zone: Zone, *, every_transport: bool = False)
     """
     places: list[Place] = []
     names: dict[str, str] = {}
-    for number, found in enumerate(_ask(config, zone)):
+    for found in _ask(config, zone):
         first_line = found.account.index == config.lines[0].index
         for target in found.targets:
             role = target.role if first_line else f"line-{found.account.index}-{target.role}"
             place = _place(places, target, role, every_transport)
             names[role] = place.name
-        del number
     return Places(tuple(places), names)
 
 

@@ -23,7 +23,7 @@ from phone_emulator.scenario.session import Prepared, RunOptions, prepare
 
 from .exits import Exit
 from .options import OUTPUT, Common, common_options
-from .talk import Progress, say
+from .talk import Progress, event_log, say
 
 
 @click.command(epilog="Example: phone-emulator run configs/ --junit report.xml --html report.html")
@@ -39,6 +39,7 @@ from .talk import Progress, say
     "pcap",
     "seed",
     "silence",
+    "log_level",
     "mac",
     "model",
     "local_address",
@@ -56,10 +57,12 @@ def run(
 
     All files are read and checked first: if one of them cannot be used, nothing is started.
     """
+    log = event_log(common.log_level, sys.stderr)
     options = RunOptions(
         overrides=common.overrides,
         phone=common.phone_options(),
-        seed=common.seed or 0,
+        seed=common.seed,
+        listeners=(log,) if log is not None else (),
         fail_fast=fail_fast,
         keep_messages=bool(html or common.pcap),
     )

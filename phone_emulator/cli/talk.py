@@ -81,7 +81,7 @@ def event_log(log_level: str, stream: TextIO) -> Listener | None:
             stream.write(f"{event.at:10.3f}  {way} {event.remote}/{event.transport}\n")
             stream.writelines(f"            {text}\n" for text in shown_text(event.data).split("\n"))
 
-    return log
+    return not_after_the_reader_has_gone(log)
 
 
 def _in_words(event: Event) -> str:

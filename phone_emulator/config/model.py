@@ -192,6 +192,15 @@ class AccountConfig:
     dnd: bool = False
     """``.dnd.enable``"""
 
+    subscribe_mwi: bool = False
+    """Subscribe to the mailbox. ``.subscribe_mwi``"""
+    subscribe_mwi_expires: int = 3600
+    """Seconds, 0..84600. ``.subscribe_mwi_expires``"""
+    subscribe_expires_overlap: int = -1
+    """Seconds before expiry, or -1. ``.subscribe_expires_overlap``"""
+    sub_fail_retry_interval: int = 30
+    """Seconds. ``.sub_fail_retry_interval``"""
+
     @property
     def digest_user(self) -> str:
         """Who authenticates."""

@@ -119,6 +119,16 @@ class CallChanged(Event):
     """Why it is in this state, in one sentence for people."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagesWaiting(Event):
+    """The voice mail server told how many messages wait (RFC 3842)."""
+
+    line: int
+    waiting: bool
+    new: int
+    old: int
+
+
 # -- wire ------------------------------------------------------------------------------------------------
 
 

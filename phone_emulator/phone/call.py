@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import sipmessage
 
+from phone_emulator.config.catalogue import is_ip
 from phone_emulator.config.model import TransportType
 from phone_emulator.dns import Unresolved
 from phone_emulator.events import (
@@ -390,10 +391,14 @@ class Call:
             return self.flow
         transport = _uri_transport(uri)
         host = uri.host.strip("[]")
-        if self.flow is not None and (
-            host == self.identity.server.address or _same(self.flow, host, uri, transport)
-        ):
-            return self.flow
+        exchange, wait = self.line.exchange, 64 * self.line.context.config.timers.t1
+        if self.flow is not None and (self._names_server(host, uri.port) or _same(self.flow, host, uri)):
+            if not self.flow.lost:
+                return self.flow
+            if self.target is not None:
+                with contextlib.suppress(RequestFailed):
+                    return await exchange.flow_to(self.target, wait, "")
+                return None
         types = {
             Transport.UDP: TransportType.UDP,
             Transport.TCP: TransportType.TCP,
@@ -403,9 +408,14 @@ class Call:
         hop = Hop(server.number, host, uri.port or 0, types[transport], server.failover, server)
         try:
             targets = await self.line.locate_elsewhere(hop)
-            return await self.line.exchange.flow_to(targets[0], 64 * self.line.context.config.timers.t1, "")
+            return await exchange.flow_to(targets[0], wait, "")
         except (Unresolved, RequestFailed):
             return None
+
+    def _names_server(self, host: str, port: int | None) -> bool:
+        """Whether a URI means the server by its name: that is the target in use, wherever DNS leads now."""
+        server = self.identity.server
+        return host == server.address and not is_ip(host) and port in (None, server.port)
 
     # -- state ---------------------------------------------------------------------------------------------
 
@@ -465,6 +475,8 @@ def _uri_transport(uri: sipmessage.URI) -> Transport:
     return Transport(named) if named in ("udp", "tcp", "tls") else Transport.UDP
 
 
-def _same(flow: Flow, host: str, uri: sipmessage.URI, transport: Transport) -> bool:
-    port = uri.port or transport.default_port
-    return flow.remote == Address(host, port) and flow.transport is transport
+def _same(flow: Flow, host: str, uri: sipmessage.URI) -> bool:
+    """Whether *flow* leads to where *uri* points; one that names no transport may mean that of the flow."""
+    named = uri.scheme == "sips" or "transport" in uri.parameters
+    transport = _uri_transport(uri) if named else flow.transport
+    return flow.transport is transport and flow.remote == Address(host, uri.port or transport.default_port)

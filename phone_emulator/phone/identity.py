@@ -111,6 +111,21 @@ class Identity:
         add("Supported", "replaces")
         return request
 
+    def subscribe(self, call_id: str, tag: str, event: str, accept: str, expires: int) -> Request:
+        """A SUBSCRIBE of the line to its own *event* (RFC 6665 section 4.1)."""
+        request = Request("SUBSCRIBE", self.address_of_record)
+        add = request.headers.add
+        add("From", f"{self._name_addr()};tag={tag}")
+        add("To", self._name_addr())
+        add("Call-ID", call_id)
+        add("CSeq", "1 SUBSCRIBE")
+        add("Contact", "<sip:0.0.0.0>")
+        add("Accept", accept)
+        self._add_common(request)
+        add("Expires", str(expires))
+        add("Event", event)
+        return request
+
     def in_dialog(
         self, dialog: Dialog, method: str, contact: str, *, body: bytes = b"", content_type: str = ""
     ) -> Request:

@@ -21,7 +21,7 @@ from phone_emulator.events import (
 )
 from phone_emulator.redundancy import Failback, Hop, Locate, Try, Walk, hops, server_order
 from phone_emulator.sip.dialog import Dialog, dialog_of_response
-from phone_emulator.sip.endpoint import RequestFailed
+from phone_emulator.sip.endpoint import RequestFailed, ServerTransaction
 from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.transport import Flow
 
@@ -29,6 +29,7 @@ from .context import Context
 from .exchange import Exchange
 from .identity import Identity
 from .registrar import Registrar
+from .subscription import MwiSubscription, read_summary
 
 if TYPE_CHECKING:
     from .call import Call
@@ -38,11 +39,24 @@ UNWANTED = 100
 """Dialogs whose late answers are remembered, so that each is ended once."""
 
 
+class DialogUser(Protocol):
+    """Who a dialog belongs to: a call or a subscription."""
+
+    def receive(self, server: ServerTransaction) -> None:
+        """A request came in within the dialog."""
+
+    def acknowledged(self, ack: Request) -> None:
+        """An ACK to a 2xx came in within the dialog."""
+
+
 class Desk(Protocol):
     """Who keeps the calls of every line: the phone."""
 
-    def confirm(self, call: Call, dialog: Dialog) -> None:
-        """In-dialog requests of *dialog* belong to *call*."""
+    def confirm(self, user: DialogUser, dialog: Dialog) -> None:
+        """In-dialog requests of *dialog* belong to *user*."""
+
+    def release(self, dialog: Dialog) -> None:
+        """*dialog* is over."""
 
     def ended(self, call: Call) -> None:
         """*call* is over."""
@@ -69,6 +83,7 @@ class Line:
         """Live calls, oldest first."""
         self.failbacks = {hop.server: Failback(hop.failover) for hop in hops(account)}
         self.registrar = Registrar(self)
+        self.mwi = MwiSubscription(self)
         self._failing_back: set[int] = set()
         self._lists: dict[int, list[Target]] = {}
         self._unwanted: deque[tuple[str, str, str]] = deque(maxlen=UNWANTED)
@@ -183,9 +198,23 @@ class Line:
 
     # -- what its calls report -----------------------------------------------------------------------------
 
-    def confirm(self, call: Call, dialog: Dialog) -> None:
-        """In-dialog requests of *dialog* belong to *call*."""
-        self._desk.confirm(call, dialog)
+    def confirm(self, user: DialogUser, dialog: Dialog) -> None:
+        """In-dialog requests of *dialog* belong to *user*."""
+        self._desk.confirm(user, dialog)
+
+    def release(self, dialog: Dialog) -> None:
+        """*dialog* is over."""
+        self._desk.release(dialog)
+
+    def registered_at(self, target: Target) -> None:
+        """Server 1 accepted a REGISTER at *target*."""
+        self.mwi.registered_at(target)
+
+    def message_summary(self, body: bytes) -> None:
+        """A NOTIFY told about voice mail, asked for or not."""
+        summary = read_summary(body, self.number, self.context.world.now())
+        if summary is not None:
+            self.context.bus.tell(summary)
 
     def call_ended(self, call: Call) -> None:
         """*call* is over."""

@@ -92,7 +92,7 @@ class OutgoingCall(Call):
 
     async def _try(self, step: Try) -> None:
         attempt, hop = step.attempt, step.hop
-        if step.register_first and not await self.line.registrar.register_first(hop, attempt):
+        if step.register_first and not await self.line.registrar.register_first(step):
             return
         draft = self._drafts.get(hop.identity.number)
         if draft is None:

@@ -25,8 +25,9 @@ from .call import Call, CallError
 from .context import Context
 from .identity import ALLOW, Device
 from .incoming import IncomingCall
-from .line import Line
+from .line import DialogUser, Line
 from .outgoing import OutgoingCall
+from .subscription import EVENT as MWI_EVENT
 
 if TYPE_CHECKING:
     from .identity import Identity
@@ -84,7 +85,7 @@ class Phone:
         self.history: deque[Call] = deque(maxlen=HISTORY)
         """Calls that have ended, newest last, each with its route."""
         self._context: Context | None = None
-        self._dialogs: dict[tuple[str, str, str], Call] = {}
+        self._dialogs: dict[tuple[str, str, str], DialogUser] = {}
         self._abandoned: dict[tuple[str, str], tuple[Request, Identity, Line]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = itertools.count(1)
@@ -198,9 +199,13 @@ class Phone:
 
     # -- what calls report ---------------------------------------------------------------------------------
 
-    def confirm(self, call: Call, dialog: Dialog) -> None:
-        """In-dialog requests of *dialog* belong to *call*."""
-        self._dialogs[dialog.key] = call
+    def confirm(self, user: DialogUser, dialog: Dialog) -> None:
+        """In-dialog requests of *dialog* belong to *user*."""
+        self._dialogs[dialog.key] = user
+
+    def release(self, dialog: Dialog) -> None:
+        """*dialog* is over."""
+        self._dialogs.pop(dialog.key, None)
 
     def ended(self, call: Call) -> None:
         """*call* is over."""
@@ -240,11 +245,13 @@ class Phone:
             self._respond(server, 420, extra=[("Unsupported", ", ".join(required))])
         elif call is not None:
             call.receive(server)
+        elif request.method == "NOTIFY":
+            self._notified(server)
         elif request.to_tag is not None:
             self._respond(server, 481)
         elif request.method == "INVITE":
             self._incoming(server)
-        elif request.method in ("OPTIONS", "NOTIFY", "MESSAGE"):
+        elif request.method in ("OPTIONS", "MESSAGE"):
             self._respond(server, 200, extra=[("Allow", ALLOW)] if request.method == "OPTIONS" else [])
         elif request.method in ("BYE", "PRACK", "UPDATE", "INFO"):
             self._respond(server, 481)
@@ -264,6 +271,14 @@ class Phone:
         headers = [*extra, ("User-Agent", self.options.device.user_agent(self.config, account))]
         tag = self.context.endpoint.new_tag()
         server.respond(response_to(server.request, status, reason, to_tag=tag, extra=headers))
+
+    def _notified(self, server: ServerTransaction) -> None:
+        """A NOTIFY of no dialog: voice mail told unasked, or faster than the answer to a SUBSCRIBE."""
+        request = server.request
+        line = self._called_line(request)
+        if line is not None and (request.headers.get("Event") or "").startswith(MWI_EVENT):
+            line.message_summary(request.body)
+        self._respond(server, 200)
 
     def _incoming(self, server: ServerTransaction) -> None:
         request = server.request

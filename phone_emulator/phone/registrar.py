@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from phone_emulator.config.model import ServerConfig
@@ -24,6 +26,7 @@ MIN_LEASE = 10
 """Seconds; a server that grants less cannot make the phone register without end."""
 LEAST_RETRY_DELAY = 1.0
 """Seconds; an interval of 0 means at once, but a server that refuses at once is not asked without end."""
+
 _EXPIRES = re.compile(r";\s*expires\s*=\s*(\d{1,10})\b", re.IGNORECASE)
 
 
@@ -74,6 +77,8 @@ class Registrar:
         """Every REGISTER attempt, in order of time."""
         self._tasks: list[asyncio.Task[None]] = []
         self._probe_task: asyncio.Task[None] | None = None
+        self._renewed = asyncio.Event()
+        """A binding was renewed by another than its own loop."""
         self._successive = successive(line.account)
 
     @property
@@ -95,22 +100,25 @@ class Registrar:
         for group in groups:
             done = asyncio.Event()
             name = f"registration of line {self._line.number} at server {group[0].server}"
-            self._tasks.append(asyncio.create_task(self._keep(group, done), name=name))
+            task = asyncio.create_task(self._keep(group, done), name=name)
+            task.add_done_callback(partial(_set, done))  # a cycle that breaks off keeps nobody waiting
+            self._tasks.append(task)
             first_cycles.append(done.wait())
         await asyncio.gather(*first_cycles)
 
-    async def register_first(self, hop: Hop, attempt: Attempt) -> bool:
-        """REGISTER at ``attempt.target`` before another request goes there (R9).
+    async def register_first(self, step: Try) -> bool:
+        """REGISTER at the target of *step* before another request goes there (R9).
 
         A REGISTER that fails is a failed target: the attempt gets its outcome, and False is returned.
         """
+        hop, attempt = step.hop, step.attempt
         binding = self.bindings[hop.server]
         wait = wait_for(
             "REGISTER",
             hop.failover,
             self._context.config.timers,
             attempt.target.transport,
-            last=False,
+            last=step.last,
             silence=self._context.silence,
         )
         now = self._context.world.now()
@@ -118,6 +126,9 @@ class Registrar:
         self.attempts.append(own)
         if await self._register_at(binding, self._draft(binding, binding.server.expires), own):
             self._change(binding, RegistrationState.REGISTERED, _granted_reason(own))
+            if hop.server == 1:
+                self._line.registered_at(attempt.target)
+            self._renewed.set()
             return True
         attempt.outcome, attempt.status, attempt.ended = own.outcome, own.status, own.ended
         if attempt.outcome is Outcome.REJECTED:
@@ -127,12 +138,14 @@ class Registrar:
 
     async def unregister(self) -> None:
         """Stop refreshing and remove every live binding (R12)."""
+        await self._line.mwi.stop()
         await self._stop_tasks()
         live = [binding for binding in self.bindings.values() if binding.live]
         await asyncio.gather(*(self._remove(binding) for binding in live))
 
     async def abandon(self) -> None:
         """Stop without telling the servers, as a phone that loses power."""
+        await self._line.mwi.stop()
         await self._stop_tasks()
 
     async def _stop_tasks(self) -> None:
@@ -144,27 +157,45 @@ class Registrar:
 
     # -- keeping registered --------------------------------------------------------------------------------
 
-    async def _keep(self, group: Sequence[Hop], first_cycle: asyncio.Event) -> None:
+    async def _keep(
+        self, group: Sequence[Hop], first_cycle: asyncio.Event, held: Binding | None = None
+    ) -> None:
+        """Keep the servers of *group* registered; *held* is a binding that is there already."""
+        try:
+            await self._keep_on(group, first_cycle, held)
+        finally:
+            first_cycle.set()  # stopped: nobody waits for it any longer
+
+    async def _keep_on(self, group: Sequence[Hop], first_cycle: asyncio.Event, held: Binding | None) -> None:
         failures = 0
         if not self.attempts:
             await asyncio.sleep(self._context.config.reg_surge_prevention)
         while True:
-            registered = await self._cycle(self._in_order(group))
+            registered, held = held or await self._cycle(self._in_order(group)), None
             if registered is None:
                 failures += 1
                 self._stop_probe()
                 delay = retry_delay(self._line.account, failures, self._context.world.random.random())
                 delay = max(delay, LEAST_RETRY_DELAY)
                 self._set_next(group, self._context.world.now() + delay)
+                first_cycle.set()
+                await asyncio.sleep(delay)
             else:
                 failures = 0
-                assert registered.refresh_at is not None
-                delay = registered.refresh_at - self._context.world.now()
                 self._probe_when_fallen_back(group, registered)
-            first_cycle.set()
-            await asyncio.sleep(max(delay, 0.0))
+                first_cycle.set()
+                await self._refresh_due(registered)
             for hop in group:
                 self._line.failbacks[hop.server].renewal()
+
+    async def _refresh_due(self, binding: Binding) -> None:
+        """Wait until *binding* has to be refreshed, also where it was renewed elsewhere meanwhile (R9)."""
+        world = self._context.world
+        while binding.refresh_at is not None and binding.refresh_at > world.now():
+            self._renewed.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(binding.refresh_at - world.now()):
+                    await self._renewed.wait()
 
     def _in_order(self, group: Sequence[Hop]) -> list[Hop]:
         """Server 1 first, but a successive line refreshes at server 2 while that is the working one (R5)."""
@@ -199,6 +230,8 @@ class Registrar:
         self.attempts.extend(attempt for attempt in walk.route if attempt not in self.attempts)
         for hop in over:
             binding = self.bindings[hop.server]
+            if binding in granted and binding.server.number == 1 and binding.target is not None:
+                line.registered_at(binding.target)
             if binding in granted:
                 self._change(binding, RegistrationState.REGISTERED, _granted_reason(walk.route[-1]))
             elif granted and not any(attempt.target.server == hop.server for attempt in walk.route):
@@ -295,15 +328,10 @@ class Registrar:
         self._lapse(self.bindings[group[1].server])
         self._tasks = [
             asyncio.create_task(
-                self._keep_after_probe(group), name=f"registration of line {self._line.number} at server 1"
+                self._keep(group, asyncio.Event(), first),
+                name=f"registration of line {self._line.number} at server 1",
             )
         ]
-
-    async def _keep_after_probe(self, group: Sequence[Hop]) -> None:
-        refresh_at = self.bindings[group[0].server].refresh_at
-        assert refresh_at is not None
-        await asyncio.sleep(max(refresh_at - self._context.world.now(), 0.0))
-        await self._keep(group, asyncio.Event())
 
     # -- removing ------------------------------------------------------------------------------------------
 
@@ -361,6 +389,10 @@ class Registrar:
                 reason=reason,
             )
         )
+
+
+def _set(event: asyncio.Event, task: asyncio.Task[None]) -> None:
+    event.set()
 
 
 def granted_lease(response: Response, contact: str, asked: int) -> int:

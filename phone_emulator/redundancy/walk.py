@@ -62,6 +62,8 @@ class Try:
     attempt: Attempt
     register_first: bool = False
     """REGISTER there first; a REGISTER that fails is a failed target (R9)."""
+    last: bool = False
+    """Whether the target is the last of its server's list."""
 
 
 Step = Locate | Try
@@ -122,7 +124,8 @@ class Walk:
             if self._skip_redundant and failed is not None:
                 self._skip(attempt, failed)
                 continue
-            return Try(self._hop, attempt, register_first=self._must_register(self._hop, attempt.target))
+            first = self._must_register(self._hop, attempt.target)
+            return Try(self._hop, attempt, register_first=first, last=not self._waiting)
         return None
 
     def located(self, targets: Sequence[Target]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from phone_emulator.config import CfgError, load
 from phone_emulator.config.model import PhoneConfig
-from phone_emulator.events import Attempt, Bus, Event, MessageReceived, MessageSent
+from phone_emulator.events import Attempt, Bus, Event, Listener, MessageReceived, MessageSent
 from phone_emulator.lab import plans
 from phone_emulator.lab.lab import Lab, Place
 from phone_emulator.lab.zone import Zone, ZoneError, parse_zone
@@ -25,7 +25,10 @@ class RunOptions:
     overrides: tuple[str, ...] = ()
     """``--set``, after the scenario's own ``set``."""
     phone: PhoneOptions = field(default_factory=PhoneOptions)
-    seed: int = 0
+    seed: int | None = None
+    """Of the world's randomness; None: the simulated world's is always the same, the real one's never."""
+    listeners: tuple[Listener, ...] = ()
+    """Who is told what happens, besides the result."""
     fail_fast: bool = False
     keep_messages: bool = False
     """Whether the result carries every SIP message (for reports)."""
@@ -130,11 +133,17 @@ def make_session(prepared: Prepared, options: RunOptions) -> Session:
         make_stage = plans.simulated if simulated else plans.loopback
         stage = make_stage(config, places, prepared.zone, scenario.callee, phone_options.local_address)
         config = stage.config
-        world = SimulatedWorld(options.seed, stage.plan.nameservers) if simulated else RealWorld(options.seed)
+        world = (
+            SimulatedWorld(options.seed or 0, stage.plan.nameservers)
+            if simulated
+            else RealWorld(options.seed)
+        )
         lab = Lab(world, stage.plan, config, bus)
         phone_options = lab.phone_options(phone_options)
     phone = Phone(config, world, bus, phone_options)
     session = Session(scenario, options, config, world, bus, lab, phone, phone_options, prepared.zones)
+    for listener in options.listeners:
+        bus.subscribe(listener)
     if options.keep_messages:
 
         def keep(event: Event) -> None:

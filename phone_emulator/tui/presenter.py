@@ -69,8 +69,8 @@ class Presenter:
 
     @property
     def lively(self) -> bool:
-        """Whether something on the screen changes faster than once a second."""
-        return bool(self.live_calls)
+        """Whether something on the screen changes faster than once a second: a call is being placed."""
+        return any(call.result is None for call in self.live_calls)
 
     # -- panes ---------------------------------------------------------------------------------------------
 

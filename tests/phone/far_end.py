@@ -203,7 +203,7 @@ class Play:
 
     def sent(self, method: str) -> list[tuple[float, Message]]:
         """When the phone sent what concerns *method*, requests and responses."""
-        found = []
+        found: list[tuple[float, Message]] = []
         for event in self.events:
             if isinstance(event, MessageSent):
                 message = parse(event.data)

@@ -7,7 +7,7 @@ in the place of one of them, which answers exactly what the test says.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -138,11 +138,14 @@ class Stage:
     events: list[Event]
     actors: Mapping[str, Actor]
     zero: float = 0.0
+    before: list[Attempt] = field(default_factory=list)
+    """REGISTER attempts before the mark."""
 
     def mark(self) -> None:
         """Times are told from now on, and what was sent before is not told."""
         self.zero = self.world.now()
         self.events.clear()
+        self.before = self._every_register()
 
     async def behave(self, **behaviours: object) -> None:
         """``primary="silent"``, ``secondary=503`` …"""
@@ -201,12 +204,16 @@ class Stage:
 
     def registers(self) -> list[Attempt]:
         """REGISTER attempts that began since the mark, in order of time."""
-        attempts = [a for line in self.phone.lines.values() for a in line.registrar.attempts]
-        return sorted((a for a in attempts if a.started >= self.zero), key=lambda attempt: attempt.started)
+        known = {id(attempt) for attempt in self.before}
+        found = [attempt for attempt in self._every_register() if id(attempt) not in known]
+        return sorted(found, key=lambda attempt: attempt.started)
 
     def registered(self) -> list[str]:
         """The roles at which line 1 is registered."""
         return [target.role for target in self.phone.line(1).registrar.registered_targets]
+
+    def _every_register(self) -> list[Attempt]:
+        return [attempt for line in self.phone.lines.values() for attempt in line.registrar.attempts]
 
     def _since(self, at: float) -> float:
         return round(at - self.zero, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -47,19 +48,19 @@ def test_what_moves_a_register_on_at_once(behaviour: str, outcome: str) -> None:
 @pytest.mark.parametrize(
     ("keys", "switch", "detail"),
     [
-        ({}, 7.5, "no response to 3 retransmissions (retry_counts = 3), given up at 7.5 s"),
-        ({"retry_counts": 1}, 1.5, "no response to 1 retransmission (retry_counts = 1), given up at 1.5 s"),
+        ({}, 7.5, "to 3 retransmissions (retry_counts = 3), given up at 7.5 s"),
+        ({"retry_counts": 1}, 1.5, "to 1 retransmission (retry_counts = 1), given up at 1.5 s"),
         (
             {"invite_retry_counts": 1},
             7.5,
-            "no response to 3 retransmissions (retry_counts = 3), given up at 7.5 s",
+            "to 3 retransmissions (retry_counts = 3), given up at 7.5 s",
         ),
         (
             {"retry_counts": 5},
             15.5,
-            "no response to 5 retransmissions (retry_counts = 5), given up at 15.5 s",
+            "to 5 retransmissions (retry_counts = 5), given up at 15.5 s",
         ),
-        ({"retry_counts": 20}, 32.0, "no response within 64*T1 = 32.0 s"),
+        ({"retry_counts": 20}, 32.0, "within 64*T1 = 32.0 s"),
     ],
 )
 def test_how_long_a_silent_target_is_waited_for(keys: dict[str, int], switch: float, detail: str) -> None:
@@ -70,7 +71,7 @@ def test_how_long_a_silent_target_is_waited_for(keys: dict[str, int], switch: fl
             ("primary", "no-response", 0.0, switch),
             ("secondary", "answered", switch, switch),
         ]
-        assert stage.registers()[0].detail == detail
+        assert stage.registers()[0].detail == f"no response {detail}"
 
     play(story, ONLY_1 | server_1(**keys), primary="silent")
 
@@ -131,7 +132,7 @@ def test_concurrent_bindings_live_independently() -> None:
         stage.mark()
         await stage.behave(primary={"REGISTER": 403})
         await asyncio.sleep(3545)
-        assert started(stage) == [("primary", 3540.0), ("fallback", 3540.0)]
+        assert sorted(started(stage)) == [("fallback", 3540.0), ("primary", 3540.0)]
         assert stage.registered() == ["fallback"]
         call = stage.phone.dial("1002")  # calls start at server 1 all the same
         assert await call.settled() is CallResult.ANSWERED
@@ -296,7 +297,7 @@ def test_back_off() -> None:
         await stage.phone.register()
         await asyncio.sleep(400)
         times = [at for _, at in started(stage)]
-        waits = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        waits = [later - earlier for earlier, later in itertools.pairwise(times)]
         for wait, most in zip(waits, (20, 40, 80, 100, 100), strict=False):
             assert most / 2 <= wait <= most
         assert len({round(wait / most, 3) for wait, most in zip(waits, (20, 40, 80), strict=False)}) == 3
@@ -437,7 +438,7 @@ def test_a_register_first_that_fails_is_a_failed_target(
 
 
 def test_where_it_registered_first_it_stays_registered() -> None:
-    """The secondary grants 60 s only: its binding is refreshed in time, not when that of the primary was due."""
+    """The secondary grants 60 s only: its binding is refreshed in time, not when the primary's was due."""
 
     # rule R9
     # rule R8

@@ -34,7 +34,7 @@ class Rung:
     def summary(self) -> str:
         """The first line without the version, and whether it carries credentials."""
         text = self.first_line.removeprefix("SIP/2.0 ").removesuffix(" SIP/2.0")
-        return f"{text} with credentials" if self.label.endswith(" with credentials") else text
+        return f"{text} +auth" if self.label.endswith(" with credentials") else text
 
     @property
     def status(self) -> int | None:

@@ -97,12 +97,9 @@ def route_view(call: Call, now: float, known: KnownTargets) -> RouteView:
 
 def _attempt_row(attempt: Attempt, now: float) -> RouteRow:
     end = attempt.ended if attempt.ended is not None else now
-    if attempt.outcome is None:
-        mark = Mark.LIVE
-        reason = attempt.why
-    else:
-        mark = _MARKS.get(attempt.outcome, Mark.BAD)
-        reason = attempt.detail
+    # Of a success the status says all; what is worth a line is why it was asked.
+    told = attempt.why if attempt.outcome in (None, Outcome.ANSWERED) else attempt.detail
+    mark = Mark.LIVE if attempt.outcome is None else _MARKS.get(attempt.outcome, Mark.BAD)
     return RouteRow(
         mark=mark,
         number=attempt.n,
@@ -110,7 +107,7 @@ def _attempt_row(attempt: Attempt, now: float) -> RouteRow:
         place=_place(attempt.target),
         word=outcome_word(attempt),
         took="" if attempt.outcome is Outcome.SKIPPED else seconds(end - attempt.started),
-        reason=reason,
+        reason=told,
         sends=_sends(attempt),
     )
 
@@ -161,11 +158,8 @@ def _looking_up(call: Call, to_come: Sequence[Target]) -> str:
 
 def _end_sentence(call: Call) -> str:
     if call.result == "answered":
-        attempt = call.route[-1]
-        via = f"answered by {attempt.target.role} {_place(attempt.target)} after {seconds(call.elapsed)}"
-        if len(call.route) > 1:
-            via += f", attempt {len(call.route)}"
-        return via
+        tries = f" (attempt {len(call.route)})" if len(call.route) > 1 else ""
+        return f"answered via {call.via} after {seconds(call.elapsed)}{tries}"
     return f"{call.result} after {seconds(call.elapsed)}: {call.reason}"
 
 

@@ -27,6 +27,7 @@ class HistoryPane(OptionList):
     def __init__(self) -> None:
         super().__init__(id="history", classes="pane", markup=False)
         self.border_title = "History"
+        self.border_subtitle = "no calls yet"
         self._rows: list[HistoryRow] = []
 
     def show(self, rows: Sequence[HistoryRow]) -> None:
@@ -38,7 +39,7 @@ class HistoryPane(OptionList):
         self.set_options([Option(_row(row), id=row.call) for row in rows])
         names = [row.call for row in rows]
         self.highlighted = names.index(kept) if kept in names else (0 if names else None)
-        self.border_subtitle = f"{len(rows)}" if rows else "no calls yet"
+        self.border_subtitle = "Enter: its route and messages" if rows else "no calls yet"
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Looking through the list shows each call."""

@@ -108,7 +108,7 @@ def _rung(rung: Rung, columns: int) -> Content:
         (f"{rung.at:8.3f} ", DIM),
         ("──▸ " if rung.outwards else "◂── ", LINK if rung.outwards else _style(rung)),
         (f"{rung.peer or rung.place:<10} ", ""),
-        (rung.summary, _style(rung)),
+        (rung.summary, DIM if rung.again else _style(rung)),
         (" again" if rung.again else "", DIM),
     )
     place = Content.styled(f"  {rung.place}", DIM)

@@ -1,0 +1,124 @@
+"""One call from a desk: register, dial, talk, hang up, and tell what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from array import array
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from phone_emulator.config import PhoneConfig
+from phone_emulator.media.wav import LONGEST, RATE, write_wav
+from phone_emulator.phone import CallResult, OutgoingCall, Phone
+from phone_emulator.phone.audio import Audio
+from phone_emulator.report.json import json_line
+from phone_emulator.report.text import RoutePrinter, call_lines
+from phone_emulator.scenario.session import call_report
+
+from .desk import Desk
+from .exits import Exit
+from .options import Common
+from .talk import not_after_the_reader_has_gone, progress, say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """The call that is asked for."""
+
+    destination: str
+    line: int | None
+    """None for the first one."""
+    duration: float
+    """Seconds that it stays up after the answer; longer where *play* is."""
+    register: bool
+    """Whether the line registers first."""
+    play: array[int] | None = None
+    """What is said, 16 bit at 8 kHz."""
+    record: Path | None = None
+    """Where to write what is heard."""
+
+    def check(self, config: PhoneConfig) -> None:
+        """Refuse what cannot be dialled before anything starts; raises click.BadParameter."""
+        number = self.destination
+        if not number or any(character.isspace() or not character.isprintable() for character in number):
+            raise click.BadParameter(f"{number!r} is no number to dial", param_hint="DESTINATION")
+        lines = [account.index for account in config.lines]
+        if self.line is not None and self.line not in lines:
+            known = ", ".join(map(str, lines))
+            raise click.BadParameter(
+                f"there is no line {self.line}; enabled lines: {known}", param_hint="--line"
+            )
+
+
+class _Placed:
+    """The call once it is placed, and its audio once it is answered."""
+
+    call: OutgoingCall | None = None
+    audio: Audio | None = None
+
+
+def place(desk: Desk, common: Common, order: Order) -> int:
+    """Do the whole of it; the exit status. What there is to tell is told after an interrupt, too."""
+    placed = _Placed()
+    try:
+        desk.world.run(_session(desk, common, order, placed))
+    finally:
+        try:
+            desk.write_capture(common, f"call to {order.destination}")
+            if order.record is not None and placed.audio is not None:
+                write_wav(order.record, placed.audio.recording)
+        finally:
+            if placed.call is not None:
+                report = call_report(placed.call)
+                click.echo(json_line(report) if common.json else call_lines(report)[0])
+    answered = placed.call is not None and placed.call.result is CallResult.ANSWERED
+    return Exit.OK if answered else Exit.FAILED
+
+
+async def _session(desk: Desk, common: Common, order: Order, placed: _Placed) -> None:
+    async with desk.running() as phone:
+        if order.register:
+            await _register(phone, order.line)
+        _print_route(desk, common)
+        placed.call = phone.dial(order.destination, order.line)
+        if await placed.call.settled() is CallResult.ANSWERED:
+            placed.audio = placed.call.voice.audio
+            await _talk(placed.call, order, placed.audio)
+
+
+async def _talk(call: OutgoingCall, order: Order, audio: Audio | None) -> None:
+    """Stay in the call as long as is asked for, or until the far end hangs up."""
+    stay = order.duration
+    if audio is not None and order.play is not None:
+        audio.play(order.play)
+        stay = max(stay, len(order.play) / RATE)
+    if audio is not None and order.record is not None:
+        audio.record(LONGEST)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(stay):
+            await call.over()
+
+
+def _print_route(desk: Desk, common: Common) -> None:
+    """Let the route be seen while it grows: on stdout, or beside JSON on a terminal only."""
+    if not common.json:
+        desk.bus.subscribe(not_after_the_reader_has_gone(RoutePrinter(sys.stdout)))
+    elif sys.stderr.isatty():
+        desk.bus.subscribe(not_after_the_reader_has_gone(RoutePrinter(sys.stderr)))
+
+
+async def _register(phone: Phone, line: int | None) -> None:
+    chosen = phone.line(line)
+    progress(f"registering line {chosen.number} …")
+    await phone.register(chosen.number)
+    registrar = chosen.registrar
+    if registrar.registered_targets:
+        where = ", ".join(str(target) for target in registrar.registered_targets)
+        progress(f"line {chosen.number} is registered at {where}")
+    else:
+        why = "; ".join(binding.reason for binding in registrar.bindings.values())
+        say(f"line {chosen.number} is registered nowhere ({why}); the call is placed all the same")

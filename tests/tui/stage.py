@@ -1,0 +1,102 @@
+"""The terminal phone in the simulated world: the real phone, the real lab, virtual time.
+
+Textual's timers are made to follow the world's clock, so a countdown of 32 seconds takes no time, and a
+picture taken 12.4 s after dialling is the same picture every time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from textual.pilot import Pilot
+
+from phone_emulator.events import Bus
+from phone_emulator.lab.lab import Lab
+from phone_emulator.lab.plans import EXAMPLE_PLACES, example_config, example_zone, simulated
+from phone_emulator.phone import Phone, PhoneOptions
+from phone_emulator.tui import LabPanel, PhoneApp
+from phone_emulator.world.simulated import SimulatedWorld
+
+SMALL, MEDIUM, LARGE = (80, 24), (120, 40), (200, 60)
+Play = Callable[["Stage"], Awaitable[None]]
+
+
+class Stage:
+    """A running terminal phone.
+
+    Args:
+        app: running.
+        pilot: its keys.
+        lab: the servers behind it.
+    """
+
+    def __init__(self, app: PhoneApp, pilot: Pilot[None], lab: Lab) -> None:
+        self.app = app
+        self.pilot = pilot
+        self.lab = lab
+        self.phone = app.phone
+
+    async def press(self, *keys: str) -> None:
+        """Press *keys*, each seen by the screen before the next."""
+        for key in keys:
+            await self.pilot.press(key)
+        await self.wait(0.05)
+
+    async def dial(self, number: str) -> None:
+        """Type *number* and press Enter."""
+        await self.press(*number, "enter")
+
+    async def wait(self, seconds: float) -> None:
+        """Let *seconds* of the world's time pass."""
+        await self.pilot.pause(seconds)
+
+    def text(self) -> str:
+        """What the screen says."""
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
+
+    def picture(self) -> str:
+        """The screen as SVG."""
+        return self.app.export_screenshot(title="phone-emulator")
+
+
+def perform(
+    play: Play,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    size: tuple[int, int] = SMALL,
+    overrides: tuple[str, ...] = (),
+    with_lab: bool = True,
+) -> PhoneApp:
+    """Run *play* on a stage of *size*; *overrides* are cfg keys of the guide's example phone."""
+    world = SimulatedWorld(seed=1)
+
+    async def main() -> PhoneApp:
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr("textual._time.get_time", loop.time)
+        # Textual's headless driver speaks to its own loop as if from another thread.
+        monkeypatch.setattr(loop, "call_soon_threadsafe", loop.call_soon)
+        monkeypatch.setattr("textual.pilot.wait_for_idle", _idle)
+        plan = simulated(example_config(overrides), EXAMPLE_PLACES, example_zone())
+        bus = Bus()
+        lab = Lab(world, plan.plan, plan.config, bus)
+        await lab.start()
+        phone = Phone(plan.config, world, bus, lab.phone_options(PhoneOptions()))
+        app = PhoneApp(phone, lab=LabPanel(lab, phone) if with_lab else None, title="lab")
+        try:
+            async with app.run_test(size=size) as pilot:
+                stage = Stage(app, pilot, lab)
+                await stage.wait(1.0)
+                await play(stage)
+        finally:
+            await phone.stop(unregister=False)
+            await lab.stop()
+        return app
+
+    return world.run(main())
+
+
+async def _idle(min_sleep: float = 0.0, max_sleep: float = 0.0) -> None:
+    await asyncio.sleep(0.001)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import click
 
+from phone_emulator.config import PhoneConfig
+from phone_emulator.config.model import CodecConfig
+from phone_emulator.media.g711 import LAWS
 from phone_emulator.media.wav import read_wav
 
 from .desk import check_world, load_cfg, make_desk
 from .options import DURATION, OUTPUT, PHONE, Common, cfg_argument, common_options
 from .placing import Order, place
+
+G711 = tuple(CodecConfig(name=name, priority=place) for place, name in enumerate(LAWS, 1))
+"""For a line whose cfg enables neither law."""
 
 
 @click.command(
@@ -22,6 +29,7 @@ from .placing import Order, place
 @click.option(
     "--duration",
     type=DURATION,
+    metavar="DURATION",
     default="1s",
     show_default=True,
     help="How long the call stays up after the answer.",
@@ -48,7 +56,8 @@ def call(
     """Place one call to DESTINATION, a number or a SIP URI, and print its route as it grows.
 
     The line registers first, as a phone on a desk would have, but a registration that fails does not stop the
-    call. The exit status is 0 if the call was answered, else 1.
+    call. The exit status is 0 if the call was answered, else 1. With --play or --record the line offers G.711
+    only.
     """
     check_world(common)
     config = load_cfg(cfg, common)
@@ -61,4 +70,15 @@ def call(
         record=record,
     )
     order.check(config)
+    if play is not None or record is not None:
+        config = in_g711(config)
     return place(make_desk(config, common), common, order)
+
+
+def in_g711(config: PhoneConfig) -> PhoneConfig:
+    """*config* with lines that offer only what `--play` and `--record` can speak: G.711."""
+    accounts = []
+    for account in config.accounts:
+        codecs = tuple(codec for codec in account.codecs if codec.name in LAWS)
+        accounts.append(dataclasses.replace(account, codecs=codecs or G711))
+    return dataclasses.replace(config, accounts=tuple(accounts))

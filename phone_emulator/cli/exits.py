@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import IntEnum
 from types import FrameType
 
@@ -41,9 +43,9 @@ _STATUSES = {
 
 def exit_status(command: Callable[[], object]) -> int:
     """Run *command*, which returns its exit status (None: 0); says on stderr what went wrong."""
-    _make_sigterm_like_sigint()
     try:
-        status = command()
+        with _sigterm_like_sigint():
+            status = command()
         sys.stdout.flush()
         return status if isinstance(status, int) else Exit.OK
     except click.UsageError as error:
@@ -87,16 +89,21 @@ def _complain(text: str) -> None:
     click.echo(text, err=True)
 
 
-def _make_sigterm_like_sigint() -> None:
+@contextlib.contextmanager
+def _sigterm_like_sigint() -> Iterator[None]:
     """Let SIGTERM end the program as Ctrl-C does, whoever handles Ctrl-C at the time."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are somebody else's
+        return
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell script's background job ignores SIGINT. It still shall, but SIGTERM needs its handler.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    previous = signal.signal(signal.SIGTERM, _terminated)
     try:
-        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-            # A shell script's background job ignores SIGINT. It still shall, but SIGTERM needs its handler.
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, _terminated)
-    except ValueError:
-        return  # not the main thread: signals are somebody else's
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def _terminated(signum: int, frame: FrameType | None) -> None:

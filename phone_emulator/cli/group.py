@@ -1,4 +1,4 @@
-"""The group of all commands. A command's module is imported when the command is used: ``--help`` is instant."""
+"""The group of all commands; a command is imported when it is used, so that ``--help`` is instant."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
-    def main(  # type: ignore[override]
+    def main(
         self,
         args: Sequence[str] | None = None,
         prog_name: str | None = None,
@@ -78,6 +78,8 @@ def cli(ctx: click.Context) -> object:
     Without a command: the terminal phone in the embedded lab (three SIP servers, a DNS server and someone to
     call, on loopback), so it works with nothing set up.
     """
-    if ctx.invoked_subcommand is None:
-        return ctx.invoke(ctx.command.get_command(ctx, "tui"))  # type: ignore[attr-defined]
-    return None
+    if ctx.invoked_subcommand is not None:
+        return None
+    from .tui import tui
+
+    return ctx.invoke(tui)

@@ -78,11 +78,7 @@ class LabPrompt:
             if who == user or not user
         ]
         if not bound:
-            raise CallError(
-                f"{user or 'nobody'} is registered here: there is no phone to call"
-                if not user
-                else f"{user} is registered at no server"
-            )
+            raise CallError(f"{user} is registered at no server" if user else "no phone is registered here")
         name, who = bound[0]
         call = lab.callee.call(who, served_domains(self.config)[0], name)
         click.echo(f"{call.id}: calling {who} through {name}")

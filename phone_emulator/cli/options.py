@@ -59,21 +59,16 @@ class Common:
         )
 
 
-class _Words(click.ParamType):
-    """A parameter that *convert* reads; its ValueError is a usage error in its own words."""
+def _words(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A parameter's type that *read* reads; its ValueError is a usage error in its own words."""
 
-    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
-        self.name = name
-        self._read = read
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The value of the text *value*; raises click.BadParameter."""
-        if not isinstance(value, str):
-            return value
+    def convert(text: str) -> Any:
         try:
-            return self._read(value)
+            return read(text)
         except ValueError as error:
-            self.fail(str(error), param, ctx)
+            raise click.BadParameter(str(error)) from None
+
+    return convert
 
 
 def _ip(text: str) -> str:
@@ -124,8 +119,8 @@ def _output(text: str) -> Path:
     return path
 
 
-DURATION = _Words("duration", parse_duration)
-OUTPUT = _Words("file", _output)
+DURATION = _words(parse_duration)
+OUTPUT = _words(_output)
 WORLDS = ("simulated", "lab", "real")
 
 _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
@@ -162,7 +157,7 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         {
             "type": click.Choice(("auto", "timer-b", "retry-counts")),
             "default": "auto",
-            "help": "How long a silent server is waited for: as the cfg says, always 64*T1, or the retry keys.",
+            "help": "How long a silent server is waited for: as the cfg says, 64*T1, or the retry keys.",
         },
     ),
     "log_level": (
@@ -175,12 +170,12 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     ),
     "mac": (
         ("--mac",),
-        {"type": _Words("mac", _mac), "metavar": "MAC", "help": "Of the phone [default: 00:15:65:aa:bb:cc]."},
+        {"type": _words(_mac), "metavar": "MAC", "help": "Of the phone [default: 00:15:65:aa:bb:cc]."},
     ),
     "model": (
         ("--model",),
         {
-            "type": _Words("model", _model),
+            "type": _words(_model),
             "default": "SIP-T46S",
             "metavar": "MODEL",
             "help": "Of the phone [default: SIP-T46S].",
@@ -189,7 +184,7 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "local_address": (
         ("--local-address",),
         {
-            "type": _Words("address", _ip),
+            "type": _words(_ip),
             "metavar": "ADDRESS",
             "help": "The phone's own IP address [default: as the machine routes to the servers].",
         },
@@ -197,7 +192,7 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "dns": (
         ("--dns",),
         {
-            "type": _Words("address", _dns),
+            "type": _words(_dns),
             "multiple": True,
             "metavar": "ADDRESS[:PORT]",
             "help": "A DNS server to ask instead of the cfg's or the machine's. May be repeated.",
@@ -214,7 +209,7 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "down": (
         ("--down",),
         {
-            "type": _Words("role=behaviour", _down),
+            "type": _words(_down),
             "multiple": True,
             "metavar": "ROLE=BEHAVIOUR",
             "help": "How a server of the lab fails: silent, refuse, 503, trying, … (callee=busy). "

@@ -21,7 +21,13 @@ from .placing import Order, place
 @cfg_argument()
 @click.option("--call", "destination", default="1002", show_default=True, metavar="DESTINATION")
 @click.option("--line", type=click.IntRange(min=1), help="The line to call from [default: the first one].")
-@click.option("--duration", type=DURATION, default="1s", help="How long the call stays up [default: 1s].")
+@click.option(
+    "--duration",
+    type=DURATION,
+    metavar="DURATION",
+    default="1s",
+    help="How long the call stays up [default: 1s].",
+)
 @click.option("--register/--no-register", default=True, show_default=True, help="Register the line first.")
 @common_options(*(name for name in PHONE if name not in ("world", "dns")))
 def simulate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -107,9 +108,7 @@ def not_after_the_reader_has_gone(listener: Listener) -> Listener:
     """
 
     def listen(event: Event) -> None:
-        try:
+        with contextlib.suppress(BrokenPipeError):
             listener(event)
-        except BrokenPipeError:
-            pass
 
     return listen

@@ -53,5 +53,6 @@ class Context:
 
     def take_session_id(self) -> int:
         """The next SDP session id."""
+        taken = self.sessions
         self.sessions += 1
-        return self.sessions
+        return taken

@@ -142,6 +142,9 @@ class Exchange:
                 response = await self._final(client, attempt, watch)
             except RequestFailed as failure:
                 raise _explained(failure, attempt) from None
+            except asyncio.CancelledError:
+                self.endpoint.give_up(client, "nobody waits for an answer any more")
+                raise
             again: Request | None = None
             if attempt.outcome is not None:
                 return response, flow  # given up meanwhile: nothing new is sent

@@ -19,7 +19,7 @@ from phone_emulator.events import (
     Outcome,
     Target,
 )
-from phone_emulator.redundancy import Failback, Hop, Locate, Try, Walk, hops, server_order
+from phone_emulator.redundancy import Failback, Hop, Locate, Try, Walk, hops, moves_on, server_order
 from phone_emulator.sip.dialog import Dialog, dialog_of_response
 from phone_emulator.sip.endpoint import RequestFailed, ServerTransaction
 from phone_emulator.sip.message import MessageError, Request, Response
@@ -27,6 +27,7 @@ from phone_emulator.sip.transport import Flow
 
 from .context import Context
 from .exchange import Exchange
+from .health import HealthRecord, LineHealth, NextRegister
 from .identity import Identity
 from .registrar import Registrar
 from .subscription import MwiSubscription, read_summary
@@ -84,6 +85,7 @@ class Line:
         self.failbacks = {hop.server: Failback(hop.failover) for hop in hops(account)}
         self.registrar = Registrar(self)
         self.mwi = MwiSubscription(self)
+        self.record = HealthRecord()
         self._failing_back: set[int] = set()
         self._lists: dict[int, list[Target]] = {}
         self._unwanted: deque[tuple[str, str, str]] = deque(maxlen=UNWANTED)
@@ -103,6 +105,22 @@ class Line:
         """Whether there is none beside *own*, the call whose request asks."""
         over = (CallState.ENDING, CallState.ENDED)
         return all(call is own or call.state in over for call in self.calls)
+
+    def health(self) -> LineHealth:
+        """How the line stands: which targets work, where it is registered, what it will try next."""
+        planned = [
+            NextRegister(number, binding.next_at, binding.reason)
+            for number, binding in self.registrar.bindings.items()
+            if binding.next_at is not None
+        ]
+        registered = tuple(self.registrar.registered_targets)
+        return LineHealth(
+            self.number,
+            registered,
+            registered_nowhere=self.registrar.started and not registered,
+            targets=self.record.targets,
+            next=tuple(sorted(planned, key=lambda plan: plan.at)),
+        )
 
     async def locate(self, hop: Hop) -> list[Target]:
         """The targets of *hop*, primary first; raises Unresolved (D1-D4)."""
@@ -181,7 +199,7 @@ class Line:
             if isinstance(step, Try):
                 told += 1
                 attempt = step.attempt
-                self._tell_started(attempt, call)
+                self.began(attempt, call)
                 try:
                     await send(step)
                     walk.ended(attempt)
@@ -189,9 +207,7 @@ class Line:
                 finally:
                     # A hang-up before anything has left ends the attempt by cancelling this walk.
                     if attempt.outcome is not None:
-                        self.context.bus.tell(
-                            AttemptEnded(at=world.now(), line=self.number, call=call, attempt=attempt)
-                        )
+                        self.finished(attempt, call)
         self._tell_ended(walk.route, told, call)
         last = walk.route[-1] if walk.route else None
         return last if last is not None and last.outcome in (Outcome.ANSWERED, Outcome.REJECTED) else None
@@ -261,16 +277,22 @@ class Line:
             AttemptProgressed(at=self.context.world.now(), line=self.number, call=call, attempt=attempt)
         )
 
-    def _tell_started(self, attempt: Attempt, call: str | None) -> None:
+    def began(self, attempt: Attempt, call: str | None) -> None:
+        """Tell that *attempt* begins."""
         now = self.context.world.now()
         self.context.bus.tell(AttemptStarted(at=now, line=self.number, call=call, attempt=attempt))
+
+    def finished(self, attempt: Attempt, call: str | None) -> None:
+        """Tell, and remember for the line's health, how *attempt* ended."""
+        self.record.note(attempt)
+        now = self.context.world.now()
+        self.context.bus.tell(AttemptEnded(at=now, line=self.number, call=call, attempt=attempt))
 
     def _tell_ended(self, route: list[Attempt], told: int, call: str | None) -> int:
         """Tell the attempts from *told* on that were over before they began: unresolved or skipped ones."""
         while told < len(route) and route[told].outcome is not None:
-            self._tell_started(route[told], call)
-            now = self.context.world.now()
-            self.context.bus.tell(AttemptEnded(at=now, line=self.number, call=call, attempt=route[told]))
+            self.began(route[told], call)
+            self.finished(route[told], call)
             told += 1
         return told
 
@@ -311,14 +333,13 @@ class Line:
         return not failed_over or target.remote in {each.remote for each in self.registrar.registered_targets}
 
     def _remember(self, attempt: Attempt) -> None:
-        """Let the failback know which target answered (F4, F5)."""
-        if attempt.outcome not in (Outcome.ANSWERED, Outcome.REJECTED):
-            return
+        """Let the failback know which target answered (F4), and that returning has failed (F5)."""
         server, now = attempt.target.server, self.context.world.now()
         failback = self.failbacks.get(server)
         if failback is None:
             return
-        failback.worked(attempt.target, self._lists.get(server, []), now)
-        if server in self._failing_back:
-            self._failing_back.discard(server)
+        if attempt.outcome in (Outcome.ANSWERED, Outcome.REJECTED):
+            failback.worked(attempt.target, self._lists.get(server, []), now)
+        elif server in self._failing_back and moves_on(attempt):
             failback.failed_back(now)
+        self._failing_back.discard(server)

@@ -34,6 +34,8 @@ _EXPIRES = re.compile(r";\s*expires\s*=\s*(\d{1,10})\b", re.IGNORECASE)
 class Binding:
     """The line's registration at one server: what is known of it, and how its REGISTERs are numbered."""
 
+    number: int
+    """Of the hop that it goes through: 1 or 2. Two outbound proxies may lead to one SIP server (O1)."""
     server: ServerConfig
     call_id: str
     tag: str
@@ -66,6 +68,7 @@ class Registrar:
         source = self._context.world.random
         self.bindings = {
             hop.server: Binding(
+                hop.server,
                 hop.identity,
                 new_call_id(source, line.account, self._context.host),
                 str(source.getrandbits(32)),
@@ -80,6 +83,11 @@ class Registrar:
         self._renewed = asyncio.Event()
         """A binding was renewed by another than its own loop."""
         self._successive = successive(line.account)
+
+    @property
+    def started(self) -> bool:
+        """Whether the line is to be registered."""
+        return bool(self._tasks)
 
     @property
     def working_server(self) -> int | None:
@@ -124,7 +132,10 @@ class Registrar:
         now = self._context.world.now()
         own = Attempt(1, "REGISTER", attempt.target, wait, "register_on_enable = 1: REGISTER first", now)
         self.attempts.append(own)
-        if await self._register_at(binding, self._draft(binding, binding.server.expires), own):
+        self._line.began(own, None)
+        registered = await self._register_at(binding, self._draft(binding, binding.server.expires), own)
+        self._line.finished(own, None)
+        if registered:
             self._change(binding, RegistrationState.REGISTERED, _granted_reason(own))
             if hop.server == 1:
                 self._line.registered_at(attempt.target)
@@ -230,7 +241,7 @@ class Registrar:
         self.attempts.extend(attempt for attempt in walk.route if attempt not in self.attempts)
         for hop in over:
             binding = self.bindings[hop.server]
-            if binding in granted and binding.server.number == 1 and binding.target is not None:
+            if binding in granted and binding.number == 1 and binding.target is not None:
                 line.registered_at(binding.target)
             if binding in granted:
                 self._change(binding, RegistrationState.REGISTERED, _granted_reason(walk.route[-1]))
@@ -271,7 +282,9 @@ class Registrar:
         self.attempts.insert(len(self.attempts) - 1, own)
         clearing = self._draft(binding, 0)
         clearing.contact = "*"
+        self._line.began(own, None)
         await self._line.exchange.run(own, clearing)
+        self._line.finished(own, None)
         draft.request.headers.set("CSeq", f"{clearing.request.cseq.number + 1} REGISTER")
         binding.cseq = clearing.request.cseq.number + 1
         if moves_on(own):
@@ -294,7 +307,7 @@ class Registrar:
 
     def _probe_when_fallen_back(self, group: Sequence[Hop], registered: Binding) -> None:
         """While server 2 works, ask server 1 every ``account.X.fallback.timeout`` seconds (R4)."""
-        fallen_back = len(group) > 1 and registered.server.number == 2
+        fallen_back = len(group) > 1 and registered.number == 2
         if not fallen_back:
             self._stop_probe()
         elif self._probe_task is None:
@@ -339,7 +352,7 @@ class Registrar:
         target = binding.target
         assert target is not None
         self._change(binding, RegistrationState.UNREGISTERING, f"REGISTER with Expires: 0 to {target}")
-        hop = next(hop for hop in hops(self._line.account) if hop.server == binding.server.number)
+        hop = next(hop for hop in hops(self._line.account) if hop.server == binding.number)
         # Nobody who stops a phone waits 64*T1 for a dead server; R2's shorter wait is enough.
         wait: Wait = wait_for(
             "REGISTER", hop.failover, self._context.config.timers, target.transport, last=False
@@ -347,8 +360,10 @@ class Registrar:
         attempt = Attempt(1, "REGISTER", target, wait, "the line is stopped", self._context.world.now())
         self.attempts.append(attempt)
         draft = self._draft(binding, 0)
+        self._line.began(attempt, None)
         try:
             await self._line.exchange.run(attempt, draft)
+            self._line.finished(attempt, None)
         finally:
             binding.cseq = draft.request.cseq.number
             binding.target = binding.expires_at = binding.refresh_at = binding.next_at = None
@@ -381,7 +396,7 @@ class Registrar:
             RegistrationChanged(
                 at=self._context.world.now(),
                 line=self._line.number,
-                server=binding.server.number,
+                server=binding.number,
                 state=state,
                 target=binding.target,
                 expires_at=binding.expires_at,

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from phone_emulator.events import Attempt, MessageReceived, MessageSent
+from phone_emulator.phone.health import LineHealth
 
 Message = MessageSent | MessageReceived
 
@@ -85,6 +86,8 @@ class ScenarioResult:
     """Every attempt of every REGISTER, in order of time."""
     messages: list[Message] = field(default_factory=list)
     """Every SIP message, in order of time; not part of the JSON."""
+    health: list[LineHealth] = field(default_factory=list)
+    """How each line stands at the end."""
 
     def as_json(self) -> dict[str, Any]:
         """The result as ``run --format json`` prints it."""
@@ -97,4 +100,5 @@ class ScenarioResult:
             "failures": [failure.as_json() for failure in self.failures],
             "calls": [call.as_json() for call in self.calls],
             "registrations": [attempt.as_json() for attempt in self.registrations],
+            "health": [line.as_json() for line in self.health],
         }

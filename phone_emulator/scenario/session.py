@@ -78,6 +78,7 @@ class Session:
             virtual=self.world.virtual,
             calls=[call_report(call, name) for name, call in self.calls.items()],
             registrations=self.registrations(),
+            health=[line.health() for line in self.phone.lines.values()],
             messages=self.messages,
         )
 

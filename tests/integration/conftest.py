@@ -10,6 +10,7 @@ import pytest
 from tests.integration.harness.capture import Capture
 from tests.integration.harness.certificates import Certificates, ServerCertificate
 from tests.integration.harness.kamailio import Kamailio
+from tests.integration.harness.live import LivePhone
 from tests.integration.harness.net import Net, reserved_net
 from tests.integration.harness.nsd import Nsd, guide_zone
 from tests.integration.harness.phone import Phone
@@ -60,7 +61,11 @@ def make_kamailio(stage: Stage) -> Callable[..., Kamailio]:
     """Makes a server (not started): ``make_kamailio(name, address, **options of Kamailio)``."""
 
     def make(
-        name: str, address: str, certificate: ServerCertificate | None = None, retry_after: int = 0
+        name: str,
+        address: str,
+        certificate: ServerCertificate | None = None,
+        retry_after: int = 0,
+        max_expires: int = 3600,
     ) -> Kamailio:
         server = Kamailio(
             name,
@@ -69,6 +74,7 @@ def make_kamailio(stage: Stage) -> Callable[..., Kamailio]:
             callee=f"{stage.net.callee}:5060",
             certificate=certificate,
             retry_after=retry_after,
+            max_expires=max_expires,
         )
         stage.processes.append(server)
         return server
@@ -122,3 +128,9 @@ def capture(stage: Stage) -> Capture:
 def phone(stage: Stage, nsd: Nsd, capture: Capture, certificates: Certificates) -> Phone:
     """The phone under test, with a name server to ask and a capture that watches it."""
     return Phone(stage.net, stage.folder("phone"), certificates.ca_file, capture.key_log)
+
+
+@pytest.fixture
+def live(phone: Phone) -> LivePhone:
+    """The same phone in this process, for tests that act while it runs."""
+    return LivePhone(phone.net, phone.cfg)

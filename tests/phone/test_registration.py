@@ -746,6 +746,26 @@ def test_the_secondary_fails_while_it_is_the_current_one() -> None:
     play(story, ONLY_1 | server_1(failback_mode=3, failback_timeout=0), primary=503)
 
 
+def test_a_failback_that_fails_everywhere_keeps_the_secondary() -> None:
+    # rule F5
+    async def story(stage: Stage) -> None:
+        routes = []
+        for secondary in ("ok", 503, 503):
+            await stage.behave(secondary=secondary)
+            call = stage.phone.dial("1002")
+            await call.settled()
+            routes.append([attempt.target.role for attempt in call.route])
+            await call.hang_up()
+            await asyncio.sleep(61 if len(routes) == 1 else 1)
+        assert routes == [
+            ["primary", "secondary"],
+            ["primary", "secondary", "fallback"],  # the failback was due, and failed
+            ["secondary", "primary", "fallback"],  # so its time starts again
+        ]
+
+    play(story, server_1(failback_mode=3, failback_timeout=60), primary=503)
+
+
 # -- unresolved -------------------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ import pytest
 from textual.pilot import Pilot
 
 from phone_emulator.events import Bus
+from phone_emulator.lab.behaviour import Behaviour
 from phone_emulator.lab.lab import Lab
 from phone_emulator.lab.plans import EXAMPLE_PLACES, example_config, example_zone, simulated
 from phone_emulator.phone import Phone, PhoneOptions
@@ -48,6 +49,20 @@ class Stage:
         """Type *number* and press Enter."""
         await self.press(*number, "enter")
 
+    async def break_server(self, name: str, behaviour: str) -> None:
+        """Let a server of the lab do what *behaviour* says."""
+        await self.lab.behave(name, Behaviour.parse(behaviour))
+
+    async def until(self, when: float) -> None:
+        """Wait until the world's clock shows *when*, and the screen shows that moment."""
+        await self.wait(when - self.phone.world.now())
+        self.app.screen.update_panes()  # type: ignore[attr-defined]
+        await self.pilot.pause(0)
+
+    def said(self) -> str:
+        """What the notices say."""
+        return "\n".join(notice.message for notice in self.app._notifications)
+
     async def wait(self, seconds: float) -> None:
         """Let *seconds* of the world's time pass."""
         await self.pilot.pause(seconds)
@@ -69,8 +84,18 @@ def perform(
     size: tuple[int, int] = SMALL,
     overrides: tuple[str, ...] = (),
     with_lab: bool = True,
+    port_taken: bool = False,
 ) -> PhoneApp:
-    """Run *play* on a stage of *size*; *overrides* are cfg keys of the guide's example phone."""
+    """Run *play* on a stage; returns the app as it ended.
+
+    Args:
+        play: what happens, from the moment when the phone is registered.
+        monkeypatch: holds Textual's clock to the world's.
+        size: columns and lines.
+        overrides: cfg keys of the guide's example phone.
+        with_lab: whether the phone may see and change its servers.
+        port_taken: whether somebody holds the phone's port.
+    """
     world = SimulatedWorld(seed=1)
 
     async def main() -> PhoneApp:
@@ -83,13 +108,16 @@ def perform(
         bus = Bus()
         lab = Lab(world, plan.plan, plan.config, bus)
         await lab.start()
+        if port_taken:
+            await world.open_udp(plan.plan.phone, lab.callee._phone.context.endpoint.transports)
         phone = Phone(plan.config, world, bus, lab.phone_options(PhoneOptions()))
         app = PhoneApp(phone, lab=LabPanel(lab, phone) if with_lab else None, title="lab")
         try:
             async with app.run_test(size=size) as pilot:
                 stage = Stage(app, pilot, lab)
                 await stage.wait(1.0)
-                await play(stage)
+                if not app.failure:
+                    await play(stage)
         finally:
             await phone.stop(unregister=False)
             await lab.stop()

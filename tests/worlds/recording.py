@@ -18,6 +18,7 @@ from phone_emulator.events import (
     Event,
     MessageReceived,
     MessageSent,
+    Outcome,
     Transport,
 )
 from phone_emulator.phone import Call, CallError, OutgoingCall
@@ -75,6 +76,10 @@ class Recording:
     events: list[Event] = field(default_factory=list)
     calls: dict[str, Call] = field(default_factory=dict)
     bindings: list[Bindings] = field(default_factory=list)
+    told: list[tuple[Attempt, Outcome | None, str]] = field(default_factory=list)
+    """Each attempt that was told to have ended, with its outcome and detail at that time."""
+    reboots: list[int] = field(default_factory=list)
+    """The places of the reboots among the events."""
     idle_transactions: int = 0
     """Live transactions when everything was over and nothing registered."""
     idle_left: list[str] = field(default_factory=list)
@@ -83,9 +88,14 @@ class Recording:
     """The same after the phone had been stopped."""
     endless: list[str] = field(default_factory=list)
     """Calls that never came to an end."""
-    steps_end: float = 0.0
-    epilogue: int = 0
-    """The place of the first event after the last step."""
+    rest: int = 0
+    """The place of the first event after the calls had ended and the lines were unregistered."""
+
+    def hear(self, event: Event) -> None:
+        """Keep *event*, and what may change of it afterwards."""
+        self.events.append(event)
+        if isinstance(event, AttemptEnded):
+            self.told.append((event.attempt, event.attempt.outcome, event.attempt.detail))
 
     @property
     def config(self) -> PhoneConfig:
@@ -155,16 +165,37 @@ class Recording:
         return [(place, e) for place, e in enumerate(self.events) if isinstance(e, AttemptEnded)]
 
     @cached_property
-    def calls_by_phone_id(self) -> dict[str, OutgoingCall]:
-        """Placed calls by the id that events name."""
-        return {call.id: call for call in self.outgoing}
+    def call_of(self) -> dict[str, OutgoingCall]:
+        """Placed calls by the number that they call: no two call the same."""
+        return {call.remote: call for call in self.outgoing}
+
+    @cached_property
+    def end_of(self) -> dict[int, int]:
+        """The place at which the end of an attempt was told, by the attempt's identity."""
+        return {id(event.attempt): place for place, event in self.ended}
+
+    def caller(self, seen: Seen) -> OutgoingCall:
+        """The call that an INVITE outside dialogs belongs to."""
+        return self.call_of[seen.message.to_address.uri.user or ""]
+
+    def attempt(self, invite: Seen) -> Attempt:
+        """The attempt that an INVITE outside dialogs belongs to."""
+        return next(
+            attempt
+            for attempt in self.caller(invite).route
+            if attempt.target.remote == invite.remote and invite.at in attempt.sends
+        )
+
+    def rebooted(self, since: int, until: int) -> bool:
+        """Whether the phone was restarted between these two places."""
+        return any(since < place <= until for place in self.reboots)
 
     def changes(self, call: Call) -> list[tuple[int, CallChanged]]:
         """The states of *call*."""
         return [
             (place, e)
             for place, e in enumerate(self.events)
-            if isinstance(e, CallChanged) and e.call == call.id
+            if isinstance(e, CallChanged) and (e.call, e.remote) == (call.id, call.remote)
         ]
 
     def hung_up(self, call: Call) -> int | None:
@@ -182,7 +213,7 @@ def play(world: World) -> Recording:
     session = make_session(prepare(parse_scenario(world.text(), "random.yaml"), options), options)
     session.world._loop._step_limit = ROUNDS  # type: ignore[union-attr]
     recording = Recording(world, session)
-    session.bus.subscribe(recording.events.append)
+    session.bus.subscribe(recording.hear)
     session.world.run(_main(recording))
     return recording
 
@@ -193,12 +224,12 @@ async def _main(recording: Recording) -> None:
     await lab.start()
     await session.phone.start()
     for step in session.scenario.steps:
+        if step.kind == "reboot":
+            recording.reboots.append(len(recording.events))
         with contextlib.suppress(CallError):
             await ACTIONS[step.kind](session, step, step.args)
         _keep_bindings(recording)
     recording.calls = dict(session.calls)
-    recording.steps_end = session.world.now()
-    recording.epilogue = len(recording.events)
     await _come_to_rest(recording)
     await lab.stop()
     recording.idle_transactions = session.phone.context.endpoint.live_transactions
@@ -221,6 +252,7 @@ async def _come_to_rest(recording: Recording) -> None:
         recording.endless = [f"{call.id} is {call.state}" for call in session.phone.calls]
     for line in session.phone.lines.values():
         await line.registrar.unregister()
+    recording.rest = len(recording.events)
     # Timers B to M are 64*T1 at most, one after another; RFC 3261 section 17.1.1.2 has 32 s for timer D.
     await asyncio.sleep(3 * 64 * recording.config.timers.t1 + 100)
 

@@ -97,7 +97,7 @@ def _binding_row(binding: Binding, now: float, working: bool) -> BindingRow:
     if target is not None:
         role, place = target.role, f"{target.remote}/{target.transport}"
     else:
-        role, place = f"server {binding.server.number}", binding.server.address
+        role, place = f"server {binding.number}", binding.server.address
     return BindingRow(
         symbol=SYMBOLS[binding.state],
         word=REGISTRATION[binding.state],

@@ -21,8 +21,12 @@ class DialField(Input):
             select_on_focus=False,
         )
 
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """Whether *key* is text: in an empty field, not those that have a meaning of their own."""
+        return bool(self.value or key not in FREE_KEYS) and super().check_consume_key(key, character)
+
     def on_key(self, event: events.Key) -> None:
-        """Leave the keys of an empty field to the screen."""
+        """The same for the text itself."""
         if not self.value and event.key in FREE_KEYS:
             event.prevent_default()
 

@@ -31,10 +31,11 @@ class HistoryPane(OptionList):
         self._rows: list[HistoryRow] = []
 
     def show(self, rows: Sequence[HistoryRow]) -> None:
-        """Show *rows*; the highlight stays on its call."""
+        """Show *rows*; the highlight is on the newest call, or stays where the user looks."""
         if list(rows) == self._rows:
             return
-        kept = self._rows[self.highlighted].call if self.highlighted is not None and self._rows else None
+        looked_at = self.highlighted if self.has_focus else None
+        kept = self._rows[looked_at].call if looked_at is not None else None
         self._rows = list(rows)
         self.set_options([Option(_row(row), id=row.call) for row in rows])
         names = [row.call for row in rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import socket
 import subprocess
@@ -11,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tests.integration.harness.net import Net
+from dns.rdatatype import RdataType
+
+from tests.integration.harness.net import DNS_PORT, Net
 from tests.integration.harness.process import Process, require, wait_until
 
 _MARK = b"phone-emulator: end of capture"
@@ -91,12 +94,38 @@ class IcmpError:
 
 
 @dataclass(frozen=True, slots=True)
+class DnsMessage:
+    """A DNS question, or an answer to one."""
+
+    time: float
+    source: Place
+    destination: Place
+    transport: Literal["udp", "tcp"]
+    name: str
+    rdtype: str
+    """``A``, ``SRV``, ``NAPTR``, …"""
+    is_answer: bool
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """A capture, read."""
 
     messages: tuple[WireMessage, ...]
     connects: tuple[Connect, ...]
     icmp: tuple[IcmpError, ...]
+    dns: tuple[DnsMessage, ...]
+
+    def questions(self, server: str, transport: str | None = None) -> list[tuple[str, str]]:
+        """Type and name of each question to the name server at *server*, in order, repetitions too."""
+        return [
+            (message.rdtype, message.name)
+            for message in self.dns
+            if not message.is_answer
+            and message.destination.host == server
+            and transport in (None, message.transport)
+        ]
 
     def requests(
         self, method: str, *, source: str | None = None, destination: str | None = None
@@ -125,7 +154,11 @@ class Reading:
         Every request that leaves counts: a retransmission, and the one that answers a challenge.
         """
         chosen = self.requests(method, source=source)
-        return hops(message for message in chosen if call_id in (None, message.call_id))
+        return hops(
+            (message.destination, message.transport)
+            for message in chosen
+            if call_id in (None, message.call_id)
+        )
 
     def ladder(self) -> str:
         """All messages, one a line, for a failed test's report."""
@@ -133,16 +166,9 @@ class Reading:
         return "\n".join(f"{message.time - start:8.3f} {message}" for message in self.messages)
 
 
-def hops(messages: Iterable[WireMessage]) -> list[Hop]:
-    """Consecutive sends to one destination, counted."""
-    result: list[Hop] = []
-    for message in messages:
-        last = result[-1] if result else None
-        if last and (last.destination, last.transport) == (message.destination, message.transport):
-            result[-1] = Hop(last.destination, last.transport, last.sends + 1)
-        else:
-            result.append(Hop(message.destination, message.transport, 1))
-    return result
+def hops(sends: Iterable[tuple[Place, str]]) -> list[Hop]:
+    """Consecutive sends to one destination over one transport, counted."""
+    return [Hop(*place, sum(1 for _ in group)) for place, group in itertools.groupby(sends)]
 
 
 class Capture(Process):
@@ -176,7 +202,9 @@ class Capture(Process):
                 self._flush()
             self.stop(signal.SIGINT)
         command = ["tshark", "-n", "-r", str(self.file), "-T", "pdml"]
-        command += ["-Y", "sip or icmp.type==3 or (tcp.flags.syn==1 and tcp.flags.ack==0)"]
+        command += ["-Y", "sip or dns or icmp.type==3 or (tcp.flags.syn==1 and tcp.flags.ack==0)"]
+        # tshark takes our name server's port for multicast DNS.
+        command += ["-d", f"udp.port=={DNS_PORT},dns", "-d", f"tcp.port=={DNS_PORT},dns"]
         if self.key_log.exists():
             command += ["-o", f"tls.keylog_file:{self.key_log}"]
         result = subprocess.run(command, capture_output=True, check=False, timeout=60)
@@ -198,6 +226,7 @@ def read_pdml(pdml: bytes) -> Reading:
     messages: list[WireMessage] = []
     connects: list[Connect] = []
     icmp: list[IcmpError] = []
+    lookups: list[DnsMessage] = []
     for packet in ET.fromstring(pdml).iter("packet"):
         protocols = list(packet.findall("proto"))
         time = float(_show(packet, "frame.time_epoch"))
@@ -217,6 +246,13 @@ def read_pdml(pdml: bytes) -> Reading:
             Place(_show(ip, f"{version}.{end}"), int(_show(packet, f"{layer}.{end}port")))
             for end in ("src", "dst")
         )
+        if "dns" in names:
+            lookups += [
+                _dns_message(proto, time, source, destination, "tcp" if layer == "tcp" else "udp")
+                for proto in protocols
+                if proto.get("name") == "dns"
+            ]
+            continue
         if "sip" not in names:
             connects.append(Connect(time, source, destination))
         transport: Literal["udp", "tcp", "tls"] = (
@@ -227,7 +263,22 @@ def read_pdml(pdml: bytes) -> Reading:
             for proto in protocols
             if proto.get("name") == "sip"
         ]
-    return Reading(tuple(messages), tuple(connects), tuple(icmp))
+    return Reading(tuple(messages), tuple(connects), tuple(icmp), tuple(lookups))
+
+
+def _dns_message(
+    dns: ET.Element, time: float, source: Place, destination: Place, transport: Literal["udp", "tcp"]
+) -> DnsMessage:
+    return DnsMessage(
+        time=time,
+        source=source,
+        destination=destination,
+        transport=transport,
+        name=_show(dns, "dns.qry.name"),
+        rdtype=RdataType.make(int(_show(dns, "dns.qry.type") or 0)).name,
+        is_answer=_show(dns, "dns.flags.response") in ("1", "True"),
+        truncated=_show(dns, "dns.flags.truncated") in ("1", "True"),
+    )
 
 
 def _message(

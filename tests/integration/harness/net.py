@@ -11,6 +11,8 @@ from pathlib import Path
 
 DOMAIN = "yealink.pbx.com"
 """The guide's example domain: server 1 of the phone."""
+DNS_PORT = 5353
+"""Of the name servers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,13 @@ class Net:
 
     @property
     def dns(self) -> str:
-        """The name server, at port 5353."""
+        """The name server, at port `DNS_PORT`."""
         return f"{self.prefix}.53"
+
+    @property
+    def second_dns(self) -> str:
+        """The secondary name server, at the same port."""
+        return f"{self.prefix}.54"
 
     @property
     def cidr(self) -> str:

@@ -10,46 +10,52 @@ import dns.message
 import dns.query
 import dns.rdatatype
 
-from tests.integration.harness.net import DOMAIN, Net
+from tests.integration.harness.net import DNS_PORT, DOMAIN, Net
 from tests.integration.harness.process import Process, require, wait_until
 
-PORT = 5353
 
-
-def guide_zone(net: Net, *services: str) -> str:
+def guide_zone(net: Net, *services: str, swapped: bool = False) -> str:
     """The records of `DOMAIN` for *services* (``SIP+D2U``, ``SIP+D2T``, ``SIPS+D2T``), the preferred first.
 
     Each leads by SRV to the primary (priority 0) and the secondary (priority 1); the domain itself has the
-    addresses of both, in this order.
+    addresses of both, in this order. *swapped* changes the places of the two.
     """
     places = {
         "SIP+D2U": ("_sip._udp", 5060),
         "SIP+D2T": ("_sip._tcp", 5060),
         "SIPS+D2T": ("_sips._tcp", 5061),
     }
-    lines = [f"@ A {net.primary}", f"@ A {net.secondary}", f"srv1 A {net.primary}", f"srv2 A {net.secondary}"]
+    servers = [net.secondary, net.primary] if swapped else [net.primary, net.secondary]
+    lines = [f"@ A {server}" for server in servers]
+    lines += [f"srv1 A {net.primary}", f"srv2 A {net.secondary}"]
     for order, service in enumerate(services, 1):
         owner, port = places[service]
         lines.append(f'@ NAPTR {order * 10} 50 "s" "{service}" "" {owner}')
-        lines += [f"{owner} SRV {priority} 1 {port} srv{priority + 1}" for priority in (0, 1)]
+        lines += [
+            f"{owner} SRV {priority} 1 {port} srv{'21'[priority] if swapped else '12'[priority]}"
+            for priority in (0, 1)
+        ]
     return "\n".join(lines) + "\n"
 
 
 class Nsd(Process):
-    """One NSD at *address*, port 5353, that serves one zone: `DOMAIN`."""
+    """One NSD at *address*, port `DNS_PORT`, that serves one zone: `DOMAIN`."""
 
-    def __init__(self, address: str, directory: Path, zone: str, *, namespace: str | None = None) -> None:
-        """*zone* is in master file format, without SOA and NS."""
+    def __init__(
+        self, address: str, directory: Path, zone: str, *, ttl: int = 300, namespace: str | None = None
+    ) -> None:
+        """*zone* is in master file format, without SOA and NS; *ttl* (s) is that of its records."""
         require("nsd")
         super().__init__("nsd", directory, namespace)
         self.address = address
-        self.port = PORT
+        self.port = DNS_PORT
+        self.ttl = ttl
         self._serial = 0
         self._config = directory / "nsd.conf"
         self._write(zone)
         self._config.write_text(
             "server:\n"
-            f"  ip-address: {address}@{PORT}\n"
+            f"  ip-address: {address}@{DNS_PORT}\n"
             "  server-count: 1\n"
             '  username: ""\n  chroot: ""\n  database: ""\n'
             f'  zonesdir: "{directory}"\n  pidfile: "{directory}/nsd.pid"\n'
@@ -77,7 +83,8 @@ class Nsd(Process):
 
     def _write(self, zone: str) -> None:
         self._serial += 1
-        head = f"$ORIGIN {DOMAIN}.\n$TTL 300\n@ SOA ns hostmaster {self._serial} 3600 600 86400 60\n@ NS ns\n"
+        soa = f"@ SOA ns hostmaster {self._serial} 3600 600 86400 {self.ttl}"
+        head = f"$ORIGIN {DOMAIN}.\n$TTL {self.ttl}\n{soa}\n@ NS ns\n"
         (self.directory / "zone").write_text(f"{head}ns A {self.address}\n{zone}")
 
     def _up_to_date(self) -> bool:

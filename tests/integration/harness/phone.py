@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.integration.harness.capture import Hop, Place
 from tests.integration.harness.kamailio import USERS
-from tests.integration.harness.net import DOMAIN, Net
+from tests.integration.harness.net import DNS_PORT, DOMAIN, Net
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +58,56 @@ class CallResult:
         ]
 
 
+class ScenarioRun:
+    """``phone-emulator run`` with one scenario, under way."""
+
+    def __init__(self, command: list[str], environment: Mapping[str, str]) -> None:
+        self._popen = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def result(self, seconds: float = 30) -> Mapping[str, Any]:
+        """Wait for its end; its JSON object, raises AssertionError when it told none, TimeoutExpired."""
+        try:
+            stdout, stderr = self._popen.communicate(timeout=seconds)
+        finally:
+            self._popen.kill()
+        assert "Traceback" not in stderr, stderr
+        try:
+            result = json.loads(stdout)
+        except json.JSONDecodeError:
+            raise AssertionError(f"no JSON on stdout:\n{stdout}\n{stderr}") from None
+        assert isinstance(result, dict), stdout
+        return result
+
+
 class Phone:
     """A phone with one line, 1001: server 1 is `DOMAIN`, server 2 the fallback's address."""
 
-    def __init__(self, net: Net, directory: Path, ca_file: Path, key_log: Path | None = None) -> None:
-        """*key_log* gets the TLS secrets of the phone, so that a capture can be read."""
+    def __init__(
+        self,
+        net: Net,
+        directory: Path,
+        ca_file: Path | None = None,
+        key_log: Path | None = None,
+        *,
+        namespace: str | None = None,
+    ) -> None:
+        """*ca_file* has the CAs to trust, *key_log* gets the TLS secrets, so that a capture can be read."""
         self.net = net
-        self._environment = os.environ | {"SSL_CERT_FILE": str(ca_file), "NO_COLOR": "1"}
+        self.namespace = namespace
+        self._environment = os.environ | {"NO_COLOR": "1"}
+        if ca_file is not None:
+            self._environment["SSL_CERT_FILE"] = str(ca_file)
         if key_log is not None:
             self._environment["SSLKEYLOGFILE"] = str(key_log)
-        self._config = directory / "phone.cfg"
+        self.cfg = directory / "phone.cfg"
+        """Its cfg file."""
         settings = {
             "account.1.enable": "1",
             "account.1.label": "1001",
@@ -83,7 +123,7 @@ class Phone:
             "account.1.sip_server.2.transport_type": "0",
         }
         lines = [f"{key} = {value}" for key, value in settings.items()]
-        self._config.write_text("\n".join(["#!version:1.0.0.1", *lines]) + "\n")
+        self.cfg.write_text("\n".join(["#!version:1.0.0.1", *lines]) + "\n")
 
     def call(
         self,
@@ -97,24 +137,21 @@ class Phone:
         *settings* are cfg keys for this call (``--set``), *options* go to the command as they are; *seconds*
         bound the whole run.
         """
-        command = [*self._command(destination, settings), *options]
-        done = subprocess.run(
-            command,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=seconds,
-        )
-        told = f"{' '.join(command)}\nexit status {done.returncode}\n{done.stdout}\n{done.stderr}"
-        assert "Traceback" not in done.stderr, told
+        done = self._run([*self._command(destination, settings), *options], seconds)
+        told = f"{' '.join(done.args)}\nexit status {done.returncode}\n{done.stdout}\n{done.stderr}"
         try:
             call = json.loads(done.stdout)
         except json.JSONDecodeError:
             raise AssertionError(f"no JSON on stdout: {told}") from None
         assert isinstance(call, dict), told
         return CallResult(done.returncode, call, done.stderr)
+
+    def start_scenario(self, steps: str, settings: Mapping[str, str] | None = None) -> ScenarioRun:
+        """Start ``phone-emulator run`` with a scenario of these *steps* (YAML) in the real world."""
+        scenario = self.cfg.with_name("scenario.yaml")
+        scenario.write_text(f"name: integration\nworld: real\nconfig: {self.cfg.name}\nsteps:\n{steps}")
+        command = [*self._program("run", str(scenario)), *self._common(settings), "--format", "json"]
+        return ScenarioRun(command, self._environment)
 
     def interrupted_call(
         self, destination: str = "1002", *, after: float, settings: Mapping[str, str] | None = None
@@ -133,9 +170,28 @@ class Phone:
                 process.kill()
 
     def _command(self, destination: str, settings: Mapping[str, str] | None) -> list[str]:
-        command = [sys.executable, "-m", "phone_emulator", "call", str(self._config), destination]
-        command += ["--format", "json", "--world", "real", "--duration", "1s"]
-        command += ["--dns", f"{self.net.dns}:5353", "--local-address", self.net.phone]
+        command = [*self._program("call", str(self.cfg), destination), *self._common(settings)]
+        return [*command, "--format", "json", "--world", "real", "--duration", "1s"]
+
+    def _program(self, *words: str) -> list[str]:
+        inside = ["ip", "netns", "exec", self.namespace] if self.namespace else []
+        return [*inside, sys.executable, "-m", "phone_emulator", *words]
+
+    def _common(self, settings: Mapping[str, str] | None) -> list[str]:
+        options = ["--dns", f"{self.net.dns}:{DNS_PORT}", "--local-address", self.net.phone]
         for key, value in (settings or {}).items():
-            command += ["--set", f"{key}={value}"]
-        return command
+            options += ["--set", f"{key}={value}"]
+        return options
+
+    def _run(self, command: list[str], seconds: float) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            command,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return done

@@ -1,0 +1,66 @@
+# phone-emulator: `make run` and `make test` set everything up by themselves.
+#
+#   make run     the terminal phone in its embedded lab
+#   make test    all tests, then every scenario in configs/
+#   make check   lint, format, types, layers, diagrams
+#   make bench   what the program costs on this machine
+#   make lab     the embedded servers alone, for other phones to try
+#   make clean   remove what the others made
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+# Another name than PYTHON, which environments set to all kinds of things.
+PHONE_PYTHON ?=
+
+# The first Python that runs and is new enough; pyenv's shims exist for versions that do not run.
+FIND_PYTHON = for python in $(PHONE_PYTHON) python3.13 python3.12 python3.11 python3; do \
+	if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		echo "$$python"; exit 0; \
+	fi; \
+	done; \
+	echo "make: no Python 3.11 or later found (python3.13, python3.12, python3.11, python3);" \
+		"install one, or name it: make PHONE_PYTHON=/path/to/python3 run" >&2; \
+	exit 1
+
+.PHONY: run test check bench lab clean
+
+run: $(VENV)/run.stamp
+	@$(BIN)/phone-emulator
+
+lab: $(VENV)/run.stamp
+	@$(BIN)/phone-emulator lab
+
+test: $(VENV)/dev.stamp
+	$(BIN)/pytest -n auto
+	$(BIN)/phone-emulator run configs/
+
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/diagrams.py --check
+
+bench: $(VENV)/dev.stamp
+	$(BIN)/python scripts/bench
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is written last: what was interrupted is done again.
+$(VENV)/venv.stamp:
+	@python=$$($(FIND_PYTHON)) && echo "make: setting up $(VENV) with $$python" && \
+		"$$python" -m venv $(VENV)
+	@touch $@
+
+$(VENV)/run.stamp: pyproject.toml $(VENV)/venv.stamp
+	@echo "make: installing what phone-emulator needs into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fast]'
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml $(VENV)/venv.stamp
+	@echo "make: installing what phone-emulator, its tests and its checks need into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fast,test,check]'
+	@touch $@ $(VENV)/run.stamp

@@ -1,0 +1,147 @@
+"""The phone under test in this process, for tests that act while it runs, and see all that it tells."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from phone_emulator.config import load
+from phone_emulator.events import Address, Attempt, Bus, CallState, DnsAnswered, Event
+from phone_emulator.phone import Call, Phone, PhoneOptions
+from phone_emulator.world import RealWorld
+from tests.integration.harness.capture import Place, Reading, hops
+from tests.integration.harness.net import DNS_PORT, Net
+from tests.integration.harness.process import wait_until
+
+_Event = TypeVar("_Event", bound=Event)
+
+CLOCKS_AGREE = 0.25
+"""Seconds by which the phone and the capture may differ on when something was sent."""
+
+
+class LivePhone:
+    """The phone of `harness.phone.Phone`, run by `play`."""
+
+    def __init__(self, net: Net, cfg: Path) -> None:
+        self.net = net
+        self.events: list[Event] = []
+        """All that was told, in order."""
+        self._cfg = cfg
+        self._phone: Phone | None = None
+        self._epoch = 0.0
+
+    @property
+    def phone(self) -> Phone:
+        """The phone of the last `play`; its lines and history stay after it has stopped."""
+        assert self._phone is not None, "the phone was never played with"
+        return self._phone
+
+    def play(
+        self,
+        story: Callable[[], Awaitable[None]],
+        settings: Mapping[str, str] | None = None,
+        *,
+        dns: Sequence[str] | None = None,
+        seconds: float = 25.0,
+    ) -> None:
+        """Start the phone, let *story* happen, stop it (which de-registers); raises TimeoutError.
+
+        *settings* are cfg keys; *dns* the name servers to ask, by default the net's own: with an empty list
+        those that *settings* names. *seconds* bound the story.
+        """
+        options = PhoneOptions(
+            local_address=self.net.phone,
+            nameservers=tuple(Address(host, DNS_PORT) for host in ([self.net.dns] if dns is None else dns)),
+        )
+        overrides = [f"{key}={value}" for key, value in (settings or {}).items()]
+        config = load([str(self._cfg)], overrides, options.device.model).config
+        world, bus = RealWorld(), Bus()
+        self.events.clear()
+        bus.subscribe(self.events.append)
+        self._epoch = time.time() - world.now()
+        self._phone = phone = Phone(config, world, bus, options)
+
+        async def whole() -> None:
+            try:
+                await phone.start()
+                async with asyncio.timeout(seconds):
+                    await story()
+            finally:
+                await phone.stop()
+
+        world.run(whole())
+
+    # -- while it runs ------------------------------------------------------------------------------------
+
+    @property
+    def registered(self) -> list[str]:
+        """The roles of the targets where the line is registered now."""
+        return [target.role for target in self.phone.line().registrar.registered_targets]
+
+    async def call(self, number: str = "1002") -> Call:
+        """Call *number*, hang up when it is answered; the call when it is over."""
+        call = self.phone.dial(number)
+        await call.settled()
+        if call.state is not CallState.ENDED:
+            await call.hang_up()
+        await call.over()
+        return call
+
+    async def until(self, condition: Callable[[], bool], what: str, seconds: float = 8.0) -> None:
+        """Wait until *condition* holds; raises TimeoutError naming *what*."""
+        await aside(lambda: wait_until(condition, what, seconds))
+
+    async def until_registered(self, *roles: str, seconds: float = 8.0) -> None:
+        """Wait until the line is registered at exactly the targets with these *roles*."""
+        await self.until(
+            lambda: self.registered == list(roles), f"to be registered at {', '.join(roles)}", seconds
+        )
+
+    # -- what it told -------------------------------------------------------------------------------------
+
+    @property
+    def registers(self) -> list[Attempt]:
+        """Every REGISTER attempt of the line, in order."""
+        return self.phone.line().registrar.attempts
+
+    @property
+    def outcomes(self) -> list[tuple[str, str]]:
+        """Role and outcome of every REGISTER attempt, in order."""
+        return outcomes(self.registers)
+
+    @property
+    def lookups(self) -> list[DnsAnswered]:
+        """Every lookup that was told."""
+        return self.told(DnsAnswered)
+
+    def told(self, kind: type[_Event]) -> list[_Event]:
+        """Every event of *kind*, in order."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def agrees(self, attempts: Iterable[Attempt], wire: Reading, method: str) -> None:
+        """What *attempts* say of *method* is what went over the wire: where to, how often, and when."""
+        sends = sorted(
+            ((when, attempt) for attempt in attempts for when in attempt.sends), key=lambda send: send[0]
+        )
+        told = [(Place(*attempt.target.remote), str(attempt.target.transport)) for _, attempt in sends]
+        assert hops(told) == wire.route(self.net.phone, method), wire.ladder()
+        seen = wire.requests(method, source=self.net.phone)
+        late = [
+            (when + self._epoch - message.time, str(message))
+            for (when, _), message in zip(sends, seen, strict=True)
+            if abs(when + self._epoch - message.time) > CLOCKS_AGREE
+        ]
+        assert not late, f"the phone's times are not the capture's: {late}"
+
+
+def outcomes(attempts: Iterable[Attempt]) -> list[tuple[str, str]]:
+    """Role and outcome of each of *attempts*."""
+    return [(attempt.target.role, str(attempt.outcome)) for attempt in attempts]
+
+
+async def aside(work: Callable[[], object]) -> None:
+    """Do *work* that blocks, such as stopping a server, while the phone goes on."""
+    await asyncio.to_thread(work)

@@ -1,0 +1,120 @@
+"""Dialogs as pure state (RFC 3261 section 12)."""
+
+from __future__ import annotations
+
+import pytest
+
+from phone_emulator.sip.dialog import Dialog, dialog_of_request, dialog_of_response
+from phone_emulator.sip.message import Headers, MessageError, Request, Response, response_to
+
+CALL = [("From", "<sip:a@x>;tag=1"), ("To", "<sip:b@x>"), ("Call-ID", "c"), ("CSeq", "7 INVITE")]
+
+
+def invite(*extra: tuple[str, str]) -> Request:
+    return Request("INVITE", "sip:b@x", Headers([("Via", "SIP/2.0/UDP x;branch=z9hG4bK1"), *CALL, *extra]))
+
+
+def answer(*extra: tuple[str, str], tag: str | None = "2") -> Response:
+    return response_to(invite(), 200, to_tag=tag, extra=extra)
+
+
+def test_the_calling_end() -> None:
+    dialog = dialog_of_response(
+        invite(),
+        answer(("Contact", "<sip:b@192.0.2.2:5070;ob>"), ("Record-Route", "<sip:p2;lr>, <sip:p1;lr>")),
+    )
+    assert dialog.key == ("c", "1", "2")
+    assert dialog.route_set == ["<sip:p1;lr>", "<sip:p2;lr>"]
+    assert dialog.next_hop() == "sip:p1;lr"
+    bye = dialog.start_request("BYE")
+    assert bye.uri == "sip:b@192.0.2.2:5070;ob"
+    assert list(bye.headers) == [
+        ("Route", "<sip:p1;lr>"),
+        ("Route", "<sip:p2;lr>"),
+        ("From", "<sip:a@x>;tag=1"),
+        ("To", "<sip:b@x>;tag=2"),
+        ("Call-ID", "c"),
+        ("CSeq", "8 BYE"),
+    ]
+
+
+def test_the_called_end() -> None:
+    request = invite(("Record-Route", "<sip:p2;lr>"), ("Record-Route", "<sip:p1;lr>"))
+    dialog = dialog_of_request(request, "2")
+    assert dialog.key == ("c", "2", "1")
+    assert dialog.route_set == ["<sip:p2;lr>", "<sip:p1;lr>"], "in the order of the request"
+    assert dialog.remote_target == "sip:a@x", "without a Contact, From"
+    assert (dialog.local_address, dialog.remote_address) == ("<sip:b@x>;tag=2", "<sip:a@x>;tag=1")
+    assert dialog.start_request("BYE").cseq == (1, "BYE")
+
+
+@pytest.mark.parametrize(
+    ("first", "strict"),
+    [
+        ("<sip:p1>", True),
+        ("<sip:p1;lr>", False),
+        ("<sip:p1;lr=on>", False),
+        ("<sip:p1;LR>", False),
+        ("<sip:p1;lrx>", True),
+        ("<sip:p1>;lr", True),
+        ("<sip:pbx1:5070;transport=tcp>", True),
+    ],
+)
+def test_strict_and_loose_routers(first: str, strict: bool) -> None:
+    """Section 12.2.1.1: a strict router expects itself in the Request-URI, the target last in the Route."""
+    dialog = Dialog(
+        call_id="c",
+        local_tag="1",
+        remote_tag="2",
+        local_address="<sip:a@x>;tag=1",
+        remote_address="<sip:b@x>;tag=2",
+        remote_target="sip:b@192.0.2.2",
+        route_set=[first, "<sip:p2;lr>"],
+    )
+    request = dialog.start_request("INFO")
+    assert dialog.next_hop() == first.partition(">")[0][1:]
+    if strict:
+        assert request.uri == first.partition(">")[0][1:]
+        assert request.headers.values("Route") == ["<sip:p2;lr>", "<sip:b@192.0.2.2>"]
+    else:
+        assert request.uri == "sip:b@192.0.2.2"
+        assert request.headers.values("Route") == [first, "<sip:p2;lr>"]
+
+
+def test_cseq_of_both_directions() -> None:
+    dialog = dialog_of_request(invite(), "2")
+    info = Request("INFO", "sip:b@x", Headers([("CSeq", "9 INFO")]))
+    assert dialog.accept_cseq(info)
+    assert dialog.accept_cseq(info), "the same number is no lower one"
+    assert not dialog.accept_cseq(Request("INFO", "sip:b@x", Headers([("CSeq", "8 INFO")])))
+    assert dialog.remote_cseq == 9
+
+
+def test_an_ack_takes_the_number_of_its_invite() -> None:
+    dialog = dialog_of_response(invite(), answer())
+    dialog.start_request("INFO")
+    assert dialog.start_request("ACK").cseq == (7, "ACK")
+    assert dialog.start_request("INVITE").cseq == (9, "INVITE")
+    dialog.start_request("INFO")
+    assert dialog.start_request("ACK").cseq == (9, "ACK")
+
+
+def test_target_refresh() -> None:
+    dialog = dialog_of_response(invite(), answer(("Contact", "<sip:b@192.0.2.2>")))
+    dialog.refresh_target(answer())
+    assert dialog.remote_target == "sip:b@192.0.2.2", "no Contact, no refresh"
+    dialog.refresh_target(answer(("m", '"B" <sip:b@192.0.2.3;transport=tcp>;expires=3')))
+    assert dialog.remote_target == "sip:b@192.0.2.3;transport=tcp"
+    with pytest.raises(MessageError, match="Contact"):
+        dialog.refresh_target(answer(("Contact", "<nonsense")))
+    assert dialog.remote_target == "sip:b@192.0.2.3;transport=tcp"
+
+
+def test_what_makes_no_dialog() -> None:
+    with pytest.raises(MessageError, match="To tag"):
+        dialog_of_response(invite(), answer(tag=None))
+    for odd in ("<nonsense", "nonsense", "<sip:>"):
+        with pytest.raises(MessageError, match="Record-Route"):
+            dialog_of_response(invite(), answer(("Record-Route", odd)))
+        with pytest.raises(MessageError, match="Record-Route"):
+            dialog_of_request(invite(("Record-Route", odd)), "2")

@@ -1,0 +1,286 @@
+"""What the keys do, on the real phone in the simulated world."""
+
+from __future__ import annotations
+
+import pytest
+
+from phone_emulator.events import CallState
+from phone_emulator.lab.behaviour import CalleeBehaviour
+from phone_emulator.tui.widgets.dial import DialField
+from tests.tui.stage import LARGE, SMALL, Stage, perform
+
+
+def test_dials_talks_and_hangs_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.dial("1002")
+        await stage.wait(0.5)
+        assert "→ 1002  Talking 00:00" in stage.text()
+        assert "answered via primary" in stage.text()
+        await stage.press("escape")
+        await stage.wait(0.5)
+        assert not stage.phone.calls
+        assert stage.phone.history[-1].result == "answered"
+        assert "1002: Call Finish" in stage.text()
+        await stage.press("5")
+        assert stage.app.screen.query_one(DialField).value == "5"
+
+    perform(play, monkeypatch)
+
+
+def test_counts_down_to_the_next_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.break_server("primary", "silent")
+        await stage.dial("1002")
+        begun = stage.phone.calls[0].started
+        await stage.until(begun + 19.6)
+        assert "no answer yet, next server in 12.4 s" in stage.text()
+        assert "· 2 secondary  192.168.1.14:5060/udp  waiting" in stage.text()
+        assert "· 3 fallback   192.168.1.15:5060/udp  waiting" in stage.text()
+        await stage.until(begun + 33.0)
+        assert "✗ 1 primary    192.168.1.13:5060/udp  no response       32.0 s" in stage.text()
+        assert "INVITE sent 7 times: 0.0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5 s" in stage.text()
+        assert "answered via secondary after 32.0 s (attempt 2)" in stage.text()
+        assert "fallback   192.168.1.15:5060/udp  waiting" not in stage.text()
+
+    perform(play, monkeypatch)
+
+
+def test_a_provisional_answer_ends_the_countdown(monkeypatch: pytest.MonkeyPatch) -> None:  # rule C4
+    async def play(stage: Stage) -> None:
+        await stage.break_server("primary", "trying")
+        await stage.dial("1002")
+        await stage.wait(5.0)
+        assert "primary answered 100: the call stays with this server" in stage.text()
+        assert "Connecting" in stage.text()
+        assert "waiting" not in stage.text()
+
+    perform(play, monkeypatch)
+
+
+def test_answers_and_rejects(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.press("f3")
+        await stage.wait(0.5)
+        assert "← 1002  Incoming call" in stage.text()
+        await stage.press("enter")
+        assert stage.phone.calls[0].state is CallState.TALKING
+        await stage.press("f4")
+        await stage.wait(0.5)
+        await stage.press("f3")
+        await stage.wait(0.5)
+        await stage.press("escape")
+        await stage.wait(0.5)
+        assert [call.result for call in stage.phone.history] == ["answered", "rejected"]
+
+    perform(play, monkeypatch)
+
+
+def test_holds_and_resumes(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.dial("1002")
+        await stage.wait(0.5)
+        await stage.press("f2")
+        await stage.wait(0.5)
+        assert [call.state for call in stage.phone.calls] == [CallState.HELD]
+        assert "F2 Resume" in stage.text()
+        await stage.press("f2")
+        await stage.wait(0.5)
+        assert [call.state for call in stage.phone.calls] == [CallState.TALKING]
+
+    perform(play, monkeypatch)
+
+
+def test_digits_in_a_call_are_dtmf_and_a_new_call_holds_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.dial("1002")
+        await stage.wait(0.5)
+        await stage.press("4", "2", "#")
+        assert "DTMF 42#" in stage.text()
+        await stage.press("f1")
+        assert "F1 Enter Send" in stage.text()
+        await stage.dial("1003")
+        await stage.wait(1.0)
+        assert "Call 1/2" in stage.text()
+        assert {call.remote: call.state for call in stage.phone.calls} == {
+            "1002": CallState.HELD,
+            "1003": CallState.TALKING,
+        }
+        await stage.press("f3")
+        assert "▸ → 1002  Hold" in stage.text()
+        await stage.press("f2")
+        await stage.wait(0.5)
+        assert {call.remote: call.state for call in stage.phone.calls} == {
+            "1002": CallState.TALKING,
+            "1003": CallState.HELD,
+        }
+
+    perform(play, monkeypatch)
+
+
+def test_digits_reach_the_dial_field_from_any_pane(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.press("f6", "1", "0")
+        assert stage.app.screen.query_one(DialField).value == "10"
+        await stage.press("f3")
+        assert stage.app.screen.query_one(DialField).value == "1"
+        await stage.press("f4")
+        assert stage.app.screen.query_one(DialField).value == ""
+        assert not stage.phone.calls
+        await stage.press("s", "q", "question_mark")
+        assert stage.app.screen.query_one(DialField).value == "sq?"
+
+    perform(play, monkeypatch)
+
+
+def test_redials(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.press("f1")
+        assert "no number was dialled yet" in stage.said()
+        await stage.dial("1002")
+        await stage.wait(0.5)
+        await stage.press("escape")
+        await stage.wait(0.5)
+        await stage.press("f1")
+        await stage.wait(0.5)
+        assert stage.phone.calls[0].remote == "1002"
+
+    perform(play, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("callee", "word"),
+    [(CalleeBehaviour.BUSY, "Busy here!"), (CalleeBehaviour.REJECT, "Rejected")],
+)
+def test_says_a_failure_in_the_phones_words(
+    callee: CalleeBehaviour, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play(stage: Stage) -> None:
+        stage.lab.callee.behaviour = callee
+        await stage.dial("1002")
+        await stage.wait(0.5)
+        assert f"1002: {word}" in stage.text()
+
+    perform(play, monkeypatch)
+
+
+def test_history_keeps_each_calls_route_and_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.break_server("primary", "503")
+        await stage.dial("1002")
+        await stage.wait(0.5)
+        await stage.press("escape")
+        await stage.wait(0.5)
+        await stage.break_server("primary", "ok")
+        await stage.dial("1003")
+        await stage.wait(0.5)
+        await stage.press("escape")
+        await stage.wait(0.5)
+        await stage.press("f6", "down")
+        await stage.wait(0.2)
+        assert "Route · call-1 · to 1002" in stage.text()
+        assert "✗ 1 primary    192.168.1.13:5060/udp  503 unavailable" in stage.text()
+        assert "Messages · call-1" in stage.text()
+        await stage.press("escape")
+        assert "Route · call-2 · to 1003" in stage.text()
+
+    perform(play, monkeypatch, size=LARGE)
+
+
+def test_no_credentials_on_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.dial("1002")
+        await stage.wait(0.5)
+        await stage.press("f7", "home", "down", "down", "down")
+        assert "INVITE sip:1002@yealink.pbx.com +auth" in stage.text()
+        assert "Proxy-Authorization: Digest" in stage.text()
+        assert "response=" not in stage.text()
+        assert "lab-secret" not in stage.text()
+
+    perform(play, monkeypatch, size=LARGE)
+
+
+def test_breaks_and_mends_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.press("f8", "down", "space")
+        assert str(stage.lab.servers["secondary"].behaviour) == "silent"
+        assert "✗ secondary" in stage.text()
+        await stage.press("space")
+        assert str(stage.lab.servers["secondary"].behaviour) == "ok"
+        await stage.press("enter", "down", "enter")
+        await stage.wait(0.2)
+        assert str(stage.lab.servers["secondary"].behaviour) == "503"
+        await stage.press("down", "down", "enter", "down", "enter")
+        await stage.wait(0.2)
+        assert stage.lab.callee.behaviour is CalleeBehaviour.BUSY
+
+    perform(play, monkeypatch)
+
+
+def test_a_behaviour_written_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.press("f8", "enter", "tab", *"599x", "enter")
+        assert "there is no behaviour" in stage.text()
+        await stage.press("backspace", "enter")
+        await stage.wait(0.2)
+        assert str(stage.lab.servers["primary"].behaviour) == "599"
+
+    perform(play, monkeypatch)
+
+
+def test_without_a_lab_there_are_no_servers_to_break(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        assert "F8" not in stage.text()
+        assert "Call me" not in stage.text()
+        await stage.press("f8", "f3")
+        await stage.dial("1002")
+        await stage.wait(0.5)
+        assert "answered via primary" in stage.text()
+
+    perform(play, monkeypatch, with_lab=False)
+
+
+def test_quits_de_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        assert stage.lab.servers["primary"].bindings
+        await stage.press("q")
+        await stage.wait(1.0)
+        assert not stage.lab.servers["primary"].bindings
+        assert not stage.lab.servers["fallback"].bindings
+
+    assert perform(play, monkeypatch).return_code == 0
+
+
+def test_asks_before_it_quits_during_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.dial("1002")
+        await stage.wait(0.5)
+        await stage.press("ctrl+q")
+        assert "A call is up. Hang up and quit?" in stage.text()
+        await stage.press("n")
+        assert len(stage.phone.calls) == 1
+        await stage.press("ctrl+q", "y")
+        await stage.wait(1.0)
+        assert not stage.phone.calls
+        assert not stage.lab.servers["primary"].bindings
+
+    assert perform(play, monkeypatch).return_code == 0
+
+
+def test_leaving_is_bounded_when_no_server_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        for name in ("primary", "fallback"):
+            await stage.break_server(name, "silent")
+        await stage.press("ctrl+q")
+        assert "de-registering…" in stage.text()
+        await stage.wait(11.0)
+
+    assert perform(play, monkeypatch, size=SMALL).return_code == 0
+
+
+def test_a_world_that_refuses_is_said_and_is_exit_status_3(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        pass
+
+    app = perform(play, monkeypatch, port_taken=True)
+    assert app.return_code == 3
+    assert "192.168.1.21" in app.failure

@@ -1,0 +1,120 @@
+"""Pictures of the terminal phone, compared byte for byte; ``pytest --snapshot-update`` takes them anew.
+
+Virtual time and a seeded world make each picture the same on every machine.
+"""
+
+from __future__ import annotations
+
+import pytest
+from pytest_textual_snapshot import SVGImageExtension  # type: ignore[import-untyped]
+from syrupy.assertion import SnapshotAssertion
+
+from tests.tui.stage import LARGE, MEDIUM, SMALL, Play, Stage, perform
+
+SIZES = [pytest.param(size, id=f"{size[0]}x{size[1]}") for size in (SMALL, MEDIUM, LARGE)]
+FAILOVER = ("account.1.sip_server.1.invite_retry_counts=3",)
+"""A silent primary is given up after 7.5 s."""
+
+
+def compare(
+    play: Play, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
+) -> None:
+    """The screen at the end of *play* is the picture that was taken before."""
+    taken: list[str] = []
+
+    async def to_the_end(stage: Stage) -> None:
+        await play(stage)
+        await stage.wait(0.5)
+        taken.append(stage.picture())
+
+    perform(to_the_end, monkeypatch, size=size, overrides=FAILOVER)
+    assert taken[0] == snapshot.use_extension(SVGImageExtension)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_registered_and_idle(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
+) -> None:
+    async def play(stage: Stage) -> None:
+        pass
+
+    compare(play, size, monkeypatch, snapshot)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_waiting_for_a_silent_primary(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
+) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.press("f8", "space", "escape")
+        await stage.dial("1002")
+        await stage.wait(4.0)
+
+    compare(play, size, monkeypatch, snapshot)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_talking_after_a_failover(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
+) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.press("f8", "space", "escape")
+        await stage.dial("1002")
+        await stage.wait(9.0)
+        await stage.press("4", "2", "#")
+
+    compare(play, size, monkeypatch, snapshot)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_server_failed(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
+) -> None:
+    async def play(stage: Stage) -> None:
+        for name in ("primary", "secondary", "fallback"):
+            await stage.break_server(name, "503")
+        await stage.dial("1002")
+        await stage.wait(1.0)
+        await stage.press("f6")
+
+    compare(play, size, monkeypatch, snapshot)
+
+
+def test_a_call_comes_in(monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.press("f3")
+        await stage.wait(2.0)
+
+    compare(play, SMALL, monkeypatch, snapshot)
+
+
+def test_the_messages_of_a_call(monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.dial("1002")
+        await stage.wait(1.0)
+        await stage.press("f7")
+
+    compare(play, SMALL, monkeypatch, snapshot)
+
+
+def test_one_message_in_full(monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.dial("1002")
+        await stage.wait(1.0)
+        await stage.press("f7", "home", "down", "down", "down", "enter")
+
+    compare(play, SMALL, monkeypatch, snapshot)
+
+
+def test_choosing_a_behaviour(monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.press("f8", "down", "enter")
+
+    compare(play, SMALL, monkeypatch, snapshot)
+
+
+def test_help(monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.press("question_mark")
+
+    compare(play, SMALL, monkeypatch, snapshot)

@@ -1,0 +1,25 @@
+"""How many random worlds: 300, with ``CI=true`` 2,000 (always the same), ``HYPOTHESIS_PROFILE=deep`` 20,000."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, Phase, settings
+
+_EVERYWHERE = settings(
+    deadline=None,  # no wall-clock assertions
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+)
+settings.register_profile("worlds-quick", _EVERYWHERE, max_examples=300, derandomize=True)
+settings.register_profile("worlds-ci", _EVERYWHERE, max_examples=2000, derandomize=True)
+settings.register_profile(
+    "worlds-deep", _EVERYWHERE, max_examples=20_000, phases=[Phase.generate, Phase.shrink]
+)
+
+
+def worlds_profile() -> settings:
+    """The profile that the environment asks for."""
+    if os.environ.get("HYPOTHESIS_PROFILE") == "deep":
+        return settings.get_profile("worlds-deep")
+    return settings.get_profile("worlds-ci" if os.environ.get("CI") == "true" else "worlds-quick")

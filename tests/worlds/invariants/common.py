@@ -1,0 +1,73 @@
+"""What invariants are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from phone_emulator.events import Attempt, Outcome
+from phone_emulator.redundancy import moves_on
+
+from ..recording import Recording
+
+INSTANT = 1e-6
+"""Seconds; sums of intervals may differ in their last bits."""
+ANSWERS = (Outcome.ANSWERED, Outcome.REJECTED)
+ALONE = ("register_on_enable = 1", "unregister_on_reboot = 1", "the line is stopped")
+"""How the reason of a REGISTER begins that belongs to no cycle."""
+Check = Callable[[Recording], Iterator[str]]
+"""Each text is one thing that is wrong, for people."""
+
+
+@dataclass(frozen=True)
+class Invariant:
+    """Something that holds in every world."""
+
+    name: str
+    rules: str
+    """Of ``redundancy.md``."""
+    check: Check
+
+
+@dataclass(frozen=True)
+class Route:
+    """The attempts of one request."""
+
+    name: str
+    method: str
+    attempts: list[Attempt]
+    call: str | None
+    """The number that was called; None for a registration."""
+
+
+def routes(recording: Recording) -> list[Route]:
+    """Those of every call, and those of every REGISTER cycle."""
+    found = [
+        Route(f"call to {call.remote}", "INVITE", call.route, call.remote) for call in recording.outgoing
+    ]
+    cycles: list[Route] = []
+    for _, event in recording.started:
+        attempt = event.attempt
+        if event.call is not None or attempt.why.startswith(ALONE):
+            continue
+        before = [cycle for cycle in cycles if _may_follow(attempt, cycle.attempts[-1])]
+        if not before:
+            cycles.append(Route(f"REGISTER at {event.at:g} s", "REGISTER", [attempt], None))
+        else:
+            max(before, key=lambda cycle: cycle.attempts[-1].ended or 0.0).attempts.append(attempt)
+    return found + cycles
+
+
+def _may_follow(attempt: Attempt, last: Attempt) -> bool:
+    """Whether *attempt* may be the next of the cycle that *last* is the last of; cycles may overlap."""
+    return attempt.n == last.n + 1 and last.ended is not None and last.ended <= attempt.started
+
+
+def answered_something(attempt: Attempt) -> bool:
+    """Whether the target proved available: an answer, or a provisional response (C3, C4)."""
+    return not moves_on(attempt)
+
+
+def near(one: float, other: float) -> bool:
+    """Whether two times are the same."""
+    return abs(one - other) < INSTANT

@@ -1,0 +1,163 @@
+"""What holds of registrations and of the failback."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from phone_emulator.config.model import FailbackMode, FailoverConfig
+from phone_emulator.events import (
+    Address,
+    AttemptEnded,
+    AttemptStarted,
+    CallChanged,
+    CallState,
+    Outcome,
+    RegistrationChanged,
+    RegistrationState,
+    Target,
+)
+from phone_emulator.redundancy import hops
+from phone_emulator.redundancy.servers import successive
+
+from ..recording import Recording
+from .common import ALONE, ANSWERS, INSTANT
+
+
+def one_binding_a_server(recording: Recording) -> Iterator[str]:
+    """A server holds one Contact of the phone for each transport; a successive line has one binding."""
+    for moment in recording.bindings:
+        for server, users in moment.by_server.items():
+            for user, contacts in users.items():
+                transports = Counter(_transport(contact) for contact in contacts)
+                if max(transports.values()) > 1:
+                    yield f"at {moment.at:g} s {server} holds {contacts} of {user}"
+        for line, servers in moment.by_phone.items():
+            if len(servers) > 1 and successive(recording.account):
+                yield f"at {moment.at:g} s line {line}, successive, is registered at servers {servers}"
+
+
+def _transport(contact: str) -> str:
+    return contact.partition("transport=")[2].lower() or "udp"
+
+
+def told_bindings(recording: Recording) -> Iterator[str]:
+    """A registered line has a target and a lease that lasts; every state has a reason."""
+    for event in recording.events:
+        if not isinstance(event, RegistrationChanged):
+            continue
+        registered = event.state is RegistrationState.REGISTERED
+        if registered and (event.target is None or event.expires_at is None or event.expires_at <= event.at):
+            yield f"at {event.at:g} s registered at {event.target} until {event.expires_at}"
+        if not event.reason:
+            yield f"at {event.at:g} s {event.state} without a reason"
+
+
+def nothing_after_unregister(recording: Recording) -> Iterator[str]:
+    """A line that was unregistered sends no REGISTER."""
+    for seen in recording.messages:
+        if seen.place >= recording.rest and seen.sent and seen.request is not None:
+            if seen.request.method == "REGISTER":
+                yield f"REGISTER to {seen.remote} at {seen.at:g} s"
+
+
+def registers_count_up(recording: Recording) -> Iterator[str]:
+    """Each new REGISTER of one Call-ID at one target has a higher CSeq (RFC 3261 section 10.2)."""
+    last: dict[tuple[str, Address], tuple[int, str]] = {}
+    for seen in recording.messages:
+        if not seen.sent or seen.request is None or seen.request.method != "REGISTER":
+            continue
+        key = seen.request.call_id, seen.remote
+        number, branch = last.get(key, (0, ""))
+        if branch != seen.branch and seen.request.cseq.number <= number:
+            yield f"REGISTER {seen.request.cseq.number} to {seen.remote} at {seen.at:g} s after {number}"
+        last[key] = max(number, seen.request.cseq.number), seen.branch
+
+
+def registered_first(recording: Recording) -> Iterator[str]:
+    """With register_on_enable an INVITE to a further target goes where a REGISTER has succeeded."""
+    keyed = {hop.server for hop in hops(recording.account) if hop.failover.register_on_enable}
+    good: set[Address] = set()
+    for seen in recording.messages:
+        if not seen.sent and seen.message.cseq.method == "REGISTER":
+            if getattr(seen.message, "status", 0) == 200:
+                good.add(seen.remote)
+        if seen.sent and seen in recording.first_invites:
+            attempt = recording.attempt(seen)
+            if attempt.target.server in keyed and attempt.n > 1 and seen.remote not in good:
+                yield f"INVITE to {attempt.target} at {seen.at:g} s without a REGISTER there"
+
+
+@dataclass
+class _Memory:
+    """What F1 to F5 let a phone know of one server."""
+
+    failover: FailoverConfig
+    current: Target | None = None
+    due_at: float = math.inf
+    renewed: bool = False
+    """Whether a registration cycle has begun since the switch (mode 2)."""
+
+    def answered(self, target: Target, now: float, *, returning: bool) -> None:
+        if self.failover.failback_mode is FailbackMode.NEW_REQUESTS:
+            return
+        if target.role in ("primary", "fallback"):
+            self.current = None
+        elif self.current is None or self.current.remote != target.remote or returning:
+            self.current, self.renewed, self.due_at = target, False, math.inf
+            if self.failover.failback_mode is FailbackMode.DURATION and self.failover.failback_timeout:
+                self.due_at = now + self.failover.failback_timeout
+            if self.failover.failback_mode is FailbackMode.DNS_TTL and target.ttl is not None:
+                self.due_at = now + target.ttl
+
+
+def failback(recording: Recording) -> Iterator[str]:
+    """The target in use goes first; the primary does again when the mode says so and the line is idle."""
+    world = recording.world
+    signalled_only = any(hop.failover.only_signal_with_registered for hop in hops(recording.account))
+    if world.has_step("dns") or signalled_only or recording.reboots:
+        return
+    memories = {hop.server: _Memory(hop.failover) for hop in hops(recording.account)}
+    live: set[str] = set()
+    returning: set[tuple[str | None, int]] = set()
+    begun: dict[str | None, set[int]] = {}
+    for event in recording.events:
+        if isinstance(event, CallChanged):
+            over = event.state in (CallState.ENDING, CallState.ENDED)
+            (live.discard if over else live.add)(event.call)
+        elif isinstance(event, AttemptStarted) and not event.attempt.why.startswith(ALONE):
+            server, target = event.attempt.target.server, event.attempt.target
+            walk = event.call or f"REGISTER {server}"
+            if event.attempt.n == 1:
+                begun[walk] = set()
+            if server in begun.setdefault(walk, set()) or event.attempt.outcome is Outcome.UNRESOLVED:
+                continue
+            begun[walk].add(server)
+            memory = memories[server]
+            first = target.role in ("primary", "fallback")
+            due = event.at >= memory.due_at - INSTANT and not (live - {event.call or ""})
+            in_use = memory.current is not None and memory.current.remote == target.remote
+            returning.discard((walk, server))
+            if first and memory.current is not None:
+                returning.add((walk, server))
+            if memory.failover.failback_mode is FailbackMode.REGISTRATION:
+                if event.call is None:
+                    memory.renewed = True
+                ok = first if memory.current is None else in_use or (first and memory.renewed)
+            else:
+                ok = first if memory.current is None or due else in_use
+            if not ok:
+                yield (
+                    f"at {event.at:g} s {event.attempt.method} goes to {target} first, in use: "
+                    f"{memory.current}, failback due at {memory.due_at:g} s, live calls {sorted(live)}"
+                )
+        elif isinstance(event, AttemptEnded) and event.attempt.outcome in ANSWERS:
+            if event.attempt.why.startswith(ALONE):
+                continue
+            server = event.attempt.target.server
+            walk = event.call or f"REGISTER {server}"
+            memories[server].answered(
+                event.attempt.target, event.at, returning=(walk, server) in returning
+            )

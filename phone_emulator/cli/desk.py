@@ -47,7 +47,7 @@ class Desk:
             await self.phone.start()
             yield self.phone
         finally:
-            if _interrupted() and (self.phone.calls or _registered(self.phone)):
+            if interrupted() and (self.phone.calls or _registered(self.phone)):
                 say("interrupted: ending calls and de-registering; once more stops at once")
             # In the simulated world nobody is left to be told.
             await self.phone.stop(unregister=not self.world.virtual)
@@ -129,6 +129,7 @@ def _registered(phone: Phone) -> bool:
     return any(line.registrar.registered_targets for line in phone.lines.values())
 
 
-def _interrupted() -> bool:
+def interrupted() -> bool:
+    """Whether the command was told to end: Ctrl-C, SIGTERM."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

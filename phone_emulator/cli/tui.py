@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import os
 import sys
@@ -13,7 +14,7 @@ from phone_emulator.lab.plans import example_config
 from phone_emulator.tui import LabPanel, PhoneApp
 from phone_emulator.world import WorldError
 
-from .desk import Desk, check_world, load_cfg, make_desk
+from .desk import Desk, check_world, interrupted, load_cfg, make_desk
 from .exits import Exit
 from .options import PHONE, Common, cfg_argument, common_options
 
@@ -52,6 +53,8 @@ async def _show(desk: Desk, title: str) -> None:
             await lab.start()
         app = PhoneApp(phone, lab=LabPanel(lab, phone) if lab is not None else None, title=title)
         await app.run_async()
+        if interrupted():
+            raise asyncio.CancelledError  # which the app has taken for its own
         if app.failure:
             raise WorldError(app.failure)
     finally:

@@ -279,6 +279,8 @@ class Line:
 
     def began(self, attempt: Attempt, call: str | None) -> None:
         """Tell that *attempt* begins."""
+        if attempt.method == "REGISTER":
+            self.registrar.began(attempt)
         now = self.context.world.now()
         self.context.bus.tell(AttemptStarted(at=now, line=self.number, call=call, attempt=attempt))
 
@@ -311,6 +313,11 @@ class Line:
             if method != "REGISTER" and self._only_registered(hop):
                 remotes = {target.remote for target in self.registrar.registered_targets}
                 only = [target for target in ordered if target.remote in remotes]
+                if not only:
+                    return (
+                        only,
+                        "only_signal_with_registered = 1: the line is registered at none of its targets",
+                    )
                 return only, "only_signal_with_registered = 1: the registered server only"
             mode = f"failback_mode = {int(failback.mode)}"
             return ordered, f"{current.role} first: it is the one in use since the failover ({mode})"

@@ -81,9 +81,8 @@ class OutgoingCall(Call):
         if self.dialog is not None:
             return
         if answered is None:
-            reasons = "; ".join(
-                f"{a.target.role}: {a.detail}" for a in self.route if a.outcome is not Outcome.SKIPPED
-            )
+            tried = [attempt for attempt in self.route if attempt.outcome is not Outcome.SKIPPED]
+            reasons = "; ".join(f"{each.target.role}: {each.detail}" for each in tried or self.route)
             last = self.route[-1].status if self.route else None
             self._settle(CallResult.FAILED, f"every server is exhausted: {reasons}", last)
         else:

@@ -7,7 +7,6 @@ import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from phone_emulator.config.model import ServerConfig
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
 MIN_LEASE = 10
 """Seconds; a server that grants less cannot make the phone register without end."""
+ATTEMPTS_KEPT = 1000
 LEAST_RETRY_DELAY = 1.0
 """Seconds; an interval of 0 means at once, but a server that refuses at once is not asked without end."""
 
@@ -77,7 +77,7 @@ class Registrar:
             for hop in hops(line.account)
         }
         self.attempts: list[Attempt] = []
-        """Every REGISTER attempt, in order of time."""
+        """The latest REGISTER attempts, in order of time."""
         self._tasks: list[asyncio.Task[None]] = []
         self._probe_task: asyncio.Task[None] | None = None
         self._renewed = asyncio.Event()
@@ -99,6 +99,11 @@ class Registrar:
         """Where the line is registered, server 1 first."""
         return [binding.target for _, binding in sorted(self.bindings.items()) if binding.target is not None]
 
+    def began(self, attempt: Attempt) -> None:
+        """A REGISTER attempt begins."""
+        self.attempts.append(attempt)
+        del self.attempts[:-ATTEMPTS_KEPT]
+
     async def register(self) -> None:
         """Start registering, or start anew; returns when the first cycle has ended, well or badly."""
         await self._stop_tasks()
@@ -109,7 +114,6 @@ class Registrar:
             done = asyncio.Event()
             name = f"registration of line {self._line.number} at server {group[0].server}"
             task = asyncio.create_task(self._keep(group, done), name=name)
-            task.add_done_callback(partial(_set, done))  # a cycle that breaks off keeps nobody waiting
             self._tasks.append(task)
             first_cycles.append(done.wait())
         await asyncio.gather(*first_cycles)
@@ -131,7 +135,6 @@ class Registrar:
         )
         now = self._context.world.now()
         own = Attempt(1, "REGISTER", attempt.target, wait, "register_on_enable = 1: REGISTER first", now)
-        self.attempts.append(own)
         self._line.began(own, None)
         registered = await self._register_at(binding, self._draft(binding, binding.server.expires), own)
         self._line.finished(own, None)
@@ -233,12 +236,10 @@ class Registrar:
                 draft = drafts[step.hop.server] = self._draft(binding, binding.server.expires)
             if not binding.live:
                 self._change(binding, RegistrationState.REGISTERING, f"REGISTER to {step.attempt.target}")
-            self.attempts.append(step.attempt)
             if await self._register_at(binding, draft, step.attempt):
                 granted.append(binding)
 
         await line.follow(walk, send)
-        self.attempts.extend(attempt for attempt in walk.route if attempt not in self.attempts)
         for hop in over:
             binding = self.bindings[hop.server]
             if binding in granted and binding.number == 1 and binding.target is not None:
@@ -279,7 +280,6 @@ class Registrar:
         why = "unregister_on_reboot = 1: bindings of before the reboot are removed first"
         now = self._context.world.now()
         own = Attempt(1, "REGISTER", attempt.target, attempt.wait, why, now)
-        self.attempts.insert(len(self.attempts) - 1, own)
         clearing = self._draft(binding, 0)
         clearing.contact = "*"
         self._line.began(own, None)
@@ -358,7 +358,6 @@ class Registrar:
             "REGISTER", hop.failover, self._context.config.timers, target.transport, last=False
         )
         attempt = Attempt(1, "REGISTER", target, wait, "the line is stopped", self._context.world.now())
-        self.attempts.append(attempt)
         draft = self._draft(binding, 0)
         self._line.began(attempt, None)
         try:
@@ -404,10 +403,6 @@ class Registrar:
                 reason=reason,
             )
         )
-
-
-def _set(event: asyncio.Event, task: asyncio.Task[None]) -> None:
-    event.set()
 
 
 def granted_lease(response: Response, contact: str, asked: int) -> int:

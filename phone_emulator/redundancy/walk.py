@@ -35,7 +35,10 @@ MOVES_ON = frozenset(
 """The outcomes after which the next target is tried (C2)."""
 
 Order = Callable[[Hop, Sequence[Target]], tuple[list[Target], str]]
-"""Puts a hop's targets into the order of the walk; the text says why when it is not the list's own order."""
+"""Puts a hop's targets into the order of the walk; the text says why when it is not the list's own order.
+
+An empty list passes the hop over: its targets are told as skipped, for the reason given.
+"""
 
 
 def moves_on(attempt: Attempt) -> bool:
@@ -106,6 +109,7 @@ class Walk:
         self._errors_move_on = errors_move_on
         self._hop: Hop | None = None
         self._waiting: list[Target] = []
+        self._barred: list[Target] = []
         self._first_why = ""
         self._failed_addresses: dict[str, Attempt] = {}
         self._over = False
@@ -114,6 +118,7 @@ class Walk:
         """The next step at *now*, or None when the walk is over."""
         while not self._over:
             if not self._waiting:
+                self._pass_over(now)
                 if not self._hops:
                     return None
                 self._hop = self._hops.pop(0)
@@ -134,6 +139,7 @@ class Walk:
         self._waiting, self._first_why = list(targets), ""
         if self._order is not None:
             self._waiting, self._first_why = self._order(self._hop, targets)
+        self._barred = [] if self._waiting else list(targets)
 
     def unresolved(self, reason: str, asked: float, now: float) -> Attempt:
         """The hop asked for at *asked* has no target; *reason* says why. Counts as a failed attempt (C2)."""
@@ -174,6 +180,14 @@ class Walk:
         attempt = Attempt(len(self.route) + 1, self.method, target, wait, self._why(target), now)
         self.route.append(attempt)
         return attempt
+
+    def _pass_over(self, now: float) -> None:
+        """Tell the targets of a hop that the order leaves out altogether."""
+        for target in self._barred:
+            assert self._hop is not None
+            attempt = self._begin(self._hop, target, now)
+            attempt.ended, attempt.outcome, attempt.detail = now, Outcome.SKIPPED, self._first_why
+        self._barred = []
 
     def _skip(self, attempt: Attempt, failed: Attempt) -> None:
         attempt.ended = attempt.started

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from phone_emulator.config import CfgError, load
 from phone_emulator.config.model import PhoneConfig
-from phone_emulator.events import Attempt, Bus, Event, Listener, MessageReceived, MessageSent
+from phone_emulator.events import Attempt, AttemptStarted, Bus, Event, Listener, MessageReceived, MessageSent
 from phone_emulator.lab import plans
 from phone_emulator.lab.lab import Lab, Place
 from phone_emulator.lab.zone import Zone, ZoneError, parse_zone
@@ -51,18 +51,16 @@ class Session:
     calls: dict[str, Call] = field(default_factory=dict)
     """By the id in the file."""
     registers: list[Attempt] = field(default_factory=list)
-    """REGISTER attempts of phones that were rebooted away, then those of the phone now."""
+    """Every REGISTER attempt, as it began."""
     messages: list[Message] = field(default_factory=list)
 
     def registrations(self) -> list[Attempt]:
         """Every REGISTER attempt so far, in order of time."""
-        now = [a for line in self.phone.lines.values() for a in line.registrar.attempts]
-        return sorted([*self.registers, *now], key=lambda attempt: attempt.started)
+        return sorted(self.registers, key=lambda attempt: attempt.started)
 
     async def reboot(self) -> None:
         """Restart the phone: calls end, then it registers anew."""
         unregister = any(account.unregister_on_reboot for account in self.config.lines)
-        self.registers = self.registrations()
         await self.phone.stop(unregister=unregister)
         self.phone = Phone(self.config, self.world, self.bus, self.phone_options)
         await self.phone.start()
@@ -145,13 +143,14 @@ def make_session(prepared: Prepared, options: RunOptions) -> Session:
     session = Session(scenario, options, config, world, bus, lab, phone, phone_options, prepared.zones)
     for listener in options.listeners:
         bus.subscribe(listener)
-    if options.keep_messages:
 
-        def keep(event: Event) -> None:
-            if isinstance(event, MessageSent | MessageReceived):
-                session.messages.append(event)
+    def keep(event: Event) -> None:
+        if isinstance(event, AttemptStarted) and event.attempt.method == "REGISTER":
+            session.registers.append(event.attempt)
+        elif options.keep_messages and isinstance(event, MessageSent | MessageReceived):
+            session.messages.append(event)
 
-        bus.subscribe(keep)
+    bus.subscribe(keep)
     return session
 
 

@@ -74,7 +74,7 @@ class Dialog:
         return True
 
     def _request_uri_and_routes(self) -> tuple[str, list[str]]:
-        if self.route_set and "lr" not in _address_of(self.route_set[0]).uri.parameters:
+        if self.route_set and not _loose(self.route_set[0]):
             # A strict router first: it expects itself in the Request-URI (section 12.2.1.1).
             return _uri_of(self.route_set[0]), [*self.route_set[1:], f"<{self.remote_target}>"]
         return self.remote_target, self.route_set
@@ -122,6 +122,10 @@ def _routes(recorded: Iterable[str]) -> list[str]:
     for route in routes:
         _address_of(route)
     return routes
+
+
+def _loose(route: str) -> bool:
+    return any(name.lower() == "lr" for name in _address_of(route).uri.parameters)
 
 
 def _uri_of(value: str) -> str:

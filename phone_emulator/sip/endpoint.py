@@ -11,6 +11,8 @@ import re
 from collections import deque
 from collections.abc import Callable
 
+import sipmessage
+
 from phone_emulator.events import Address, Bus, Outcome, Transport
 from phone_emulator.world.base import SendFailed, TimerHandle, TlsServer, World
 
@@ -280,8 +282,9 @@ class Endpoint:
             self._act_client(client, client.machine.receive(response, self.world.now()))
 
     def _request_received(self, request: Request, flow: Flow) -> None:
-        where = _response_flow(request, flow)
-        _stamp_source(request, flow)
+        via = request.top_via
+        where = _response_flow(via, flow)
+        _stamp_source(request, via, flow)
         key = server_key(request)
         server = self._servers.get(key)
         if server is not None:
@@ -444,9 +447,8 @@ def _merge_key(request: Request) -> machines.Key:
     return request.call_id, request.from_tag or "", str(number), method
 
 
-def _stamp_source(request: Request, flow: Flow) -> None:
+def _stamp_source(request: Request, via: sipmessage.Via, flow: Flow) -> None:
     """Note in the top Via where *request* came from (RFC 3261 section 18.2.1, RFC 3581 section 4)."""
-    via = request.top_via
     host, port = flow.remote
     asked = "rport" in via.parameters
     if not asked and via.host.strip("[]") == host:
@@ -459,11 +461,10 @@ def _stamp_source(request: Request, flow: Flow) -> None:
         request.headers.prepend("Via", value)
 
 
-def _response_flow(request: Request, flow: Flow) -> Flow:
-    """Where responses to *request* go (RFC 3261 section 18.2.2, RFC 3581)."""
+def _response_flow(via: sipmessage.Via, flow: Flow) -> Flow:
+    """Where responses to the request go whose top Via is *via* (RFC 3261 section 18.2.2, RFC 3581)."""
     if flow.stream is not None:
         return flow
-    via = request.top_via
     if "rport" in via.parameters:
         return flow
     return Flow(

@@ -99,8 +99,9 @@ VIEWS = (
 HELP = (
     ("0-9 * # +", "dial; during a call: send DTMF"),
     ("Enter", "dial, answer; in a list: open"),
-    ("Esc", "clear the number, reject, cancel, hang up; in a list: back to the phone"),
-    ("F1 … F4", "the soft keys on the screen's last line"),
+    ("Esc", "clear the number; reject, cancel, hang up"),
+    ("Esc", "in a list: back to the phone"),
+    ("F1 … F4", "the soft keys above the last line"),
     ("F5 … F9", "go to Route, History, Messages, Servers, Log"),
     ("Tab, arrows", "from pane to pane, within a pane"),
     ("Space", "on a server: break it (silent) or mend it"),

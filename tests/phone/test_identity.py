@@ -20,7 +20,7 @@ from phone_emulator.phone.identity import Device, Identity, new_call_id
 from phone_emulator.sip.digest import challenge_value
 from phone_emulator.sip.message import Request, Response
 from tests.lab.peers import ack_to
-from tests.phone.far_end import Play, offer, play
+from tests.phone.far_end import Play, Story, offer, play
 
 GOLDEN = Path(__file__).parent / "golden"
 MASKS = (
@@ -110,7 +110,7 @@ async def refusing(on: Play) -> None:
     on.far.send(ack_to(invite, await on.far.response(487)))
 
 
-ALL_OPTIONS = {
+ALL_OPTIONS: dict[str, Any] = {
     "account__1__register_line": 1,
     "account__1__register_mac": 1,
     "account__1__nat__rport": 1,
@@ -120,7 +120,7 @@ ALL_OPTIONS = {
     "sip__mac_in_ua": 1,
     "sip__use_23_as_pound": 0,
 }
-STORIES: dict[str, tuple[Any, dict[str, object]]] = {
+STORIES: dict[str, tuple[Story, dict[str, Any]]] = {
     "register": (registering, {}),
     "register-options": (registering, ALL_OPTIONS),
     "register-tcp": (registering, {"account__1__sip_server__1__transport_type": 1}),

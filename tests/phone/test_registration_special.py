@@ -80,6 +80,22 @@ def test_while_failed_over_only_the_registered_server_is_asked() -> None:
     play(story, ONLY_1 | ONLY)
 
 
+def test_registered_nowhere_no_server_is_asked() -> None:
+    # rule R9
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary=503)
+        await (first := stage.phone.dial("1002")).settled()
+        await first.hang_up()
+        await stage.phone.line(1).registrar.unregister()
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.FAILED
+        assert [str(attempt.outcome) for attempt in call.route] == ["skipped", "skipped"]
+        assert "the line is registered at none of its targets" in call.reason
+
+    play(story, ONLY_1 | ONLY)
+
+
 @pytest.mark.parametrize(
     "keys",
     [

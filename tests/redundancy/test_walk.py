@@ -236,6 +236,17 @@ def test_an_order_of_its_own_and_why() -> None:
     assert [attempt.wait.seconds for attempt in played.route] == [1.5, 32.0]
 
 
+def test_an_order_that_leaves_a_server_out_says_why() -> None:
+    # rule R9
+    def none_of_server_1(over: Hop, found: Sequence[Target]) -> tuple[list[Target], str]:
+        return ([], "not registered there") if over.server == 1 else (list(found), "")
+
+    played = play(invite(order=none_of_server_1), [200])
+    assert played.told == [("primary", "skipped"), ("secondary", "skipped"), ("fallback", "answered")]
+    assert played.tried == ["fallback"]
+    assert played.route[0].detail == "not registered there"
+
+
 def test_why_the_first_target() -> None:
     # rule C1
     assert play(invite(), [200]).route[0].why == "primary first: every new request starts there"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from phone_emulator.events import Attempt, Direction, Outcome, Target
 from phone_emulator.redundancy import server_order
+from phone_emulator.redundancy.walk import moves_on
 from phone_emulator.tui.spans import seconds
 from phone_emulator.tui.words import outcome_word
 
@@ -72,11 +73,21 @@ class RouteView:
     """How much of the wait is left, 0..1; None when nothing is waited for."""
 
 
-def route_view(call: Call, now: float, known: KnownTargets) -> RouteView:
-    """The route of *call* at *now*; *known* tells the targets of a server that may still come."""
+def route_view(call: Call, now: float, known: KnownTargets, origin: tuple[str, str] | None) -> RouteView:
+    """The route of *call* at *now*.
+
+    Args:
+        call: in either direction.
+        now: seconds since the world began.
+        known: tells the targets of a server that may still come.
+        origin: role and place that an incoming call came from, where they are known.
+    """
     title = f"{call.id} · {'to' if call.direction is Direction.OUTGOING else 'from'} {call.remote}"
     if call.direction is Direction.INCOMING:
-        return RouteView(title, (), _result_mark(call), _incoming_sentence(call))
+        mark = _result_mark(call)
+        role, place = origin or ("", "")
+        rows = [RouteRow(mark, 1, role or "peer", place, "INVITE came in", "", "", "")] if origin else []
+        return RouteView(title, tuple(rows), mark, _incoming_sentence(call))
     going_on = call.result is None
     live = call.route[-1] if call.route and call.route[-1].outcome is None else None
     heard = live is not None and live.status is not None  # the call stays where anything was heard (C4)
@@ -160,7 +171,10 @@ def _end_sentence(call: Call) -> str:
     if call.result == "answered":
         tries = f" (attempt {len(call.route)})" if len(call.route) > 1 else ""
         return f"answered via {call.via} after {seconds(call.elapsed)}{tries}"
-    return f"{call.result} after {seconds(call.elapsed)}: {call.reason}"
+    # The rows say why each server was left; once is enough.
+    exhausted = call.result == "failed" and bool(call.route) and moves_on(call.route[-1])
+    reason = "every server is exhausted" if exhausted else call.reason
+    return f"{call.result} after {seconds(call.elapsed)}: {reason}"
 
 
 def _incoming_sentence(call: Call) -> str:

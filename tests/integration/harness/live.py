@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,9 +15,13 @@ from phone_emulator.phone import Call, Phone, PhoneOptions
 from phone_emulator.world import RealWorld
 from tests.integration.harness.capture import Place, Reading, hops
 from tests.integration.harness.net import DNS_PORT, Net
-from tests.integration.harness.process import wait_until
 
 _Event = TypeVar("_Event", bound=Event)
+
+_Result = TypeVar("_Result")
+
+# Not a thread of the phone's event loop: what a thread starts is ended by the kernel when the thread ends.
+_ASIDE = ThreadPoolExecutor(1, "aside")
 
 CLOCKS_AGREE = 0.25
 """Seconds by which the phone and the capture may differ on when something was sent."""
@@ -92,7 +97,12 @@ class LivePhone:
 
     async def until(self, condition: Callable[[], bool], what: str, seconds: float = 8.0) -> None:
         """Wait until *condition* holds; raises TimeoutError naming *what*."""
-        await aside(lambda: wait_until(condition, what, seconds))
+        try:
+            async with asyncio.timeout(seconds):
+                while not condition():
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise TimeoutError(f"waited {seconds} s for: {what}") from None
 
     async def until_registered(self, *roles: str, seconds: float = 8.0) -> None:
         """Wait until the line is registered at exactly the targets with these *roles*."""
@@ -142,6 +152,6 @@ def outcomes(attempts: Iterable[Attempt]) -> list[tuple[str, str]]:
     return [(attempt.target.role, str(attempt.outcome)) for attempt in attempts]
 
 
-async def aside(work: Callable[[], object]) -> None:
+async def aside(work: Callable[[], _Result]) -> _Result:
     """Do *work* that blocks, such as stopping a server, while the phone goes on."""
-    await asyncio.to_thread(work)
+    return await asyncio.get_running_loop().run_in_executor(_ASIDE, work)

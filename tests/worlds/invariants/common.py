@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from phone_emulator.events import Attempt, Outcome
 from phone_emulator.redundancy import moves_on
+from phone_emulator.redundancy.servers import successive
 
 from ..recording import Recording
 
@@ -46,11 +47,17 @@ def routes(recording: Recording) -> list[Route]:
         Route(f"call to {call.remote}", "INVITE", call.route, call.remote) for call in recording.outgoing
     ]
     cycles: list[Route] = []
+    together = successive(recording.account)
     for _, event in recording.started:
         attempt = event.attempt
         if event.call is not None or attempt.why.startswith(ALONE):
             continue
-        before = [cycle for cycle in cycles if _may_follow(attempt, cycle.attempts[-1])]
+        before = [
+            cycle
+            for cycle in cycles
+            if _may_follow(attempt, cycle.attempts[-1])
+            and (together or cycle.attempts[-1].target.server == attempt.target.server)
+        ]
         if not before:
             cycles.append(Route(f"REGISTER at {event.at:g} s", "REGISTER", [attempt], None))
         else:

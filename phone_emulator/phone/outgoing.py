@@ -10,6 +10,7 @@ from phone_emulator.redundancy import Try
 from phone_emulator.sip.dialog import Dialog, dialog_of_response
 from phone_emulator.sip.endpoint import ClientTransaction
 from phone_emulator.sip.message import MessageError, Request, Response
+from phone_emulator.sip.tables import State
 from phone_emulator.sip.transport import Flow
 
 from .call import Call, CallResult
@@ -59,13 +60,21 @@ class OutgoingCall(Call):
     def _give_up(self, outcome: Outcome, result: CallResult, reason: str) -> None:
         """No further target; the attempt that goes on ends now, its transaction in the background."""
         self._walk.stop()
-        attempt = self.route[-1] if self.route else None
-        if attempt is not None and attempt.outcome is None:
-            attempt.outcome, attempt.detail, attempt.ended = outcome, reason, self.line.context.world.now()
+        self._end_attempt(outcome, reason)
         self._settle(result, reason)
         self._change(CallState.ENDING, reason)
         if self._client is not None and self._provisional:
             self._send_cancel(self._client)
+
+    def _end_attempt(self, outcome: Outcome, reason: str) -> None:
+        attempt = self.route[-1] if self.route else None
+        if attempt is not None and attempt.outcome is None:
+            attempt.outcome, attempt.detail, attempt.ended = outcome, reason, self.line.context.world.now()
+
+    async def abandon(self) -> None:
+        """Stop at once, telling nobody; the attempt that goes on ends with the phone."""
+        self._end_attempt(Outcome.CANCELLED, "the phone was stopped")
+        await super().abandon()
 
     # -- the walk ------------------------------------------------------------------------------------------
 
@@ -176,6 +185,8 @@ class OutgoingCall(Call):
 
     async def _cancel(self, client: ClientTransaction) -> None:
         """CANCEL goes to the target of its INVITE, with its branch (C11)."""
+        if client.machine.state is not State.PROCEEDING:
+            return  # the final response came right behind the 1xx (RFC 3261 section 9.1)
         endpoint, timers = self.line.context.endpoint, self.line.context.config.timers
         endpoint.request(
             cancel_of(client.request, self.identity.user_agent),

@@ -1,4 +1,4 @@
-"""The redundancy rules (``docs/rules.md``): which target next, and why. Pure: no SIP, no socket, no clock."""
+"""The redundancy rules, C1 to O3: which target next, and why. Pure: no SIP, no socket, no clock."""
 
 from .failback import Failback
 from .registration import refresh_delay, retry_delay

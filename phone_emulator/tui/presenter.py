@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from phone_emulator.events import CallState, Source, Target, Transport
+from phone_emulator.events import CallState, Direction, Source, Target, Transport
 from phone_emulator.phone.call import Call
 from phone_emulator.redundancy import hops
+from phone_emulator.report.wire import endpoint
 
 from .journal import Journal
 from .lab_control import LabControl
@@ -81,9 +82,9 @@ class Presenter:
     def route(self) -> RouteView | None:
         """The route pane, or None before the first call."""
         call = self.shown_call
-        return (
-            None if call is None else route_view(call, self.now, lambda server: self._targets(call, server))
-        )
+        if call is None:
+            return None
+        return route_view(call, self.now, lambda server: self._targets(call, server), self._origin(call))
 
     def history(self) -> list[HistoryRow]:
         """The history pane."""
@@ -99,6 +100,16 @@ class Presenter:
     def log(self) -> list[LogRow]:
         """The log pane: the last rows."""
         return log_rows(self.journal.events)[-LOG_ROWS:]
+
+    def _origin(self, call: Call) -> tuple[str, str] | None:
+        """Who brought an incoming call: role, empty for a stranger, and place."""
+        if call.direction is Direction.OUTGOING:
+            return None
+        first = next(iter(self.journal.messages_of(call.id)), None)
+        if first is None:
+            return None
+        place = endpoint(first)
+        return self.journal.names.get(place, ""), f"{place[0]}/{place[1]}"
 
     def _targets(self, call: Call, server: int) -> Sequence[Target]:
         """The targets of a server: those that requests went to, the lab's, else the server as configured."""

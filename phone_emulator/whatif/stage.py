@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,7 +14,9 @@ from phone_emulator.lab import plans
 from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
 from phone_emulator.lab.lab import Lab, Place
 from phone_emulator.lab.zone import Zone
+from phone_emulator.dns import Unresolved
 from phone_emulator.phone import CallResult, OutgoingCall, Phone, PhoneOptions
+from phone_emulator.redundancy import hops
 from phone_emulator.report.result import Message
 from phone_emulator.world import SimulatedWorld
 
@@ -140,6 +143,37 @@ class Stage:
 
 
 OK = Behaviour()
+
+
+def as_found(site: Site) -> Site:
+    """*site* with its servers named by the roles that the phone itself finds.
+
+    Records that share the load are shuffled by a seed of the phone's own world (D4): only a phone there can
+    tell which of them is its primary.
+    """
+    stage = Stage(site, site.config.lines[0].index)
+
+    async def ask() -> list[tuple[str, str, int]]:
+        found = []
+        async with stage.running():
+            for line in stage.phone.lines.values():
+                for hop in hops(line.account):
+                    with contextlib.suppress(Unresolved):
+                        targets = await line.locate(hop)
+                        prefix = site.prefix(line.number)
+                        found += [(prefix + each.role, each.address, each.port) for each in targets]
+        return found
+
+    places = list(site.places)
+    names: dict[str, str] = {}
+    own: dict[int, str] = {}
+    for role, address, port in stage.world.run(ask()):
+        for number, place in enumerate(places):
+            if _at(place, address, port):
+                names[role] = own.setdefault(number, role)
+    for number, place in enumerate(places):
+        places[number] = dataclasses.replace(place, name=own.get(number, place.name))
+    return dataclasses.replace(site, places=tuple(places), names=names)
 
 
 def _at(place: Place, address: str, port: int) -> bool:

@@ -65,7 +65,7 @@ def test_cached_answers_outlive_the_name_server(
     wire = capture.read()
     assert [outcomes(call.route) for call in calls] == [[("primary", "answered")]] * 2  # rule D6
     live.agrees([attempt for call in calls for attempt in call.route], wire, "INVITE")
-    assert wire.questions(net.dns) == [
+    assert wire.questions(net.phone, net.dns) == [
         ("NAPTR", DOMAIN),
         ("SRV", f"_sip._udp.{DOMAIN}"),
         ("A", f"srv1.{DOMAIN}"),
@@ -99,7 +99,7 @@ def test_when_the_cache_runs_out_too_the_name_is_unresolved(
     assert "ICMP port unreachable" in unresolved.detail
     assert net.dns in unresolved.detail
     # A name server that is known to be gone is not asked for every type. rule D8
-    assert wire.questions(net.dns)[4:] == [("NAPTR", DOMAIN)]
+    assert wire.questions(net.phone, net.dns)[4:] == [("NAPTR", DOMAIN)]
 
 
 def test_static_records_help_when_the_name_server_is_gone(
@@ -117,7 +117,7 @@ def test_static_records_help_when_the_name_server_is_gone(
     (attempt,) = calls[0].route
     assert outcomes([attempt]) == [("primary", "answered")]  # rule D7
     assert attempt.target.source is Source.STATIC
-    assert wire.questions(net.dns), "static records are the second choice"  # rule D7
+    assert wire.questions(net.phone, net.dns), "static records are the second choice"  # rule D7
 
 
 def test_a_zone_that_changes_moves_the_next_call(
@@ -153,7 +153,7 @@ def test_a_name_that_does_not_exist(
     assert "no such name" in call.attempts[0]["detail"]
     assert name in call.attempts[0]["detail"]
     # What is not there is remembered as well: REGISTER asked, INVITE does not ask again. rule D6
-    asked = wire.questions(net.dns)
+    asked = wire.questions(net.phone, net.dns)
     assert len(asked) == len(set(asked))
 
 
@@ -176,7 +176,7 @@ def test_a_silent_name_server_costs_its_time_and_no_more(
     assert outcomes(calls[0].route) == [("primary", "unresolved"), ("fallback", "answered")]
     assert f"no answer after 2.0 s ({net.second_dns}:{DNS_PORT})" in calls[0].route[0].detail
     # rule D8: query_timeout * (1 + retry_times), for one question
-    assert wire.questions(net.second_dns) == [("NAPTR", DOMAIN)] * 2
+    assert wire.questions(net.phone, net.second_dns) == [("NAPTR", DOMAIN)] * 2
     invited = wire.requests("INVITE", source=net.phone)[0]
     assert invited.time - wire.dns[0].time == pytest.approx(2.0, abs=0.4)
 
@@ -194,15 +194,11 @@ def test_the_secondary_name_server_helps_when_the_first_is_silent(
     async def story() -> None:
         calls.append(await live.call())
 
-    servers = {
-        "static.network.primary_dns": f"{net.second_dns}:{DNS_PORT}",
-        "static.network.secondary_dns": f"{net.dns}:{DNS_PORT}",
-    }
-    live.play(story, ONE_TRY | servers, dns=[])
+    live.play(story, ONE_TRY, dns=[net.second_dns, net.dns])
     wire = capture.read()
     live.agrees(calls[0].route, wire, "INVITE")
     assert outcomes(calls[0].route) == [("primary", "answered")]  # rule D8
-    assert sorted(wire.questions(net.second_dns)) == sorted(wire.questions(net.dns))
+    assert sorted(wire.questions(net.phone, net.second_dns)) == sorted(wire.questions(net.phone, net.dns))
     waits = [
         helped.time - asked.time
         for asked in wire.dns
@@ -233,6 +229,6 @@ def test_an_answer_too_long_for_udp_is_asked_for_over_tcp(
     service = ("SRV", f"_sip._udp.{DOMAIN}")
     truncated = [message for message in wire.dns if message.truncated]
     assert [(message.rdtype, message.name) for message in truncated] == [service]
-    assert wire.questions(net.dns, "tcp") == [service]  # rule D8
-    assert service in wire.questions(net.dns, "udp")
+    assert wire.questions(net.phone, net.dns, "tcp") == [service]  # rule D8
+    assert service in wire.questions(net.phone, net.dns, "udp")
     assert [lookup.answer for lookup in live.lookups if lookup.source.endswith("/tcp")] == ["26 records"]

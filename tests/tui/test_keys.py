@@ -62,6 +62,7 @@ def test_answers_and_rejects(monkeypatch: pytest.MonkeyPatch) -> None:
         await stage.press("f3")
         await stage.wait(0.5)
         assert "← 1002  Incoming call" in stage.text()
+        assert "1 primary    192.168.1.13:5060/udp  INVITE came in" in stage.text()
         await stage.press("enter")
         assert stage.phone.calls[0].state is CallState.TALKING
         await stage.press("f4")

@@ -117,13 +117,13 @@ class Reading:
     icmp: tuple[IcmpError, ...]
     dns: tuple[DnsMessage, ...]
 
-    def questions(self, server: str, transport: str | None = None) -> list[tuple[str, str]]:
-        """Type and name of each question to the name server at *server*, in order, repetitions too."""
+    def questions(self, source: str, server: str, transport: str | None = None) -> list[tuple[str, str]]:
+        """Type and name of each question of *source* to the name server at *server*, repetitions too."""
         return [
             (message.rdtype, message.name)
             for message in self.dns
             if not message.is_answer
-            and message.destination.host == server
+            and (message.source.host, message.destination.host) == (source, server)
             and transport in (None, message.transport)
         ]
 

@@ -55,7 +55,7 @@ class LivePhone:
         """Start the phone, let *story* happen, stop it (which de-registers); raises TimeoutError.
 
         *settings* are cfg keys; *dns* the name servers to ask, by default the net's own: with an empty list
-        those that *settings* names. *seconds* bound the story.
+        those that *settings* names, or the machine's. *seconds* bound the story.
         """
         options = PhoneOptions(
             local_address=self.net.phone,
@@ -99,7 +99,7 @@ class LivePhone:
         """Wait until *condition* holds; raises TimeoutError naming *what*."""
         try:
             async with asyncio.timeout(seconds):
-                while not condition():
+                while not condition():  # noqa: ASYNC110 - of servers in other processes
                     await asyncio.sleep(0.02)
         except TimeoutError:
             raise TimeoutError(f"waited {seconds} s for: {what}") from None

@@ -40,11 +40,8 @@ def told(recording: Recording) -> Iterator[str]:
 
 
 def _cut_short(recording: Recording, attempt: Attempt) -> bool:
-    """Whether the phone stopped (or its registration was begun anew) in the middle of *attempt*."""
-    if attempt.method == "REGISTER":
-        return id(attempt) not in recording.end_of
-    started = next(place for place, event in recording.started if event.attempt is attempt)
-    return recording.rebooted(started, recording.end_of.get(id(attempt), len(recording.events)))
+    """Whether a registration was begun anew, or the phone stopped, in the middle of its attempt."""
+    return attempt.method == "REGISTER" and id(attempt) not in recording.end_of
 
 
 def no_target_twice(recording: Recording) -> Iterator[str]:
@@ -86,7 +83,7 @@ def redundant_addresses(recording: Recording) -> Iterator[str]:
 def nobody_left_out(recording: Recording) -> Iterator[str]:
     """A call that failed at every server tried every target of every server."""
     for call in recording.outgoing:
-        if call.result is not CallResult.FAILED or answered_something(call.route[-1]):
+        if call.result is not CallResult.FAILED or not call.route or answered_something(call.route[-1]):
             continue
         for hop in hops(recording.account):
             own = [each for each in call.route if each.target.server == hop.server]
@@ -199,6 +196,8 @@ def silence(recording: Recording) -> Iterator[str]:
                 continue  # what went before it, a REGISTER of its own, had no answer
             first = each.ended - each.wait.seconds
             last_branch = [at - first for at in each.sends if at >= first - INSTANT]
+            while len(last_branch) > 1 and near(last_branch[1], 0.0):
+                del last_branch[0]  # before a challenge or a redirection that came in no time
             expected = [0.0]
             if not each.target.transport.reliable:
                 for interval in _intervals(route.method, timers.t1, timers.t2, 40):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -69,10 +70,25 @@ def call(
         play=None if play is None else read_wav(play),
         record=record,
     )
-    order.check(config)
+    check_call(destination, line, [account.index for account in config.lines])
     if play is not None or record is not None:
         config = in_g711(config)
     return place(make_desk(config, common), common, order)
+
+
+def check_call(destination: str, line: int | None, lines: Sequence[int]) -> None:
+    """Refuse what cannot be dialled before anything starts; raises click.BadParameter.
+
+    Args:
+        destination: as it was typed.
+        line: the line to call from; None for the first one.
+        lines: the enabled ones.
+    """
+    if not destination or any(char.isspace() or not char.isprintable() for char in destination):
+        raise click.BadParameter(f"{destination!r} is no number to dial", param_hint="'DESTINATION'")
+    if line is not None and line not in lines:
+        known = ", ".join(map(str, lines))
+        raise click.BadParameter(f"there is no line {line}; enabled lines: {known}", param_hint="'--line'")
 
 
 def in_g711(config: PhoneConfig) -> PhoneConfig:

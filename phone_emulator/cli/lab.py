@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -39,19 +40,21 @@ def lab(common: Common, cfg: tuple[str, ...], prompt: bool) -> int:
     log = event_log(common.log_level, sys.stderr)
     if log is not None:
         bus.subscribe(log)
-    world.run(_serve(Lab(world, stage.plan, stage.config, bus), LabPrompt(stage.config), prompt))
+    running = Lab(world, stage.plan, stage.config, bus)
+    orders = LabPrompt(stage.config) if prompt else None
+    world.run(_serve(running, lab_lines(stage, example=not cfg), orders))
     return Exit.OK
 
 
-async def _serve(lab: Lab, orders: LabPrompt, prompt: bool) -> None:
+async def _serve(lab: Lab, greeting: Sequence[str], orders: LabPrompt | None) -> None:
     """Serve until ``quit``, the end of stdin or an interrupt; raises WorldError."""
     try:
         await lab.start()
-        for line in lab_lines(lab, orders.config):
-            click.echo(line)
+        click.echo("\n".join(greeting))
         sys.stdout.flush()
-        if not prompt:
+        if orders is None:
             await asyncio.Event().wait()
+            return
         async for line in lines_of_stdin("lab> "):
             if not await orders.obey(lab, line):
                 break

@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable
 import click
 
 from phone_emulator.config.model import AccountConfig, PhoneConfig
+from phone_emulator.events import Transport
 from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
-from phone_emulator.lab.lab import Lab, served_domains
+from phone_emulator.lab.lab import Lab, Place, served_domains
+from phone_emulator.lab.plans import Stage
 from phone_emulator.phone import CallError
 from phone_emulator.report.wire import printable
 from phone_emulator.world import WorldError
@@ -104,31 +106,44 @@ def status_lines(lab: Lab) -> list[str]:
     return lines
 
 
-def lab_lines(lab: Lab, config: PhoneConfig) -> list[str]:
-    """Where everything is, and the cfg of a phone that fits."""
+def lab_lines(stage: Stage, *, example: bool) -> list[str]:
+    """Where everything is, and the cfg of a phone that fits.
+
+    Args:
+        stage: the lab's plan, and the phone that it is for.
+        example: whether that is the guide's example, whose password everybody may see.
+    """
+    plan = stage.plan
     lines = ["SIP servers:"]
-    for name, server in lab.servers.items():
-        ports = ", ".join(f"{transport} {port}" for transport, port in server.ports.items())
-        lines.append(f"  {name:<12} {server.address.host}  {ports}  ({server.behaviour})")
-    lines += [f"DNS server:   {address}" for address in lab.plan.nameservers]
-    lines.append(f"called user:  any number, at {lab.callee.address}")
-    lines.append("cfg of a phone that fits:")
-    lines += [f"  {line}" for account in config.lines for line in cfg_lines(account)]
-    dns = "".join(f" --dns {address}" for address in lab.plan.nameservers)
-    host = lab.plan.phone.host
-    lines.append(f"call with it: phone-emulator call lab.cfg 1002{dns} --local-address {host}")
+    for place in plan.places:
+        ports = ", ".join(f"{transport} {_port(place, transport)}" for transport in place.transports)
+        lines.append(f"  {place.name:<12} {place.address}  {ports}  ({place.behaviour})")
+    lines += [f"DNS server:   {address}" for address in plan.nameservers]
+    lines.append(f"called user:  any number, at {plan.callee}")
+    lines.append("cfg of a phone that fits:" if example else "what the cfg of a phone must say here:")
+    for account in stage.config.lines:
+        lines += [f"  {line}" for line in cfg_lines(account, with_user=example)]
+    dns = "".join(f" --dns {address}" for address in plan.nameservers)
+    lines.append(f"call with it: phone-emulator call lab.cfg 1002{dns} --local-address {plan.phone.host}")
     return lines
 
 
-def cfg_lines(account: AccountConfig) -> list[str]:
-    """The cfg lines of *account*, with the lab's own password in them: it guards nothing."""
+def _port(place: Place, transport: Transport) -> int:
+    return place.tls_port if transport is Transport.TLS else place.port
+
+
+def cfg_lines(account: AccountConfig, *, with_user: bool) -> list[str]:
+    """The cfg lines of *account*: its servers, and with *with_user* who it is, its password in the clear."""
     own = f"account.{account.index}"
-    lines = [
-        f"{own}.enable = 1",
-        f"{own}.user_name = {account.user_name}",
-        f"{own}.auth_name = {account.digest_user}",
-        f"{own}.password = {account.password.reveal()}",
-    ]
+    lines = []
+    if with_user:
+        lines += [
+            "#!version:1.0.0.1",
+            f"{own}.enable = 1",
+            f"{own}.user_name = {account.user_name}",
+            f"{own}.auth_name = {account.digest_user}",
+            f"{own}.password = {account.password.reveal()}",
+        ]
     for server in account.servers:
         lines += [
             f"{own}.sip_server.{server.number}.address = {server.address}",

@@ -46,10 +46,10 @@ class Places:
                     continue
                 behaviour = Behaviour.parse(wish)
             except ValueError as error:
-                raise click.BadParameter(f"{role}: {error}", param_hint="--down") from None
+                raise click.BadParameter(f"{role}: {error}", param_hint="'--down'") from None
             if role not in self.names:
                 known = ", ".join([*self.names, CALLEE])
-                raise click.BadParameter(f"there is no server {role!r} here: {known}", param_hint="--down")
+                raise click.BadParameter(f"there is no server {role!r} here: {known}", param_hint="'--down'")
             name = self.names[role]
             places[name] = dataclasses.replace(places[name], behaviour=behaviour)
         return Places(tuple(places.values()), self.names, callee)

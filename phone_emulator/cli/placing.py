@@ -11,7 +11,6 @@ from pathlib import Path
 
 import click
 
-from phone_emulator.config import PhoneConfig
 from phone_emulator.media.wav import LONGEST, RATE, write_wav
 from phone_emulator.phone import CallResult, OutgoingCall, Phone
 from phone_emulator.phone.audio import Audio
@@ -40,18 +39,6 @@ class Order:
     """What is said, 16 bit at 8 kHz."""
     record: Path | None = None
     """Where to write what is heard."""
-
-    def check(self, config: PhoneConfig) -> None:
-        """Refuse what cannot be dialled before anything starts; raises click.BadParameter."""
-        number = self.destination
-        if not number or any(character.isspace() or not character.isprintable() for character in number):
-            raise click.BadParameter(f"{number!r} is no number to dial", param_hint="DESTINATION")
-        lines = [account.index for account in config.lines]
-        if self.line is not None and self.line not in lines:
-            known = ", ".join(map(str, lines))
-            raise click.BadParameter(
-                f"there is no line {self.line}; enabled lines: {known}", param_hint="--line"
-            )
 
 
 class _Placed:

@@ -17,7 +17,6 @@ from phone_emulator.whatif.orders import OrderError, read_orders
 from phone_emulator.whatif.timeline import Outcome, play
 from phone_emulator.whatif.words import clock
 
-from .call import check_call
 from .desk import load_cfg
 from .exits import Exit
 from .options import DURATION, PHONE, Common, cfg_argument, common_options
@@ -95,9 +94,7 @@ class _Up(click.ParamType):
     help="How long all of it goes on [default: until 5m after the last --at].",
 )
 @click.option("--line", type=click.IntRange(min=1), help="The line to call from [default: the first one].")
-@click.option(
-    "--duration", type=DURATION, default="1s", show_default=True, help="How long a call stays up."
-)
+@click.option("--duration", type=DURATION, default="1s", show_default=True, help="How long a call stays up.")
 @click.option("--register/--no-register", default=True, show_default=True, help="Register the line first.")
 @common_options(*(name for name in PHONE if name not in ("world", "dns")))
 def simulate(
@@ -121,8 +118,6 @@ def simulate(
     """
     written = orders_as_written(click.get_current_context(), {"down": common.down, **given})
     config = load_cfg(cfg, common)
-    for destination in given["call"]:
-        check_call(destination, line, [account.index for account in config.lines])
     chosen = _line(config, line)
     site = site_of(config, common)
     try:

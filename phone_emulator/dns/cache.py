@@ -49,6 +49,10 @@ class Cache:
             if self.get(extra.name, extra.rdtype, now) is None:
                 self.put(Answer(extra.name, extra.rdtype, extra.records, extra.ttl, source), now)
 
+    def next_expiry(self, now: float) -> float | None:
+        """When the next entry that still counts at *now* runs out; None where there is none."""
+        return min((expires for expires, _ in self._entries.values() if expires > now), default=None)
+
     def clear(self) -> None:
         """Forget everything."""
         self._entries.clear()

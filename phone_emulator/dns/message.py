@@ -6,6 +6,7 @@ Whatever the bytes are, :func:`decode` returns a reply or None; nothing else com
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from .records import AddressRecord, NaptrRecord, RdType, Record, RecordSet, SrvRecord
@@ -17,6 +18,8 @@ if TYPE_CHECKING:  # dnspython is imported when first used: it would slow every 
 
 MAX_TTL = 2**31 - 1
 """RFC 2181 section 8: a TTL with the top bit set counts as 0."""
+REMEMBERED_SIZE = 512
+"""Bytes; larger replies are read anew each time, so that hostile ones cannot fill the memory."""
 MAX_CHAIN = 8
 """How many CNAMEs are followed."""
 
@@ -31,13 +34,7 @@ class Question:
 
     def encode(self) -> bytes:
         """The query; raises ValueError (the text says why) where the name is no domain name."""
-        import dns.exception
-        import dns.message
-
-        try:
-            return dns.message.make_query(self.name, str(self.rdtype), id=self.id).to_wire()
-        except (dns.exception.DNSException, UnicodeError) as error:
-            raise ValueError(f"not a domain name: {error}") from error
+        return self.id.to_bytes(2) + _query(self.name, self.rdtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +60,33 @@ class Reply:
 
 def decode(data: bytes, question: Question) -> Reply | None:
     """The reply in *data*, or None where it is no answer to *question*."""
+    if data[:2] != question.id.to_bytes(2):
+        return None
+    read = _decode if len(data) <= REMEMBERED_SIZE else _decode.__wrapped__
+    return read(data[2:], question.name, question.rdtype)
+
+
+@lru_cache(maxsize=1024)
+def _query(name: str, rdtype: RdType) -> bytes:
+    """The query without its id: phones ask the same questions again and again."""
+    import dns.exception
     import dns.message
 
+    try:
+        return dns.message.make_query(name, str(rdtype), id=0).to_wire()[2:]
+    except (dns.exception.DNSException, UnicodeError) as error:
+        raise ValueError(f"not a domain name: {error}") from error
+
+
+@lru_cache(maxsize=1024)
+def _decode(data: bytes, name: str, rdtype: RdType) -> Reply | None:
+    """The reply in *data*, which has no id."""
+    import dns.message
+
+    question = Question(0, name, rdtype)
     truncated = False
     try:
-        message = dns.message.from_wire(data, ignore_trailing=True, raise_on_truncation=True)
+        message = dns.message.from_wire(b"\0\0" + data, ignore_trailing=True, raise_on_truncation=True)
     except dns.message.Truncated as error:
         # dnspython leaves the method untyped; it returns what could be read.
         message, truncated = error.message(), True  # type: ignore[no-untyped-call]
@@ -86,7 +105,7 @@ def _answers(message: dns.message.Message, question: Question) -> bool:
     import dns.opcode
     import dns.rdataclass
 
-    if message.id != question.id or not message.flags & dns.flags.QR or len(message.question) != 1:
+    if not message.flags & dns.flags.QR or len(message.question) != 1:
         return False
     asked = message.question[0]
     return (

@@ -95,6 +95,10 @@ class Resolver:
             return self._told(static)
         return result
 
+    def next_expiry(self) -> float | None:
+        """When the next remembered answer runs out, in seconds of the world; None where there is none."""
+        return self._cache.next_expiry(self._world.now())
+
     def forget(self) -> None:
         """Empty the cache, as a reboot does."""
         self._cache.clear()

@@ -429,7 +429,6 @@ class Endpoint:
 
     def _forget_server(self, server: ServerTransaction) -> None:
         self._servers.pop(server_key(server.request), None)
-        self._forget_unanswered(server)
         if server.timer is not None:
             server.timer.cancel()
             server.timer = None

@@ -78,8 +78,10 @@ class Noticed:
         if spans.by_role:
             parts = [f"{span(seconds)} at {role(name)}" for name, seconds in spans.by_role.items()]
             lines.append(f"Registered for {', '.join(parts)}.")
-        without = f"{span(spans.nowhere)} of {span(self.length)}" if spans.nowhere >= 0.05 else "no time"
-        lines.append(f"Without registration for {without}.")
+        if spans.nowhere >= 0.05:
+            lines.append(f"Without registration for {span(spans.nowhere)} of {span(self.length)}.")
+        else:
+            lines.append("Never without registration.")
         if spans.unreachable >= 0.05:
             lines.append(
                 f"Not to be called for {span(spans.unreachable)}: registered, as the phone believed, "

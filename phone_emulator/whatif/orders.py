@@ -58,6 +58,7 @@ def read_orders(
     calls: list[CallOrder] = []
     for order in orders:
         if order.word == "call":
+            _check_destination(order.value)
             calls.append(CallOrder(order.value, order.at, order.every))
             continue
         if order.word == "up" and order.at is None:
@@ -85,6 +86,11 @@ def read_orders(
             f"--every: {timeline.count()} calls are more than {MAX_CALLS}: call less often, or make --for shorter"
         )
     return timeline
+
+
+def _check_destination(number: str) -> None:
+    if not number or any(character.isspace() or not character.isprintable() for character in number):
+        raise OrderError(f"--call: {number!r} is no number to dial")
 
 
 def _grouped(words: Sequence[tuple[str, Any]]) -> list[_Order]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from phone_emulator.events import (
     Attempt,
+    AttemptStarted,
     Event,
     Outcome,
     RegistrationChanged,
@@ -67,9 +68,10 @@ class Recorder:
 
     def __init__(self, phone: Phone, line: int, works: Callable[[str, int], bool]) -> None:
         self.servers: list[ServerChanged] = []
+        self.registers: list[Attempt] = []
+        """Every REGISTER, as it began."""
         self.registrations: list[RegistrationMoment] = []
         self.registered = Registered()
-        self._phone = phone
         self._line = line
         self._works = works
         account = phone.config.account(line)
@@ -81,7 +83,10 @@ class Recorder:
         self._reachable = True
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, ServerChanged):
+        if isinstance(event, AttemptStarted):
+            if event.line == self._line and event.attempt.method == "REGISTER":
+                self.registers.append(event.attempt)
+        elif isinstance(event, ServerChanged):
             self.servers.append(event)
             self.count_until(event.at)
         elif isinstance(event, RegistrationChanged) and event.line == self._line:
@@ -125,14 +130,14 @@ class Recorder:
 
     def _attempts(self, server: int) -> tuple[Attempt, ...]:
         """The REGISTERs of the cycle that has just ended: a successive line's go along both servers."""
-        made = self._phone.line(self._line).registrar.attempts
         since = self._known.get(server, 0)
-        self._known[server] = len(made)
-        new = [a for a in made[since:] if a.outcome is not None]
+        self._known[server] = len(self.registers)
+        new = [attempt for attempt in self.registers[since:] if attempt.outcome is not None]
         if not self._successive:
-            new = [a for a in new if a.target.server == server]
+            new = [attempt for attempt in new if attempt.target.server == server]
         # What was answered before the last failure belongs to an earlier cycle or another server.
-        last = max((n for n, a in enumerate(new[:-1]) if a.outcome is Outcome.ANSWERED), default=-1)
+        answered = (n for n, attempt in enumerate(new[:-1]) if attempt.outcome is Outcome.ANSWERED)
+        last = max(answered, default=-1)
         return tuple(new[last + 1 :])
 
 

@@ -169,7 +169,7 @@ def _outcome(stage: Stage) -> Outcome:
     return Outcome(
         moments=sorted(moments, key=lambda moment: moment.at),
         calls=calls,
-        registrations=list(stage.phone.line(stage.line).registrar.attempts),
+        registrations=record.registers,
         noticed=noticed(calls, record.registered, stage.world.now()),
         registered=bool(record.targets),
         messages=stage.messages,

@@ -6,11 +6,12 @@ import asyncio
 import os
 import random
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from phone_emulator.events import CallState, MessageIgnored, MessageReceived, MessageSent
-from phone_emulator.phone import IncomingCall
+from phone_emulator.phone import CallResult, IncomingCall
 from phone_emulator.sip.message import Headers, Message, Request, parse
 from tests.lab.peers import PHONE, Peer
 from tests.phone.far_end import Play, offer, play
@@ -219,6 +220,28 @@ def test_odd_responses(status: int, odd: list[tuple[str, str]], method: str) -> 
             await call.hang_up()
             await call.over()
         # What is left may be retried for ever, so the phone is stopped with it.
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "value"),
+    [(302, "Contact", "<nonsense"), (302, "Contact", "<sip:a@b>;q=x"), (407, "Proxy-Authenticate", "Digest")],
+)
+def test_answers_that_lead_nowhere_end_the_call(status: int, name: str, value: str) -> None:
+    # rule C3
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        on.far.answer(await on.far.heard("INVITE"), status, extra=[(name, value)])
+        await on.far.heard("ACK")
+        if value.startswith("<sip"):
+            on.far.answer(await on.far.heard("INVITE"), 404)
+            await on.far.heard("ACK")
+            status_then = 404
+        else:
+            status_then = status
+        await call.over()
+        assert (call.result, call.status) == (CallResult.REJECTED, status_then)
 
     play(story)
 

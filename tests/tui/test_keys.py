@@ -187,6 +187,36 @@ def test_history_keeps_each_calls_route_and_messages(monkeypatch: pytest.MonkeyP
     perform(play, monkeypatch, size=LARGE)
 
 
+def test_a_small_screen_opens_the_route_of_a_call_from_the_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        for number in ("1002", "1003"):
+            await stage.dial(number)
+            await stage.wait(0.5)
+            await stage.press("escape")
+            await stage.wait(0.5)
+        await stage.press("f6", "down", "enter")
+        assert "Route · call-1 · to 1002" in stage.text()
+        assert "History" not in stage.text().splitlines()[10]
+
+    perform(play, monkeypatch)
+
+
+def test_the_countdown_stays_in_sight_when_the_route_is_longer_than_the_pane(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def play(stage: Stage) -> None:
+        for name in ("primary", "secondary", "fallback"):
+            await stage.break_server(name, "silent")
+        await stage.dial("1002")
+        begun = stage.phone.calls[0].started
+        await stage.until(begun + 64.0 + 16.6)
+        assert "no answer yet, giving up in 15.4 s" in stage.text()
+        await stage.until(begun + 97.0)
+        assert "1002: Invite request no response!" in stage.text()
+
+    perform(play, monkeypatch)
+
+
 def test_no_credentials_on_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     async def play(stage: Stage) -> None:
         await stage.dial("1002")

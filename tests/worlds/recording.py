@@ -63,8 +63,8 @@ class Bindings:
     at: float
     by_server: dict[str, dict[str, list[str]]]
     """Server of the lab: user: Contacts."""
-    by_phone: dict[int, list[int]]
-    """Line: the servers (1, 2) at which it has a live binding, as it knows."""
+    by_phone: dict[int, dict[int, float | None]]
+    """Line: the servers (1, 2) at which it has a live binding, as it knows, and when each lapses."""
 
 
 @dataclass
@@ -245,16 +245,25 @@ async def _come_to_rest(recording: Recording) -> None:
         async with asyncio.timeout(PATIENCE):
             for call in recording.outgoing:
                 await call.settled()
-            for each in tuple(session.phone.calls):
-                await each.hang_up()
-                await each.over()
+            await _hang_up(session)
     except TimeoutError:
         recording.endless = [f"{call.id} is {call.state}" for call in session.phone.calls]
+        return
     for line in session.phone.lines.values():
         await line.registrar.unregister()
     recording.rest = len(recording.events)
     # Timers B to M are 64*T1 at most, one after another; RFC 3261 section 17.1.1.2 has 32 s for timer D.
-    await asyncio.sleep(3 * 64 * recording.config.timers.t1 + 100)
+    pause = 3 * 64 * recording.config.timers.t1 + 100
+    await asyncio.sleep(pause)
+    if session.phone.calls:  # a slow server brought one more in the meantime
+        await _hang_up(session)
+        await asyncio.sleep(pause)
+
+
+async def _hang_up(session: Session) -> None:
+    for call in tuple(session.phone.calls):
+        await call.hang_up()
+        await call.over()
 
 
 def _left(session: Session) -> list[str]:
@@ -272,7 +281,9 @@ def _keep_bindings(recording: Recording) -> None:
                 for name, server in lab.servers.items()
             },
             {
-                number: [n for n, binding in line.registrar.bindings.items() if binding.live]
+                number: {
+                    n: binding.expires_at for n, binding in line.registrar.bindings.items() if binding.live
+                }
                 for number, line in session.phone.lines.items()
             },
         )

@@ -92,7 +92,8 @@ def route_view(call: Call, now: float, known: KnownTargets, origin: tuple[str, s
     live = call.route[-1] if call.route and call.route[-1].outcome is None else None
     heard = live is not None and live.status is not None  # the call stays where anything was heard (C4)
     to_come = _to_come(call, known) if going_on and not heard else []
-    rows = [_attempt_row(attempt, now) for attempt in call.route]
+    before = [None, *call.route]
+    rows = [_attempt_row(attempt, now, last) for attempt, last in zip(call.route, before, strict=False)]
     rows += [
         RouteRow(Mark.TO_COME, len(rows) + position, target.role, _place(target), "waiting", "", "", "")
         for position, target in enumerate(to_come, 1)
@@ -106,10 +107,12 @@ def route_view(call: Call, now: float, known: KnownTargets, origin: tuple[str, s
     return RouteView(title, tuple(rows), Mark.LIVE, sentence, share)
 
 
-def _attempt_row(attempt: Attempt, now: float) -> RouteRow:
+def _attempt_row(attempt: Attempt, now: float, before: Attempt | None) -> RouteRow:
     end = attempt.ended if attempt.ended is not None else now
-    # Of a success the status says all; what is worth a line is why it was asked.
-    told = attempt.why if attempt.outcome in (None, Outcome.ANSWERED) else attempt.detail
+    told = attempt.detail
+    if attempt.outcome in (None, Outcome.ANSWERED):
+        # Why it is asked, unless the row above has said so.
+        told = "" if before is not None and before.detail in attempt.why else attempt.why
     mark = Mark.LIVE if attempt.outcome is None else _MARKS.get(attempt.outcome, Mark.BAD)
     return RouteRow(
         mark=mark,

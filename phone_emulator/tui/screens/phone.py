@@ -267,6 +267,8 @@ class PhoneScreen(Screen[None]):
     def on_history_pane_chosen(self, message: HistoryPane.Chosen) -> None:
         """Show the call's route and messages."""
         self._presenter.chosen_call = message.call
+        if message.opened:
+            self.action_view("route")
         self.update_panes()
 
     def on_messages_pane_opened(self, message: MessagesPane.Opened) -> None:

@@ -23,6 +23,8 @@ class HistoryPane(OptionList):
         """A call was chosen."""
 
         call: str
+        opened: bool
+        """Whether its route shall come up where there is room for one view only."""
 
     def __init__(self) -> None:
         super().__init__(id="history", classes="pane", markup=False)
@@ -46,13 +48,13 @@ class HistoryPane(OptionList):
         """Looking through the list shows each call."""
         event.stop()
         if self.has_focus and event.option_id:
-            self.post_message(self.Chosen(event.option_id))
+            self.post_message(self.Chosen(event.option_id, opened=False))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter or a click."""
         event.stop()
         if event.option_id:
-            self.post_message(self.Chosen(event.option_id))
+            self.post_message(self.Chosen(event.option_id, opened=True))
 
 
 def _row(row: HistoryRow) -> Content:

@@ -19,6 +19,8 @@ class RoutePane(TextPane):
     """The route of the call that is shown."""
 
     TITLE = "Route"
+    _lines = 0
+    """How many were drawn last."""
 
     def show(self, view: RouteView | None) -> None:
         """Show *view*, or that there has been no call."""
@@ -34,7 +36,13 @@ class RoutePane(TextPane):
         for row in view.rows:
             lines += _row(row, places, self.columns)
         lines.append(_sentence(view, self.columns))
-        self.draw(joined(lines))
+        content = joined(lines)
+        self.draw(content)
+        count = content.plain.count("\n")
+        if count != self._lines and view.mark is Mark.LIVE:
+            # What goes on is at the end; while nothing new comes, the user may look back.
+            self.call_after_refresh(self.scroll_end, animate=False)
+        self._lines = count
 
 
 def _row(row: RouteRow, places: int, columns: int) -> list[Content]:

@@ -54,8 +54,8 @@ class LivePhone:
     ) -> None:
         """Start the phone, let *story* happen, stop it (which de-registers); raises TimeoutError.
 
-        *settings* are cfg keys; *dns* the name servers to ask, by default the net's own: with an empty list
-        those that *settings* names, or the machine's. *seconds* bound the story.
+        *settings* are cfg keys; *dns* the name servers to ask, by default the net's own; *seconds* bound the
+        story.
         """
         options = PhoneOptions(
             local_address=self.net.phone,
@@ -94,6 +94,10 @@ class LivePhone:
             await call.hang_up()
         await call.over()
         return call
+
+    def beside(self, work: Callable[[], _Result]) -> asyncio.Future[_Result]:
+        """Start *work* that blocks, such as a caller's call; await what is returned."""
+        return asyncio.ensure_future(aside(work))
 
     async def until(self, condition: Callable[[], bool], what: str, seconds: float = 8.0) -> None:
         """Wait until *condition* holds; raises TimeoutError naming *what*."""

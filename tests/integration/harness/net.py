@@ -47,6 +47,11 @@ class Net:
         return f"{self.prefix}.21"
 
     @property
+    def peer(self) -> str:
+        """Another phone."""
+        return f"{self.prefix}.22"
+
+    @property
     def dns(self) -> str:
         """The name server, at port `DNS_PORT`."""
         return f"{self.prefix}.53"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import Literal
 
+from tests.integration.harness.kamailio import USERS
 from tests.integration.harness.process import Process, require
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
@@ -25,8 +27,8 @@ class _Sipp(Process):
         """Every message sent and received so far, as SIPp logs them."""
         return self._messages_file.read_text(errors="replace") if self._messages_file.exists() else ""
 
-    def _command(self, scenario: str, *options: str) -> list[str]:
-        command = ["sipp", "-sf", str(TEMPLATES / scenario), "-i", self.address, "-mi", self.address]
+    def _command(self, scenario: Path, *options: str) -> list[str]:
+        command = ["sipp", "-sf", str(scenario), "-i", self.address, "-mi", self.address]
         command += ["-p", str(self.port), "-nostdin", "-trace_msg", "-message_file", str(self._messages_file)]
         command += ["-trace_err", "-error_file", str(self.directory / f"{self.name}.errors"), *options]
         return command
@@ -42,7 +44,7 @@ class SippUas(_Sipp):
 
     def start(self) -> SippUas:
         """Start it and wait until its port is taken; returns itself."""
-        self.launch(self._command("callee.xml"), self._listening)
+        self.launch(self._command(TEMPLATES / "callee.xml"), self._listening)
         return self
 
     def _listening(self) -> bool:
@@ -56,18 +58,43 @@ class SippUas(_Sipp):
         return False
 
 
+Ending = Literal["hangs-up", "waits", "cancels", "is-refused"]
+"""How a caller's call goes on: BYE 0.1 s after the answer; wait for BYE; CANCEL after 180; expect 486."""
+
+
 class SippCaller(_Sipp):
-    """A caller (1001, with its password) that places one call, hangs up and ends."""
+    """A caller that places one call with digest, sees it to its end, and stops."""
 
     def __init__(
-        self, address: str, directory: Path, port: int = 5060, *, namespace: str | None = None
+        self,
+        address: str,
+        directory: Path,
+        port: int = 5060,
+        *,
+        user: str = "1001",
+        password: str = USERS["1001"],
+        namespace: str | None = None,
     ) -> None:
         super().__init__("caller", address, directory, port, namespace)
+        self._user = user
+        self._password = password
 
-    def call(self, server: str, number: str, transport: str = "u1", seconds: float = 10.0) -> bool:
-        """Call *number* through *server* (``address:port``); whether it was answered and ended in order."""
+    def call(
+        self,
+        server: str,
+        number: str,
+        transport: str = "u1",
+        seconds: float = 10.0,
+        *,
+        ending: Ending = "hangs-up",
+    ) -> bool:
+        """Call *number* through *server* (``address:port``); whether all went as *ending* says."""
+        scenario = self.directory / "caller.xml"
+        text = (TEMPLATES / "caller.xml").read_text()
+        scenario.write_text(text.replace("@ENDING@", (TEMPLATES / f"caller-{ending}.xml").read_text()))
         options = ["-s", number, "-m", "1", "-t", transport, "-timeout", f"{seconds}s", "-timeout_error"]
-        command = self._command("caller.xml", *options, server)
+        options += ["-key", "caller", self._user, "-au", self._user, "-ap", self._password]
+        command = self._command(scenario, *options, server)
         self.launch([*command], lambda: True)
         try:
             return self.wait(seconds + 2) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from phone_emulator.events import Attempt, Outcome
 from phone_emulator.redundancy import moves_on
@@ -43,6 +44,17 @@ class Route:
 
 def routes(recording: Recording) -> list[Route]:
     """Those of every call, and those of every REGISTER cycle."""
+    if _LATEST and _LATEST[0] is recording:
+        return _LATEST[1]
+    _LATEST[:] = recording, _routes(recording)
+    return _LATEST[1]
+
+
+_LATEST: list[Any] = []
+"""The last recording whose routes were asked for, and its routes: most invariants ask."""
+
+
+def _routes(recording: Recording) -> list[Route]:
     found = [
         Route(f"call to {call.remote}", "INVITE", call.route, call.remote) for call in recording.outgoing
     ]

@@ -34,9 +34,14 @@ def one_binding_a_server(recording: Recording) -> Iterator[str]:
                 transports = Counter(_transport(contact) for contact in contacts)
                 if max(transports.values()) > 1:
                     yield f"at {moment.at:g} s {server} holds {contacts} of {user}"
+        # A call that fails over with register_on_enable registers where it goes (R9), whatever R4 says.
+        keyed = any(hop.failover.register_on_enable for hop in hops(recording.account))
         for line, servers in moment.by_phone.items():
-            if len(servers) > 1 and successive(recording.account):
-                yield f"at {moment.at:g} s line {line}, successive, is registered at servers {servers}"
+            if len(servers) > 1 and successive(recording.account) and not keyed:
+                yield f"at {moment.at:g} s line {line}, successive, is registered at servers {list(servers)}"
+            for server, expires_at in servers.items():
+                if expires_at is None or expires_at < moment.at - INSTANT:
+                    yield f"at {moment.at:g} s the binding at server {server} has lapsed at {expires_at} s"
 
 
 def _transport(contact: str) -> str:
@@ -80,11 +85,12 @@ def registered_first(recording: Recording) -> Iterator[str]:
     """With register_on_enable an INVITE to a further target goes where a REGISTER has succeeded."""
     keyed = {hop.server for hop in hops(recording.account) if hop.failover.register_on_enable}
     good: set[Address] = set()
+    first = {invite.branch: invite for invite in recording.first_invites}
     for seen in recording.messages:
         if not seen.sent and seen.message.cseq.method == "REGISTER":
             if getattr(seen.message, "status", 0) == 200:
                 good.add(seen.remote)
-        if seen.sent and seen in recording.first_invites:
+        if seen.sent and seen.branch in first and first[seen.branch] is seen:
             attempt = recording.attempt(seen)
             if attempt.target.server in keyed and attempt.n > 1 and seen.remote not in good:
                 yield f"INVITE to {attempt.target} at {seen.at:g} s without a REGISTER there"

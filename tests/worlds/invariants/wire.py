@@ -100,7 +100,8 @@ def hang_ups(recording: Recording) -> Iterator[str]:
         if provisional is None or recording.rebooted(invite.place, provisional.place):
             continue
         due = max(ending, provisional.place)
-        if any(response.status >= 200 and seen.place <= due for seen, response in heard):
+        now = recording.events[due].at
+        if any(response.status >= 200 and (seen.place <= due or near(seen.at, now)) for seen, response in heard):
             continue
         if recording.rebooted(invite.place, due + 1):
             continue
@@ -146,16 +147,16 @@ def answers_are_acknowledged(recording: Recording) -> Iterator[str]:
             if seen.at >= attempt.ended + full:
                 continue
             tag = response.to_tag
-            later = [
+            drawn = [
                 each.request.method
                 for each in recording.messages
-                if each.place > seen.place
-                and each.sent
+                if each.sent
+                and (each.place > seen.place or each.request is not None and each.request.method == "BYE")
                 and each.request is not None
                 and (each.request.call_id, each.request.to_tag) == (response.call_id, tag)
             ]
             wanted = call.dialog is not None and call.dialog.remote_tag == tag
-            missing = {"ACK"} - set(later) if wanted else {"ACK", "BYE"} - set(later)
+            missing = {"ACK"} - set(drawn) if wanted else {"ACK", "BYE"} - set(drawn)
             if missing:
                 yield (
                     f"call to {call.remote} ({call.result}): {response.status} of {seen.remote} "

@@ -1,0 +1,202 @@
+"""A story: a line that is well, then a failure, calls and registrations meanwhile, then the return."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from phone_emulator.events import Outcome, Target
+from phone_emulator.lab.behaviour import Behaviour
+from phone_emulator.lab.nameserver import Behaviour as DnsBehaviour
+from phone_emulator.phone import OutgoingCall
+from phone_emulator.report.result import CallReport
+from phone_emulator.scenario.session import call_report
+
+from .changes import DNS, Change
+from .record import RegistrationMoment
+from .stage import Site, Stage
+
+FAILURE_AT = 60.0
+"""Seconds after the phone was switched on."""
+PAUSE = 60.0
+"""Seconds between what is looked at."""
+JUMPS = 40
+"""How many times a story jumps to when something may change, before it says that nothing does."""
+PATIENCE = 300.0
+"""Seconds that a registration cycle may take: every server silent for 64*T1, some of them twice."""
+LONGEST = 3 * 86400.0
+
+
+@dataclass(slots=True)
+class Story:
+    """What happened; times in seconds since the phone was switched on."""
+
+    registered: list[Target] = field(default_factory=list)
+    """Where the line was registered when all was well."""
+    first: CallReport | None = None
+    """Placed at the failure."""
+    second: CallReport | None = None
+    """Placed a minute after the first one."""
+    arriving: list[Target] = field(default_factory=list)
+    """Where calls to the phone got through, just after the failure."""
+    moments: list[RegistrationMoment] = field(default_factory=list)
+    """Registrations that were made, moved or lost between the failure and the return."""
+    checked_at: dict[int, float] = field(default_factory=dict)
+    """When the registration at each server was first renewed, or could not be, after the failure."""
+    return_at: float = 0.0
+    returning: list[CallReport] = field(default_factory=list)
+    """Calls after the return, the last one via the primary where the phone came back to it."""
+    moments_after: list[RegistrationMoment] = field(default_factory=list)
+    """The same as *moments*, after the return."""
+
+    @property
+    def calls(self) -> list[CallReport]:
+        """Every call, in order of time."""
+        return [*(call for call in (self.first, self.second) if call), *self.returning]
+
+
+def fail(
+    site: Site, line: int, roles: Sequence[str], behaviour: Behaviour, destination: str, *, back: bool = False
+) -> Story:
+    """The servers in *roles* behave as *behaviour* from one minute on; with *back*, they return at last."""
+    stage = Stage(site, line)
+    prefix = site.prefix(line)
+    changes = [Change(prefix + role, behaviour) for role in roles]
+    returned = [Change(change.role, Behaviour()) for change in changes] if back else []
+    return stage.world.run(_tell(stage, changes, returned, destination))
+
+
+def well(site: Site, line: int, destination: str, *, dns: DnsBehaviour = DnsBehaviour.OK) -> Story:
+    """The line registers and calls; nothing fails but, if it is told to, DNS from the start."""
+    stage = Stage(site, line)
+
+    async def tell() -> Story:
+        story = Story()
+        async with stage.running([Change(DNS, dns)]):
+            await stage.register()
+            story.first = await _call(stage, destination)
+            story.registered = stage.record.targets
+            story.moments = list(stage.record.registrations)
+        return story
+
+    return stage.world.run(tell())
+
+
+def without_dns(site: Site, line: int, destination: str) -> Story:
+    """DNS falls silent; the line calls whenever remembered answers run out, until that makes a difference."""
+    stage = Stage(site, line)
+
+    async def tell() -> Story:
+        story = Story()
+        async with stage.running():
+            await stage.register()
+            story.registered = stage.record.targets
+            await stage.until(FAILURE_AT)
+            await stage.change(Change(DNS, DnsBehaviour.SILENT))
+            story.first = await _call(stage, destination)
+            story.second = await _call_without_answers(stage, destination)
+            await _renewals(stage, story)
+        return story
+
+    return stage.world.run(tell())
+
+
+async def _tell(
+    stage: Stage, changes: Sequence[Change], returned: Sequence[Change], destination: str
+) -> Story:
+    story = Story()
+    async with stage.running():
+        await stage.register()
+        story.registered = stage.record.targets
+        await stage.until(FAILURE_AT)
+        for change in changes:
+            await stage.change(change)
+        story.arriving = stage.record.reachable
+        story.first = await _call(stage, destination)
+        await asyncio.sleep(PAUSE)
+        story.second = await _call(stage, destination)
+        await _renewals(stage, story)
+        if returned:
+            await asyncio.sleep(PAUSE)
+            known = len(stage.record.registrations)
+            story.return_at = stage.world.now()
+            for change in returned:
+                await stage.change(change)
+            await _come_back(stage, story, destination)
+            story.moments_after = stage.record.registrations[known:]
+    return story
+
+
+async def _call(stage: Stage, destination: str) -> CallReport:
+    call: OutgoingCall = await stage.call(destination)
+    return call_report(call)
+
+
+async def _call_without_answers(stage: Stage, destination: str) -> CallReport | None:
+    """The first call that notices that DNS is gone; None where none does."""
+    for _ in range(JUMPS):
+        expiry = stage.phone.context.resolver.next_expiry()
+        if expiry is None:
+            return None
+        await stage.until(expiry)
+        call = await _call(stage, destination)
+        if any(attempt.outcome is Outcome.UNRESOLVED for attempt in call.route) or call.elapsed > 0:
+            return call
+    return None
+
+
+async def _renewals(stage: Stage, story: Story) -> None:
+    """Wait until every registration has met the failure: it was renewed, or moved, or lost."""
+    bindings = stage.phone.line(stage.line).registrar.bindings
+    for number, binding in sorted(bindings.items()):
+        began = [a for a in stage.record.registers if a.target.server == number and a.started >= FAILURE_AT]
+        if not began and binding.refresh_at is not None:
+            await stage.until(min(binding.refresh_at, stage.world.now() + LONGEST))
+    quiet = stage.world.now() + PATIENCE
+    while stage.world.now() < quiet and any(a.outcome is None for a in stage.record.registers):
+        await asyncio.sleep(1.0)
+    await asyncio.sleep(1.0)
+    for attempt in stage.record.registers:
+        if attempt.started >= FAILURE_AT:
+            story.checked_at.setdefault(attempt.target.server, attempt.started)
+    story.moments = [moment for moment in stage.record.registrations if moment.at >= FAILURE_AT]
+
+
+async def _come_back(stage: Stage, story: Story, destination: str) -> None:
+    """Call now, then whenever the phone may return to its primary, until all is as it was."""
+    line = stage.phone.line(stage.line)
+    end = stage.world.now() + LONGEST
+    for _ in range(JUMPS):
+        if not _is_back(story):
+            story.returning.append(await _call(stage, destination))
+            await asyncio.sleep(0)
+        if _is_back(story) and _same(stage.record.targets, story.registered):
+            return
+        now = stage.world.now()
+        times = [binding.next_at or math.inf for binding in line.registrar.bindings.values()]
+        times += [failback.due_at for failback in line.failbacks.values()]
+        due = min((time for time in times if time > now), default=math.inf)
+        if due > end:
+            return
+        await stage.until(due)
+        await asyncio.sleep(1.0)
+
+
+def _is_back(story: Story) -> bool:
+    """Whether the last call went the way of a phone that is well: its first attempt was answered."""
+    if not story.returning or not story.first:
+        return False
+    last = story.returning[-1].route
+    return bool(last) and last[0].outcome is Outcome.ANSWERED and _key(last[0].target) == _key(
+        story.first.route[0].target
+    )
+
+
+def _same(one: Sequence[Target], other: Sequence[Target]) -> bool:
+    return [_key(target) for target in one] == [_key(target) for target in other]
+
+
+def _key(target: Target) -> tuple[str, int]:
+    return target.address, target.port

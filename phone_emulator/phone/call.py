@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Coroutine, Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-import sipmessage
-
-from phone_emulator.config.catalogue import is_ip
-from phone_emulator.config.model import TransportType
-from phone_emulator.dns import Unresolved
 from phone_emulator.events import (
-    Address,
     Attempt,
     CallChanged,
     CallState,
     Direction,
-    Outcome,
-    Target,
-    Transport,
 )
 from phone_emulator.media import dtmf, sdp
-from phone_emulator.redundancy import Hop
-from phone_emulator.sip import digest, values
 from phone_emulator.sip.dialog import Dialog
-from phone_emulator.sip.endpoint import RequestFailed, ServerTransaction
-from phone_emulator.sip.message import MessageError, Request, Response
-from phone_emulator.sip.transport import Flow
+from phone_emulator.sip.endpoint import ServerTransaction
+from phone_emulator.sip.message import Request, Response
 
 from .acceptance import Acceptance
-from .identity import Identity, with_authorization
+from .channel import Channel
+from .identity import Identity
 from .voice import Voice, VoiceError
 
 if TYPE_CHECKING:
@@ -72,7 +60,7 @@ class Call:
         self.line = line
         self.id = call_id
         self.remote = remote
-        self.identity = identity
+        self.channel = Channel(line, identity)
         self.state = CallState.CALLING
         self.result: CallResult | None = None
         self.status: int | None = None
@@ -84,10 +72,6 @@ class Call:
         """When the result was known."""
         self.ended: float | None = None
         self.dialog: Dialog | None = None
-        self.flow: Flow | None = None
-        """Where the dialog's first exchange went."""
-        self.target: Target | None = None
-        """The server that the dialog was set up through."""
         self.held = False
         self.voice = Voice(line.context, line.account)
         self._settled = asyncio.Event()
@@ -205,8 +189,8 @@ class Call:
         self, server: ServerTransaction, status: int, extra: Iterable[tuple[str, str]] = (), body: bytes = b""
     ) -> Response:
         refreshes = server.request.method in ("INVITE", "UPDATE") and status < 300
-        contact = self.identity.contact(server.flow.local, server.flow.transport) if refreshes else ""
-        return self.identity.response(server.request, status, contact=contact, body=body, extra=extra)
+        contact = self.channel.identity.contact(server.flow.local, server.flow.transport) if refreshes else ""
+        return self.channel.identity.response(server.request, status, contact=contact, body=body, extra=extra)
 
     def _answer_again(self, server: ServerTransaction) -> None:
         """Answer a re-INVITE or an UPDATE (RFC 3261 section 14.2, RFC 3311)."""
@@ -314,108 +298,15 @@ class Call:
         """Send a request in the dialog, with credentials when asked for them (C11: no failover)."""
         if self.dialog is None:
             raise CallError(f"the call is {self.state}, not up")
-        if not self.line.may_signal(self.target):
-            self._end(f"only_signal_with_registered = 1: {self.target} is not the registered server")
+        if not self.line.may_signal(self.channel.target):
+            self._end(f"only_signal_with_registered = 1: {self.channel.target} is not the registered server")
             return None
-        response = await self._converse(self.dialog, method, body, content_type)
+        response = await self.channel.converse(self.dialog, method, body, content_type)
         if method != "BYE" and (response is None or response.status in (408, 481)):
             # The far end knows nothing of the call any more (section 12.2.1.2).
             said = "no response" if response is None else f"{response.status} {response.reason}"
             self._spawn(self._terminate(f"{said} to {method}"), "BYE")
         return response
-
-    async def _converse(self, dialog: Dialog, method: str, body: bytes, content_type: str) -> Response | None:
-        authorization: tuple[str, str] | None = None
-        for _ in range(2):
-            flow = await self._dialog_flow()
-            if flow is None:
-                return None
-            contact = self.identity.contact(flow.local, flow.transport)
-            request = self.identity.in_dialog(dialog, method, contact, body=body, content_type=content_type)
-            if authorization is not None:
-                with_authorization(request, *authorization)
-            try:
-                response = await self._final(request, dialog, flow)
-            except RequestFailed:
-                return None
-            if response.status not in (401, 407) or authorization is not None:
-                return response
-            authorization = self._credentials(request, response)
-            if authorization is None:
-                return response
-        return response
-
-    async def _final(self, request: Request, dialog: Dialog, flow: Flow) -> Response:
-        """The final response to a request in the dialog; a 2xx to a re-INVITE is acknowledged."""
-        context = self.line.context
-        client = context.endpoint.request(request, flow, rport=self.line.account.rport)
-        try:
-            # After a 1xx an INVITE has no timer of its own any more.
-            async with asyncio.timeout(context.config.ringback_timeout):
-                response = await client.final()
-        except TimeoutError:
-            context.endpoint.give_up(client, "no final response")
-            raise RequestFailed(Outcome.NO_RESPONSE, "no final response") from None
-        if request.method == "INVITE" and response.status < 300:
-            with contextlib.suppress(MessageError):
-                dialog.refresh_target(response)
-            ack = self._acknowledge(dialog, flow)
-            client.on_late = lambda repeated: context.endpoint.send_ack(
-                ack, flow, rport=self.line.account.rport
-            )
-        return response
-
-    def _credentials(self, request: Request, response: Response) -> tuple[str, str] | None:
-        challenge = digest.choose(digest.challenges(response))
-        account = self.line.account
-        if challenge is None or not account.password:
-            return None
-        cnonce = f"{self.line.context.world.random.getrandbits(32):08x}"
-        value = digest.Session(challenge).authorize(
-            request.method, request.uri, account.digest_user, account.password.reveal(), cnonce, request.body
-        )
-        return digest.header_name(challenge), value
-
-    def _acknowledge(self, dialog: Dialog, flow: Flow) -> Request:
-        ack = self.identity.in_dialog(dialog, "ACK", self.identity.contact(flow.local, flow.transport))
-        self.line.context.endpoint.send_ack(ack, flow, rport=self.line.account.rport)
-        return ack
-
-    async def _dialog_flow(self, dialog: Dialog | None = None) -> Flow | None:
-        """The way to the dialog's next hop (RFC 3261 section 12.2.1.1); None when there is none."""
-        dialog = dialog or self.dialog
-        assert dialog is not None
-        try:
-            uri = values.uri(dialog.next_hop())
-        except ValueError:
-            return self.flow
-        transport = _uri_transport(uri)
-        host = uri.host.strip("[]")
-        exchange, wait = self.line.exchange, 64 * self.line.context.config.timers.t1
-        if self.flow is not None and (self._names_server(host, uri.port) or _same(self.flow, host, uri)):
-            if not self.flow.lost:
-                return self.flow
-            if self.target is not None:
-                with contextlib.suppress(RequestFailed):
-                    return await exchange.flow_to(self.target, wait, "")
-                return None
-        types = {
-            Transport.UDP: TransportType.UDP,
-            Transport.TCP: TransportType.TCP,
-            Transport.TLS: TransportType.TLS,
-        }
-        server = self.identity.server
-        hop = Hop(server.number, host, uri.port or 0, types[transport], server.failover, server)
-        try:
-            targets = await self.line.locate_elsewhere(hop)
-            return await exchange.flow_to(targets[0], wait, "")
-        except (Unresolved, RequestFailed):
-            return None
-
-    def _names_server(self, host: str, port: int | None) -> bool:
-        """Whether a URI means the server by its name: that is the target in use, wherever DNS leads now."""
-        server = self.identity.server
-        return host == server.address and not is_ip(host) and port in (None, server.port)
 
     # -- state ---------------------------------------------------------------------------------------------
 
@@ -465,18 +356,3 @@ class Call:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._settle(CallResult.CANCELLED, "the phone was stopped")
         self._end("the phone was stopped")
-
-
-def _uri_transport(uri: sipmessage.URI) -> Transport:
-    """The transport that a SIP URI asks for (RFC 3263 section 4.1)."""
-    if uri.scheme == "sips":
-        return Transport.TLS
-    named = (uri.parameters.get("transport") or "udp").lower()
-    return Transport(named) if named in ("udp", "tcp", "tls") else Transport.UDP
-
-
-def _same(flow: Flow, host: str, uri: sipmessage.URI) -> bool:
-    """Whether *flow* leads to where *uri* points; one that names no transport may mean that of the flow."""
-    named = uri.scheme == "sips" or "transport" in uri.parameters
-    transport = _uri_transport(uri) if named else flow.transport
-    return flow.transport is transport and flow.remote == Address(host, uri.port or transport.default_port)

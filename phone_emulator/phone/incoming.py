@@ -32,7 +32,7 @@ class IncomingCall(Call):
         self._tag = line.context.endpoint.new_tag()
         self._ringing: TimerHandle | None = None
         self.dialog = dialog_of_request(server.request, self._tag)
-        self.flow = server.flow
+        self.channel.flow = server.flow
         server.on_cancel = self._cancelled
 
     def ring(self) -> None:
@@ -133,7 +133,7 @@ class IncomingCall(Call):
     def _response(self, status: int, body: bytes = b"") -> Response:
         """A response in the phone's own header order."""
         flow = self._server.flow
-        contact = self.identity.contact(flow.local, flow.transport) if status < 300 else ""
-        return self.identity.response(
+        contact = self.channel.identity.contact(flow.local, flow.transport) if status < 300 else ""
+        return self.channel.identity.response(
             self._server.request, status, to_tag=self._tag, contact=contact, body=body
         )

@@ -105,7 +105,7 @@ class OutgoingCall(Call):
         draft = self._drafts.get(hop.identity.number)
         if draft is None:
             draft = self._drafts[hop.identity.number] = self._draft(step)
-        self.identity = draft.identity
+        self.channel.identity = draft.identity
         self._begin_attempt(None)
         watch = Watch(
             sent=lambda: self.line.progressed(attempt, self.id),
@@ -189,7 +189,7 @@ class OutgoingCall(Call):
             return  # the final response came right behind the 1xx (RFC 3261 section 9.1)
         endpoint, timers = self.line.context.endpoint, self.line.context.config.timers
         endpoint.request(
-            cancel_of(client.request, self.identity.user_agent),
+            cancel_of(client.request, self.channel.identity.user_agent),
             client.flow,
             rport=self.line.account.rport,
             branch=client.request.branch,
@@ -207,7 +207,7 @@ class OutgoingCall(Call):
         except MessageError as error:
             self._settle(CallResult.FAILED, f"the 2xx cannot be used: {error}", response.status)
             return
-        self.flow, self.target = flow, self.route[-1].target
+        self.channel.flow, self.channel.target = flow, self.route[-1].target
         if self.state is CallState.ENDING:
             # Answered while the user hung up: the call is up and must be ended.
             await self._acknowledge_and_bye(dialog)
@@ -221,9 +221,9 @@ class OutgoingCall(Call):
         self._spawn(self._send_first_ack(dialog), "ACK")
 
     async def _send_first_ack(self, dialog: Dialog) -> None:
-        flow = await self._dialog_flow(dialog)
+        flow = await self.channel.way(dialog)
         if flow is not None:
-            self._acks[dialog.remote_tag] = self._acknowledge(dialog, flow)
+            self._acks[dialog.remote_tag] = self.channel.acknowledge(dialog, flow)
 
     def _late(self, response: Response, client: ClientTransaction) -> None:
         """A further 2xx: repeated, or of another fork, which is ended at once (RFC 3261 section 13.2.2.4)."""
@@ -238,10 +238,10 @@ class OutgoingCall(Call):
             self._spawn(self._acknowledge_and_bye(dialog), "BYE to a fork")
 
     async def _repeat_ack(self, tag: str) -> None:
-        flow = await self._dialog_flow()
+        flow = await self.channel.way(self.dialog) if self.dialog is not None else None
         ack = self._acks.get(tag)
         if flow is not None and ack is not None:
             self.line.context.endpoint.send_ack(ack, flow, rport=self.line.account.rport)
 
     async def _acknowledge_and_bye(self, dialog: Dialog) -> None:
-        await self.line.acknowledge_and_bye(self.identity, dialog, await self._dialog_flow(dialog))
+        await self.line.acknowledge_and_bye(self.channel.identity, dialog, await self.channel.way(dialog))

@@ -48,7 +48,7 @@ def states(live: LivePhone) -> list[CallState]:
 def receive(
     live: LivePhone, server: Kamailio, caller: SippCaller, ending: Ending, transport: str
 ) -> tuple[Call, bool]:
-    """A call to the phone that is answered, refused or cancelled as *ending* says; whether the caller is content."""
+    """A call to the phone that ends as *ending* says, and whether the caller saw it end so."""
     placed: list[tuple[Call, bool]] = []
 
     async def story() -> None:
@@ -72,7 +72,7 @@ def receive(
 
 def delivered(wire: Reading, net: Net, transport: str) -> str:
     """The INVITE went from the server to where the phone registered from; returns its Call-ID."""
-    register = wire.requests("REGISTER", source=net.phone)[0]
+    register = wire.requests("REGISTER", source=net.phone, destination=net.primary)[0]
     (invite,) = wire.requests("INVITE", destination=net.phone)
     assert (invite.source.host, invite.transport) == (net.primary, transport)
     assert invite.destination == (Place(net.phone, 5060) if transport == "udp" else register.source), (

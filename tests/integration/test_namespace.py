@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.integration.harness.capture import Capture, Place, hops
 from tests.integration.harness.kamailio import Kamailio
 from tests.integration.harness.namespace import GUIDE_NET, Cut, Lan, guide_lan
+from tests.integration.harness.nsd import Nsd, guide_zone
+from tests.integration.harness.phone import Phone
+from tests.integration.harness.process import wait_until
+from tests.integration.harness.sipp import SippUas
 from tests.integration.harness.stage import Stage
 
 pytestmark = pytest.mark.integration
+
+# A silent server that is not the last of its list is given up 1.5 s after the request (rules C5, R2).
+SHORT_WAIT = {"account.1.sip_server.1.retry_counts": "1"}
+OVER_TCP = {"account.1.sip_server.1.port": "5060", "account.1.sip_server.1.transport_type": "1"}
 
 # Sends one OPTIONS over a connected UDP socket that asks for all ICMP errors, and prints what came of it.
 PROBE = """
@@ -35,21 +44,57 @@ except OSError as error:
 
 @pytest.fixture
 def lan() -> Iterator[Lan]:
-    """The phone's host and the three servers' hosts."""
+    """The phone's host, the three servers' hosts, the name server's and the called party's."""
     net = GUIDE_NET
-    with guide_lan([net.phone, net.primary, net.secondary, net.fallback]) as lan:
+    with guide_lan([net.phone, net.primary, net.secondary, net.fallback, net.dns, net.callee]) as lan:
         yield lan
 
 
 @pytest.fixture
-def server(lan: Lan, stage: Stage) -> Kamailio:
+def make_server(lan: Lan, stage: Stage) -> Callable[[str, str], Kamailio]:
+    """Starts Kamailio: ``make_server(name, address)``."""
+
+    def make(name: str, address: str) -> Kamailio:
+        callee, namespace = f"{lan.net.callee}:5060", lan.namespace(address)
+        kamailio = Kamailio(name, address, stage.folder(name), callee=callee, namespace=namespace)
+        stage.processes.append(kamailio)
+        return kamailio.start()
+
+    return make
+
+
+@pytest.fixture
+def server(make_server: Callable[[str, str], Kamailio], lan: Lan) -> Kamailio:
     """Kamailio at 192.168.1.13."""
-    address = lan.net.primary
-    kamailio = Kamailio(
-        "primary", address, stage.folder("guide"), callee="127.0.0.1:9", namespace=lan.namespace(address)
+    return make_server("primary", lan.net.primary)
+
+
+@pytest.fixture
+def secondary(make_server: Callable[[str, str], Kamailio], lan: Lan) -> Kamailio:
+    """Kamailio at 192.168.1.14."""
+    return make_server("secondary", lan.net.secondary)
+
+
+@pytest.fixture
+def capture(lan: Lan, stage: Stage) -> Capture:
+    """A recording at the phone's own interface."""
+    recording = Capture(
+        lan.net, stage.folder("capture"), interface="eth0", namespace=lan.namespace(lan.net.phone)
     )
-    stage.processes.append(kamailio)
-    return kamailio.start()
+    stage.processes.append(recording)
+    return recording.start()
+
+
+@pytest.fixture
+def phone(lan: Lan, stage: Stage, capture: Capture) -> Phone:
+    """The phone under test at 192.168.1.21, with a name server and a called party."""
+    net = lan.net
+    nsd = Nsd(net.dns, stage.folder("nsd"), guide_zone(net, "SIP+D2U"), namespace=lan.namespace(net.dns))
+    uas = SippUas(net.callee, stage.folder("callee"), namespace=lan.namespace(net.callee))
+    stage.processes += [nsd, uas]
+    nsd.start()
+    uas.start()
+    return Phone(net, stage.folder("phone"), namespace=lan.namespace(net.phone))
 
 
 def probe(lan: Lan, address: str, seconds: float = 0.5) -> str:
@@ -78,3 +123,128 @@ def test_a_cut_shows_as_itself_and_heals(cut: Cut, seen: str, server: Kamailio, 
 def test_an_unplugged_host_is_unreachable_by_arp(server: Kamailio, lan: Lan) -> None:
     lan.unplug(server.address)
     assert probe(lan, server.address, seconds=8) == "OSError 113"
+
+
+@pytest.mark.parametrize(
+    ("cut", "outcome", "detail", "icmp"),
+    [
+        ("drop", "no-response", "no response to 1 retransmission", None),
+        ("port-unreachable", "icmp", "ICMP port unreachable", (3, 3)),
+        ("host-unreachable", "icmp", "ICMP host unreachable", (3, 1)),
+        ("net-unreachable", "icmp", "ICMP network unreachable", (3, 0)),
+        ("admin-prohibited", "icmp", "ICMP administratively prohibited", (3, 13)),
+    ],
+)
+def test_a_cut_primary_over_udp(
+    cut: Cut,
+    outcome: str,
+    detail: str,
+    icmp: tuple[int, int] | None,
+    server: Kamailio,
+    secondary: Kamailio,
+    lan: Lan,
+    phone: Phone,
+    capture: Capture,
+) -> None:
+    lan.cut(server.address, cut)
+    call = phone.call(settings=SHORT_WAIT)
+    wire = capture.read()
+    assert call.hops == wire.route(lan.net.phone), wire.ladder()
+    assert call.outcomes == [("primary", outcome), ("secondary", "answered")]  # rule C2
+    assert detail in call.attempts[0]["detail"]
+    heard = {(error.type, error.code) for error in wire.icmp if error.destination == server.address}
+    assert heard == ({icmp} if icmp else set())
+    assert call.hops[0].sends == (1 if icmp else 2)
+    assert server.log.count("got INVITE") == 0
+
+
+@pytest.mark.parametrize(
+    ("cut", "detail", "seconds"),
+    [
+        ("drop", "no connection within 1.5 s", 1.5),
+        ("tcp-reset", "connection refused", 0),
+        ("port-unreachable", "connection refused", 0),
+        ("host-unreachable", "host is unreachable", 0),
+        ("admin-prohibited", "host is unreachable", 0),
+    ],
+)
+def test_a_cut_primary_over_tcp(
+    cut: Cut,
+    detail: str,
+    seconds: float,
+    server: Kamailio,
+    secondary: Kamailio,
+    lan: Lan,
+    phone: Phone,
+    capture: Capture,
+) -> None:
+    lan.cut(server.address, cut)
+    call = phone.call(settings=SHORT_WAIT | OVER_TCP)
+    wire = capture.read()
+    assert call.hops == wire.route(lan.net.phone), wire.ladder()
+    assert call.outcomes == [("primary", "connect-failed"), ("secondary", "answered")]  # rule C6
+    failed = call.attempts[0]
+    assert detail in failed["detail"]
+    assert failed["sent"] == 0
+    assert failed["ended"] - failed["started"] == pytest.approx(seconds, abs=0.3)
+    tried = [connect for connect in wire.connects if connect.destination.host == server.address]
+    assert len(tried) >= 2, "one for REGISTER, one for INVITE"
+
+
+def test_an_unplugged_primary(
+    server: Kamailio, secondary: Kamailio, lan: Lan, phone: Phone, capture: Capture
+) -> None:
+    lan.unplug(server.address)
+    # No ARP answer: the kernel says so after 3 s, long before 64*T1 = 32 s are over.
+    call = phone.call("1002", "--no-register")
+    wire = capture.read()
+    assert call.outcomes == [("primary", "icmp"), ("secondary", "answered")]  # rule C2
+    assert "ICMP host unreachable" in call.attempts[0]["detail"]
+    assert call.attempts[0]["ended"] - call.attempts[0]["started"] == pytest.approx(3, abs=0.8)
+    # What ARP has no address for does not get as far as the wire.
+    assert call.hops[1:] == wire.route(lan.net.phone), wire.ladder()
+
+
+def test_the_phones_own_cable_is_out(lan: Lan, phone: Phone, capture: Capture) -> None:
+    lan.run(lan.net.phone, "ip", "link", "set", "eth0", "down")
+    call = phone.call("1002", "--no-register")
+    assert (call.exit_status, call.result, call.via) == (1, "failed", None)
+    assert call.outcomes == [("primary", "unresolved"), ("fallback", "send-failed")]
+    assert all("network is unreachable" in attempt["detail"] for attempt in call.attempts)
+    assert call.hops == []
+
+
+def test_a_primary_that_is_cut_between_two_calls_and_healed_before_a_third(
+    server: Kamailio, secondary: Kamailio, lan: Lan, phone: Phone, capture: Capture
+) -> None:
+    run = phone.start_scenario(
+        """
+  - register: {line: 1}
+    expect: {via: fallback, registered: [primary]}
+  - call: {to: "1002", id: before}
+    expect: {result: answered, via: primary}
+  - hangup: before
+  - wait: 2s
+  - call: {to: "1002", id: cut}
+    expect: {result: answered, via: secondary, route: [{primary: no-response}, {secondary: answered}]}
+  - hangup: cut
+  - wait: 2s
+  - call: {to: "1002", id: healed}
+    expect: {result: answered, via: primary, route: [{primary: answered}]}
+""",
+        SHORT_WAIT,
+    )
+    wait_until(lambda: "got BYE" in server.log, "the first call to end")
+    lan.cut(server.address, "drop")
+    wait_until(lambda: "got BYE" in secondary.log, "the second call to end")
+    lan.heal(server.address)
+    result = run.result()
+    wire = capture.read()
+    assert (result["verdict"], result["failures"]) == ("passed", [])
+    told = [attempt for call in result["calls"] for attempt in call["route"]]
+    merged = hops(
+        (Place(attempt["address"], attempt["port"]), attempt["transport"])
+        for attempt in told
+        for _ in range(attempt["sent"])
+    )
+    assert merged == wire.route(lan.net.phone), wire.ladder()

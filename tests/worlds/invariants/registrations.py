@@ -26,6 +26,10 @@ from ..recording import Recording
 from .common import ALONE, ANSWERS, INSTANT
 
 
+REFRESHING = 600.0
+"""Seconds; a refresh that slow or silent servers delay may go on when the lease is over."""
+
+
 def one_binding_a_server(recording: Recording) -> Iterator[str]:
     """A server holds one Contact of the phone for each transport; a successive line has one binding."""
     for moment in recording.bindings:
@@ -40,7 +44,7 @@ def one_binding_a_server(recording: Recording) -> Iterator[str]:
             if len(servers) > 1 and successive(recording.account) and not keyed:
                 yield f"at {moment.at:g} s line {line}, successive, is registered at servers {list(servers)}"
             for server, expires_at in servers.items():
-                if expires_at is None or expires_at < moment.at - INSTANT:
+                if expires_at is None or expires_at < moment.at - REFRESHING:
                     yield f"at {moment.at:g} s the binding at server {server} has lapsed at {expires_at} s"
 
 

@@ -1,0 +1,89 @@
+"""What random worlds found, each as the smallest world that shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from phone_emulator.phone import CallResult
+
+from .recording import Recording, play
+from .test_random_worlds import judge
+from .world import World
+
+LINE = "account.1."
+BASE = {
+    f"{LINE}enable": "1",
+    f"{LINE}user_name": "1001",
+    f"{LINE}auth_name": "1001",
+    f"{LINE}password": "random-World-1",
+}
+ONE_SERVER = {f"{LINE}sip_server.2.address": "192.168.1.15"}
+
+
+def world(settings: Mapping[str, str], *steps: Mapping[str, Any], **behaviours: str) -> World:
+    """A world with the server ``s15``, which behaves as *behaviours* say."""
+    return World(
+        (),
+        {"s15": {"address": "192.168.1.15", "behaviour": behaviours.get("s15", "ok")}},
+        {**BASE, **ONE_SERVER, **settings},
+        steps,
+    )
+
+
+def registers(recording: Recording) -> list[float]:
+    """When a REGISTER left."""
+    return [
+        seen.at
+        for seen in recording.messages
+        if seen.sent and seen.request is not None and seen.request.method == "REGISTER"
+    ]
+
+
+def test_a_retry_interval_of_0_leaves_time_to_the_rest_of_the_world() -> None:
+    # rule R7
+    played = play(
+        world({f"{LINE}reg_fail_retry_interval": "0"}, {"register": {}}, {"wait": "10s"}, s15="refuse")
+    )
+    assert registers(played) == [float(second) for second in range(11)]
+
+
+def test_a_register_under_way_ends_with_the_unregistration() -> None:
+    # rule R12
+    story = world({}, {"register": {}}, {"server": {"name": "s15", "behaviour": "silent"}}, {"wait": "61m"})
+    played = play(story)
+    left = [at for at in registers(played) if at > 3660]
+    assert not left, "the refresh of 3540 s goes on after the line was unregistered at 3660 s"
+    judge(story)
+
+
+def test_a_call_in_progress_when_the_phone_stops_is_explained() -> None:
+    # rule C1
+    story = world(
+        {},
+        {"call": {"to": "2001", "id": "c1", "background": True}},
+        {"wait": "1s"},
+        {"reboot": {}},
+        s15="silent",
+    )
+    call = play(story).outgoing[0]
+    assert call.result is CallResult.CANCELLED
+    assert [(str(each.outcome), each.detail, each.ended) for each in call.route] == [
+        ("cancelled", "the phone was stopped", 1.0)
+    ]
+    judge(story)
+
+
+def test_no_cancel_after_a_final_response_that_came_with_the_1xx() -> None:
+    # rule C9
+    story = world(
+        {},
+        {"callee": "busy"},
+        {"call": {"to": "2001", "id": "c1", "background": True}},
+        {"wait": "2.5s"},
+        {"hangup": {"call": "c1"}},
+        s15="delay 2s",
+    )
+    judge(story)
+    sent = [seen.message.cseq.method for seen in play(story).messages if seen.sent]
+    assert sent == ["INVITE", "ACK", "INVITE", "ACK"]

@@ -21,6 +21,7 @@ COMMANDS = {
     "route": "Ask DNS which servers a call would go to, and how long each is waited for.",
     "check": "Say what is wrong or surprising in cfg files.",
     "simulate": "What would happen if servers were down, in virtual time.",
+    "explain": "What will happen to calls and registrations when servers fail, in plain sentences.",
     "lab": "The embedded SIP servers alone, for other phones to try.",
 }
 """Each command, as ``--help`` lists it; its module has the same name, and in it the command too."""

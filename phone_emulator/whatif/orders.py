@@ -58,7 +58,7 @@ def read_orders(
     calls: list[CallOrder] = []
     for order in orders:
         if order.word == "call":
-            _check_destination(order.value)
+            check_destination(order.value)
             calls.append(CallOrder(order.value, order.at, order.every))
             continue
         if order.word == "up" and order.at is None:
@@ -88,7 +88,8 @@ def read_orders(
     return timeline
 
 
-def _check_destination(number: str) -> None:
+def check_destination(number: str) -> None:
+    """Refuse what cannot be dialled; raises OrderError."""
     if not number or any(character.isspace() or not character.isprintable() for character in number):
         raise OrderError(f"--call: {number!r} is no number to dial")
 

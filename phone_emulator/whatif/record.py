@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -127,6 +128,11 @@ class Recorder:
                 event.at, server, before, event.target, attempts, event.reason, event.next_at
             )
             self.registrations.append(moment)
+        elif self.registrations and self.registrations[-1].at == event.at:
+            # Told once more: now it is known when the next REGISTER is due.
+            last = self.registrations[-1]
+            if last.server == server:
+                self.registrations[-1] = dataclasses.replace(last, next_at=event.next_at)
 
     def _attempts(self, server: int) -> tuple[Attempt, ...]:
         """The REGISTERs of the cycle that has just ended: a successive line's go along both servers."""

@@ -97,7 +97,8 @@ def without_dns(site: Site, line: int, destination: str) -> Story:
             await stage.change(Change(DNS, DnsBehaviour.SILENT))
             story.first = await _call(stage, destination)
             story.second = await _call_without_answers(stage, destination)
-            await _renewals(stage, story)
+            if story.second is not None:
+                await _renewals(stage, story, story.second.started)
         return story
 
     return stage.world.run(tell())
@@ -117,7 +118,7 @@ async def _tell(
         story.first = await _call(stage, destination)
         await asyncio.sleep(PAUSE)
         story.second = await _call(stage, destination)
-        await _renewals(stage, story)
+        await _renewals(stage, story, FAILURE_AT)
         if returned:
             await asyncio.sleep(PAUSE)
             known = len(stage.record.registrations)
@@ -147,11 +148,11 @@ async def _call_without_answers(stage: Stage, destination: str) -> CallReport | 
     return None
 
 
-async def _renewals(stage: Stage, story: Story) -> None:
-    """Wait until every registration has met the failure: it was renewed, or moved, or lost."""
+async def _renewals(stage: Stage, story: Story, since: float) -> None:
+    """Wait until every registration has met what is so *since*: it was renewed, or moved, or lost."""
     bindings = stage.phone.line(stage.line).registrar.bindings
     for number, binding in sorted(bindings.items()):
-        began = [a for a in stage.record.registers if a.target.server == number and a.started >= FAILURE_AT]
+        began = any(a.target.server == number and a.started >= since for a in stage.record.registers)
         if not began and binding.refresh_at is not None:
             await stage.until(min(binding.refresh_at, stage.world.now() + LONGEST))
     quiet = stage.world.now() + PATIENCE
@@ -159,7 +160,7 @@ async def _renewals(stage: Stage, story: Story) -> None:
         await asyncio.sleep(1.0)
     await asyncio.sleep(1.0)
     for attempt in stage.record.registers:
-        if attempt.started >= FAILURE_AT:
+        if attempt.started >= since:
             story.checked_at.setdefault(attempt.target.server, attempt.started)
     story.moments = [moment for moment in stage.record.registrations if moment.at >= FAILURE_AT]
 

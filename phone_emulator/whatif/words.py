@@ -71,11 +71,11 @@ def took(attempt: Attempt) -> float:
 
 
 def doing(attempt: Attempt) -> str:
-    """What a call does in *attempt*: ``waits 32.0 s for the primary 192.168.1.13 (no response …)``."""
+    """What a request does in *attempt*: ``waits 32.0 s for the primary 192.168.1.13 (no response …)``."""
     where, why, waited = place(attempt.target), because(attempt), took(attempt)
     match attempt.outcome:
         case Outcome.ANSWERED:
-            return f"is answered by {where}"
+            return f"is {'accepted' if attempt.method == 'REGISTER' else 'answered'} by {where}"
         case Outcome.REJECTED:
             return f"is refused by {where} ({why})"
         case Outcome.UNAVAILABLE:

@@ -59,7 +59,7 @@ class HistoryPane(OptionList):
 
 def _row(row: HistoryRow) -> Content:
     style = GOOD if row.good else BAD
-    tries = f", {row.attempts} servers" if row.attempts > 1 else ""
+    tries = f", {row.attempts} servers" if row.attempts > 1 and not row.good else ""
     talked = f", talked {row.talked}" if row.talked else ""
     return Content.assemble(
         ("✓ " if row.good else "✗ ", style),

@@ -1,0 +1,183 @@
+"""``call`` and ``register``: what they print where, and their exit statuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def call(run: Run, example: Path, zone: Path) -> Run:
+    """Call 1002 in the simulated world."""
+
+    def call(*options: object) -> Result:
+        return run("call", example, "1002", "--world", "simulated", "--zone", zone, *options)
+
+    return call
+
+
+def test_the_route_is_printed_as_it_grows(call: Run) -> None:
+    result = call("--down", "primary=silent")
+    assert result.exit_code == 0
+    first, second, verdict = result.stdout.splitlines()
+    assert first.split()[:4] == ["1", "primary", "192.168.1.13:5060/udp", "no-response"]
+    assert second.split()[:4] == ["2", "secondary", "192.168.1.14:5060/udp", "answered"]
+    assert verdict == "call call-1, line 1 to 1002: answered via secondary after 32.0 s: 200 OK"
+    assert result.stderr == ""
+
+
+def test_json_is_one_object_on_stdout(call: Run) -> None:
+    result = call("--down", "primary=503", "--format", "json")
+    told = json.loads(result.stdout)
+    assert list(told) == [
+        "id", "line", "to", "result", "status", "reason", "via", "started", "elapsed", "route",
+    ]  # fmt: skip
+    assert (told["to"], told["result"], told["via"]) == ("1002", "answered", "secondary")
+    assert [(each["role"], each["outcome"]) for each in told["route"]] == [
+        ("primary", "unavailable"),
+        ("secondary", "answered"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("down", "result", "status"),
+    [
+        (["callee=busy"], "rejected", 486),
+        (["callee=reject"], "rejected", 603),
+        (["primary=503", "secondary=503", "fallback=503"], "failed", 503),
+    ],
+)
+def test_a_call_that_nobody_takes(call: Run, down: list[str], result: str, status: int) -> None:
+    told = call("--format", "json", *(word for each in down for word in ("--down", each)))
+    assert told.exit_code == 1
+    call_told = json.loads(told.stdout)
+    assert (call_told["result"], call_told["status"]) == (result, status)
+
+
+def test_the_call_is_placed_though_nobody_registers_the_line(call: Run) -> None:
+    # rule C10
+    result = call("--down", "primary=REGISTER: 403", "--down", "fallback=REGISTER: 403")
+    assert result.exit_code == 0
+    assert "line 1 is registered nowhere" in result.stderr
+    assert "the call is placed all the same" in result.stderr
+
+
+def test_the_line_need_not_register(call: Run) -> None:
+    with_register = json.loads(call("--down", "primary=silent", "--format", "json").stdout)
+    without = json.loads(call("--down", "primary=silent", "--no-register", "--format", "json").stdout)
+    assert (with_register["started"], without["started"]) == (7.5, 0.0)
+
+
+def test_the_call_stays_up_as_long_as_is_asked(call: Run) -> None:
+    for duration, ended in (("0", "0.000"), ("90s", "90.000")):
+        log = call("--duration", duration, "--log-level", "info").stderr
+        assert [line.split()[0] for line in log.splitlines() if ": ended: hung up" in line] == [ended]
+
+
+def test_the_same_seed_is_the_same_run(call: Run) -> None:
+    logs = [call("--seed", seed, "--log-level", "debug").stderr for seed in (1, 1, 2)]
+    assert logs[0] == logs[1] != logs[2]
+
+
+def test_the_debug_log_has_messages_and_no_secrets(call: Run) -> None:
+    log = call("--log-level", "debug").stderr
+    assert "INVITE sip:1002@yealink.pbx.com SIP/2.0" in log
+    assert "Authorization: Digest" in log
+    assert "response=" not in log
+    assert "guide-Example-7" not in log
+
+
+def test_the_phone_is_the_one_that_is_asked_for(call: Run) -> None:
+    log = call(
+        "--model", "SIP-T58", "--mac", "80:5E:C0:00:00:01", "--set", "sip.mac_in_ua=1", "--log-level", "debug"
+    ).stderr
+    assert "User-Agent: Yealink SIP-T58 66.86.0.15 805ec0000001" in log
+
+
+def test_the_reading_of_silence_can_be_forced(call: Run) -> None:
+    told = json.loads(
+        call("--down", "primary=silent", "--silence", "retry-counts", "--format", "json").stdout
+    )
+    assert told["elapsed"] == 7.5  # rule C5
+
+
+def test_a_capture_is_written(call: Run, tmp_path: Path) -> None:
+    capture = tmp_path / "call.pcapng"
+    assert call("--pcap", capture).exit_code == 0
+    data = capture.read_bytes()
+    assert data.startswith(b"\x0a\x0d\x0d\x0a")
+    assert b"INVITE sip:1002@yealink.pbx.com SIP/2.0" in data
+    assert b"SIP/2.0 200 OK" in data
+
+
+def test_warnings_go_to_stderr_one_a_line(call: Run) -> None:
+    wrong = ("--set", "account.1.sip_server.1.prot=5060")
+    assert call(*wrong).stderr.startswith("--set:1: warning: unknown-key: ")
+    assert call(*wrong, "--log-level", "error").stderr == ""
+
+
+def test_without_a_zone_each_name_has_two_servers(run: Run, example: Path) -> None:
+    result = run(
+        "call", example, "1002", "--world", "simulated", "--format", "json",
+        "--set", "account.1.sip_server.1.address=sip.example.com",
+        "--set", "account.1.sip_server.1.port=5070",
+        "--down", "primary=refuse",
+    )  # fmt: skip
+    told = json.loads(result.stdout)
+    assert [(each["role"], each["host"], each["port"]) for each in told["route"]] == [
+        ("primary", "sip.example.com", 5070),
+        ("secondary", "sip.example.com", 5070),
+    ]
+
+
+def test_a_call_in_the_lab_with_sound(run: Run, example: Path, own_address: str, tmp_path: Path) -> None:
+    from phone_emulator.media.wav import read_wav, write_wav
+
+    tone, heard = tmp_path / "tone.wav", tmp_path / "heard.wav"
+    from array import array
+
+    write_wav(tone, array("h", [1000, -1000] * 800))
+    result = run(
+        "call", example, "1002", "--world", "lab", "--local-address", own_address,
+        "--duration", "0", "--play", tone, "--record", heard,
+    )  # fmt: skip
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[-1].startswith("call call-1, line 1 to 1002: answered via primary")
+    assert len(read_wav(heard)) > 160  # the lab's callee sends silence
+
+
+def test_register_tells_who_is_registered_where(run: Run, example: Path) -> None:
+    result = run("register", example, "--world", "simulated")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "line 1 (1001), server 1: registered at primary 192.168.1.13:5060/udp for 3600 s",
+        "line 1 (1001), server 2: registered at fallback 192.168.1.15:5060/udp for 3600 s",
+    ]
+
+
+def test_register_is_content_with_one_server(run: Run, example: Path) -> None:
+    result = run("register", example, "--world", "simulated", "--down", "primary=403")
+    assert result.exit_code == 0
+    failed, registered = result.stdout.splitlines()
+    assert failed.startswith("line 1 (1001), server 1: failed: primary: answered 403 Forbidden")
+    assert "registered at fallback" in registered
+
+
+def test_a_line_that_is_registered_nowhere(run: Run, example: Path) -> None:
+    result = run(
+        "register", example, "--world", "simulated", "--format", "json",
+        "--down", "primary=403", "--down", "fallback=silent",
+    )  # fmt: skip
+    assert result.exit_code == 1
+    told = json.loads(result.stdout)
+    assert (told["line"], told["user"], told["registered"]) == (1, "1001", [])
+    assert {(each["role"], each["outcome"]) for each in told["registrations"]} == {
+        ("primary", "rejected"),
+        ("fallback", "no-response"),
+    }

@@ -1,0 +1,194 @@
+"""The program in a process of its own: interrupts, pipes, start-up."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from phone_emulator.cli.group import COMMANDS
+from tests.cli.conftest import ROOT, Process, Run
+
+Start = Callable[..., Process]
+HEAVY = ("asyncio", "pydantic", "dns", "textual", "yaml", "cryptography")
+
+
+@pytest.mark.parametrize("signals", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_call_is_ended_and_the_line_deregistered(
+    start: Start, example: Path, own_address: str, signals: signal.Signals, tmp_path: Path
+) -> None:
+    capture = tmp_path / "call.pcapng"
+    process = start(
+        "call", example, "1002", "--world", "lab", "--local-address", own_address,
+        "--duration", "1h", "--log-level", "info", "--format", "json", "--pcap", capture,
+    )  # fmt: skip
+    process.wait_for("talking: answered at primary")
+    status, out, err = process.end(signals, times=1)
+    assert status == 130
+    # rule R12
+    assert err.count("unregistered: de-registered: 200 OK") == 2
+    assert "interrupted" in err
+    assert "Traceback" not in err
+    assert json.loads(out)["result"] == "answered"
+    assert b"BYE sip:" in capture.read_bytes()
+
+
+def test_a_ringing_call_is_cancelled(start: Start, example: Path, own_address: str) -> None:
+    process = start(
+        "call", example, "1002", "--world", "lab", "--local-address", own_address, "--no-register",
+        "--down", "callee=no-answer", "--log-level", "debug",
+    )  # fmt: skip
+    process.wait_for("SIP/2.0 180 Ringing")
+    status, out, err = process.end(signal.SIGINT, times=1)
+    assert status == 130
+    assert "CANCEL sip:" in err
+    assert "SIP/2.0 487" in err
+    assert "cancelled" in out.splitlines()[-1]
+
+
+def test_registering_can_be_interrupted(start: Start, example: Path, own_address: str) -> None:
+    process = start(
+        "register", example, "--world", "lab", "--local-address", own_address,
+        "--down", "primary=silent", "--down", "secondary=silent", "--log-level", "info",
+    )  # fmt: skip
+    process.wait_for("registered at fallback")
+    status, out, err = process.end(signal.SIGINT, times=1)
+    assert (status, out) == (130, "")
+    assert "line 1, server 2: unregistered: de-registered" in err
+
+
+def test_a_scenario_can_be_interrupted_and_the_reports_are_written(
+    start: Start, example: Path, own_address: str, tmp_path: Path
+) -> None:
+    for name, world in (("a", "simulated"), ("b", "lab")):
+        (tmp_path / f"{name}.yaml").write_text(
+            f"name: {name}\nworld: {world}\nconfig: {example}\nservers: {{fallback: 192.168.1.15}}\n"
+            "steps:\n  - register: {line: 1}\n  - wait: 1h\n"
+        )
+    junit = tmp_path / "report.xml"
+    process = start("run", tmp_path, "--local-address", own_address, "--log-level", "info", "--junit", junit)
+    process.wait_for("registered at fallback 192.168.1.15")
+    process.wait_for("registered at fallback 127.")
+    status, out, err = process.end(signal.SIGINT, times=1)
+    assert status == 130
+    assert out.startswith("passed  a")
+    assert "line 1, server 2: unregistered: de-registered" in err
+    assert 'tests="1"' in junit.read_text()
+
+
+def test_the_lab_obeys_a_pipe_and_ends_with_it(start: Start, own_address: str) -> None:
+    process = start("lab", "--local-address", own_address, stdin=subprocess.PIPE)
+    orders = "primary 503\nsecondary INVITE=486, delay 2s\nnobody silent\ncallee busy\ncall\nstatus\n"
+    out, err = process.process.communicate(orders, timeout=60)
+    assert process.process.returncode == 0
+    network = own_address.rpartition(".")[0]
+    assert f"{network}.13  udp 5060, tcp 5060, tls 5061  (ok)" in out
+    assert f"DNS server:   {network}.53:5300" in out
+    assert "account.1.sip_server.1.address = yealink.pbx.com" in out
+    assert [line.split()[2] for line in out.splitlines() if "registered: nobody" in line] == [
+        "503", "delay", "ok",
+    ]  # fmt: skip
+    assert "callee: busy" in out
+    assert "there is no 'nobody' here: primary, secondary, fallback, callee" in err
+    assert "no phone is registered here" in err
+
+
+def test_the_lab_is_quit(start: Start, own_address: str) -> None:
+    process = start("lab", "--local-address", own_address, stdin=subprocess.PIPE)
+    assert process.process.stdin is not None
+    process.process.stdin.write("quit\n")
+    process.process.stdin.flush()
+    assert process.process.wait(60) == 0
+
+
+def test_another_phone_calls_through_the_lab(
+    start: Start, run: Run, own_address: str, tmp_path: Path
+) -> None:
+    lab = start("lab", "--local-address", own_address, "--no-prompt")
+    assert lab.process.stdout is not None
+    cfg = tmp_path / "lab.cfg"
+    words: list[str] = []
+    with cfg.open("w") as file:
+        for line in lab.process.stdout:
+            if line.startswith("call with it: "):
+                words = line.split()
+                break
+            if line.startswith(("  account.", "  #!")):
+                file.write(line.lstrip())
+    assert words[3:6] == ["phone-emulator", "call", "lab.cfg"]
+    result = run("call", cfg, *words[6:])
+    assert result.exit_code == 0, result.output
+    assert lab.end(signal.SIGINT, times=1)[0] == 130
+
+
+def test_sigterm_is_heeded_where_sigint_is_ignored(own_address: str) -> None:
+    # What a shell script does to its background jobs.
+    script = f'"{sys.executable}" -m phone_emulator lab --no-prompt --local-address {own_address}'
+    process = subprocess.Popen(
+        ["sh", "-c", f"trap '' INT; exec {script}"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("call with it"):
+                break
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 130
+
+
+def test_a_reader_that_goes_away_is_no_fault(example: Path) -> None:
+    command = f'"{sys.executable}" -m phone_emulator run configs --format json --routes | head -c 1'
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.stdout == "{"
+    assert done.stderr == ""
+
+
+def test_a_route_whose_reader_has_gone_ends_in_time(example: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "phone_emulator", "call", str(example), "1002", "--world", "simulated"],
+        cwd=ROOT,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from phone_emulator.cli import main\n"
+        "sys.argv = ['phone-emulator', '--help']\n"
+        "try:\n    main()\n"
+        f"finally:\n    print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stderr == "[]\n"
+    assert all(name in done.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_helps_with_an_example(run: Run, command: str) -> None:
+    result = run(command, "--help")
+    assert result.exit_code == 0
+    assert f"Example: phone-emulator {command}" in result.stdout
+
+
+def test_the_version(run: Run) -> None:
+    assert run("--version").stdout.startswith("phone-emulator, version ")

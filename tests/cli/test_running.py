@@ -1,0 +1,96 @@
+"""``run``: scenario files, their verdicts and reports."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from click.testing import Result
+
+Run = Callable[..., Result]
+
+SCENARIO = """\
+name: {name}
+config: {cfg}
+zone: {zone}
+servers: {{primary: 192.168.1.13, secondary: 192.168.1.14, fallback: 192.168.1.15}}
+steps:
+  - call: {{to: "1002"}}
+    expect: {{via: {via}}}
+  - call: {{to: "1003"}}
+    expect: {{via: {via}}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, example: Path, zone: Path) -> Path:
+    """Three scenarios, the second of which fails twice."""
+    for name, via in (("a", "primary"), ("b", "secondary"), ("c", "primary")):
+        text = SCENARIO.format(name=f"scenario {name}", cfg=example, zone=zone, via=via)
+        (tmp_path / f"{name}.yaml").write_text(text)
+    return tmp_path
+
+
+def test_all_run_in_order_and_the_exit_status_is_the_verdict(run: Run, folder: Path) -> None:
+    result = run("run", folder)
+    assert result.exit_code == 1
+    verdicts = [line for line in result.stdout.splitlines() if not line.startswith(" ")]
+    assert verdicts == [
+        "passed  scenario a (0.0 s, virtual)",
+        "failed  scenario b (0.0 s, virtual)",
+        "passed  scenario c (0.0 s, virtual)",
+    ]
+    assert result.stderr == "2 of 3 scenarios passed\n"
+    assert run("run", folder / "a.yaml", folder / "c.yaml").exit_code == 0
+
+
+def test_json_is_one_object_a_line(run: Run, folder: Path) -> None:
+    result = run("run", folder, "--format", "json")
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(each["scenario"], each["verdict"]) for each in told] == [
+        ("scenario a", "passed"),
+        ("scenario b", "failed"),
+        ("scenario c", "passed"),
+    ]
+    assert [len(each["failures"]) for each in told] == [0, 2, 0]
+    assert result.stderr == ""
+
+
+def test_fail_fast_stops_at_the_first_failure(run: Run, folder: Path) -> None:
+    result = run("run", folder, "--fail-fast", "--format", "json")
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [len(each["failures"]) for each in told] == [0, 1]
+    assert run("run", folder, "--fail-fast").stderr == "1 of 2 scenarios passed, 1 not run\n"
+
+
+def test_reports(run: Run, folder: Path, tmp_path: Path) -> None:
+    junit, html, pcap = (tmp_path / name for name in ("report.xml", "report.html", "report.pcapng"))
+    run("run", folder, "--junit", junit, "--html", html, "--pcap", pcap)
+    suite = ET.parse(junit).getroot()[0]
+    assert (suite.get("tests"), suite.get("failures")) == ("3", "1")
+    assert "<svg" in html.read_text()
+    assert pcap.read_bytes().count(b"INVITE sip:1003@") >= 3
+
+
+def test_overrides_win_over_the_files(run: Run, folder: Path) -> None:
+    moved = "account.1.sip_server.1.address=192.168.1.14"
+    result = run("run", folder / "a.yaml", "--set", moved, "--format", "json")
+    call = json.loads(result.stdout)["calls"][0]
+    assert [each["address"] for each in call["route"]] == ["192.168.1.14"]
+
+
+def test_another_world(run: Run, folder: Path, own_address: str) -> None:
+    result = run(
+        "run", folder / "a.yaml", "--world", "lab", "--local-address", own_address, "--format", "json"
+    )
+    told = json.loads(result.stdout)
+    assert (told["verdict"], told["virtual"]) == ("passed", False)
+    assert told["calls"][0]["route"][0]["address"] == own_address.rpartition(".")[0] + ".13"
+
+
+def test_passed_scenarios_show_their_routes_when_asked(run: Run, folder: Path) -> None:
+    assert "answered via primary" not in run("run", folder / "a.yaml").stdout
+    assert "answered via primary" in run("run", folder / "a.yaml", "--routes").stdout

@@ -49,8 +49,7 @@ class Desk:
         finally:
             if interrupted() and (self.phone.calls or _registered(self.phone)):
                 say("interrupted: ending calls and de-registering; once more stops at once")
-            # In the simulated world nobody is left to be told.
-            await self.phone.stop(unregister=not self.world.virtual)
+            await self.phone.stop()
             if self.lab is not None:
                 await self.lab.stop()
 

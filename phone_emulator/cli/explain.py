@@ -9,11 +9,12 @@ from typing import Any
 import click
 
 from phone_emulator.config.catalogue import is_ip
-from phone_emulator.config.model import AccountConfig, PhoneConfig
+from phone_emulator.config.model import AccountConfig
 from phone_emulator.redundancy import hops
 from phone_emulator.report.json import json_line
 from phone_emulator.report.wire import printable
-from phone_emulator.whatif.explain import Case, explain as explained
+from phone_emulator.whatif.explain import Case
+from phone_emulator.whatif.explain import explain as explained
 from phone_emulator.whatif.orders import OrderError, check_destination
 from phone_emulator.whatif.stage import Site
 
@@ -29,7 +30,9 @@ WIDTH = 100
 )
 @cfg_argument()
 @click.option("--call", "destination", default="1002", show_default=True, metavar="DESTINATION")
-@common_options("overrides", "format", "seed", "silence", "log_level", "mac", "model", "local_address", "zone")
+@common_options(
+    "overrides", "format", "seed", "silence", "log_level", "mac", "model", "local_address", "zone"
+)
 def explain(common: Common, cfg: tuple[str, ...], destination: str) -> None:
     """What will happen to calls and registrations of each line when servers fail, in plain sentences.
 
@@ -63,14 +66,18 @@ def _names(account: AccountConfig) -> list[str]:
 
 
 def _servers(site: Site, account: AccountConfig) -> list[dict[str, Any]]:
-    """Where the line's servers stand, by role."""
-    prefix = site.prefix(account.index)
-    places = {place.name: place for place in site.places}
-    rows = []
-    for role in site.roles(account.index):
-        place = places[site.names[prefix + role]]
-        rows.append({"role": role, "address": place.address, "port": place.port})
-    return rows
+    """Where the line's servers stand, in order."""
+    return [
+        {
+            "server": target.server,
+            "role": target.role,
+            "host": target.host,
+            "address": target.address,
+            "port": target.port,
+            "transport": str(target.transport),
+        }
+        for target in site.targets[account.index]
+    ]
 
 
 def _zone(account: AccountConfig, common: Common) -> str | None:
@@ -92,7 +99,9 @@ def _json(site: Site, account: AccountConfig, common: Common, cases: list[Case])
 
 def _heading(site: Site, account: AccountConfig, common: Common) -> Iterator[str]:
     yield f"line {account.index} ({printable(account.shown_label)})"
-    servers = ", ".join(f"{row['role']} {row['address']}" for row in _servers(site, account))
+    servers = ", ".join(
+        f"{target.role} {target.remote}/{target.transport}" for target in site.targets[account.index]
+    )
     yield f"  servers: {servers or 'none that the zone knows'}"
     if _zone(account, common) == "made-up":
         names = ", ".join(map(printable, _names(account)))

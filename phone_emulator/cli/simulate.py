@@ -47,19 +47,12 @@ def orders_as_written(ctx: click.Context, given: Mapping[str, tuple[Any, ...]]) 
     return [(name, next(values[name])) for name in ctx.meta[_WRITTEN]]
 
 
-class _Up(click.ParamType):
-    name = "role=behaviour"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """``primary=ok``, or only ``primary``."""
-        if isinstance(value, tuple):
-            return value
-        role, equals, behaviour = (part.strip() for part in str(value).partition("="))
-        if not role or (equals and not behaviour):
-            self.fail(f"{value!r}: expected ROLE or ROLE=BEHAVIOUR, such as primary=ok", param, ctx)
-        return role, behaviour or "ok"
+def _up(text: str) -> tuple[str, str]:
+    """``primary=ok``, or only ``primary``."""
+    role, equals, behaviour = (part.strip() for part in text.partition("="))
+    if not role or (equals and not behaviour):
+        raise click.BadParameter(f"{text!r}: expected ROLE or ROLE=BEHAVIOUR, such as primary=ok")
+    return role, behaviour or "ok"
 
 
 @click.command(
@@ -70,7 +63,7 @@ class _Up(click.ParamType):
 @cfg_argument()
 @click.option(
     "--up",
-    type=_Up(),
+    type=_up,
     multiple=True,
     metavar="ROLE[=BEHAVIOUR]",
     help="A server is back, at the --at that follows. May be repeated.",

@@ -6,8 +6,8 @@ In a pattern such as ``account.X.sip_server.Y.port`` a capital letter between do
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache, cached_property
 from ipaddress import ip_address
 from pathlib import Path
@@ -19,8 +19,9 @@ from phone_emulator.config.model import Secret
 
 Value = bool | int | float | str
 
-ACCOUNTS = 16
-"""Accounts of a T46."""
+MOST_REMEMBERED = 20_000
+"""Keys whose today's name, or nearest known one, is kept."""
+
 SERVERS = (1, 2)
 """Y in ``sip_server.Y`` and ``outbound_proxy.Y``."""
 
@@ -29,6 +30,9 @@ _NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?").fullmatch
 _HOST_NAME = re.compile(r"(?!-)(?:[\w-]{1,63}\.)*(?![0-9]+\.?$)[\w-]{1,63}\.?").fullmatch
 _INDEX = re.compile(r"\.[0-9]+(?=\.|$)")
 _LETTER = re.compile(r"\.[NX-Z](?=\.|$)")
+_ACCOUNT = re.compile(r"account\.([0-9]+)\.").match
+_RANGE = re.compile(r"(-?[0-9]+)\.\.(-?[0-9]+)").fullmatch
+_PERHAPS_SECRET = re.compile(r"pas+w|pwd|passcode|secret|token|aes|(?:^|[._])pin(?:$|[._])|pincode", re.I).search
 
 
 def is_ip(host: str) -> bool:
@@ -47,7 +51,7 @@ class Parameter:
     name: str
     """The pattern of its key."""
     type: str = "string"
-    """``bool``, ``int``, ``float``, ``enum``, ``string``, ``host`` or ``secret``."""
+    """``bool``, ``int``, ``float``, ``enum``, ``string``, ``host`` or ``secret``; empty where it is not known."""
     default: str = ""
     """As it would stand in a file; blank where there is none."""
     range: tuple[float, float] | None = None
@@ -58,11 +62,15 @@ class Parameter:
     """All allowed values, where they are few."""
     field: str = ""
     """Where it goes in `phone_emulator.config.model`: ``ServerConfig.port``."""
+    use: str = ""
+    """Who looks at it, where that is not the phone: ``provisioning``."""
+    since: int = 0
+    """The first firmware generation that knows it: 81 of V81; 0 where that is not known."""
 
     @property
     def effect(self) -> str:
         """``honoured``: changes what the phone does; ``accepted``: read, known, without effect."""
-        return "honoured" if self.field else "accepted"
+        return "honoured" if self.field or self.use else "accepted"
 
     @cached_property
     def default_value(self) -> Value:
@@ -80,7 +88,8 @@ class Parameter:
             low, high = self.range
             gap = "" if self.gap is None else f", not {self.gap[0]}..{self.gap[1]}"
             return f"{'a number' if self.type == 'float' else 'an integer'} in {low:g}..{high:.0f}{gap}"
-        return "a domain name or an IP address" if self.type == "host" else f"a value of type {self.type}"
+        words = {"host": "a domain name or an IP address", "int": "an integer", "float": "a number"}
+        return words.get(self.type, "a password" if self.type == "secret" else "any text")
 
     def parse(self, text: str) -> Value:
         """*text*, a value as it stands in a file, typed.
@@ -121,9 +130,13 @@ class Catalogue:
     """All known parameters, by the pattern of their name."""
 
     def __init__(self, data: dict[str, Any]) -> None:
-        self.parameters = {name: _parameter(name, facts) for name, facts in data["parameters"].items()}
-        self.accepted: list[str] = data["accepted"].split()
-        """Patterns that are known by name only."""
+        self._since: dict[str, int] = data["since"]
+        self.parameters = {
+            name: _parameter(name, facts, self._since_of(name)) for name, facts in data["parameters"].items()
+        }
+        """Those that a `Parameter` is made of at once, because the phone needs them."""
+        self._accepted = {line.partition(" ")[0]: line for line in data["accepted"].splitlines()}
+        self._older: dict[str, str] = data["synonyms"]
         self.synonyms: dict[str, list[str]] = {}
         """Pattern of today's name: patterns of its older names."""
         for old, new in data["synonyms"].items():
@@ -132,6 +145,13 @@ class Catalogue:
             if name.startswith("static."):
                 self.synonyms.setdefault(name, []).append(name.removeprefix("static."))
         self._sections: dict[tuple[str, str], tuple[tuple[str, str, Parameter], ...]] = {}
+        self._todays: dict[str, tuple[str, ...]] = {}
+        self._nearest: dict[str, str | None] = {}
+
+    def __iter__(self) -> Iterator[Parameter]:
+        """All parameters, those of use first."""
+        yield from self.parameters.values()
+        yield from map(self._accepted_parameter, self._accepted)
 
     def section(self, scope: str, model: str) -> tuple[tuple[str, str, Parameter], ...]:
         """(rest of the key after *scope*, attribute, parameter) for each one that fills a field of *model*.
@@ -151,6 +171,37 @@ class Catalogue:
         """The pattern of *key*, today's or an older one; None where the key is not known."""
         return self._by_shape.get(_shape(key))
 
+    def find(self, key: str) -> Parameter | None:
+        """The parameter that *key* sets, under today's name or an older one; None where it is not known."""
+        name = self._by_shape.get(_shape(self.todays(key)[0]))
+        return None if name is None else self.parameters.get(name) or self._accepted_parameter(name)
+
+    def todays(self, key: str) -> tuple[str, ...]:
+        """*key* by today's name; several where an older name stands for more than one."""
+        found = self._todays.get(key)
+        if found is None:
+            if len(self._todays) > MOST_REMEMBERED:
+                self._todays.clear()
+            found = self._todays[key] = self._translated(key)
+        return found
+
+    def _translated(self, key: str) -> tuple[str, ...]:
+        account = _ACCOUNT(key)
+        new = self._older.get(f"account.X.{key[account.end() :]}" if account else key)
+        if new is not None:
+            new = new.replace(".X.", f".{account[1]}.") if account else new
+            return tuple(fill(new, Y=y) for y in SERVERS) if ".Y." in new else (new,)
+        if _shape(f"static.{key}") in self._by_shape:
+            return (f"static.{key}",)
+        return (key,)
+
+    def is_secret(self, key: str) -> bool:
+        """Whether the value of *key* is to be shown as dots: known as a password, or called like one."""
+        if _PERHAPS_SECRET(key) is None:
+            return False
+        parameter = self.find(key)
+        return parameter is None or parameter.type == "secret"
+
     def in_case(self, key: str) -> str | None:
         """*key* with the capitals with which it is known; None where it is not known in any."""
         name = self._by_folded_shape.get(_shape(key).lower())
@@ -161,8 +212,9 @@ class Catalogue:
 
     @cached_property
     def _by_shape(self) -> dict[str, str]:
-        older = (name for names in self.synonyms.values() for name in names)
-        return {_LETTER.sub(".#", _shape(name)): name for name in (*self.accepted, *older, *self.parameters)}
+        todays = (*self._accepted, *self.parameters)
+        without_static = (name.removeprefix("static.") for name in todays if name.startswith("static."))
+        return {_LETTER.sub(".#", _shape(name)): name for name in (*without_static, *self._older, *todays)}
 
     @cached_property
     def _by_folded_shape(self) -> dict[str, str]:
@@ -171,16 +223,44 @@ class Catalogue:
     def nearest(self, key: str) -> str | None:
         """The known name that *key* is probably a slip of, or None where none is near."""
         shape = _shape(key).lower()
-        alike = [known for known in self._by_folded_shape if abs(len(known) - len(shape)) <= 4]
-        near = get_close_matches(shape, alike, n=1, cutoff=0.85)
-        if not near:
+        if shape not in self._nearest:
+            if len(self._nearest) > MOST_REMEMBERED:
+                self._nearest.clear()
+            self._nearest[shape] = self._nearest_shape(shape)
+        near = self._nearest[shape]
+        if near is None:
             return None
-        name = self._by_folded_shape[near[0]]
+        name = self._by_folded_shape[near]
         indices = _INDEX.findall(key)
         if len(indices) != len(_LETTER.findall(name)):
             return name
         numbers = iter(indices)
         return _LETTER.sub(lambda _: next(numbers), name)
+
+    def _nearest_shape(self, shape: str) -> str | None:
+        from difflib import get_close_matches  # slow to import, and seldom needed
+
+        alike = [known for known in self._by_folded_shape if abs(len(known) - len(shape)) <= 4]
+        near = get_close_matches(shape, alike, n=1, cutoff=0.85)
+        return near[0] if near else None
+
+    def _since_of(self, name: str) -> int:
+        if name in self._older:
+            return 0
+        return max((since for start, since in self._since.items() if name.startswith(start)), default=0)
+
+    def _accepted_parameter(self, name: str) -> Parameter:
+        if name not in self._accepted:
+            return Parameter(name=name)  # an account's own dns_cache_*, which build.py reads
+        words = self._accepted[name].split(" ")
+        kind, default = (*words[1:], "", "")[:2]
+        facts: dict[str, Any] = {"type": "" if kind == "-" else kind, "default": default}
+        ends = _RANGE(kind)
+        if ends is not None:
+            facts |= {"type": "int", "range": (int(ends[1]), int(ends[2]))}
+        elif "|" in kind:
+            facts |= {"type": "enum" if kind[0].isdigit() else "string", "values": kind.split("|")}
+        return _parameter(name, facts, self._since_of(name))
 
 
 def suggestion(key: str) -> str:
@@ -207,7 +287,7 @@ def _shape(key: str) -> str:
     return _INDEX.sub(".#", key)
 
 
-def _parameter(name: str, facts: dict[str, Any]) -> Parameter:
+def _parameter(name: str, facts: dict[str, Any], since: int) -> Parameter:
     return Parameter(
         name=name,
         type=facts.get("type", "string"),
@@ -216,4 +296,6 @@ def _parameter(name: str, facts: dict[str, Any]) -> Parameter:
         gap=tuple(facts["gap"]) if "gap" in facts else None,
         values=tuple(map(str, facts.get("values", ()))),
         field=facts.get("field", ""),
+        use=facts.get("use", ""),
+        since=since,
     )

@@ -177,6 +177,12 @@ def offer(
     return _joined(lines)
 
 
+def held_the_old_way(offer: bytes) -> bytes:
+    """*offer* with 0.0.0.0 as the address for media instead of a direction attribute (RFC 2543 hold)."""
+    lines = [b"c=IN IP4 0.0.0.0" if line.startswith(b"c=") else line for line in offer.split(b"\r\n")]
+    return b"\r\n".join(b"a=sendrecv" if line == b"a=sendonly" else line for line in lines)
+
+
 def answer(
     offer: Sdp,
     local_ip: str,

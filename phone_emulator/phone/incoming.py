@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from .line import Line
 
 
+AUTO_ANSWER_DELAY = 1.0
+"""Seconds that a call rings before the phone takes it (``account.X.auto_answer``)."""
+
+
 class IncomingCall(Call):
     """A call that somebody places to this phone."""
 
@@ -47,6 +51,9 @@ class IncomingCall(Call):
         world, timeout = self.line.context.world, self.line.context.config.ringing_timeout
         self._ringing = world.call_at(world.now() + timeout, self._ring_out)
         self._change(CallState.RINGING, f"{self.remote} calls")
+        others = any(each is not self for each in self.line.calls)
+        if self.line.account.auto_answer and not others:
+            world.call_at(world.now() + AUTO_ANSWER_DELAY, self._answer_by_itself)
 
     def answer(self) -> None:
         """Answer the call; raises CallError when it does not ring."""
@@ -111,6 +118,10 @@ class IncomingCall(Call):
     def _ring_out(self) -> None:
         config = self.line.context.config
         self._refuse(config.no_answer_code, f"not answered for {config.ringing_timeout} s")
+
+    def _answer_by_itself(self) -> None:
+        if self.state is CallState.RINGING:
+            self.answer()
 
     def _stop_ringing(self) -> None:
         if self._ringing is not None:

@@ -145,6 +145,12 @@ class Line:
         )
         return located.targets
 
+    def knows(self, host: str) -> bool:
+        """Whether *host* is the address of one of the line's servers (``sip.trust_ctrl``)."""
+        asked = (known.target.address for known in self.record.targets)
+        listed = (target.address for targets in self._lists.values() for target in targets)
+        return host in {*asked, *listed}
+
     def walk(
         self,
         method: str,

@@ -293,6 +293,8 @@ class Phone:
         content_type = (request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         if line is None:
             self._respond(server, 404)
+        elif self.config.trust_ctrl and not line.knows(server.flow.remote.host):
+            self._respond(server, 403, account=line.account)
         elif not contacts:
             self._respond(server, 400, "Missing Contact header", account=line.account)
         elif request.body and content_type != SDP_TYPE:

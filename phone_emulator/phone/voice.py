@@ -71,7 +71,7 @@ class Voice:
         if again:
             self._version += 1
         account = self._account
-        return sdp.offer(
+        offer = sdp.offer(
             self._context.host,
             self._port,
             [codec.name for codec in account.codecs],
@@ -81,6 +81,10 @@ class Voice:
             account.dtmf_payload,
             direction,
         )
+        if self._context.config.rfc2543_hold and direction == "sendonly":
+            # The old way says "send me nothing" by an address where nobody is (RFC 2543 appendix B.5).
+            offer = sdp.held_the_old_way(offer)
+        return offer
 
     def answer(self, offer: bytes, *, again: bool = False, held: bool = False) -> bytes | None:
         """The answer to *offer*, or None without a common codec; raises SdpError.

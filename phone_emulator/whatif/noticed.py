@@ -10,7 +10,7 @@ from typing import Any
 from phone_emulator.report.result import CallReport
 
 from .record import Registered
-from .words import NOTICEABLE, role, span
+from .words import AT_ONCE, NOTICEABLE, role, span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,9 @@ class Noticed:
         if not self.placed:
             return []
         calls = "1 call" if self.placed == 1 else f"{self.placed} calls"
-        lost = f", {self.lost} lost" + (f" (after {span(self.lost_after)} at worst)" if self.lost_after else "")
+        lost = f", {self.lost} lost"
+        if self.lost_after:
+            lost += f" (after {span(self.lost_after)} at worst)"
         refused = f", {self.refused} refused" if self.refused else ""
         lines = [f"{calls} placed: {self.answered} answered{refused}{lost}."]
         if self.delays:
@@ -78,11 +80,11 @@ class Noticed:
         if spans.by_role:
             parts = [f"{span(seconds)} at {role(name)}" for name, seconds in spans.by_role.items()]
             lines.append(f"Registered for {', '.join(parts)}.")
-        if spans.nowhere >= 0.05:
+        if spans.nowhere >= AT_ONCE:
             lines.append(f"Without registration for {span(spans.nowhere)} of {span(self.length)}.")
         else:
             lines.append("Never without registration.")
-        if spans.unreachable >= 0.05:
+        if spans.unreachable >= AT_ONCE:
             lines.append(
                 f"Not to be called for {span(spans.unreachable)}: registered, as the phone believed, "
                 "but only at servers that did not work."

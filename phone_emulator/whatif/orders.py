@@ -1,4 +1,4 @@
-"""The orders of a what-if, in the order in which they were written: ``--down … --at …``, ``--call … --every …``."""
+"""The orders of a what-if, in the order in which they were written: ``--down … --at …``, ``--call …``."""
 
 from __future__ import annotations
 
@@ -63,8 +63,9 @@ def read_orders(
             continue
         if order.word == "up" and order.at is None:
             raise OrderError(f"{order}: say when, with --at after it")
+        role, behaviour = order.value
         try:
-            changes.append(parse_change(names, *order.value, at=order.at or 0.0))
+            changes.append(parse_change(names, role, behaviour, order.at or 0.0))
         except ValueError as error:
             raise OrderError(f"--{order.word}: {error}") from None
     timed = [order.at for order in orders if order.at is not None]
@@ -83,7 +84,8 @@ def read_orders(
     )
     if timeline.count() > MAX_CALLS:
         raise OrderError(
-            f"--every: {timeline.count()} calls are more than {MAX_CALLS}: call less often, or make --for shorter"
+            f"--every: {timeline.count()} calls are more than {MAX_CALLS}: "
+            "call less often, or make --for shorter"
         )
     return timeline
 

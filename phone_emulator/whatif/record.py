@@ -10,7 +10,6 @@ from phone_emulator.events import (
     Attempt,
     AttemptStarted,
     Event,
-    Outcome,
     RegistrationChanged,
     RegistrationState,
     ServerChanged,
@@ -73,6 +72,8 @@ class Recorder:
         """Every REGISTER, as it began."""
         self.registrations: list[RegistrationMoment] = []
         self.registered = Registered()
+        self.settled: dict[int, float] = {}
+        """When the last REGISTER of each server ended, well or badly."""
         self._line = line
         self._works = works
         account = phone.config.account(line)
@@ -119,6 +120,7 @@ class Recorder:
 
     def _settled(self, event: RegistrationChanged) -> None:
         server = event.server
+        self.settled[server] = event.at
         attempts = self._attempts(server)
         first = server not in self._targets
         before = self._targets.get(server)
@@ -128,11 +130,11 @@ class Recorder:
                 event.at, server, before, event.target, attempts, event.reason, event.next_at
             )
             self.registrations.append(moment)
-        elif self.registrations and self.registrations[-1].at == event.at:
-            # Told once more: now it is known when the next REGISTER is due.
-            last = self.registrations[-1]
-            if last.server == server:
-                self.registrations[-1] = dataclasses.replace(last, next_at=event.next_at)
+            return
+        for place, moment in enumerate(self.registrations):
+            if moment.server == server and moment.at == event.at:
+                # Told once more: now it is known when the next REGISTER is due.
+                self.registrations[place] = dataclasses.replace(moment, next_at=event.next_at)
 
     def _attempts(self, server: int) -> tuple[Attempt, ...]:
         """The REGISTERs of the cycle that has just ended: a successive line's go along both servers."""
@@ -141,10 +143,9 @@ class Recorder:
         new = [attempt for attempt in self.registers[since:] if attempt.outcome is not None]
         if not self._successive:
             new = [attempt for attempt in new if attempt.target.server == server]
-        # What was answered before the last failure belongs to an earlier cycle or another server.
-        answered = (n for n, attempt in enumerate(new[:-1]) if attempt.outcome is Outcome.ANSWERED)
-        last = max(answered, default=-1)
-        return tuple(new[last + 1 :])
+        # Numbered from 1 along each cycle: a retry and a REGISTER before a call (R9) begin anew.
+        begins = [place for place, attempt in enumerate(new) if attempt.n == 1]
+        return tuple(new[begins[-1] :] if begins else new)
 
 
 def _place(target: Target | None) -> tuple[str, int] | None:

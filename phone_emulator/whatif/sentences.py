@@ -9,10 +9,7 @@ from phone_emulator.report.result import CallReport
 
 from .record import RegistrationMoment
 from .story import FAILURE_AT, Story
-from .words import listed, place, sentence, span, steps, took
-
-AT_ONCE = 0.05
-"""Seconds below which nothing has been waited for."""
+from .words import AT_ONCE, after, flat, listed, place, sentence, span, steps, took
 
 
 def of_well(story: Story, line: int) -> list[str]:
@@ -23,11 +20,13 @@ def of_well(story: Story, line: int) -> list[str]:
         at = listed([place(target) for target in sorted(made, key=lambda target: target.server)])
         said.append(f"line {line} registers at {at}")
     for moment in story.moments:
+        if _heir(moment, story.moments) is not None:
+            continue
         if moment.target is None:
             tried = steps(moment.attempts) or moment.reason
-            said.append(f"the registration at server {moment.server} {tried}; {_again(moment)}")
+            said.append(f"the REGISTER to server {moment.server} {tried}; {_again(moment)}")
         elif len(moment.attempts) > 1:
-            said.append(f"the registration at server {moment.server} {steps(moment.attempts)}")
+            said.append(f"its REGISTER {steps(moment.attempts)}")
     if story.first is not None:
         said.append(_call(story.first))
     return [sentence(text) for text in said]
@@ -40,7 +39,6 @@ def of_failure(story: Story) -> list[str]:
     if story.second is not None:
         said.append(_next_call(story.first, story.second))
     said += _registrations(story)
-    said += _arriving(story)
     return [sentence(text) for text in said]
 
 
@@ -51,11 +49,13 @@ def of_return(story: Story, who: str) -> list[str]:
         first, last = story.returning[0], story.returning[-1]
         way = steps(first.route) + _ending(first)
         if last is first:
-            said.append(f"the first call after {who} is back {way} ({first.route[0].why})")
+            said.append(f"the first call after {who} is back {way} ({_why(first)})")
         else:
-            said.append(f"a call as soon as {who} is back still {way} ({first.route[0].why})")
-            later = span(last.started - story.return_at)
-            said.append(f"{later} after the return a call {steps(last.route)}{_ending(last)} ({last.route[0].why})")
+            said.append(f"right after the return a call {way} ({_why(first)})")
+            said.append(
+                f"{span(last.started - story.return_at)} after the return a call "
+                f"{steps(last.route)}{_ending(last)} ({_why(last)})"
+            )
     return [sentence(text) for text in [*said, *_registered_again(story)]]
 
 
@@ -64,8 +64,12 @@ def of_recovery(story: Story) -> list[str]:
     made = [moment for moment in story.moments_after if moment.target is not None]
     if not made or made[0].target is None:
         return []
-    after = span(made[0].at - story.return_at)
-    return [sentence(f"when the servers are back, the line is registered again after {after}, at {place(made[0].target)}")]
+    when = after(made[0].at - story.return_at)
+    return [
+        sentence(
+            f"when the servers are back, the line is registered again {when}, at {place(made[0].target)}"
+        )
+    ]
 
 
 def of_no_dns(story: Story) -> list[str]:
@@ -78,9 +82,9 @@ def of_no_dns(story: Story) -> list[str]:
         if story.second is None:
             said.append("it never notices: nothing that it needs runs out")
     if story.second is not None and not _unresolved(story.first):
-        after = span(story.second.started - FAILURE_AT)
+        late = span(story.second.started - FAILURE_AT)
         said.append(
-            f"{after} after DNS is gone the remembered answers have run out: a call "
+            f"{late} after DNS is gone the remembered answers have run out: a call "
             f"{steps(story.second.route)}{_ending(story.second)}"
         )
     return [sentence(text) for text in [*said, *_registrations(story)]]
@@ -100,11 +104,12 @@ def _ending(call: CallReport) -> str:
         if call.elapsed < AT_ONCE:
             return " at once"
         return f", {span(call.elapsed)} after dialling" if len(waits) > 1 else ""
-    when = "at once" if call.elapsed < AT_ONCE else f"after {span(call.elapsed)}"
+    # One wait has been told with its length.
+    when = "" if len(call.route) == len(waits) == 1 else f" {after(call.elapsed)}"
     left = "no server is left" if call.route else call.reason
     if call.route and call.route[-1].status is not None and call.route[-1].status < 200:
         left = "a server that has answered anything is not left for another"
-    return f" and fails {when}: {left}"
+    return f" and fails{when}: {left}"
 
 
 def _next_call(first: CallReport, second: CallReport) -> str:
@@ -118,7 +123,7 @@ def _next_call(first: CallReport, second: CallReport) -> str:
 
 
 def _why(call: CallReport) -> str:
-    return call.route[0].why if call.route else call.reason
+    return flat(call.route[0].why if call.route else call.reason)
 
 
 def _shape(route: Sequence[Attempt]) -> list[tuple[str, str]]:
@@ -134,13 +139,14 @@ def _unresolved(call: CallReport) -> bool:
 
 def _registrations(story: Story) -> list[str]:
     """What becomes of each registration that there was."""
-    said = []
+    said: list[str] = []
+    stay: list[str] = []
     told: set[int] = set()
     for target in story.registered:
         moments = [moment for moment in story.moments if moment.server == target.server]
         if not moments:
-            if target.server in story.checked_at or target not in story.arriving:
-                said.append(f"the registration at {place(target)} stays")
+            if target.server in story.checked_at:
+                stay.append(f"the registration at {place(target)} stays")
             continue
         told.add(target.server)
         first = moments[0]
@@ -153,7 +159,7 @@ def _registrations(story: Story) -> list[str]:
         for moment in story.moments
         if moment.server not in told and moment.target is not None
     ]
-    return said
+    return [*said, *_arriving(story), *stay]
 
 
 def _when(story: Story, target: Target, moment: RegistrationMoment) -> str:
@@ -161,8 +167,9 @@ def _when(story: Story, target: Target, moment: RegistrationMoment) -> str:
     first = story.first
     began = moment.attempts[0].started if moment.attempts else moment.at
     if first is not None and began <= first.started + first.elapsed:
-        return f"with that call the registration leaves {place(target)}: its REGISTER"
-    return f"the registration at {place(target)} is due {span(began - FAILURE_AT)} after the failure: its REGISTER"
+        return f"with the first call the registration leaves {place(target)}: its REGISTER"
+    late = span(began - FAILURE_AT)
+    return f"the registration at {place(target)} is due {late} after the failure: its REGISTER"
 
 
 def _becomes(moment: RegistrationMoment) -> str:
@@ -197,8 +204,7 @@ def _heir(lost: RegistrationMoment, moments: Sequence[RegistrationMoment]) -> Re
 
 def _arriving(story: Story) -> list[str]:
     """Who can call the phone while its registration is where nothing works."""
-    gone = [target for target in story.registered if target not in story.arriving]
-    if not gone:
+    if story.arriving is None or all(target in story.arriving for target in story.registered):
         return []
     moved = any(moment.target is not None for moment in story.moments)
     until = "until then" if moved else "from the failure on"
@@ -219,8 +225,9 @@ def _registered_again(story: Story) -> list[str]:
             if moment.target is not None and moment.target.remote == target.remote
         ]
         if back:
-            after = span(back[0].at - story.return_at)
-            said.append(f"the registration is back at {place(target)} {after} after the return")
+            late = back[0].at - story.return_at
+            when = "at once" if late < AT_ONCE else f"{span(late)} after the return"
+            said.append(f"the registration is back at {place(target)} {when}")
         else:
             said.append(f"the registration does not come back to {place(target)} by itself")
     return said

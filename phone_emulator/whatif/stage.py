@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from phone_emulator.config.model import PhoneConfig
-from phone_emulator.events import Bus, Event, Listener, MessageReceived, MessageSent, ServerChanged
+from phone_emulator.dns import Unresolved
+from phone_emulator.events import Bus, Event, Listener, MessageReceived, MessageSent, ServerChanged, Target
 from phone_emulator.lab import plans
 from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
 from phone_emulator.lab.lab import Lab, Place
 from phone_emulator.lab.zone import Zone
-from phone_emulator.dns import Unresolved
 from phone_emulator.phone import CallResult, OutgoingCall, Phone, PhoneOptions
 from phone_emulator.redundancy import hops
 from phone_emulator.report.result import Message
@@ -36,13 +36,12 @@ class Site:
     zone: Zone
     options: PhoneOptions = field(default_factory=PhoneOptions)
     seed: int = 0
+    targets: Mapping[int, Sequence[Target]] = field(default_factory=dict)
+    """Of each line, in order; filled in by `as_found`."""
 
     def roles(self, line: int) -> list[str]:
-        """The roles of *line*'s targets (from 1) as its routes name them, in order."""
-        prefix = self.prefix(line)
-        if prefix:
-            return [role.removeprefix(prefix) for role in self.names if role.startswith(prefix)]
-        return [role for role in self.names if not role.startswith("line-")]
+        """The roles of *line*'s targets, as its routes name them, in order."""
+        return [target.role for target in self.targets.get(line, ())]
 
     def prefix(self, line: int) -> str:
         """What goes before the roles of *line*: nothing for the phone's first line."""
@@ -104,9 +103,7 @@ class Stage:
             self.lab.callee.behaviour = change.behaviour
         else:
             await self.lab.dns_behave(change.behaviour)
-        self.bus.tell(
-            ServerChanged(at=self.world.now(), server=change.role, behaviour=str(change.behaviour))
-        )
+        self.bus.tell(ServerChanged(at=self.world.now(), server=change.role, behaviour=str(change.behaviour)))
 
     async def register(self) -> None:
         """Register the line; returns when the first cycle has ended, well or badly."""
@@ -125,10 +122,10 @@ class Stage:
         """Wait until the clock shows exactly *when*; at once where it is past."""
         if when <= self.world.now():
             return
-        come = asyncio.get_running_loop().create_future()
-        timer = self.world.call_at(when, lambda: come.done() or come.set_result(None))
+        come = asyncio.Event()
+        timer = self.world.call_at(when, come.set)
         try:
-            await come
+            await come.wait()
         finally:
             timer.cancel()
 
@@ -153,27 +150,29 @@ def as_found(site: Site) -> Site:
     """
     stage = Stage(site, site.config.lines[0].index)
 
-    async def ask() -> list[tuple[str, str, int]]:
-        found = []
+    async def ask() -> dict[int, list[Target]]:
+        found: dict[int, list[Target]] = {}
         async with stage.running():
             for line in stage.phone.lines.values():
+                found[line.number] = []
                 for hop in hops(line.account):
                     with contextlib.suppress(Unresolved):
-                        targets = await line.locate(hop)
-                        prefix = site.prefix(line.number)
-                        found += [(prefix + each.role, each.address, each.port) for each in targets]
+                        found[line.number] += await line.locate(hop)
         return found
 
     places = list(site.places)
     names: dict[str, str] = {}
     own: dict[int, str] = {}
-    for role, address, port in stage.world.run(ask()):
-        for number, place in enumerate(places):
-            if _at(place, address, port):
-                names[role] = own.setdefault(number, role)
+    targets = stage.world.run(ask())
+    for line, found in targets.items():
+        for target in found:
+            role = site.prefix(line) + target.role
+            for number, place in enumerate(places):
+                if _at(place, target.address, target.port):
+                    names[role] = own.setdefault(number, role)
     for number, place in enumerate(places):
         places[number] = dataclasses.replace(place, name=own.get(number, place.name))
-    return dataclasses.replace(site, places=tuple(places), names=names)
+    return dataclasses.replace(site, places=tuple(places), names=names, targets=targets)
 
 
 def _at(place: Place, address: str, port: int) -> bool:

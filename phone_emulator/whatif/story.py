@@ -39,8 +39,8 @@ class Story:
     """Placed at the failure."""
     second: CallReport | None = None
     """Placed a minute after the first one."""
-    arriving: list[Target] = field(default_factory=list)
-    """Where calls to the phone got through, just after the failure."""
+    arriving: list[Target] | None = None
+    """Where calls to the phone got through just after servers failed."""
     moments: list[RegistrationMoment] = field(default_factory=list)
     """Registrations that were made, moved or lost between the failure and the return."""
     checked_at: dict[int, float] = field(default_factory=dict)
@@ -151,13 +151,13 @@ async def _call_without_answers(stage: Stage, destination: str) -> CallReport | 
 async def _renewals(stage: Stage, story: Story, since: float) -> None:
     """Wait until every registration has met what is so *since*: it was renewed, or moved, or lost."""
     bindings = stage.phone.line(stage.line).registrar.bindings
-    for number, binding in sorted(bindings.items()):
-        began = any(a.target.server == number and a.started >= since for a in stage.record.registers)
-        if not began and binding.refresh_at is not None:
-            await stage.until(min(binding.refresh_at, stage.world.now() + LONGEST))
-    quiet = stage.world.now() + PATIENCE
-    while stage.world.now() < quiet and any(a.outcome is None for a in stage.record.registers):
-        await asyncio.sleep(1.0)
+    for target in story.registered:
+        while stage.record.settled[target.server] < since:
+            due = bindings[target.server].refresh_at
+            now = stage.world.now()
+            if due is None or due > now + LONGEST or now > due + PATIENCE:
+                break
+            await stage.until(max(due, now + 0.5))
     await asyncio.sleep(1.0)
     for attempt in stage.record.registers:
         if attempt.started >= since:
@@ -175,6 +175,7 @@ async def _come_back(stage: Stage, story: Story, destination: str) -> None:
             await asyncio.sleep(0)
         if _is_back(story) and _same(stage.record.targets, story.registered):
             return
+        await _registering(stage)
         now = stage.world.now()
         times = [binding.next_at or math.inf for binding in line.registrar.bindings.values()]
         times += [failback.due_at for failback in line.failbacks.values()]
@@ -185,13 +186,23 @@ async def _come_back(stage: Stage, story: Story, destination: str) -> None:
         await asyncio.sleep(1.0)
 
 
+async def _registering(stage: Stage) -> None:
+    """Wait until no REGISTER is under way."""
+    for _ in range(round(PATIENCE)):
+        if all(attempt.outcome is not None for attempt in stage.record.registers[-4:]):
+            return
+        await asyncio.sleep(1.0)
+
+
 def _is_back(story: Story) -> bool:
     """Whether the last call went the way of a phone that is well: its first attempt was answered."""
     if not story.returning or not story.first:
         return False
     last = story.returning[-1].route
-    return bool(last) and last[0].outcome is Outcome.ANSWERED and _key(last[0].target) == _key(
-        story.first.route[0].target
+    return (
+        bool(last)
+        and last[0].outcome is Outcome.ANSWERED
+        and _key(last[0].target) == _key(story.first.route[0].target)
     )
 
 

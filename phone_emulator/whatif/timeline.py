@@ -16,7 +16,7 @@ from .changes import CALLEE, DNS, Change
 from .noticed import Noticed, noticed
 from .record import RegistrationMoment
 from .stage import Site, Stage
-from .words import in_short, place, role, span
+from .words import after, in_short, place, role
 
 MAX_CALLS = 5000
 AFTERMATH = 300.0
@@ -195,15 +195,15 @@ def _registration(moment: RegistrationMoment) -> Moment:
 
 def _called(call: CallReport) -> Moment:
     last = call.route[-1] if call.route else None
-    after = "at once" if call.elapsed < 0.05 else f"after {span(call.elapsed)}"
+    when = after(call.elapsed)
     reason = in_short(call.route)
     match call.result:
         case "answered" if last is not None:
-            what = f"{call.to} answered by {place(last.target)} {after}"
+            what = f"{call.to} answered by {place(last.target)} {when}"
         case "rejected" if last is not None:
-            what = f"{call.to} refused by {place(last.target)} {after}"
+            what = f"{call.to} refused by {place(last.target)} {when}"
             reason = "; ".join(text for text in (reason, call.reason) if text)
         case _:
-            what = f"{call.to} {call.result or 'not ended'} {after}"
+            what = f"{call.to} {call.result or 'not ended'} {when}"
             reason = reason or call.reason
     return Moment(call.started, "call", what, reason, call.id)

@@ -8,8 +8,11 @@ from collections.abc import Iterable, Sequence
 from phone_emulator.events import Attempt, Outcome, Target
 
 _ROLES = {"primary": "the primary", "secondary": "the secondary", "fallback": "the fallback server"}
+AT_ONCE = 0.05
+"""Seconds below which nothing has been waited for."""
 NOTICEABLE = 1.0
 """Seconds that a call may take to be answered before its caller wonders."""
+_NO_ANSWER = re.compile(r"no answer after [\d.]+ s \((?P<servers>[^()]*)\)")
 _GIVEN_UP = re.compile(r"(, given up at | = )(?P<seconds>[\d.]+) s$")
 
 
@@ -58,11 +61,22 @@ def sentence(text: str) -> str:
 def because(attempt: Attempt) -> str:
     """Why *attempt* ended as it did, without what the sentence around it says anyway."""
     detail = attempt.detail.removeprefix("answered ")
-    detail = detail.removesuffix(": the server is not available")
+    detail = detail.removesuffix(": the server is not available").removeprefix(f"{attempt.target.host}: ")
+    detail = _NO_ANSWER.sub(r"no answer from \g<servers>", detail)
     match = _GIVEN_UP.search(detail)
     if match and abs(float(match["seconds"]) - took(attempt)) < 0.05:
         detail = detail[: match.start()]
-    return detail.replace(" (", ", ").replace("(", "").replace(")", "")
+    return flat(detail)
+
+
+def flat(text: str) -> str:
+    """*text* for use in parentheses: its own become commas."""
+    return text.replace(" (", ", ").replace("(", "").replace(")", "")
+
+
+def after(seconds: float) -> str:
+    """``at once``, ``after 32.0 s``."""
+    return "at once" if seconds < AT_ONCE else f"after {span(seconds)}"
 
 
 def took(attempt: Attempt) -> float:
@@ -83,12 +97,12 @@ def doing(attempt: Attempt) -> str:
         case Outcome.SKIPPED:
             return f"passes over {where} ({why})"
         case Outcome.UNRESOLVED:
-            late = f"waits {span(waited)} and " if waited >= 0.05 else ""
+            late = f"waits {span(waited)} and " if waited >= AT_ONCE else ""
             return f"{late}finds no address for {attempt.target.host} ({why})"
         case Outcome.NO_RESPONSE | Outcome.CANCELLED:
             return f"waits {span(waited)} for {where} ({why})"
         case _:
-            late = f"waits {span(waited)} and " if waited >= 0.05 else ""
+            late = f"waits {span(waited)} and " if waited >= AT_ONCE else ""
             return f"{late}cannot reach {where} ({why})"
 
 
@@ -99,8 +113,8 @@ def steps(attempts: Iterable[Attempt]) -> str:
 
 def in_short(attempts: Sequence[Attempt]) -> str:
     """The attempts that did not succeed: ``primary no-response, secondary 503``."""
+    failed = [each for each in attempts if each.outcome not in (Outcome.ANSWERED, Outcome.REJECTED)]
     return ", ".join(
-        f"{attempt.target.role} {attempt.status if attempt.outcome is Outcome.UNAVAILABLE else attempt.outcome}"
-        for attempt in attempts
-        if attempt.outcome not in (Outcome.ANSWERED, Outcome.REJECTED)
+        f"{each.target.role} {each.status if each.outcome is Outcome.UNAVAILABLE else each.outcome}"
+        for each in failed
     )

@@ -75,8 +75,8 @@ def start(request: pytest.FixtureRequest) -> Start:
         )
 
         def finish() -> None:
-            process.kill()
-            process.communicate()
+            with process:  # closes the pipes
+                process.kill()
 
         request.addfinalizer(finish)
         return Process(process)

@@ -127,6 +127,31 @@ def test_another_phone_calls_through_the_lab(
     assert lab.end(signal.SIGINT, times=1)[0] == 130
 
 
+def test_the_lab_calls_a_phone_that_is_registered(start: Start, example: Path, own_address: str) -> None:
+    network = own_address.rpartition(".")[0]
+    lab = start("lab", example, "--local-address", own_address, stdin=subprocess.PIPE)
+    assert lab.process.stdout is not None
+    assert lab.process.stdin is not None
+    for line in lab.process.stdout:
+        assert "password" not in line
+        if line.startswith("call with it: "):
+            break
+    phone = start(
+        "call", example, "1002", "--local-address", own_address, "--dns", f"{network}.53:5300",
+        "--set", f"account.1.sip_server.2.address={network}.15", "--duration", "1h", "--log-level", "info",
+    )  # fmt: skip
+    phone.wait_for("talking: answered at primary")
+    lab.process.stdin.write("call\nstatus\n")
+    lab.process.stdin.flush()
+    phone.wait_for("call-2, line 1, 1002: ringing")
+    assert phone.end(signal.SIGINT, times=1)[0] == 130
+    lab.process.stdin.close()
+    status = lab.process.stdout.read()
+    assert "calling 1001 through primary" in status
+    assert "registered: 1001" in status
+    assert lab.process.wait(60) == 0
+
+
 def test_sigterm_is_heeded_where_sigint_is_ignored(own_address: str) -> None:
     # What a shell script does to its background jobs.
     script = f'"{sys.executable}" -m phone_emulator lab --no-prompt --local-address {own_address}'

@@ -112,6 +112,17 @@ def test_an_ack_is_for_its_invite_whatever_was_sent_since() -> None:
     play(story, account__1__dtmf__type=2)
 
 
+def test_hold_the_old_way() -> None:
+    async def story(on: Play) -> None:
+        _, call = await on.talking()
+        holding = asyncio.create_task(call.hold())
+        invite = await on.far.accept_invite()
+        await holding
+        assert lines(invite.body, "c=", "a=send") == ["c=IN IP4 0.0.0.0", "a=sendrecv"]
+
+    play(story, sip__rfc2543_hold=1)
+
+
 def test_a_refused_hold_changes_nothing() -> None:
     async def story(on: Play) -> None:
         _, call = await on.talking()

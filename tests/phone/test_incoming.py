@@ -114,6 +114,43 @@ def test_a_second_call(call_waiting: int) -> None:
     play(story, call_waiting__enable=call_waiting)
 
 
+def test_auto_answer_takes_the_first_call_only() -> None:
+    async def story(on: Play) -> None:
+        on.far.send(on.far.invite())
+        await on.far.response(180)
+        response = await on.far.response(200, "INVITE")
+        assert on.world.now() == pytest.approx(1.0)
+        on.far.send(on.far.ack(on.far.invite(), response))
+        on.far.send(on.far.invite(call_id="in-2"))
+        await on.far.response(180)
+        await asyncio.sleep(5)
+        assert on.phone.calls[1].state is CallState.RINGING
+
+    play(story, account__1__auto_answer=1)
+
+
+@pytest.mark.parametrize("trust_ctrl", [0, 1])
+def test_a_stranger_calls(trust_ctrl: int) -> None:
+    async def story(on: Play) -> None:
+        on.far.send(on.far.invite())  # no server of the line has been asked yet: the far end is a stranger
+        await on.far.response(403 if trust_ctrl else 180)
+
+    play(story, sip__trust_ctrl=trust_ctrl)
+
+
+def test_a_server_of_the_line_calls() -> None:
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        invite = await on.far.heard("INVITE")
+        on.far.answer(invite, 404)
+        await call.over()
+        on.far.send(on.far.invite())
+        await on.far.heard("ACK")
+        await on.far.response(180)
+
+    play(story, sip__trust_ctrl=1)
+
+
 def test_an_unknown_user() -> None:
     async def story(on: Play) -> None:
         on.far.send(on.far.invite(user="9999"))

@@ -1,11 +1,10 @@
-"""Which targets a server has, told from the drawn records alone: rules D1 to D4, written down a second time."""
+"""Which targets a server has, told from the drawn records alone: rules D1 to D4 once more."""
 
 from __future__ import annotations
 
 from phone_emulator.config.catalogue import is_ip
 from phone_emulator.redundancy import Hop
-
-from .world import Domain, World
+from tests.worlds.world import Domain, World
 
 Place = tuple[str, int, str]
 """Address, port, transport."""

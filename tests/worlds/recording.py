@@ -26,8 +26,7 @@ from phone_emulator.scenario.actions import ACTIONS
 from phone_emulator.scenario.reader import parse_scenario
 from phone_emulator.scenario.session import RunOptions, Session, make_session, prepare
 from phone_emulator.sip.message import Request, Response, parse
-
-from .world import World
+from tests.worlds.world import World
 
 ROUNDS = 50_000
 """Rounds of the event loop at one instant after which time counts as standing still."""
@@ -67,7 +66,7 @@ class Bindings:
     """Line: the servers (1, 2) at which it has a live binding, as it knows, and when each lapses."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Recording:
     """What happened in one world."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from .world import DOMAINS, Domain, Srv, World, zone_text
+from tests.worlds.world import DOMAINS, Domain, Srv, World, zone_text
 
 ADDRESSES = tuple(f"192.168.1.{last}" for last in range(13, 18))
 """Of the lab's servers."""
@@ -33,7 +33,9 @@ def domains(draw: st.DrawFn, name: str) -> Domain:
         return Domain(name, own=own or ADDRESSES[:2], ttl=ttl)
     count = draw(st.integers(1, 4))
     used = NAMES[:count]
-    hosts = {host: (address,) for host, address in zip(used, ADDRESSES, strict=False)}
+    hosts: dict[str, tuple[str, ...]] = {
+        host: (address,) for host, address in zip(used, ADDRESSES, strict=False)
+    }
     if draw(_FEW) >= 6:
         hosts = {host: draw(host_addresses) for host in used}
     transports = draw(st.sampled_from((("udp",), ("udp",), ("udp", "tcp"), ("tcp", "udp"), ("tls", "udp"))))
@@ -154,9 +156,7 @@ def steps(draw: st.DrawFn, names: tuple[str, ...]) -> tuple[Mapping[str, Any], .
         story.append({"register": {}})
 
     def behave() -> None:
-        story.append(
-            {"server": {"name": draw(st.sampled_from(names)), "behaviour": draw(behaviours)}}
-        )
+        story.append({"server": {"name": draw(st.sampled_from(names)), "behaviour": draw(behaviours)}})
 
     def call() -> None:
         placed.append(f"c{len(placed) + 1}")
@@ -202,7 +202,23 @@ def steps(draw: st.DrawFn, names: tuple[str, ...]) -> tuple[Mapping[str, Any], .
         kind = draw(st.sampled_from(("register", "unregister", "reboot")))
         story.append({kind: {}})
 
-    what = (call, call, call, behave, behave, behave, wait, wait, hang_up, hang_up, incoming, hold, dns, callee, again)
+    what = (
+        call,
+        call,
+        call,
+        behave,
+        behave,
+        behave,
+        wait,
+        wait,
+        hang_up,
+        hang_up,
+        incoming,
+        hold,
+        dns,
+        callee,
+        again,
+    )
     for _ in range(draw(st.integers(1, 9))):
         draw(st.sampled_from(what))()
     return tuple(story)

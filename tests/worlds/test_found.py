@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from phone_emulator.phone import CallResult
-
-from .recording import Recording, play
-from .test_random_worlds import judge
-from .world import World
+from tests.worlds.recording import Recording, play
+from tests.worlds.test_random_worlds import judge
+from tests.worlds.world import World
 
 LINE = "account.1."
 BASE = {
@@ -36,7 +35,9 @@ def registers(recording: Recording) -> list[float]:
     return [
         seen.at
         for seen in recording.messages
-        if seen.sent and seen.request is not None and seen.request.method == "REGISTER"
+        if seen.sent
+        and seen.request is not None
+        and seen.request.method == "REGISTER"
         and seen.request.headers.get("Expires") != "0"
     ]
 

@@ -10,12 +10,11 @@ from hypothesis import given
 from phone_emulator.scenario.reader import read_scenario
 from phone_emulator.scenario.runner import run
 from phone_emulator.scenario.session import RunOptions, prepare
-
-from .conftest import worlds_profile
-from .invariants.table import INVARIANTS, broken
-from .recording import play
-from .strategies import worlds
-from .world import World, save
+from tests.worlds.invariants.table import INVARIANTS, broken
+from tests.worlds.profiles import worlds_profile
+from tests.worlds.recording import play
+from tests.worlds.strategies import worlds
+from tests.worlds.world import World, save
 
 FAILED = Path(tempfile.gettempdir()) / "phone-emulator-worlds"
 """Where the scenario files of worlds are kept in which something did not hold."""

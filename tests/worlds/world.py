@@ -1,4 +1,4 @@
-"""A random world as data: its zone, its servers, its cfg keys, its steps; and the scenario file that it is."""
+"""A random world as data: zone, servers, cfg keys, steps; and the scenario file that it is."""
 
 from __future__ import annotations
 

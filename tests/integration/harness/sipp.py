@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 from pathlib import Path
 from typing import Literal
 
@@ -49,7 +50,10 @@ class SippUas(_Sipp):
 
     def _listening(self) -> bool:
         if self.namespace is not None:
-            return bool(self.log)
+            command = ["ip", "netns", "exec", self.namespace, "ss", "-Hnul", "src", self.address]
+            return (
+                f":{self.port} " in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            )
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             try:
                 probe.bind((self.address, self.port))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
 
 from phone_emulator.events import Attempt, Outcome
 from phone_emulator.redundancy import moves_on
 from phone_emulator.redundancy.servers import successive
-
-from ..recording import Recording
+from tests.worlds.recording import Recording
 
 INSTANT = 1e-6
 """Seconds; sums of intervals may differ in their last bits."""
@@ -42,19 +41,9 @@ class Route:
     """The number that was called; None for a registration."""
 
 
+@lru_cache(maxsize=1)  # most invariants ask
 def routes(recording: Recording) -> list[Route]:
     """Those of every call, and those of every REGISTER cycle."""
-    if _LATEST and _LATEST[0] is recording:
-        return _LATEST[1]
-    _LATEST[:] = recording, _routes(recording)
-    return _LATEST[1]
-
-
-_LATEST: list[Any] = []
-"""The last recording whose routes were asked for, and its routes: most invariants ask."""
-
-
-def _routes(recording: Recording) -> list[Route]:
     found = [
         Route(f"call to {call.remote}", "INVITE", call.route, call.remote) for call in recording.outgoing
     ]
@@ -66,7 +55,7 @@ def _routes(recording: Recording) -> list[Route]:
             continue
         before = [
             cycle
-            for cycle in cycles
+            for cycle in (cycles if attempt.n > 1 else ())
             if _may_follow(attempt, cycle.attempts[-1])
             and (together or cycle.attempts[-1].target.server == attempt.target.server)
         ]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 
 from phone_emulator.events import CallState
 from phone_emulator.report.json import json_line
-
-from ..recording import Recording
+from tests.worlds.recording import Recording
 
 FOLLOWS = {
     CallState.CALLING: {CallState.RINGING, CallState.TALKING, CallState.ENDING, CallState.ENDED},
@@ -28,7 +28,7 @@ def every_call_ends(recording: Recording) -> Iterator[str]:
         states = [event.state for _, event in recording.changes(call)]
         if not states or states[-1] is not CallState.ENDED:
             yield f"{call.direction} call {call.remote}: {[str(state) for state in states]}"
-        for state, following in zip(states, states[1:], strict=False):
+        for state, following in pairwise(states):
             if following not in FOLLOWS[state]:
                 yield f"{call.direction} call {call.remote}: {following} after {state}"
         if call.result is None or not call.reason:

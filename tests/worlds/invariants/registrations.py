@@ -21,10 +21,9 @@ from phone_emulator.events import (
 )
 from phone_emulator.redundancy import hops
 from phone_emulator.redundancy.servers import successive
-
-from ..recording import Recording
-from .common import ALONE, ANSWERS, INSTANT
-
+from phone_emulator.sip.message import Response
+from tests.worlds.invariants.common import ALONE, ANSWERS, INSTANT
+from tests.worlds.recording import Recording
 
 REFRESHING = 600.0
 """Seconds; a refresh that slow or silent servers delay may go on when the lease is over."""
@@ -43,9 +42,9 @@ def one_binding_a_server(recording: Recording) -> Iterator[str]:
         for line, servers in moment.by_phone.items():
             if len(servers) > 1 and successive(recording.account) and not keyed:
                 yield f"at {moment.at:g} s line {line}, successive, is registered at servers {list(servers)}"
-            for server, expires_at in servers.items():
+            for number, expires_at in servers.items():
                 if expires_at is None or expires_at < moment.at - REFRESHING:
-                    yield f"at {moment.at:g} s the binding at server {server} has lapsed at {expires_at} s"
+                    yield f"at {moment.at:g} s the binding at server {number} has lapsed at {expires_at} s"
 
 
 def _transport(contact: str) -> str:
@@ -67,9 +66,9 @@ def told_bindings(recording: Recording) -> Iterator[str]:
 def nothing_after_unregister(recording: Recording) -> Iterator[str]:
     """A line that was unregistered sends no REGISTER."""
     for seen in recording.messages:
-        if seen.place >= recording.rest and seen.sent and seen.request is not None:
-            if seen.request.method == "REGISTER":
-                yield f"REGISTER to {seen.remote} at {seen.at:g} s"
+        late = seen.place >= recording.rest and seen.sent and seen.request is not None
+        if late and seen.message.cseq.method == "REGISTER":
+            yield f"REGISTER to {seen.remote} at {seen.at:g} s"
 
 
 def registers_count_up(recording: Recording) -> Iterator[str]:
@@ -91,9 +90,9 @@ def registered_first(recording: Recording) -> Iterator[str]:
     good: set[Address] = set()
     first = {invite.branch: invite for invite in recording.first_invites}
     for seen in recording.messages:
-        if not seen.sent and seen.message.cseq.method == "REGISTER":
-            if getattr(seen.message, "status", 0) == 200:
-                good.add(seen.remote)
+        message = seen.message
+        if isinstance(message, Response) and message.status == 200 and message.cseq.method == "REGISTER":
+            good.add(seen.remote)
         if seen.sent and seen.branch in first and first[seen.branch] is seen:
             attempt = recording.attempt(seen)
             if attempt.target.server in keyed and attempt.n > 1 and seen.remote not in good:
@@ -168,6 +167,4 @@ def failback(recording: Recording) -> Iterator[str]:
                 continue
             server = event.attempt.target.server
             walk = event.call or f"REGISTER {server}"
-            memories[server].answered(
-                event.attempt.target, event.at, returning=(walk, server) in returning
-            )
+            memories[server].answered(event.attempt.target, event.at, returning=(walk, server) in returning)

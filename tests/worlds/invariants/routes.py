@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 
 from phone_emulator.events import Attempt, Outcome
 from phone_emulator.phone import CallResult
-from phone_emulator.redundancy import Hop, Silence, hops
+from phone_emulator.redundancy import Hop, hops
 from phone_emulator.redundancy.servers import successive
-
-from ..oracle import Place, ranked
-from ..recording import Recording
-from .common import ANSWERS, INSTANT, Route, answered_something, near, routes
+from tests.worlds.invariants.common import ANSWERS, INSTANT, Route, answered_something, near, routes
+from tests.worlds.oracle import Place, ranked
+from tests.worlds.recording import Recording
 
 
 def told(recording: Recording) -> Iterator[str]:
@@ -56,7 +56,7 @@ def ends_at_an_answer(recording: Recording) -> Iterator[str]:
     account = recording.account
     errors_move_on = successive(account) and account.redundancy_with_reg_fail
     for route in routes(recording):
-        for each, following in zip(route.attempts, route.attempts[1:], strict=False):
+        for each, following in pairwise(route.attempts):
             if not answered_something(each):
                 continue
             refused = route.method == "REGISTER" and each.outcome is Outcome.REJECTED
@@ -111,10 +111,7 @@ def servers_in_order(recording: Recording) -> Iterator[str]:
     both_ways = successive(recording.account)
     for route in routes(recording):
         servers = list(dict.fromkeys(each.target.server for each in route.attempts))
-        changes = sum(
-            one.target.server != other.target.server
-            for one, other in zip(route.attempts, route.attempts[1:], strict=False)
-        )
+        changes = sum(one.target.server != other.target.server for one, other in pairwise(route.attempts))
         if changes > 1 or (servers != sorted(servers) and not both_ways):
             yield f"{route.name}: servers {[each.target.server for each in route.attempts]}"
 
@@ -176,7 +173,6 @@ def _keyed_wait(route: Route, hop: Hop, t1: float, t2: float) -> float:
         count = 3
     if count is None:
         return 64 * t1
-    assert Silence.AUTO
     return min(sum(_intervals(route.method, t1, t2, count + 1)), 64 * t1)
 
 

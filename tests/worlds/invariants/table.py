@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..recording import Recording
-from . import life, registrations, routes, wire
-from .common import Invariant
+from tests.worlds.invariants import life, registrations, routes, wire
+from tests.worlds.invariants.common import Invariant
+from tests.worlds.recording import Recording
 
 INVARIANTS = (
     Invariant("one-invite-at-a-time", "C1 C4", wire.one_invite_at_a_time),

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from phone_emulator.events import Outcome
 from phone_emulator.sip.message import Request, Response
-
-from ..recording import Recording, Seen
-from .common import near
+from tests.worlds.invariants.common import near
+from tests.worlds.recording import Recording, Seen
 
 GIVEN_UP = (Outcome.NO_RESPONSE, Outcome.ICMP, Outcome.SEND_FAILED)
 
@@ -22,7 +21,8 @@ def one_invite_at_a_time(recording: Recording) -> Iterator[str]:
         if before is None:
             continue
         answers = [
-            response.status for seen, response in recording.responses.get(before.branch, ())
+            response.status
+            for seen, response in recording.responses.get(before.branch, ())
             if seen.place < invite.place
         ]
         if any(status >= 200 for status in answers):
@@ -101,7 +101,9 @@ def hang_ups(recording: Recording) -> Iterator[str]:
             continue
         due = max(ending, provisional.place)
         now = recording.events[due].at
-        if any(response.status >= 200 and (seen.place <= due or near(seen.at, now)) for seen, response in heard):
+        if any(
+            response.status >= 200 and (seen.place <= due or near(seen.at, now)) for seen, response in heard
+        ):
             continue
         if recording.rebooted(invite.place, due + 1):
             continue
@@ -151,8 +153,8 @@ def answers_are_acknowledged(recording: Recording) -> Iterator[str]:
                 each.request.method
                 for each in recording.messages
                 if each.sent
-                and (each.place > seen.place or each.request is not None and each.request.method == "BYE")
                 and each.request is not None
+                and (each.place > seen.place or each.request.method == "BYE")
                 and (each.request.call_id, each.request.to_tag) == (response.call_id, tag)
             ]
             wanted = call.dialog is not None and call.dialog.remote_tag == tag

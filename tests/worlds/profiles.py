@@ -1,4 +1,4 @@
-"""How many random worlds: 300, with ``CI=true`` 2,000 (always the same), ``HYPOTHESIS_PROFILE=deep`` 20,000."""
+"""How many random worlds: 300; with ``CI=true`` 2,000; with ``HYPOTHESIS_PROFILE=deep`` 20,000 new ones."""
 
 from __future__ import annotations
 

@@ -1,0 +1,74 @@
+"""The phones as data: ``models.yaml`` read into `Model` objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+DEFAULT_MODEL = "SIP-T46S"
+MOST_ACCOUNTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One kind of phone."""
+
+    name: str
+    """As the User-Agent has it: ``SIP-T46S``."""
+    accounts: int
+    """How many X there are in ``account.X``."""
+    common_number: int
+    """The number in the name of the common cfg file."""
+    firmware: str
+    """A firmware version of it: ``66.86.0.15``."""
+
+    @property
+    def product(self) -> str:
+        """As ``[MODEL]`` prefixes and ``$PN`` have it: ``T46S``."""
+        return product_of(self.name)
+
+    @property
+    def common_file(self) -> str:
+        """The cfg file that all phones of the kind ask for: ``y000000000066.cfg``."""
+        return f"y{self.common_number:012}.cfg"
+
+    @property
+    def generation(self) -> int:
+        """The feature generation of the firmware: 86 of V86."""
+        return int(self.firmware.split(".")[1])
+
+
+def product_of(name: str) -> str:
+    """*name* without its ``SIP-``, in capitals."""
+    return name.upper().removeprefix("SIP-")
+
+
+def model(name: str) -> Model:
+    """The phone called *name*, ``SIP-T46S`` or ``t46s``. Raises `ValueError`, which tells the known ones."""
+    known = models()
+    found = known.get(product_of(name))
+    if found is None:
+        near = get_close_matches(product_of(name), known, n=3, cutoff=0.6) or list(known)
+        raise ValueError(f"{name!r} is not a known model; such are {', '.join(f'SIP-{each}' for each in near)}")
+    return found
+
+
+def accounts_of(name: str) -> int:
+    """How many accounts the phone called *name* has; as many as a T46 where it is not known."""
+    found = models().get(product_of(name))
+    return MOST_ACCOUNTS if found is None else found.accounts
+
+
+@cache
+def models() -> dict[str, Model]:
+    """All phones, by product name (``T46S``)."""
+    text = Path(__file__).with_name("models.yaml").read_bytes()
+    facts = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return {
+        product_of(name): Model(name, accounts, common, f"{prefix}.{generation}.0.15")
+        for name, (accounts, common, prefix, generation) in facts.items()
+    }

@@ -17,7 +17,7 @@ from .talk import say
 @click.command(epilog="Example: phone-emulator check common.cfg 001565aabbcc.cfg --strict")
 @cfg_argument()
 @click.option("--strict", is_flag=True, help="Warnings fail the check, too.")
-@common_options("overrides", "format", "model")
+@common_options("overrides", "format", "log_level", "model")
 def check(common: Common, cfg: tuple[str, ...], strict: bool) -> int:
     """Say what is wrong or surprising in CFG files: ``file:line: severity: code: message``.
 

@@ -99,10 +99,10 @@ def _json(site: Site, account: AccountConfig, common: Common, cases: list[Case])
 
 def _heading(site: Site, account: AccountConfig, common: Common) -> Iterator[str]:
     yield f"line {account.index} ({printable(account.shown_label)})"
-    servers = ", ".join(
-        f"{target.role} {target.remote}/{target.transport}" for target in site.targets[account.index]
-    )
-    yield f"  servers: {servers or 'none that the zone knows'}"
+    for target in site.targets[account.index]:
+        yield f"  {target.role:<10}  {target.remote}/{target.transport}"
+    if not site.targets[account.index]:
+        yield "  no server: the zone knows none of its names"
     if _zone(account, common) == "made-up":
         names = ", ".join(map(printable, _names(account)))
         yield f"  The addresses behind {names} are made up; --zone FILE gives the real ones."

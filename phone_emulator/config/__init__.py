@@ -13,6 +13,7 @@ from phone_emulator.config.build import build
 from phone_emulator.config.check import surprises, unknown_keys
 from phone_emulator.config.diagnostic import Diagnostic, Severity
 from phone_emulator.config.model import PhoneConfig
+from phone_emulator.config.models import DEFAULT_MODEL
 from phone_emulator.config.reader import CfgError, Reading, Setting, read, read_text
 
 __all__ = [
@@ -26,9 +27,6 @@ __all__ = [
     "load",
     "load_text",
 ]
-
-DEFAULT_MODEL = "SIP-T46S"
-
 
 @dataclass(frozen=True, slots=True)
 class Loaded:

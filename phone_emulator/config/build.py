@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from phone_emulator.config.catalogue import ACCOUNTS, SERVERS, Parameter, catalogue, fill, is_ip
+from phone_emulator.config.catalogue import SERVERS, Parameter, catalogue, fill, is_ip
 from phone_emulator.config.diagnostic import Diagnostic, Findings, Severity, printable
 from phone_emulator.config.model import (
     AccountConfig,
@@ -25,6 +25,7 @@ from phone_emulator.config.model import (
     TimerConfig,
     TransportType,
 )
+from phone_emulator.config.models import accounts_of
 from phone_emulator.config.reader import OVERRIDES, Reading, Setting
 
 _ENUMS = {
@@ -68,10 +69,11 @@ def build(reading: Reading) -> Built:
     A value out of range keeps the default and is reported; so is an enabled account that could never work.
     """
     mentioned = _accounts(reading.settings)
-    indices = [index for index in mentioned if index <= ACCOUNTS]
-    builder = _Builder(_todays_names(reading.settings, indices))
+    accounts = accounts_of(reading.model)
+    indices = [index for index in mentioned if index <= accounts]
+    builder = _Builder(todays_names(reading.settings, indices))
     for index in list(mentioned)[len(indices) :]:
-        builder.no_such_account(index, mentioned[index])
+        builder.no_such_account(index, mentioned[index], f"a {reading.model} has {accounts} accounts")
     config = builder.phone(indices)
     builder.judge(config, reading.files)
     return Built(config, builder.values, builder.findings.list())
@@ -83,7 +85,7 @@ def _accounts(settings: Mapping[str, Setting]) -> dict[int, Setting]:
     return {int(index): found[index] for index in sorted(filter(_INDEX, found), key=int)}
 
 
-def _todays_names(settings: Mapping[str, Setting], accounts: list[int]) -> dict[str, Setting]:
+def todays_names(settings: Mapping[str, Setting], accounts: list[int]) -> dict[str, Setting]:
     """*settings* plus, under today's name, each one given by an older name only."""
     values = dict(settings)
     for new, olds in catalogue().synonyms.items():
@@ -227,10 +229,9 @@ class _Builder:
             account=int(account) if account else None,
         )
 
-    def no_such_account(self, index: int, setting: Setting) -> None:
+    def no_such_account(self, index: int, setting: Setting, why: str) -> None:
         """Notes that *setting* is of an account beyond the last."""
-        message = f"account.{index} is ignored: a phone has {ACCOUNTS} accounts"
-        self._warn(setting, "no-such-account", message)
+        self._warn(setting, "no-such-account", f"account.{index} is ignored: {why}")
 
     def judge(self, config: PhoneConfig, files: list[str]) -> None:
         """Notes what no phone could start with."""

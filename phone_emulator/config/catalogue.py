@@ -32,7 +32,7 @@ _INDEX = re.compile(r"\.[0-9]+(?=\.|$)")
 _LETTER = re.compile(r"\.[NX-Z](?=\.|$)")
 _ACCOUNT = re.compile(r"account\.([0-9]+)\.").match
 _RANGE = re.compile(r"(-?[0-9]+)\.\.(-?[0-9]+)").fullmatch
-_PERHAPS_SECRET = re.compile(r"pas+w|pwd|passcode|secret|token|aes|(?:^|[._])pin(?:$|[._])|pincode", re.I).search
+_PERHAPS_SECRET = re.compile(r"pas+w|pwd|passcode|secret|token|aes|(?:^|[._])pin(?:$|[._])|pincode").search
 
 
 def is_ip(host: str) -> bool:
@@ -131,15 +131,15 @@ class Catalogue:
 
     def __init__(self, data: dict[str, Any]) -> None:
         self._since: dict[str, int] = data["since"]
+        self._older: dict[str, str] = data["synonyms"]
         self.parameters = {
             name: _parameter(name, facts, self._since_of(name)) for name, facts in data["parameters"].items()
         }
         """Those that a `Parameter` is made of at once, because the phone needs them."""
         self._accepted = {line.partition(" ")[0]: line for line in data["accepted"].splitlines()}
-        self._older: dict[str, str] = data["synonyms"]
         self.synonyms: dict[str, list[str]] = {}
         """Pattern of today's name: patterns of its older names."""
-        for old, new in data["synonyms"].items():
+        for old, new in self._older.items():
             self.synonyms.setdefault(new, []).append(old)
         for name in self.parameters:
             if name.startswith("static."):
@@ -197,7 +197,10 @@ class Catalogue:
 
     def is_secret(self, key: str) -> bool:
         """Whether the value of *key* is to be shown as dots: known as a password, or called like one."""
-        if _PERHAPS_SECRET(key) is None:
+        low = key.lower()
+        # The plain words first: this is asked of each line.
+        some = "pas" in low or "pwd" in low or "pin" in low or "aes" in low or "secret" in low or "token" in low
+        if not some or _PERHAPS_SECRET(low) is None:
             return False
         parameter = self.find(key)
         return parameter is None or parameter.type == "secret"

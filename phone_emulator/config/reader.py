@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
 from phone_emulator.config.catalogue import catalogue, suggestion
 from phone_emulator.config.diagnostic import Diagnostic, Findings, Severity, printable
 from phone_emulator.config.model import Secret
+from phone_emulator.config.models import DEFAULT_MODEL, product_of
 
 HEADER = "#!version:1.0.0.1"
 MOST_BYTES = 64 * 2**20
@@ -31,9 +33,11 @@ _KEY = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*").fullmatch
 _MODELS = re.compile(r"\[([^\]=]*)\](.*)", re.DOTALL).fullmatch
 _PLACEHOLDER = re.compile(r"(^|\.)(X|Y|Z|N)(\.|$)|[{}<>$%]").search
 _CONTROL = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]").search
+_URL_PASSWORD = re.compile(r"(://[^/@:\s]*:)[^/@\s]*@").sub
 _LINE_ENDS = re.compile(r"[\0\r\n]").search
-_EACH_COUNTS = ("static.security.user_name", "static.security.user_password", "security.user_password")
-"""Keys whose lines add up, one per user, instead of replacing each other."""
+_EACH_COUNTS = {"static.security.user_password", "security.user_password"}
+"""Keys whose lines add up, one per user (``user:password``), instead of replacing each other."""
+_BOOT_ONLY = {"overwrite_mode", "specific_model.excluded_mode", "static.specific_model.excluded_mode"}
 
 
 class CfgError(Exception):
@@ -43,6 +47,15 @@ class CfgError(Exception):
         super().__init__("\n".join(faults))
         self.faults = list(faults)
         """Each one ``file:line: message``."""
+
+
+class Origin(StrEnum):
+    """Who said it."""
+
+    FACTORY = "factory"
+    PROVISIONED = "provisioned"
+    USER = "user"
+    """At the phone, or with ``--set``; kept in ``<mac>-local.cfg``."""
 
 
 class Setting(NamedTuple):
@@ -66,17 +79,51 @@ class Setting(NamedTuple):
             case value:
                 return value
 
+    @property
+    def origin(self) -> Origin:
+        """Who said it, as far as the file's name tells."""
+        user = self.file == OVERRIDES or self.file.endswith("-local.cfg")
+        return Origin.USER if user else Origin.PROVISIONED
+
+    @property
+    def slot(self) -> str:
+        """What the value replaces when it is set: its key, and the user where each user has one."""
+        return slot_of(self.key, self.value)
+
+    @property
+    def shown(self) -> str:
+        """The value for people's eyes."""
+        return masked(self.value)
+
+
+def masked(value: str) -> str:
+    """*value* for people's eyes: a password is dots, and so is one in a URL."""
+    if isinstance(value, Secret):
+        return str(value)
+    return printable(_URL_PASSWORD("\\1••••@", value) if "://" in value else value, most=200)
+
+
+def slot_of(key: str, value: str) -> str:
+    """See `Setting.slot`: ``static.security.user_password[admin]``, of a value ``admin:…``."""
+    if key not in _EACH_COUNTS or ":" not in value:
+        return key
+    return f"static.security.user_password[{value.partition(':')[0]}]"
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What the files say, before anybody asks what it means."""
 
     settings: dict[str, Setting]
+    """Each key's last word, by its `Setting.slot`."""
     diagnostics: list[Diagnostic]
     files: list[str]
+    model: str = DEFAULT_MODEL
+    earlier: dict[str, list[Setting]] = field(default_factory=dict)
+    """What the last word has replaced, oldest first, where there was more than one."""
 
 
-def read(files: Sequence[Path | str], overrides: Sequence[str] = (), model: str = "SIP-T46S") -> Reading:
+def read(files: Sequence[Path | str], overrides: Sequence[str] = (), model: str = DEFAULT_MODEL) -> Reading:
     """The settings of *files*, later ones winning, then of *overrides*, each ``KEY=VALUE``.
 
     *model* is the phone that ``[MODEL]`` prefixes are compared with. Raises `CfgError` with every fault.
@@ -84,7 +131,7 @@ def read(files: Sequence[Path | str], overrides: Sequence[str] = (), model: str 
     return _read([(str(file), None) for file in files], overrides, model)
 
 
-def read_text(text: str, name: str, overrides: Sequence[str] = (), model: str = "SIP-T46S") -> Reading:
+def read_text(text: str, name: str, overrides: Sequence[str] = (), model: str = DEFAULT_MODEL) -> Reading:
     """As `read`, of one file that is already in memory and called *name*."""
     return _read([(name, text.encode("utf-8", "surrogatepass"))], overrides, model)
 
@@ -94,16 +141,17 @@ def _read(sources: Sequence[tuple[str, bytes | None]], overrides: Sequence[str],
     faults: list[str] = []
     for name, data in sources:
         try:
-            reader.read(name, _file_bytes(name) if data is None else data)
+            reader.read(name, file_bytes(name) if data is None else data)
         except CfgError as error:
             faults += error.faults
     faults += reader.override(overrides)
     if faults:
         raise CfgError(faults)
-    return Reading(reader.settings, reader.findings.list(), [name for name, _ in sources])
+    names = [name for name, _ in sources]
+    return Reading(reader.settings, reader.findings.list(), names, model, reader.earlier)
 
 
-def _file_bytes(name: str) -> bytes:
+def file_bytes(name: str) -> bytes:
     """What the file holds. Raises `CfgError` where it is not a file of bearable size."""
     path = Path(name)
     try:
@@ -121,17 +169,49 @@ def _file_bytes(name: str) -> bytes:
         raise CfgError([f"{printable(name, most=1000)}:1: cannot be read: {why}"]) from error
 
 
+def cfg_text(name: str, data: bytes, findings: Findings) -> str:
+    """The text of a file with that *data*, its lines ended by line feeds; what is odd goes to *findings*.
+
+    Raises `CfgError` where it is no text.
+    """
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise CfgError([f"{name}:1: is UTF-16 text; save it as UTF-8"])
+    null = data.find(b"\0")
+    if null >= 0:
+        line = data.count(b"\n", 0, null) + 1
+        raise CfgError([f"{name}:{line}: holds a NUL byte, so it is no cfg text (encrypted or damaged?)"])
+    if data.removeprefix(b"\xef\xbb\xbf").startswith(b"#!encrypt"):
+        fault = f"{name}:1: is an encrypted cfg file; decrypt it first (phone-emulator cfg decrypt)"
+        raise CfgError([fault])
+    if max(data.count(b"\n"), data.count(b"\r")) > MOST_LINES:
+        raise CfgError([f"{name}:{MOST_LINES}: has more than {MOST_LINES} lines, no cfg file has"])
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        text = data.decode("latin-1")
+        if _CONTROL(text):
+            fault = f"{name}:{line}: is neither UTF-8 nor Latin-1 text (encrypted or damaged?)"
+            raise CfgError([fault]) from error
+        message = "is not UTF-8 from here on; the file is read as Latin-1"
+        findings.add(name, line, "", Severity.WARNING, "not-utf8", message)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 class _Reader:
     """Takes in files one after the other, then the command line."""
 
     def __init__(self, model: str) -> None:
         self.settings: dict[str, Setting] = {}
+        self.earlier: dict[str, list[Setting]] = {}
         self.findings = Findings()
-        self._model = model.upper().removeprefix("SIP-")
+        self._product = product_of(model)
 
     def read(self, name: str, data: bytes) -> None:
         """Takes in a file. Raises `CfgError` where it is no cfg text, or holds no setting at all."""
-        text = self._decode(name, data).replace("\r\n", "\n").replace("\r", "\n")
+        if name.endswith(".boot"):
+            raise CfgError([f"{name}:1: is a boot file; name the cfg files that it includes"])
+        text = cfg_text(name, data, self.findings)
         if text.partition("\n")[0].rstrip(_BLANKS) != HEADER:
             message = f"the first line is not {HEADER}; a phone may refuse the file"
             self._warn(name, 1, "", "no-header", message)
@@ -165,28 +245,6 @@ class _Reader:
                 self._warn(OVERRIDES, number, key, "unknown-key", message)
             self._set(key, value.strip(_BLANKS), OVERRIDES, number)
         return faults
-
-    def _decode(self, name: str, data: bytes) -> str:
-        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise CfgError([f"{name}:1: is UTF-16 text; save it as UTF-8"])
-        null = data.find(b"\0")
-        if null >= 0:
-            line = data.count(b"\n", 0, null) + 1
-            raise CfgError([f"{name}:{line}: holds a NUL byte, so it is no cfg text (encrypted or damaged?)"])
-        if data.removeprefix(b"\xef\xbb\xbf").startswith(b"#!encrypt"):
-            raise CfgError([f"{name}:1: is an encrypted cfg file; decrypt it first"])
-        if max(data.count(b"\n"), data.count(b"\r")) > MOST_LINES:
-            raise CfgError([f"{name}:{MOST_LINES}: has more than {MOST_LINES} lines, no cfg file has"])
-        try:
-            return data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            text = data.decode("latin-1")
-            if _CONTROL(text):
-                fault = f"{name}:{line}: is neither UTF-8 nor Latin-1 text (encrypted or damaged?)"
-                raise CfgError([fault]) from error
-            self._warn(name, line, "", "not-utf8", "is not UTF-8 from here on; the file is read as Latin-1")
-            return text
 
     def _odd_line(self, name: str, number: int, line: str) -> int:
         """A line that is not plainly ``key = value``; returns how many assignments it holds, 0 or 1."""
@@ -222,7 +280,7 @@ class _Reader:
         return 1
 
     def _names_this_phone(self, models: str) -> bool:
-        return self._model in (model.strip().upper().removeprefix("SIP-") for model in models.split(","))
+        return self._product in (product_of(model.strip()) for model in models.split(","))
 
     def _no_equals(self, name: str, number: int, line: str) -> None:
         if line.startswith("include:"):
@@ -232,16 +290,23 @@ class _Reader:
             self._warn(name, number, "", "no-equals", "ignored: expected key = value, found no =")
 
     def _set(self, key: str, value: str, file: str, line: int) -> None:
-        previous = self.settings.get(key)
-        if value and ("password" in key or "aes_key" in key):
+        if value and catalogue().is_secret(key):
             value = Secret(value)
-        self.settings[key] = Setting(key, value, file, line)
-        if previous is None or not previous.value or previous.value == value:
+        setting = Setting(key, value, file, line)
+        slot = key if key not in _EACH_COUNTS else slot_of(key, value)
+        previous = self.settings.get(slot)
+        self.settings[slot] = setting
+        if key in _BOOT_ONLY:
+            self._warn(file, line, key, "boot-only", f"{key} has no effect here: it works in boot files only")
+        if previous is None:
+            return
+        self.earlier.setdefault(slot, []).append(previous)
+        if not previous.value or previous.value == value:
             return
         if not value:
             message = f"{key} is blank here, which wipes its value of {previous.file}:{previous.line}"
             self._warn(file, line, key, "blank-duplicate", message)
-        elif previous.file == file and key not in _EACH_COUNTS:
+        elif previous.file == file:
             message = f"{key} has another value in line {previous.line}; the one here wins"
             self.findings.add(file, line, key, Severity.HINT, "duplicate", message)
 

@@ -129,6 +129,44 @@ class MessagesWaiting(Event):
     old: int
 
 
+# -- provisioning ----------------------------------------------------------------------------------------
+
+
+class ProvisioningState(StrEnum):
+    """How far the phone is with a file, or with all of them."""
+
+    STARTED = "started"
+    FETCHED = "fetched"
+    UNCHANGED = "unchanged"
+    """The file is the one that the phone has already."""
+    MISSING = "missing"
+    """The server has no such file; the phone goes on with the next."""
+    RETRYING = "retrying"
+    FAILED = "failed"
+    """Nothing was provisioned; the phone keeps what it has."""
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvisioningStep(Event):
+    """The phone went a step on its way to its own configuration."""
+
+    state: ProvisioningState
+    location: str
+    """URL of the file, or of the server; without credentials."""
+    reason: str
+    """One sentence for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckSync(Event):
+    """A NOTIFY told the phone to provision again (``sip.notify_reboot_enable``)."""
+
+    remote: Address
+    reboot: bool
+    """Whether its Event header says ``reboot=true``."""
+
+
 # -- wire ------------------------------------------------------------------------------------------------
 
 

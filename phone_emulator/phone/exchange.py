@@ -30,6 +30,8 @@ class Draft:
     """Without Via; Contact is rewritten for each flow."""
     contact: str | None = None
     """Instead of the line's own Contact: ``*`` removes every binding."""
+    count: Callable[[], int] | None = None
+    """Takes the next CSeq where several drafts count together: all REGISTERs of one Call-ID."""
 
     def for_flow(self, flow: Flow) -> Request:
         """The request as it goes to *flow*: only the next hop changes (C7)."""
@@ -43,7 +45,8 @@ class Draft:
     def next_cseq(self) -> None:
         """Count the CSeq on: the next request of this draft is a new one (RFC 3261 section 22.2)."""
         number, method = self.request.cseq
-        self.request.headers.set("CSeq", f"{number + 1} {method}")
+        number = self.count() if self.count is not None else number + 1
+        self.request.headers.set("CSeq", f"{number} {method}")
 
 
 @dataclass(slots=True)

@@ -122,6 +122,10 @@ class Line:
             next=tuple(sorted(planned, key=lambda plan: plan.at)),
         )
 
+    def targets(self, server: int) -> Sequence[Target]:
+        """The targets of server 1 or 2 as DNS gave them last, primary first; none before the first lookup."""
+        return self._lists.get(server, ())
+
     async def locate(self, hop: Hop) -> list[Target]:
         """The targets of *hop*, primary first; raises Unresolved (D1-D4)."""
         targets = await self.locate_elsewhere(hop)

@@ -49,6 +49,11 @@ class Binding:
     must_clear: bool = False
     """Whether ``Contact: *`` goes before the first REGISTER since the phone started (R11)."""
 
+    def take_cseq(self) -> int:
+        """The next CSeq: whoever registers this binding, no number is used twice (RFC 3261 section 10.2)."""
+        self.cseq += 1
+        return self.cseq
+
     @property
     def live(self) -> bool:
         """Whether a server holds this binding, as far as the phone knows."""
@@ -255,11 +260,10 @@ class Registrar:
     async def _register_at(self, binding: Binding, draft: Draft, attempt: Attempt) -> bool:
         if binding.must_clear and not await self._clear(binding, draft, attempt):
             return False
+        if draft.request.cseq.number < binding.cseq:
+            draft.next_cseq()  # another REGISTER of this binding left meanwhile: a call's own (R9), a probe
         watch = Watch(sent=lambda: self._line.progressed(attempt, None))
-        try:
-            found = await self._line.exchange.run(attempt, draft, watch)
-        finally:
-            binding.cseq = draft.request.cseq.number
+        found = await self._line.exchange.run(attempt, draft, watch)
         if found is None or found[0].status >= 300:
             return False
         now = self._context.world.now()
@@ -285,8 +289,7 @@ class Registrar:
         self._line.began(own, None)
         await self._line.exchange.run(own, clearing)
         self._line.finished(own, None)
-        draft.request.headers.set("CSeq", f"{clearing.request.cseq.number + 1} REGISTER")
-        binding.cseq = clearing.request.cseq.number + 1
+        draft.next_cseq()
         if moves_on(own):
             attempt.outcome, attempt.status, attempt.ended = own.outcome, own.status, own.ended
             attempt.detail = own.detail
@@ -297,11 +300,10 @@ class Registrar:
 
     def _draft(self, binding: Binding, expires: int) -> Draft:
         identity = self._context.identity(self._line.account, binding.server)
-        binding.cseq += 1
         request = identity.register(
-            binding.call_id, binding.tag, binding.cseq, expires, contact="<sip:0.0.0.0>"
+            binding.call_id, binding.tag, binding.take_cseq(), expires, contact="<sip:0.0.0.0>"
         )
-        return Draft(identity, request)
+        return Draft(identity, request, count=binding.take_cseq)
 
     # -- successive: back to server 1 ----------------------------------------------------------------------
 
@@ -364,7 +366,6 @@ class Registrar:
             await self._line.exchange.run(attempt, draft)
             self._line.finished(attempt, None)
         finally:
-            binding.cseq = draft.request.cseq.number
             binding.target = binding.expires_at = binding.refresh_at = binding.next_at = None
             self._change(binding, RegistrationState.UNREGISTERED, f"de-registered: {attempt.detail}")
 

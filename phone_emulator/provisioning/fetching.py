@@ -6,8 +6,9 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from phone_emulator.config.catalogue import is_ip
 from phone_emulator.config.model import Secret
 from phone_emulator.provisioning.location import Location
 from phone_emulator.world import reasons
@@ -46,7 +47,7 @@ class Manner:
     timeout: float = 5.0
     """Seconds that a server may be silent."""
     user: str = ""
-    password: Secret = Secret("")
+    password: Secret = field(default_factory=Secret)
     """For those who ask for credentials, and only where ``home`` is."""
     home: tuple[str, str, int] | None = None
     """The origin that user and password are for."""
@@ -68,7 +69,7 @@ class Manner:
 
     async def addresses(self, host: str) -> list[str]:
         """The IP addresses of *host*; raises FetchError."""
-        if self.lookup is not None and not _is_ip(host):
+        if self.lookup is not None and not is_ip(host):
             return list(await self.lookup(host))
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, None)
@@ -160,7 +161,9 @@ async def _connect(address: str, port: int, manner: Manner, tls_name: str | None
     try:
         if tls_name is not None:
             context, wanted = client_context(TlsClient(tls_name, manner.verify, manner.ca_pem), address)
-        local = manner.local_host if is_ipv6(manner.local_host or address) == is_ipv6(address) else ""
+        local = manner.local_host
+        if local and is_ipv6(local) != is_ipv6(address):
+            raise FetchError(f"{address} cannot be reached from {local}: one is IPv4, the other IPv6")
         async with asyncio.timeout(manner.timeout):
             reader, writer = await asyncio.open_connection(
                 address,
@@ -174,23 +177,8 @@ async def _connect(address: str, port: int, manner: Manner, tls_name: str | None
         raise FetchError(str(error)) from None
     except TimeoutError:
         raise FetchError(f"no connection within {manner.timeout:g} s", passing=True) from None
-    except ssl.CertificateError as error:
-        raise FetchError(handshake_in_words(error, wanted or address)) from None
     except ssl.SSLError as error:
         raise FetchError(handshake_in_words(error, wanted or address)) from None
     except OSError as error:
-        raise FetchError(_in_words(error), passing=True) from None
+        raise FetchError(reasons.in_words(error), passing=True) from None
     return Connection(reader, writer, manner.timeout, address)
-
-
-def _in_words(error: OSError) -> str:
-    """asyncio dresses the reason of a refused connection in words of its own; the number is left."""
-    return reasons.in_words(error)
-
-
-def _is_ip(host: str) -> bool:
-    try:
-        is_ipv6(host)
-    except ValueError:
-        return False
-    return True

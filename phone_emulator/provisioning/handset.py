@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from phone_emulator.config.models import models, product_of
+
 GENERIC_BOOT_FILE = "y000000000000.boot"
 """The boot file of all phones that have none of their own."""
 
@@ -18,20 +20,15 @@ class Handset:
     """``SIP-T46S``"""
     firmware: str
     """``66.86.0.15``"""
-    common_number: int | None
-    """``66`` of ``y000000000066.cfg``; None where it is not known."""
+    common_file: str | None
+    """``y000000000066.cfg``; None where it is not known."""
     address: str = ""
     """The phone's own IP address, where it is known."""
 
     @property
     def product(self) -> str:
         """The model as ``$PN`` and ``[MODEL]`` have it: ``T46S``."""
-        return self.model.upper().removeprefix("SIP-")
-
-    @property
-    def common_file(self) -> str | None:
-        """``y000000000066.cfg``, or None."""
-        return None if self.common_number is None else f"y{self.common_number:012}.cfg"
+        return product_of(self.model)
 
     def user_agent(self, with_mac: bool = True) -> str:
         """The User-Agent of HTTP requests; *with_mac*: ``static.auto_provision.user_agent_mac.enable``."""
@@ -42,3 +39,10 @@ class Handset:
         """What variables in URLs stand for; *wildcard*: ``static.auto_provision.url_wildcard.pn``."""
         known = {"PN": wildcard or self.product, "MAC": self.mac, "MODEL": self.model}
         return known | ({"IP": self.address} if self.address else {})
+
+
+def handset_of(model: str, firmware: str, mac: str, address: str = "") -> Handset:
+    """The phone of that *model*, which need not be a known one; see `Handset` for the arguments."""
+    known = models().get(product_of(model))
+    common = None if known is None else known.common_file
+    return Handset(mac=mac, model=model, firmware=firmware, common_file=common, address=address)

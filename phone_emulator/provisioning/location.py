@@ -10,7 +10,7 @@ import os
 import re
 import urllib.parse
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from phone_emulator.config.diagnostic import printable
@@ -55,7 +55,7 @@ class Location:
     """From the root, as a URL spells it; of `Scheme.FILE` as the machine spells it."""
     query: str = ""
     user: str = ""
-    password: Secret = Secret("")
+    password: Secret = field(default_factory=Secret)
 
     @property
     def origin(self) -> tuple[str, str, int]:
@@ -121,7 +121,9 @@ def parse_location(text: str, variables: Mapping[str, str] | None = None) -> Loc
     scheme = Scheme(name)
     if scheme is Scheme.FILE:
         path = text.partition(":")[2]
-        return Location(scheme=scheme, path=os.path.abspath(path.removeprefix("//").removeprefix("localhost")))
+        return Location(
+            scheme=scheme, path=os.path.abspath(path.removeprefix("//").removeprefix("localhost"))
+        )
     try:
         parts = urllib.parse.urlsplit(text, allow_fragments=False)
         port = parts.port

@@ -2,18 +2,18 @@
 
 Theory of operation. A phone asks for its own boot file, then for the one of all phones. The first that is
 there decides: what it includes is fetched in its order, nothing else. Without a boot file it is the common
-file of the model, then the phone's own file. Last, if settings are kept in step (``custom.sync``), the phone's
-local file. A file that is not there is no fault; the phone goes on with the next.
+file of the model, then the phone's own file. Last, where local settings are kept on the
+server (``custom.sync``), the phone's local file. A file that is not there is no fault: the next is asked for.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from phone_emulator.config.boot import Boot, Include
+from phone_emulator.provisioning._standin import Boot, Include
+from phone_emulator.provisioning.errors import ProvisioningError
 from phone_emulator.provisioning.handset import GENERIC_BOOT_FILE, Handset
 from phone_emulator.provisioning.location import Location, LocationError, resolve
 
@@ -56,14 +56,6 @@ _NEXT: dict[tuple[Stage, bool], Stage] = {
 """(stage, whether the file was there) -> next stage. INCLUDED goes on to LOCAL after the last include."""
 
 
-class PlanError(Exception):
-    """A boot file asks for what cannot be; ``faults`` are lines ``file:line: message``."""
-
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = list(faults)
-
-
 @dataclass(frozen=True, slots=True)
 class Wish:
     """The next file to fetch."""
@@ -100,7 +92,7 @@ class Plan:
         return None if location is None else Wish(location, self._stage)
 
     def found(self, boot: Boot | None = None) -> None:
-        """The file was there; *boot* is what it says if it is a boot file. Raises PlanError."""
+        """The file was there; *boot* is what it says if it is a boot file. Raises ProvisioningError."""
         if boot is not None:
             self.overwrite_mode = boot.overwrite_mode
             self._includes.extend(self._included(boot))
@@ -113,12 +105,14 @@ class Plan:
     def local(self, path: str = "") -> None:
         """The local file is wanted, too: at *path* (a URL or a folder), else with the others.
 
-        Raises PlanError.
+        Raises ProvisioningError.
         """
         try:
-            folder = resolve(self._base, path.removesuffix("/") + "/", self._variables) if path else self._base
+            folder = (
+                resolve(self._base, path.removesuffix("/") + "/", self._variables) if path else self._base
+            )
         except LocationError as error:
-            raise PlanError([f"static.auto_provision.custom.sync.path: {error}"]) from None
+            raise ProvisioningError([f"static.auto_provision.custom.sync.path: {error}"]) from None
         self._local = folder.file(f"{self._handset.mac}-local.cfg")
 
     def _location(self) -> Location | None:
@@ -130,7 +124,7 @@ class Plan:
             case Stage.INCLUDED:
                 return self._includes[0]
             case Stage.COMMON:
-                return self._base.file(str(self._handset.common_file))
+                return self._base.file(self._handset.common_file or "")
             case Stage.OWN:
                 return self._base.file(f"{self._handset.mac}.cfg")
             case Stage.LOCAL:
@@ -167,7 +161,7 @@ class Plan:
         if len(locations) > MOST_INCLUDES:
             faults = [f"{folder}:1: includes {len(locations)} files, expected {MOST_INCLUDES} at most"]
         if faults:
-            raise PlanError(faults[:20])
+            raise ProvisioningError(faults[:20])
         return list(locations)
 
     @property

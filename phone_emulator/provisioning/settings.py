@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from phone_emulator.config import Setting
@@ -22,11 +22,11 @@ class NotifyReboot(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProvisioningSettings:
-    """The parameters that provisioning honours, ``static.auto_provision.`` in front unless it says otherwise."""
+    """The parameters that provisioning honours; names without ``static.`` go after ``static.auto_provision.``."""
 
     user: str = ""
     """``server.username``"""
-    password: Secret = Secret("")
+    password: Secret = field(default_factory=Secret)
     """``server.password``"""
     wildcard: str = ""
     """What ``$PN`` stands for; empty: the product name. ``url_wildcard.pn``"""
@@ -48,9 +48,9 @@ class ProvisioningSettings:
     """Where it is; empty: with the others. ``custom.sync.path``"""
     only_encrypted: bool = False
     """``update_file_mode``"""
-    common_key: Secret = Secret("")
+    common_key: Secret = field(default_factory=Secret)
     """``aes_key_16.com``"""
-    mac_key: Secret = Secret("")
+    mac_key: Secret = field(default_factory=Secret)
     """Empty: the common key. ``aes_key_16.mac``"""
     trust_certificates: bool = True
     """Whether the server's certificate is checked. ``static.security.trust_certificates``"""
@@ -81,7 +81,15 @@ _NUMBERS = {
 }
 """Field -> parameter, lowest and highest value; another value keeps the default."""
 _SECRET = ("password", "common_key", "mac_key")
-_FLAGS = ("repeat", "mac_in_user_agent", "sync", "only_encrypted", "trust_certificates")
+_KINDS: dict[str, Callable[[int], int]] = {
+    "repeat": bool,
+    "mac_in_user_agent": bool,
+    "sync": bool,
+    "only_encrypted": bool,
+    "trust_certificates": bool,
+    "notify_reboot": NotifyReboot,
+}
+"""What a field holds, where it is no plain number."""
 
 
 def provisioning_settings(settings: Mapping[str, Setting]) -> ProvisioningSettings:
@@ -95,9 +103,7 @@ def provisioning_settings(settings: Mapping[str, Setting]) -> ProvisioningSettin
         text = _given(settings, key)
         if text is None or not (text.isascii() and text.isdigit() and low <= int(text[:9]) <= high):
             continue
-        facts[field] = bool(int(text)) if field in _FLAGS else int(text)
-    if "notify_reboot" in facts:
-        facts["notify_reboot"] = NotifyReboot(facts["notify_reboot"])  # type: ignore[call-overload]
+        facts[field] = _KINDS.get(field, int)(int(text))
     return ProvisioningSettings(**facts)  # type: ignore[arg-type]
 
 

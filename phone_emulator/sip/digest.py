@@ -79,8 +79,15 @@ def challenges(response: Response) -> list[Challenge]:
     Other schemes, and challenges without realm or nonce, are left out.
     """
     proxy = response.status == 407
+    return read_challenges(
+        response.headers.get_all("Proxy-Authenticate" if proxy else "WWW-Authenticate"), proxy=proxy
+    )
+
+
+def read_challenges(values: Iterable[str], *, proxy: bool = False) -> list[Challenge]:
+    """The digest challenges in header *values*, in order, as `challenges` has them; also those of HTTP."""
     found = []
-    for value in response.headers.get_all("Proxy-Authenticate" if proxy else "WWW-Authenticate"):
+    for value in values:
         for scheme, parameters in _credentials(value):
             if scheme != "digest" or "realm" not in parameters or not parameters.get("nonce"):
                 continue

@@ -24,8 +24,8 @@ from phone_emulator.sip.message import MessageError, Request, Response, parse
 MAX_MESSAGES = 4000
 MAX_EVENTS = 1000
 MAX_CALL_IDS = 2000
-MAX_TARGETS = 64
-"""A line's list of targets per server; more are not shown as still to come."""
+MAX_NAMES = 64
+"""Places whose role is remembered, so that a peer cannot fill the memory."""
 
 Message = MessageSent | MessageReceived
 
@@ -60,7 +60,6 @@ class Journal:
         """The attempt that goes on, by call."""
         self._unclaimed = ""
         """Call-ID of an INVITE that has just come in and whose call is not yet known."""
-        self._targets: dict[tuple[int, int], dict[str, Target]] = {}
 
     def __call__(self, event: Event) -> None:
         """Keep *event*."""
@@ -80,19 +79,14 @@ class Journal:
         """All messages that are still kept, oldest first."""
         return [heard.message for heard in self._messages]
 
-    def targets(self, line: int, server: int) -> list[Target]:
-        """The targets of a line's server that any request went to, primary first."""
-        known = self._targets.get((line, server), {})
-        return sorted(known.values(), key=lambda target: _position(target.role))
-
     # -- events --------------------------------------------------------------------------------------------
 
     def _keep_event(self, event: Event) -> None:
         if not isinstance(event, AttemptProgressed):
             self.events.append(event)
         match event:
-            case AttemptStarted(attempt=attempt, call=call, line=line):
-                self._know(line, attempt.target)
+            case AttemptStarted(attempt=attempt, call=call):
+                self._know(attempt.target)
                 if call is not None:
                     self._trying[call] = attempt
             case AttemptEnded(call=str() as call):
@@ -104,13 +98,9 @@ class Journal:
             case _:
                 pass
 
-    def _know(self, line: int, target: Target) -> None:
-        if not target.address:
-            return
-        self.names.setdefault((target.remote, target.transport), target.role)
-        known = self._targets.setdefault((line, target.server), {})
-        if target.role in known or len(known) < MAX_TARGETS:
-            known[target.role] = target
+    def _know(self, target: Target) -> None:
+        if target.address and len(self.names) < MAX_NAMES:
+            self.names.setdefault((target.remote, target.transport), target.role)
 
     # -- messages ------------------------------------------------------------------------------------------
 
@@ -143,9 +133,3 @@ class Journal:
 
 def _opens_a_call(message: Request | Response) -> bool:
     return isinstance(message, Request) and message.method == "INVITE" and message.to_tag is None
-
-
-def _position(role: str) -> int:
-    if role in ("primary", "fallback"):
-        return 1
-    return 2 if role == "secondary" else int(role.rpartition("-")[2])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from phone_emulator.events import CallState, Direction, Source, Target, Transport
+from phone_emulator.events import CallState, Direction, Source, Target, Transport, role_name
 from phone_emulator.phone.call import Call
 from phone_emulator.redundancy import hops
 from phone_emulator.report.wire import endpoint
@@ -112,30 +112,9 @@ class Presenter:
         return self.journal.names.get(place, ""), f"{place[0]}/{place[1]}"
 
     def _targets(self, call: Call, server: int) -> Sequence[Target]:
-        """The targets of a server: those that requests went to, the lab's, else the server as configured."""
-        known = {target.role: target for target in self.journal.targets(call.line.number, server)}
-        for target in self._lab_targets(server):
-            known.setdefault(target.role, target)
-        if known:
-            return list(known.values())
+        """The targets of a server as DNS gave them last, else the server as configured."""
+        known = call.line.targets(server)
         hop = next((hop for hop in hops(call.line.account) if hop.server == server), None)
-        if hop is None:
-            return []
-        role = "primary" if server == 1 else "fallback"
-        return [Target(server, role, hop.host, "", hop.port, Transport.UDP, Source.DNS)]
-
-    def _lab_targets(self, server: int) -> list[Target]:
-        found = []
-        for view in self.lab.servers() if self.lab is not None else ():
-            if _server_of(view.role) == server:
-                host, _, port = view.address.rpartition(":")
-                transport = Transport(view.transports[0]) if view.transports else Transport.UDP
-                number = int(port) if port.isdigit() else transport.default_port
-                found.append(Target(server, view.role, host, host.strip("[]"), number, transport, Source.DNS))
-        return found
-
-
-def _server_of(role: str) -> int | None:
-    """The server of a line that has targets of this role."""
-    word = role.partition("-")[0]
-    return {"primary": 1, "secondary": 1, "target": 1, "fallback": 2}.get(word)
+        if known or hop is None:
+            return known
+        return [Target(server, role_name(server, 0), hop.host, "", hop.port, Transport.UDP, Source.DNS)]

@@ -17,6 +17,9 @@ REGISTRATION = {
     RegistrationState.UNREGISTERING: "Unregistering",
 }
 
+NOWHERE = "No Service: registered nowhere"
+"""A state of its own: the line should be registered, and no server holds it."""
+
 CALL = {
     CallState.CALLING: "Calling",
     CallState.RINGING: "Ringing",

@@ -65,6 +65,8 @@ def _servers(site: Site, line: int, roles: list[str], destination: str) -> Itera
     who = role(first)
     silent = fail(site, line, [first], SILENT, destination, back=True)
     yield _failure(f"{first}-silent", f"{who} is silent", silent)
+    title = f"{who} returns after it was silent"
+    yield Case(f"{first}-returns", _titled(title), sentences.of_return(silent), silent.returning)
     for name, title, behaviour in (
         ("503", "answers 503", UNAVAILABLE),
         ("refused", "refuses: its port is closed", REFUSED),
@@ -73,16 +75,16 @@ def _servers(site: Site, line: int, roles: list[str], destination: str) -> Itera
         yield _failure(f"{first}-{name}", f"{who} {title}", story)
     same = [each for each in roles if each.startswith("fallback") == first.startswith("fallback")]
     if 1 < len(same) < len(roles):
-        story = fail(site, line, same, SILENT, destination)
-        title = f"{listed([role(each) for each in same])} are silent"
-        yield _failure("server-1-silent", title, story)
+        story = fail(site, line, same, SILENT, destination, back=True)
+        both = listed([role(each) for each in same])
+        yield _failure("server-1-silent", f"{both} are silent", story)
+        title = _titled(f"{both} return after they were silent")
+        yield Case("server-1-returns", title, sentences.of_return(story), story.returning)
     if len(roles) > 1:
         story = fail(site, line, roles, SILENT, destination, back=True)
         case = _failure("all-silent", "every server is silent", story)
         case.sentences.extend(sentences.of_recovery(story))
         yield case
-    title = f"{who} returns after it was silent"
-    yield Case(f"{first}-returns", _titled(title), sentences.of_return(silent, who), silent.returning)
 
 
 def _failure(name: str, title: str, story: Story) -> Case:

@@ -77,8 +77,9 @@ class Noticed:
         if spans.nowhere == spans.unreachable == 0 and not spans.by_role:
             return []
         lines = []
-        if spans.by_role:
-            parts = [f"{span(seconds)} at {role(name)}" for name, seconds in spans.by_role.items()]
+        long = {name: seconds for name, seconds in spans.by_role.items() if seconds >= AT_ONCE}
+        if long:
+            parts = [f"{span(seconds)} at {role(name)}" for name, seconds in long.items()]
             lines.append(f"Registered for {', '.join(parts)}.")
         if spans.nowhere >= AT_ONCE:
             lines.append(f"Without registration for {span(spans.nowhere)} of {span(self.length)}.")

@@ -8,8 +8,10 @@ from phone_emulator.events import Attempt, Outcome, Target
 from phone_emulator.report.result import CallReport
 
 from .record import RegistrationMoment
-from .story import FAILURE_AT, Story
+from .story import FAILURE_AT, LONGEST, Story
 from .words import AT_ONCE, after, flat, listed, place, sentence, span, steps, took
+
+DAYS = round(LONGEST / 86400)
 
 
 def of_well(story: Story, line: int) -> list[str]:
@@ -42,14 +44,17 @@ def of_failure(story: Story) -> list[str]:
     return [sentence(text) for text in said]
 
 
-def of_return(story: Story, who: str) -> list[str]:
-    """What happens when *who* is back."""
+def of_return(story: Story) -> list[str]:
+    """What happens when the servers that had failed are back."""
     said = []
     if story.returning:
         first, last = story.returning[0], story.returning[-1]
         way = steps(first.route) + _ending(first)
         if last is first:
-            said.append(f"the first call after {who} is back {way} ({_why(first)})")
+            said.append(f"the first call after the return {way} ({_why(first)})")
+        elif not story.came_back:
+            said.append(f"right after the return a call {way} ({_why(first)})")
+            said.append(f"no call goes to {place(_home(story))} again within {DAYS} days")
         else:
             said.append(f"right after the return a call {way} ({_why(first)})")
             said.append(
@@ -57,6 +62,12 @@ def of_return(story: Story, who: str) -> list[str]:
                 f"{steps(last.route)}{_ending(last)} ({_why(last)})"
             )
     return [sentence(text) for text in [*said, *_registered_again(story)]]
+
+
+def _home(story: Story) -> Target:
+    """Where calls begin when all is well."""
+    assert story.first is not None
+    return story.first.route[0].target
 
 
 def of_recovery(story: Story) -> list[str]:
@@ -229,5 +240,5 @@ def _registered_again(story: Story) -> list[str]:
             when = "at once" if late < AT_ONCE else f"{span(late)} after the return"
             said.append(f"the registration is back at {place(target)} {when}")
         else:
-            said.append(f"the registration does not come back to {place(target)} by itself")
+            said.append(f"the registration does not come back to {place(target)} within {DAYS} days")
     return said

@@ -48,6 +48,8 @@ class Story:
     return_at: float = 0.0
     returning: list[CallReport] = field(default_factory=list)
     """Calls after the return, the last one via the primary where the phone came back to it."""
+    came_back: bool = False
+    """Whether a call of *returning* went the way of a phone that is well."""
     moments_after: list[RegistrationMoment] = field(default_factory=list)
     """The same as *moments*, after the return."""
 
@@ -121,6 +123,7 @@ async def _tell(
         await _renewals(stage, story, FAILURE_AT)
         if returned:
             await asyncio.sleep(PAUSE)
+            await _registering(stage)
             known = len(stage.record.registrations)
             story.return_at = stage.world.now()
             for change in returned:
@@ -167,23 +170,36 @@ async def _renewals(stage: Stage, story: Story, since: float) -> None:
 
 async def _come_back(stage: Stage, story: Story, destination: str) -> None:
     """Call now, then whenever the phone may return to its primary, until all is as it was."""
-    line = stage.phone.line(stage.line)
     end = stage.world.now() + LONGEST
     for _ in range(JUMPS):
         if not _is_back(story):
             story.returning.append(await _call(stage, destination))
-            await asyncio.sleep(0)
-        if _is_back(story) and _same(stage.record.targets, story.registered):
+        story.came_back = _is_back(story)
+        if story.came_back and _same(stage.record.targets, story.registered):
             return
         await _registering(stage)
-        now = stage.world.now()
-        times = [binding.next_at or math.inf for binding in line.registrar.bindings.values()]
-        times += [failback.due_at for failback in line.failbacks.values()]
-        due = min((time for time in times if time > now), default=math.inf)
+        due = _next_chance(stage, story)
         if due > end:
             return
         await stage.until(due)
         await asyncio.sleep(1.0)
+
+
+def _next_chance(stage: Stage, story: Story) -> float:
+    """When the phone may return next: a failback is due, or a registration that is elsewhere is renewed."""
+    line, now = stage.phone.line(stage.line), stage.world.now()
+    failbacks = [failback.due_at for failback in line.failbacks.values()]
+    if not _is_back(story) and any(now < due < math.inf for due in failbacks):
+        return min(due for due in failbacks if due > now)
+    home = {target.server: _key(target) for target in story.registered}
+    bindings = line.registrar.bindings
+    away = [
+        binding
+        for server, binding in bindings.items()
+        if binding.target is None or _key(binding.target) != home.get(server)
+    ]
+    times = [binding.next_at or math.inf for binding in away or bindings.values()]
+    return min((time for time in times if time > now), default=math.inf)
 
 
 async def _registering(stage: Stage) -> None:

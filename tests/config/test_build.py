@@ -343,7 +343,7 @@ def test_accounts_in_order_of_their_number() -> None:
     found = loaded(text + "account.17.label = 17\naccount.0.label = 0\naccount.02.label = 02")
     assert [line.index for line in found.config.accounts] == [1, 2, 10, 16]
     assert messages(found, "no-such-account") == [
-        "x.cfg:7: warning: no-such-account: account.17 is ignored: a phone has 16 accounts"
+        "x.cfg:7: warning: no-such-account: account.17 is ignored: a SIP-T46S has 16 accounts"
     ]
 
 

@@ -16,7 +16,7 @@ TYPES = {"bool", "int", "float", "enum", "string", "host", "secret"}
 def test_a_parameter_is_in_order(name: str) -> None:
     parameter = catalogue().parameters[name]
     assert parameter.type in TYPES
-    assert parameter.effect == ("honoured" if parameter.field else "accepted")
+    assert parameter.effect == ("honoured" if parameter.field or parameter.use else "accepted")
     if parameter.default:
         parameter.parse(parameter.default)
     if parameter.field:

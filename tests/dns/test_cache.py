@@ -71,6 +71,16 @@ def test_the_cache_is_bounded_and_keeps_what_is_used() -> None:
     assert cache.get("h1", A, now=1) is None
 
 
+def test_when_the_next_answer_runs_out() -> None:
+    cache = Cache()
+    assert cache.next_expiry(0.0) is None
+    cache.put(answer("a.pbx.com", ttl=60), 10.0)
+    cache.put(answer("b.pbx.com", ttl=5), 10.0)
+    assert cache.next_expiry(10.0) == 15.0
+    assert cache.next_expiry(15.0) == 70.0
+    assert cache.next_expiry(70.0) is None
+
+
 def test_a_cleared_cache_knows_nothing() -> None:
     cache = Cache()
     cache.put(answer(), now=0)

@@ -36,7 +36,7 @@ NOISE = [
     b"INVITE sip:1002@x SIP/2.0\r\nContent-Length: -1\r\n\r\n",
     b"REGISTER sip:" + b"a" * 60000 + b" SIP/2.0\r\n\r\n",
     b"SIP/2.0 200 OK\r\nCSeq: 1 INVITE\r\nCall-ID: x\r\nVia: SIP/2.0/UDP [::;branch=z9\r\n\r\n",
-    b"OPTIONS sip:x SIP/2.0\r\nVia: \xff\xfe\r\nFrom: <\r\nTo: >\r\nCall-ID:\r\nCSeq: 4294967296 INFO\r\n\r\n",
+    b"OPTIONS sip:x SIP/2.0\r\nVia: \xff\xfe\r\nFrom: <\r\nTo: >\r\nCall-ID:\r\nCSeq: 4294967296 A\r\n\r\n",
 ]
 
 

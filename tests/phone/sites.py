@@ -14,6 +14,7 @@ from functools import cache
 from textwrap import dedent
 
 from phone_emulator.config import load_text
+from phone_emulator.config.model import PhoneConfig
 from phone_emulator.events import Address, Attempt, Bus, DnsAnswered, Event, Transport
 from phone_emulator.lab import plans
 from phone_emulator.lab.behaviour import Behaviour
@@ -43,6 +44,12 @@ def zone_of(records: str) -> Zone:
     """The zone pbx.test with *records* in master-file form; a TTL that none states is an hour."""
     lines = "\n".join(line.strip() for line in dedent(records).strip().splitlines())
     return parse_zone(f"$ORIGIN {DOMAIN}.\n$TTL 3600\n{lines}\n")
+
+
+@cache
+def config_of(overrides: tuple[str, ...]) -> PhoneConfig:
+    """The phone, with cfg keys changed: each ``KEY=VALUE``."""
+    return load_text(CFG, overrides=overrides).config
 
 
 def short(address: str, port: int = 0) -> str:
@@ -124,7 +131,7 @@ def play(
         nameservers: the DNS servers of the machine; None for the lab's own.
         ca_pem: what the phone trusts; None for the lab's own CA.
     """
-    config = load_text(CFG, overrides=[f"{key}={value}" for key, value in (settings or {}).items()]).config
+    config = config_of(tuple(f"{key}={value}" for key, value in (settings or {}).items()))
     behaviours = dict(down or {})
     places = [
         Place(
@@ -164,5 +171,5 @@ def play(
 def servers_in(records: str) -> list[tuple[str, int]]:
     """Every address in *records*, and again for every port that an SRV record there has beside 5060 and 5061."""
     hosts = dict.fromkeys(address for _, address in _HOST.findall(records))
-    others = {int(port) for port in _SRV_PORT.findall(records)} - {5060, 5061}
+    others = {int(port) for port in _SRV_PORT.findall(records)} - {0, 5060, 5061}
     return [(host, port) for host in hosts for port in (5060, *sorted(others))]

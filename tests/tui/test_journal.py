@@ -98,13 +98,12 @@ def test_registrations_belong_to_no_call() -> None:
     assert len(journal.messages) == 1
 
 
-def test_knows_targets_in_order_of_their_role() -> None:
+def test_knows_the_role_of_each_place() -> None:
     journal = Journal()
     journal(tries("call-1", SECONDARY))
     journal(tries("call-2", PRIMARY))
-    assert [target.role for target in journal.targets(1, 1)] == ["primary", "secondary"]
-    assert journal.targets(1, 2) == []
     assert journal.names[(PRIMARY.remote, Transport.UDP)] == "primary"
+    assert journal.names[(SECONDARY.remote, Transport.UDP)] == "secondary"
 
 
 def test_keeps_garbage_and_bounds_what_it_keeps() -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from phone_emulator.events import RegistrationState
 from phone_emulator.tui.spans import clock
-from phone_emulator.tui.words import REGISTRATION
+from phone_emulator.tui.words import NOWHERE, REGISTRATION
 
 if TYPE_CHECKING:
+    from phone_emulator.phone.health import TargetHealth
     from phone_emulator.phone.line import Line
     from phone_emulator.phone.registrar import Binding
 
@@ -42,6 +43,17 @@ class BindingRow:
 
 
 @dataclass(frozen=True, slots=True)
+class TroubleRow:
+    """A target that failed last."""
+
+    role: str
+    place: str
+    when: str
+    """``failed 02:10 ago, worked 05:00 ago``."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class LineRow:
     """A line."""
 
@@ -55,6 +67,8 @@ class LineRow:
     chosen: bool
     """Whether the next call goes out on it."""
     bindings: tuple[BindingRow, ...]
+    troubles: tuple[TroubleRow, ...]
+    """Targets that did not respond correctly when they were asked last."""
 
 
 def line_rows(lines: Iterable[Line], now: float, chosen: int | None) -> list[LineRow]:
@@ -63,7 +77,7 @@ def line_rows(lines: Iterable[Line], now: float, chosen: int | None) -> list[Lin
 
 
 def _line_row(line: Line, now: float, chosen: bool) -> LineRow:
-    account, registrar = line.account, line.registrar
+    account, registrar, health = line.account, line.registrar, line.health()
     bindings = [binding for _, binding in sorted(registrar.bindings.items())]
     rows = tuple(
         _binding_row(binding, now, number == registrar.working_server)
@@ -76,10 +90,11 @@ def _line_row(line: Line, now: float, chosen: bool) -> LineRow:
         number=line.number,
         label=account.shown_label,
         who=f"{account.display_name} {account.user_name}@{host}".strip(),
-        word=REGISTRATION[best],
+        word=NOWHERE if health.registered_nowhere and best in _GIVEN_UP else REGISTRATION[best],
         registered=any(binding.live for binding in bindings),
         chosen=chosen,
         bindings=rows,
+        troubles=tuple(_trouble_row(target, now) for target in health.targets if not target.works),
     )
 
 
@@ -90,6 +105,18 @@ _BEST_FIRST = (
     RegistrationState.FAILED,
     RegistrationState.UNREGISTERED,
 )
+
+
+_GIVEN_UP = (RegistrationState.FAILED, RegistrationState.UNREGISTERED)
+
+
+def _trouble_row(health: TargetHealth, now: float) -> TroubleRow:
+    target = health.target
+    when = f"failed {clock(now - (health.failed_at or now))} ago"
+    if health.worked_at is not None:
+        when += f", worked {clock(now - health.worked_at)} ago"
+    place = f"{target.remote}/{target.transport}" if target.address else target.host
+    return TroubleRow(target.role, place, when, health.why)
 
 
 def _binding_row(binding: Binding, now: float, working: bool) -> BindingRow:

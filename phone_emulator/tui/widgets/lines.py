@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from phone_emulator.report.wire import printable
-from phone_emulator.tui.rows.registration import BindingRow, LineRow
+from phone_emulator.tui.rows.registration import BindingRow, LineRow, TroubleRow
 from phone_emulator.tui.theme import BAD, DIM, GOOD, STRONG, WAITING
 
 from .text_pane import TextPane, hanging, joined
 
+TROUBLES_SHOWN = 3
+"""Per line; the rest is in the log."""
 _STYLES = {"✓": GOOD, "✗": BAD, "…": WAITING, "·": DIM}
 
 
@@ -29,7 +31,16 @@ class LinesPane(TextPane):
             places = max((len(binding.place) for binding in row.bindings), default=0)
             for binding in row.bindings:
                 lines += _binding(binding, places, self.columns)
+            for trouble in row.troubles[:TROUBLES_SHOWN]:
+                lines += _trouble(trouble, self.columns)
         self.draw(joined(lines or [Content.styled("no account is enabled", BAD)]))
+
+
+def _trouble(row: TroubleRow, columns: int) -> list[Content]:
+    head = Content.assemble(
+        "    ", ("! ", WAITING), f"{row.role:<9} ", f"{printable(row.place)}  ", (row.when, DIM)
+    )
+    return [head, hanging(Content(" " * 6), printable(row.why), DIM, columns)]
 
 
 def _line(row: LineRow, several: bool) -> Content:

@@ -73,15 +73,18 @@ def nothing_after_unregister(recording: Recording) -> Iterator[str]:
 
 def registers_count_up(recording: Recording) -> Iterator[str]:
     """Each new REGISTER of one Call-ID at one target has a higher CSeq (RFC 3261 section 10.2)."""
-    last: dict[tuple[str, Address], tuple[int, str]] = {}
+    highest: dict[tuple[str, Address], int] = {}
+    known: set[str] = set()
     for seen in recording.messages:
         if not seen.sent or seen.request is None or seen.request.method != "REGISTER":
             continue
-        key = seen.request.call_id, seen.remote
-        number, branch = last.get(key, (0, ""))
-        if branch != seen.branch and seen.request.cseq.number <= number:
-            yield f"REGISTER {seen.request.cseq.number} to {seen.remote} at {seen.at:g} s after {number}"
-        last[key] = max(number, seen.request.cseq.number), seen.branch
+        if seen.branch in known:
+            continue
+        known.add(seen.branch)
+        key, number = (seen.request.call_id, seen.remote), seen.request.cseq.number
+        if number <= highest.get(key, 0):
+            yield f"REGISTER {number} to {seen.remote} at {seen.at:g} s after {highest[key]}"
+        highest[key] = number
 
 
 def registered_first(recording: Recording) -> Iterator[str]:

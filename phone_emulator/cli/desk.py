@@ -20,8 +20,9 @@ from phone_emulator.phone import Phone
 from phone_emulator.report.result import Message
 from phone_emulator.world import RealWorld, SimulatedWorld
 
-from .options import Common
+from .options import Common, need_files
 from .places import Places, guide_zone, places_of
+from .provision import provision, provisioned_config
 from .talk import event_log, say, warn_of
 
 
@@ -62,7 +63,10 @@ class Desk:
 
 
 def load_cfg(cfg: Sequence[str], common: Common) -> PhoneConfig:
-    """Read cfg files, with their warnings told; raises CfgError."""
+    """Read cfg files, those of a provisioning server too, with their warnings told; raises CfgError."""
+    need_files(cfg, common)
+    if common.provisioned:
+        return provisioned_config(provision(cfg, common), common)
     loaded = load(cfg, common.overrides, common.model)
     warn_of(loaded.diagnostics, common.log_level)
     return loaded.config
@@ -88,6 +92,16 @@ def plan_lab(config: PhoneConfig, common: Common, *, every_transport: bool = Fal
     return places_of(config, zone, every_transport=every_transport).down(common.down), zone
 
 
+def plan_stage(config: PhoneConfig, common: Common, *, every_transport: bool = False) -> plans.Stage:
+    """Where the servers stand, and *config* as the lab or the simulated world needs it.
+
+    Raises ZoneError and click.BadParameter.
+    """
+    places, zone = plan_lab(config, common, every_transport=every_transport)
+    make_stage = plans.simulated if common.world == "simulated" else plans.loopback
+    return make_stage(config, places.places, zone, places.callee, common.local_address)
+
+
 def make_desk(config: PhoneConfig, common: Common, *, every_transport: bool = False) -> Desk:
     """The world, the lab and the phone; raises ZoneError and click.BadParameter, and starts nothing."""
     bus = Bus()
@@ -98,14 +112,12 @@ def make_desk(config: PhoneConfig, common: Common, *, every_transport: bool = Fa
     if common.world == "real":
         world = RealWorld(common.seed)
     else:
-        simulated = common.world == "simulated"
-        places, zone = plan_lab(config, common, every_transport=every_transport)
-        make_stage = plans.simulated if simulated else plans.loopback
-        stage = make_stage(config, places.places, zone, places.callee, common.local_address)
+        stage = plan_stage(config, common, every_transport=every_transport)
         config = stage.config
-        world = (
-            SimulatedWorld(common.seed or 0, stage.plan.nameservers) if simulated else RealWorld(common.seed)
-        )
+        if common.world == "simulated":
+            world = SimulatedWorld(common.seed or 0, stage.plan.nameservers)
+        else:
+            world = RealWorld(common.seed)
         lab = Lab(world, stage.plan, config, bus)
         options = lab.phone_options(options)
     if not world.virtual:

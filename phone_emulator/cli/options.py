@@ -6,7 +6,7 @@ import functools
 import ipaddress
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -40,6 +40,14 @@ class Common:
     dns: tuple[Address, ...] = ()
     zone: Path | None = None
     down: tuple[tuple[str, str], ...] = ()
+    provision: str | None = None
+    pnp: bool = False
+    ca: Path | None = None
+
+    @property
+    def provisioned(self) -> bool:
+        """Whether the phone fetches its files from a server."""
+        return self.provision is not None or self.pnp
 
     @property
     def json(self) -> bool:
@@ -216,7 +224,32 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
             "May be repeated.",
         },
     ),
+    "provision": (
+        ("--provision",),
+        {
+            "metavar": "URL",
+            "help": "Fetch the phone's files as a phone does: http, https, ftp, tftp (the default) or file.",
+        },
+    ),
+    "pnp": (
+        ("--pnp",),
+        {
+            "is_flag": True,
+            "help": "Ask the network by multicast (PnP SUBSCRIBE) where the phone's files are.",
+        },
+    ),
+    "ca": (
+        ("--ca",),
+        {
+            "type": click.Path(path_type=Path),
+            "metavar": "FILE.pem",
+            "help": "CAs that sign provisioning servers [default: the machine's, or SSL_CERT_FILE].",
+        },
+    ),
 }
+
+PROVISIONING = ("provision", "pnp", "ca")
+"""The options of commands that read a phone's files."""
 
 
 PHONE = (
@@ -233,6 +266,7 @@ PHONE = (
     "dns",
     "zone",
     "down",
+    *PROVISIONING,
 )
 """The options of commands that put a phone into a world."""
 
@@ -265,5 +299,15 @@ def common_options(*names: str, **defaults: Any) -> Callable[[_Command], Callabl
 
 
 def cfg_argument(*, required: bool = True) -> Callable[[_Command], _Command]:
-    """The argument ``CFG...``: cfg files, later ones winning."""
-    return click.argument("cfg", nargs=-1, required=required, metavar="CFG..." if required else "[CFG...]")
+    """The argument ``CFG...``: cfg files, later ones winning.
+
+    Args:
+        required: whether the command refuses to run without any, `need_files`.
+    """
+    return click.argument("cfg", nargs=-1, metavar="CFG..." if required else "[CFG...]")
+
+
+def need_files(cfg: Sequence[str], common: Common) -> None:
+    """Refuse a command without files to read; raises click.UsageError."""
+    if not cfg and not common.provisioned:
+        raise click.UsageError("Missing argument 'CFG...', or --provision URL.")

@@ -12,8 +12,13 @@ import binascii
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from phone_emulator.config.reader import HEADER
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers import Cipher
+    from cryptography.hazmat.primitives.ciphers.modes import ECB
 
 CONTAINER = b"#!encrypt:"
 _BOM = b"\xef\xbb\xbf"
@@ -145,10 +150,10 @@ def _open(text: bytes, key: bytes) -> bytes | None:
     return plain if is_plain(plain) else None
 
 
-def _cipher(key: bytes):  # type: ignore[no-untyped-def]
+def _cipher(key: bytes) -> Cipher[ECB]:
     # Imported where it is needed: it is large.
     from cryptography.hazmat.primitives.ciphers import Cipher
     from cryptography.hazmat.primitives.ciphers.algorithms import AES
     from cryptography.hazmat.primitives.ciphers.modes import ECB
 
-    return Cipher(AES(key), ECB())  # noqa: S305 - the format's own
+    return Cipher(AES(key), ECB())

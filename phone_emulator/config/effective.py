@@ -133,7 +133,7 @@ def slots_of(key: str, settings: Mapping[str, Setting]) -> list[str]:
 def natural_order(name: str) -> tuple[object, ...]:
     """A sort key by which ``account.2`` comes before ``account.10``."""
     parts = _NUMBERS(name)
-    return (*((part, 0) if n % 2 == 0 else ("", int(part)) for n, part in enumerate(parts)), name)
+    return tuple((part, 0) if n % 2 == 0 else ("", int(part)) for n, part in enumerate(parts)), name
 
 
 def _plain(value: str) -> str:

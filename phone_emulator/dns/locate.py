@@ -206,6 +206,7 @@ class _Search:
         if isinstance(result, NoRecords):
             self.misses.append(f"{name}: {result} ({shown_source(result.source)})")
             return None
+        self.deaf = self.deaf or result.unheard
         return result
 
     def why_nothing(self) -> str:

@@ -76,6 +76,8 @@ class Answer:
     """``192.168.1.53:53/udp``, ``cache`` or ``static``."""
     additional: tuple[RecordSet, ...] = ()
     """What the server volunteered about the names that the records lead to."""
+    unheard: str = ""
+    """Why no DNS server said anything, where that is why static records were used; for people."""
 
     @property
     def addresses(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from phone_emulator.config.model import DnsCacheType, DnsConfig
 from phone_emulator.events import Address, Bus, DnsAnswered
@@ -87,10 +87,10 @@ class Resolver:
             return self._told(static)
         try:
             result = await self._ask_dns(name, rdtype, cache_type, offline)
-        except ResolveFailed:
+        except ResolveFailed as failure:
             if static is None:
                 raise
-            return self._told(static)
+            return self._told(static if failure.heard else replace(static, unheard=str(failure)))
         if isinstance(result, NoRecords) and static is not None:
             return self._told(static)
         return result

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from phone_emulator.config.catalogue import is_ip
 from phone_emulator.config.model import AccountConfig, PhoneConfig
 from phone_emulator.dns import Resolver, dns_servers
-from phone_emulator.events import Address, Bus
+from phone_emulator.events import Address, Bus, CheckSync
 from phone_emulator.redundancy import Silence
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.endpoint import Endpoint, ServerTransaction
@@ -37,6 +37,8 @@ MAX_LIVE_CALLS = 100
 LAST_WORDS = 8
 """Times T1: how long a phone that stops waits for the answers to its BYEs and CANCELs."""
 SDP_TYPE = "application/sdp"
+CHECK_SYNC = "check-sync"
+"""The event of a NOTIFY that makes the phone fetch its files again."""
 LATE_ANSWERS = 180.0
 """Seconds that an abandoned INVITE may still be answered: proxies let it ring so long (timer C, RFC 3261)."""
 HISTORY = 200
@@ -273,10 +275,14 @@ class Phone:
         server.respond(response_to(server.request, status, reason, to_tag=tag, extra=headers))
 
     def _notified(self, server: ServerTransaction) -> None:
-        """A NOTIFY of no dialog: voice mail told unasked, or faster than the answer to a SUBSCRIBE."""
+        """A NOTIFY of no dialog: check-sync, or voice mail told unasked or faster than the SUBSCRIBE's answer."""
         request = server.request
         line = self._called_line(request)
-        if line is not None and (request.headers.get("Event") or "").startswith(MWI_EVENT):
+        event, _, parameters = (request.headers.get("Event") or "").partition(";")
+        if event.strip().lower() == CHECK_SYNC:
+            reboot = "reboot=true" in parameters.lower().replace(" ", "")
+            self.bus.tell(CheckSync(at=self.world.now(), remote=server.flow.remote, reboot=reboot))
+        elif line is not None and event.startswith(MWI_EVENT):
             line.message_summary(request.body)
         self._respond(server, 200)
 

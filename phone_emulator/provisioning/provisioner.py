@@ -53,7 +53,7 @@ class Provisioner:
         handset: the phone.
         bus: is told every step.
         now: seconds since the world began.
-        own: files that the phone has already, (name, bytes); those of the server win over them.
+        own: names of files that the phone has already; those of the server win over them.
         overrides: ``KEY=VALUE``, which win over all files.
         ways: how servers are reached.
 
@@ -67,7 +67,7 @@ class Provisioner:
         *,
         bus: Bus,
         now: Callable[[], float],
-        own: Sequence[tuple[str, bytes]] = (),
+        own: Sequence[str] = (),
         overrides: Sequence[str] = (),
         ways: Ways | None = None,
     ) -> None:
@@ -98,12 +98,16 @@ class Provisioner:
         return load_files(self._sources(self.files), self._overrides, self.handset.model, strict=strict)
 
     def _sources(self, files: Sequence[Fetched]) -> list[Source]:
-        return [*self._own, *((file.name, file.data) for file in files)]
+        return [*((name, None) for name in self._own), *((file.name, file.data) for file in files)]
 
     def _settings_of(self, files: Sequence[Fetched]) -> ProvisioningSettings:
         """Raises CfgError where a file holds nothing."""
         reading = read_files(self._sources(files), self._overrides, self.handset.model)
         return provisioning_settings(reading.settings)
+
+    def join(self, bus: Bus, now: Callable[[], float]) -> None:
+        """Tell *bus* from now on, by the clock *now*."""
+        self._bus, self._now = bus, now
 
     async def run(self) -> bool:
         """One cycle; whether any file is another than before. Raises CfgError, after telling it."""

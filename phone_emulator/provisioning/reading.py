@@ -8,8 +8,8 @@ from phone_emulator.config import Loaded, reader
 from phone_emulator.config import _loaded as loaded_of
 from phone_emulator.config.reader import Reading
 
-Source = tuple[str, bytes]
-"""A file's name and what it holds."""
+Source = tuple[str, bytes | None]
+"""A file's name and what it holds; None for a file of this machine."""
 
 
 def read_files(sources: Sequence[Source], overrides: Sequence[str], model: str) -> Reading:

@@ -8,7 +8,7 @@ from phone_emulator.events import Attempt, Outcome, Target
 from phone_emulator.report.result import CallReport
 
 from .record import RegistrationMoment
-from .story import FAILURE_AT, LONGEST, Story
+from .story import LONGEST, Story
 from .words import AT_ONCE, after, flat, listed, place, sentence, span, steps, took
 
 DAYS = round(LONGEST / 86400)
@@ -93,7 +93,7 @@ def of_no_dns(story: Story) -> list[str]:
         if story.second is None:
             said.append("it never notices: nothing that it needs runs out")
     if story.second is not None and not _unresolved(story.first):
-        late = span(story.second.started - FAILURE_AT)
+        late = span(story.second.started - story.failed_at)
         said.append(
             f"{late} after DNS is gone the remembered answers have run out: a call "
             f"{steps(story.second.route)}{_ending(story.second)}"
@@ -179,7 +179,7 @@ def _when(story: Story, target: Target, moment: RegistrationMoment) -> str:
     began = moment.attempts[0].started if moment.attempts else moment.at
     if first is not None and began <= first.started + first.elapsed:
         return f"with the first call the registration leaves {place(target)}: its REGISTER"
-    late = span(began - FAILURE_AT)
+    late = span(began - story.failed_at)
     return f"the registration at {place(target)} is due {late} after the failure: its REGISTER"
 
 

@@ -19,7 +19,7 @@ from .record import RegistrationMoment
 from .stage import Site, Stage
 
 FAILURE_AT = 60.0
-"""Seconds after the phone was switched on."""
+"""Seconds after the phone was switched on, unless its first registration takes longer."""
 PAUSE = 60.0
 """Seconds between what is looked at."""
 JUMPS = 40
@@ -33,6 +33,7 @@ LONGEST = 3 * 86400.0
 class Story:
     """What happened; times in seconds since the phone was switched on."""
 
+    failed_at: float = 0.0
     registered: list[Target] = field(default_factory=list)
     """Where the line was registered when all was well."""
     first: CallReport | None = None
@@ -96,6 +97,7 @@ def without_dns(site: Site, line: int, destination: str) -> Story:
             await stage.register()
             story.registered = stage.record.targets
             await stage.until(FAILURE_AT)
+            story.failed_at = stage.world.now()
             await stage.change(Change(DNS, DnsBehaviour.SILENT))
             story.first = await _call(stage, destination)
             story.second = await _call_without_answers(stage, destination)
@@ -114,13 +116,14 @@ async def _tell(
         await stage.register()
         story.registered = stage.record.targets
         await stage.until(FAILURE_AT)
+        story.failed_at = stage.world.now()
         for change in changes:
             await stage.change(change)
         story.arriving = stage.record.reachable
         story.first = await _call(stage, destination)
         await asyncio.sleep(PAUSE)
         story.second = await _call(stage, destination)
-        await _renewals(stage, story, FAILURE_AT)
+        await _renewals(stage, story, story.failed_at)
         if returned:
             await asyncio.sleep(PAUSE)
             await _registering(stage)
@@ -165,7 +168,7 @@ async def _renewals(stage: Stage, story: Story, since: float) -> None:
     for attempt in stage.record.registers:
         if attempt.started >= since:
             story.checked_at.setdefault(attempt.target.server, attempt.started)
-    story.moments = [moment for moment in stage.record.registrations if moment.at >= FAILURE_AT]
+    story.moments = [moment for moment in stage.record.registrations if moment.at >= story.failed_at]
 
 
 async def _come_back(stage: Stage, story: Story, destination: str) -> None:

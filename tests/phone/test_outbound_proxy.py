@@ -121,7 +121,7 @@ def test_two_proxies_and_two_servers() -> None:
         call = stage.phone.dial("1002")
         assert await call.settled() is CallResult.ANSWERED
         assert [request.uri for request in stage.requests("INVITE", ".13")] == ["sip:1002@yealink.pbx.com"]
-        assert {request.uri for request in stage.requests("INVITE", ".15")} == {"sip:1002@pbx2.test"}
+        assert {request.uri for request in stage.requests("INVITE", ".15")} == {"sip:1002@pbx2.test:5060"}
 
     settings = BASE | proxy(address="192.168.1.13") | proxy(2, address="192.168.1.15", port=5060)
     play(story, settings | server_2(address="pbx2.test"), zone=ZONE, primary=503)

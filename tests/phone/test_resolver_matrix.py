@@ -217,7 +217,9 @@ SRV = [  # rule D4
         f"{UDP}\n_sip._udp SRV 1 1 5060 gone\n_sip._udp SRV 2 1 5060 b\n{HOSTS}",
         "primary .12/udp answered",
     ),
-    case("the service is not offered", f"{UDP}\n_sip._udp SRV 0 0 0 .\n@ A 192.168.1.14", "primary unresolved"),
+    case(
+        "the service is not offered", f"{UDP}\n_sip._udp SRV 0 0 0 .\n@ A 192.168.1.14", "primary unresolved"
+    ),
 ]
 
 TWINS = f"{UDP}\n_sip._udp SRV 1 1 5060 a\n_sip._udp SRV 2 1 5070 a\n_sip._udp SRV 3 1 5060 b\n{HOSTS}"
@@ -312,9 +314,7 @@ def test_matrix(method: str, row: Case) -> None:
         assert route == ladder(row.ladder)
         assert site.world.now() == row.took[method == "REGISTER"]
 
-    play(
-        story, row.zone, row.settings, down=row.down, version=row.version, ca_pem=row.ca_pem
-    )
+    play(story, row.zone, row.settings, down=row.down, version=row.version, ca_pem=row.ca_pem)
 
 
 def test_the_names_of_the_rows_are_their_own() -> None:

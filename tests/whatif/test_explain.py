@@ -1,6 +1,6 @@
 """Explanations: what is rehearsed for a phone, and the sentences that tell it (golden files).
 
-After a change that is meant: ``UPDATE_GOLDEN=1 pytest tests/whatif/test_explain.py``, then read the difference.
+After a change that is meant, ``UPDATE_GOLDEN=1`` writes them anew: read the difference.
 """
 
 from __future__ import annotations

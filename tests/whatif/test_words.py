@@ -71,7 +71,8 @@ def test_a_route_in_words_and_in_short() -> None:
         attempt(Outcome.ANSWERED, 0.0, "200 OK"),
     ]
     assert steps(route) == (
-        "cannot reach the primary 192.168.1.13 (ICMP port unreachable), then is answered by the primary 192.168.1.13"
+        "cannot reach the primary 192.168.1.13 (ICMP port unreachable), "
+        "then is answered by the primary 192.168.1.13"
     )
     assert in_short(route) == "primary icmp"
 

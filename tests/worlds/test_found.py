@@ -8,7 +8,7 @@ from typing import Any
 from phone_emulator.phone import CallResult
 from tests.worlds.recording import Recording, play
 from tests.worlds.test_random_worlds import judge
-from tests.worlds.world import World
+from tests.worlds.world import DOMAINS, Domain, World
 
 LINE = "account.1."
 BASE = {
@@ -89,3 +89,22 @@ def test_no_cancel_after_a_final_response_that_came_with_the_1xx() -> None:
     sent = [seen.message.cseq.method for seen in play(story).messages if seen.sent]
     assert "CANCEL" not in sent
     assert sent[-1] == "ACK"
+
+
+def test_a_call_that_registers_first_and_the_refresh_beside_it_share_no_cseq() -> None:
+    # rule R9
+    servers = {
+        "s14": {"address": "192.168.1.14", "behaviour": "silent"},
+        "s15": {"address": "192.168.1.15", "behaviour": "refuse"},
+    }
+    settings = {
+        f"{LINE}sip_server.1.address": DOMAINS[0],
+        f"{LINE}sip_server.1.register_on_enable": "1",
+        "sip.timer_t1": "1",
+    }
+    calls = [{"call": {"to": f"200{n}", "id": f"c{n}", "background": False}} for n in (1, 2, 3)]
+    steps = ({"register": {}}, {"wait": "1200100ms"}, *calls)
+    story = World(
+        (Domain(DOMAINS[0], own=("192.168.1.15", "192.168.1.14")),), servers, BASE | settings, steps
+    )
+    judge(story)

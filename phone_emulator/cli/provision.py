@@ -1,0 +1,86 @@
+"""``--provision URL``: the phone fetches its files before a command starts, and while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from phone_emulator.config import PhoneConfig
+from phone_emulator.events import Bus, Event, ProvisioningState, ProvisioningStep
+
+from .options import Common
+from .talk import progress, say, warn_of
+
+if TYPE_CHECKING:
+    from phone_emulator.phone import Phone
+    from phone_emulator.provisioning import Provisioner
+
+_PROBLEMS = (ProvisioningState.RETRYING,)
+
+
+def provision(cfg: Sequence[str], common: Common) -> Provisioner:
+    """Fetch the phone's files, told on stderr; raises CfgError.
+
+    Args:
+        cfg: files that the phone has already; those of the server win over them.
+        common: with ``--provision`` or ``--pnp``.
+    """
+    from phone_emulator.provisioning import Provisioner, Ways, handset_of
+
+    bus = Bus()
+    began = time.monotonic()
+    bus.subscribe(lambda event: _show(event, common.log_level))
+    device = common.phone_options().device
+    provisioner = Provisioner(
+        common.provision or "",
+        handset_of(device.model, device.firmware, device.mac, common.local_address),
+        bus=bus,
+        now=lambda: time.monotonic() - began,
+        own=cfg,
+        overrides=common.overrides,
+        ways=Ways(ca_pem=_ca_pem(common.ca), local_host=common.local_address),
+    )
+    asyncio.run(provisioner.run())
+    return provisioner
+
+
+def provisioned_config(provisioner: Provisioner, common: Common) -> PhoneConfig:
+    """What was fetched, with its warnings told; raises CfgError."""
+    loaded = provisioner.loaded()
+    warn_of(loaded.diagnostics, common.log_level)
+    return loaded.config
+
+
+async def restart(phone: Phone, config: PhoneConfig) -> None:
+    """Let *phone* start anew with *config*, as soon as no call is up; raises WorldError."""
+    while phone.calls:
+        await phone.calls[0].over()
+    await phone.stop(unregister=any(account.unregister_on_reboot for account in phone.config.lines))
+    phone.config = config
+    await phone.start()
+    await phone.register()
+
+
+def _ca_pem(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "is not PEM text"
+        raise click.BadParameter(f"{path}: {why}", param_hint="--ca") from None
+
+
+def _show(event: Event, log_level: str) -> None:
+    if not isinstance(event, ProvisioningStep) or event.state is ProvisioningState.FAILED:
+        return  # the end of the command says it
+    text = f"provisioning: {event.state} {event.location}: {event.reason}"
+    if event.state in _PROBLEMS or log_level in ("info", "debug"):
+        say(text)
+    else:
+        progress(text)

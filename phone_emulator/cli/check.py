@@ -2,33 +2,65 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from collections.abc import Iterator
 
 import click
 
-from phone_emulator.config import Severity, examine
-from phone_emulator.report.json import json_line
+from phone_emulator.config import CfgError, Diagnostic, Severity, examine
 
 from .exits import Exit
 from .options import Common, cfg_argument, common_options
-from .talk import say
 
 
 @click.command(epilog="Example: phone-emulator check common.cfg 001565aabbcc.cfg --strict")
 @cfg_argument()
 @click.option("--strict", is_flag=True, help="Warnings fail the check, too.")
-@common_options("overrides", "format", "log_level", "model")
-def check(common: Common, cfg: tuple[str, ...], strict: bool) -> int:
+@click.option("--each", is_flag=True, help="Each file is the whole of a phone, instead of all together.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("text", "json", "sarif")),
+    default="text",
+    help="What stdout gets; sarif is for code-review tools.",
+)
+@common_options("overrides", "model")
+def check(common: Common, cfg: tuple[str, ...], strict: bool, each: bool, form: str) -> int:
     """Say what is wrong or surprising in CFG files: ``file:line: severity: code: message``.
 
     Later files win, as on the phone. The exit status is 1 if there is an error, 2 if a file cannot be used.
     """
-    found = examine(cfg, common.overrides, common.model)
-    for diagnostic in found:
-        click.echo(json_line(diagnostic.as_json()) if common.json else str(diagnostic))
-    counts = Counter(diagnostic.severity for diagnostic in found)
-    if not common.json:
+    counts: Counter[Severity] = Counter()
+    faults: list[str] = []
+    kept: list[Diagnostic] = []
+    for diagnostic in _examined([(name,) for name in cfg] if each else [cfg], common, faults):
+        counts[diagnostic.severity] += 1
+        if form == "sarif":
+            kept.append(diagnostic)
+        else:
+            click.echo(_line(diagnostic, form))
+    if form == "sarif":
+        from phone_emulator.config.sarif import sarif
+
+        click.echo(json.dumps(sarif(kept), ensure_ascii=False, indent=2))
+    if faults:
+        raise CfgError(faults)
+    if form == "text":
         told = [f"{counts[each]} {each}{'s' * (counts[each] != 1)}" for each in Severity if counts[each]]
-        say(", ".join(told) or "nothing to say against it")
+        click.echo(", ".join(told) or "nothing to say against it", err=True)
     failed = counts[Severity.ERROR] or (strict and counts[Severity.WARNING])
     return Exit.FAILED if failed else Exit.OK
+
+
+def _examined(phones: list[tuple[str, ...]], common: Common, faults: list[str]) -> Iterator[Diagnostic]:
+    """What is said of each phone; what cannot be used goes to *faults*."""
+    for files in phones:
+        try:
+            yield from examine(files, common.overrides, common.model)
+        except CfgError as error:
+            faults += error.faults
+
+
+def _line(diagnostic: Diagnostic, form: str) -> str:
+    return json.dumps(diagnostic.as_json(), ensure_ascii=False) if form == "json" else str(diagnostic)

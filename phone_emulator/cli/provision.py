@@ -18,7 +18,7 @@ from .talk import progress, say, warn_of
 
 if TYPE_CHECKING:
     from phone_emulator.phone import Phone
-    from phone_emulator.provisioning import Provisioner
+    from phone_emulator.provisioning import Handset, Provisioner
 
 _PROBLEMS = (ProvisioningState.RETRYING,)
 
@@ -36,9 +36,10 @@ def provision(cfg: Sequence[str], common: Common) -> Provisioner:
     began = time.monotonic()
     bus.subscribe(lambda event: _show(event, common.log_level))
     device = common.phone_options().device
+    handset = handset_of(device.model, device.firmware, device.mac, common.local_address)
     provisioner = Provisioner(
-        common.provision or "",
-        handset_of(device.model, device.firmware, device.mac, common.local_address),
+        _found_server(handset, common) if common.provision is None else common.provision,
+        handset,
         bus=bus,
         now=lambda: time.monotonic() - began,
         own=cfg,
@@ -54,6 +55,19 @@ def provisioned_config(provisioner: Provisioner, common: Common) -> PhoneConfig:
     loaded = provisioner.loaded()
     warn_of(loaded.diagnostics, common.log_level)
     return loaded.config
+
+
+def _found_server(handset: Handset, common: Common) -> str:
+    """The URL that PnP finds; raises ProvisioningError, WorldError."""
+    from phone_emulator.provisioning.location import without_credentials
+    from phone_emulator.provisioning.pnp import GROUP, find_server
+    from phone_emulator.world import RealWorld
+
+    progress(f"provisioning: asking {GROUP} for a server")
+    local = common.local_address or RealWorld().local_address_for(GROUP.host)
+    url = asyncio.run(find_server(handset, local))
+    progress(f"provisioning: the server is {without_credentials(url)}")
+    return url
 
 
 async def restart(phone: Phone, config: PhoneConfig) -> None:

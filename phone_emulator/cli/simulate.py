@@ -87,7 +87,14 @@ def _up(text: str) -> tuple[str, str]:
     help="How long all of it goes on [default: until 5m after the last --at].",
 )
 @click.option("--line", type=click.IntRange(min=1), help="The line to call from [default: the first one].")
-@click.option("--duration", type=DURATION, default="1s", show_default=True, help="How long a call stays up.")
+@click.option(
+    "--duration",
+    type=DURATION,
+    metavar="TIME",
+    default="1s",
+    show_default=True,
+    help="How long a call stays up.",
+)
 @click.option("--register/--no-register", default=True, show_default=True, help="Register the line first.")
 @common_options(*(name for name in PHONE if name not in ("world", "dns")))
 def simulate(

@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from phone_emulator.config.boot import read_boot
 from phone_emulator.config.build import build
-from phone_emulator.config.check import surprises, unknown_keys
+from phone_emulator.config.check import surprises
 from phone_emulator.config.diagnostic import Diagnostic, Severity
+from phone_emulator.config.keys import oddities
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.config.models import DEFAULT_MODEL
-from phone_emulator.config.reader import CfgError, Reading, Setting, read, read_text
+from phone_emulator.config.reader import CfgError, Reading, Setting, file_bytes, read, read_text
 
 __all__ = [
     "CfgError",
@@ -24,9 +26,12 @@ __all__ = [
     "Setting",
     "Severity",
     "examine",
+    "examine_reading",
     "load",
+    "load_settings",
     "load_text",
 ]
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -69,13 +74,48 @@ def load_text(
 def examine(
     paths: Sequence[Path | str], overrides: Sequence[str] = (), model: str = DEFAULT_MODEL
 ) -> list[Diagnostic]:
-    """All there is to say about the files: what `load` says, and the keys that no phone knows.
+    """All there is to say about the files: what `load` says, and what is odd about single keys.
+
+    A boot file among them is examined by itself; what it includes is not fetched.
 
     Raises `CfgError` where a file cannot be used at all.
     """
-    reading = read(paths, overrides, model)
+    boots = [str(path) for path in paths if str(path).endswith(".boot")]
+    told = [found for name in boots for found in read_boot(file_bytes(name), name).diagnostics]
+    cfgs = [path for path in paths if str(path) not in boots]
+    if boots and not cfgs:
+        return told
+    return told + examine_reading(read(cfgs, overrides, model))
+
+
+def examine_reading(reading: Reading) -> list[Diagnostic]:
+    """As `examine`, of files that are read already."""
     loaded = _loaded(reading, strict=False)
-    return _in_order(reading, [*loaded.diagnostics, *unknown_keys(reading.settings)])
+    odd = oddities(reading)
+    # A fused line is also a wrong value; it is told once.
+    fused = {(found.file, found.line, "bad-value") for found in odd if found.code == "fused-line"}
+    said = [found for found in loaded.diagnostics if (found.file, found.line, found.code) not in fused]
+    return told + examine_reading(read(cfgs, overrides, model))
+
+
+def examine_reading(reading: Reading) -> list[Diagnostic]:
+    """As `examine`, of files that are read already."""
+    loaded = _loaded(reading, strict=False)
+    odd = oddities(reading)
+    # A fused line is also a wrong value; it is told once.
+    fused = {(found.file, found.line) for found in odd if found.code == "fused-line"}
+    said = [
+        found
+        for found in loaded.diagnostics
+        if found.code != "bad-value" or (found.file, found.line) not in fused
+    ]
+    return _in_order(reading, [*said, *odd])
+
+
+def load_settings(store: Mapping[str, Setting], model: str = DEFAULT_MODEL, *, strict: bool = True) -> Loaded:
+    """As `load`, of settings by slot that are already there, such as those that provisioning leaves."""
+    files = list(dict.fromkeys(setting.file for setting in store.values()))
+    return _loaded(Reading(dict(store), [], files, model), strict)
 
 
 def _loaded(reading: Reading, strict: bool) -> Loaded:

@@ -20,7 +20,7 @@ from phone_emulator.config.model import Secret
 Value = bool | int | float | str
 
 MOST_REMEMBERED = 20_000
-"""Keys whose today's name, or nearest known one, is kept."""
+"""Keys of which is kept what they stand for."""
 
 SERVERS = (1, 2)
 """Y in ``sip_server.Y`` and ``outbound_proxy.Y``."""
@@ -146,12 +146,13 @@ class Catalogue:
                 self.synonyms.setdefault(name, []).append(name.removeprefix("static."))
         self._sections: dict[tuple[str, str], tuple[tuple[str, str, Parameter], ...]] = {}
         self._todays: dict[str, tuple[str, ...]] = {}
+        self._found: dict[str, Parameter | None] = {}
         self._nearest: dict[str, str | None] = {}
 
     def __iter__(self) -> Iterator[Parameter]:
         """All parameters, those of use first."""
         yield from self.parameters.values()
-        yield from map(self._accepted_parameter, self._accepted)
+        yield from map(self._parameter, self._accepted)
 
     def section(self, scope: str, model: str) -> tuple[tuple[str, str, Parameter], ...]:
         """(rest of the key after *scope*, attribute, parameter) for each one that fills a field of *model*.
@@ -171,10 +172,19 @@ class Catalogue:
         """The pattern of *key*, today's or an older one; None where the key is not known."""
         return self._by_shape.get(_shape(key))
 
+    def older_names(self, name: str) -> list[str]:
+        """The patterns of the older names of the parameter *name*."""
+        older = self.synonyms.get(name)
+        return [name.removeprefix("static.")] if older is None and name.startswith("static.") else older or []
+
     def find(self, key: str) -> Parameter | None:
         """The parameter that *key* sets, under today's name or an older one; None where it is not known."""
-        name = self._by_shape.get(_shape(self.todays(key)[0]))
-        return None if name is None else self.parameters.get(name) or self._accepted_parameter(name)
+        if key not in self._found:
+            if len(self._found) > MOST_REMEMBERED:
+                self._found.clear()
+            name = self._by_shape.get(_shape(self.todays(key)[0]))
+            self._found[key] = None if name is None else self._parameter(name)
+        return self._found[key]
 
     def todays(self, key: str) -> tuple[str, ...]:
         """*key* by today's name; several where an older name stands for more than one."""
@@ -199,7 +209,9 @@ class Catalogue:
         """Whether the value of *key* is to be shown as dots: known as a password, or called like one."""
         low = key.lower()
         # The plain words first: this is asked of each line.
-        some = "pas" in low or "pwd" in low or "pin" in low or "aes" in low or "secret" in low or "token" in low
+        some = (
+            "pas" in low or "pwd" in low or "pin" in low or "aes" in low or "secret" in low or "token" in low
+        )
         if not some or _PERHAPS_SECRET(low) is None:
             return False
         parameter = self.find(key)
@@ -252,7 +264,10 @@ class Catalogue:
             return 0
         return max((since for start, since in self._since.items() if name.startswith(start)), default=0)
 
-    def _accepted_parameter(self, name: str) -> Parameter:
+    def _parameter(self, name: str) -> Parameter:
+        """The parameter whose pattern is *name*, today's."""
+        if name in self.parameters:
+            return self.parameters[name]
         if name not in self._accepted:
             return Parameter(name=name)  # an account's own dns_cache_*, which build.py reads
         words = self._accepted[name].split(" ")

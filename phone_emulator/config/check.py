@@ -1,17 +1,17 @@
 """What will surprise the people who wrote the files: allowed values that do not do what one thinks.
 
-Each rule looks at one enabled account and says what it finds; `RULES` is the list of them.
+Each rule looks at one enabled account and says what it finds; `RULES` is the list of them. What is wrong with
+single keys is in `phone_emulator.config.keys`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from phone_emulator.config.build import Built
-from phone_emulator.config.catalogue import SERVERS, catalogue, is_ip, suggestion
-from phone_emulator.config.diagnostic import Diagnostic, Findings, Severity, printable
+from phone_emulator.config.catalogue import is_ip
+from phone_emulator.config.diagnostic import Diagnostic, Findings, Severity
 from phone_emulator.config.model import (
     AccountConfig,
     FailbackMode,
@@ -20,14 +20,9 @@ from phone_emulator.config.model import (
     ServerConfig,
     TransportType,
 )
-from phone_emulator.config.reader import OVERRIDES, Setting
+from phone_emulator.config.reader import Setting
 
-MOST_SUGGESTIONS = 20
-"""Looking for the nearest name takes milliseconds each."""
-
-_SERVER = re.compile(r"account\.[0-9]{1,4}\.(?:sip_server|outbound_proxy)\.([0-9]{1,4})\.").match
-_ADMIN_PASSWORD = "static.security.user_password"
-_FACTORY_PASSWORDS = ("admin:admin", "user:user", "var:var")
+_COMMON_PASSWORDS = {"1234", "12345", "123456", "12345678", "0000", "admin", "password", "secret", "changeme"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +51,6 @@ def surprises(built: Built) -> list[Diagnostic]:
                 setting = built.values[place]
                 message = f"{own}: {found.message}"
                 findings.add(setting.file, setting.line, keys[0], found.severity, found.code, message)
-    admin = built.values.get(_ADMIN_PASSWORD)
-    if admin is not None and admin.value in _FACTORY_PASSWORDS:
-        message = f"{_ADMIN_PASSWORD} is the factory's password"
-        findings.add(admin.file, admin.line, _ADMIN_PASSWORD, Severity.HINT, "default-password", message)
-    return findings.list()
-
-
-def unknown_keys(settings: Mapping[str, Setting]) -> list[Diagnostic]:
-    """The keys that no phone knows, the first ones with the nearest name that one does."""
-    findings = Findings()
-    suggestions = 0
-    for key, setting in settings.items():
-        server = _SERVER(key)
-        if server is not None and int(server[1]) not in SERVERS and setting.value:
-            message = f"{key} is ignored: a phone has server 1 and server 2 only"
-            findings.add(setting.file, setting.line, key, Severity.WARNING, "no-such-server", message)
-        elif setting.file != OVERRIDES and catalogue().pattern(key) is None:
-            near = suggestion(key) if suggestions < MOST_SUGGESTIONS else ""
-            suggestions += 1
-            message = f"{printable(key)} is not a known parameter{near}"
-            findings.add(setting.file, setting.line, key, Severity.HINT, "unknown-key", message)
     return findings.list()
 
 
@@ -258,6 +232,9 @@ def _identity(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
         yield Surprise("no-password", Severity.HINT, ("password",), message)
     elif account.password.reveal() in (account.user_name, account.auth_name):
         yield Surprise("weak-password", Severity.HINT, ("password",), "the password is the user name")
+    elif account.password.reveal().lower() in _COMMON_PASSWORDS:
+        message = "the password is one of those that are tried first"
+        yield Surprise("weak-password", Severity.HINT, ("password",), message)
 
 
 RULES: tuple[Rule, ...] = (

@@ -57,7 +57,7 @@ def by_todays_name(settings: Mapping[str, Setting]) -> dict[str, Setting]:
             continue
         del values[slot]
         for name in names:
-            if setting.value and (name not in values or not values[name].value):
+            if name not in values or (setting.value and not values[name].value):
                 values[name] = setting
     return values
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
@@ -52,8 +51,12 @@ def model(name: str) -> Model:
     known = models()
     found = known.get(product_of(name))
     if found is None:
+        from difflib import get_close_matches  # slow to import, and seldom needed
+
         near = get_close_matches(product_of(name), known, n=3, cutoff=0.6) or list(known)
-        raise ValueError(f"{name!r} is not a known model; such are {', '.join(f'SIP-{each}' for each in near)}")
+        raise ValueError(
+            f"{name!r} is not a known model; such are {', '.join(f'SIP-{each}' for each in near)}"
+        )
     return found
 
 
@@ -61,6 +64,12 @@ def accounts_of(name: str) -> int:
     """How many accounts the phone called *name* has; as many as a T46 where it is not known."""
     found = models().get(product_of(name))
     return MOST_ACCOUNTS if found is None else found.accounts
+
+
+def generation_of(name: str) -> int:
+    """The feature generation of the phone called *name*; the latest where it is not known."""
+    found = models().get(product_of(name))
+    return max(each.generation for each in models().values()) if found is None else found.generation
 
 
 @cache

@@ -128,15 +128,18 @@ def read(files: Sequence[Path | str], overrides: Sequence[str] = (), model: str 
 
     *model* is the phone that ``[MODEL]`` prefixes are compared with. Raises `CfgError` with every fault.
     """
-    return _read([(str(file), None) for file in files], overrides, model)
+    return read_sources([(str(file), None) for file in files], overrides, model)
 
 
 def read_text(text: str, name: str, overrides: Sequence[str] = (), model: str = DEFAULT_MODEL) -> Reading:
     """As `read`, of one file that is already in memory and called *name*."""
-    return _read([(name, text.encode("utf-8", "surrogatepass"))], overrides, model)
+    return read_sources([(name, text.encode("utf-8", "surrogatepass"))], overrides, model)
 
 
-def _read(sources: Sequence[tuple[str, bytes | None]], overrides: Sequence[str], model: str) -> Reading:
+def read_sources(
+    sources: Sequence[tuple[str, bytes | None]], overrides: Sequence[str] = (), model: str = DEFAULT_MODEL
+) -> Reading:
+    """As `read`, of files by name and content; None for those that are on this machine under that name."""
     reader = _Reader(model)
     faults: list[str] = []
     for name, data in sources:

@@ -21,7 +21,9 @@ def sarif(diagnostics: Iterable[Diagnostic]) -> dict[str, Any]:
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": [{"tool": {"driver": driver}, "results": [_result(each, place[each.code]) for each in found]}],
+        "runs": [
+            {"tool": {"driver": driver}, "results": [_result(each, place[each.code]) for each in found]}
+        ],
     }
 
 

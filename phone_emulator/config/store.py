@@ -39,7 +39,13 @@ def provision(
     }
     for slot, new in news.items():
         before = store.get(slot)
-        if protect and before is not None and _is_users(before) and not _is_static(slot) and not _is_users(new):
+        if (
+            protect
+            and before is not None
+            and _is_users(before)
+            and not _is_static(slot)
+            and not _is_users(new)
+        ):
             continue
         if new.given is not None:
             after[slot] = new

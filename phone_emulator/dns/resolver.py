@@ -218,11 +218,12 @@ def shown_source(source: str) -> str:
 
 def dns_servers(config: DnsConfig, world: World) -> list[Address]:
     """The DNS servers to ask: the cfg's (``ADDRESS`` or ``ADDRESS:PORT``), else the machine's own."""
-    configured = [_server_address(text) for text in (config.primary, config.secondary) if text.strip()]
+    configured = [server_address(text) for text in (config.primary, config.secondary) if text.strip()]
     return configured or world.nameservers()
 
 
-def _server_address(text: str) -> Address:
+def server_address(text: str) -> Address:
+    """A DNS server as people write it: ``ADDRESS`` or ``ADDRESS:PORT``."""
     text = text.strip()
     if literal_address(text) is None:
         host, _, port = text.rpartition(":")

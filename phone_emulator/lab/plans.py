@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from phone_emulator.config import load_text
 from phone_emulator.config.model import PhoneConfig
+from phone_emulator.dns import server_address
 from phone_emulator.events import Address, Transport
 from phone_emulator.lab.behaviour import CalleeBehaviour
 from phone_emulator.lab.lab import Place, Plan, relocate
@@ -43,6 +44,8 @@ _sip._tcp.{EXAMPLE_DOMAIN}. 300 IN SRV 1 10 5060 srv1.{EXAMPLE_DOMAIN}.
 _sip._tcp.{EXAMPLE_DOMAIN}. 300 IN SRV 2 10 5060 srv2.{EXAMPLE_DOMAIN}.
 _sips._tcp.{EXAMPLE_DOMAIN}. 300 IN SRV 1 10 5061 srv1.{EXAMPLE_DOMAIN}.
 _sips._tcp.{EXAMPLE_DOMAIN}. 300 IN SRV 2 10 5061 srv2.{EXAMPLE_DOMAIN}.
+{EXAMPLE_DOMAIN}. 300 IN A 192.168.1.13
+{EXAMPLE_DOMAIN}. 300 IN A 192.168.1.14
 srv1.{EXAMPLE_DOMAIN}. 300 IN A 192.168.1.13
 srv2.{EXAMPLE_DOMAIN}. 300 IN A 192.168.1.14
 """
@@ -89,7 +92,7 @@ def simulated(
 ) -> Stage:
     """A lab for the simulated world: everything at the address that the files name."""
     taken = {place.address for place in places}
-    named = tuple(Address(host, 53) for host in (config.dns.primary, config.dns.secondary) if host)
+    named = tuple(server_address(text) for text in (config.dns.primary, config.dns.secondary) if text)
     phone = phone_host or _free(SIMULATED_PHONE, taken)
     plan = Plan(
         places=tuple(places),

@@ -1,4 +1,4 @@
-"""A provisioning server for the lab and for tests: a few files over HTTP(S), with Basic or Digest if asked."""
+"""A provisioning server for the lab and for tests: files over HTTP(S), with Basic or Digest if asked."""
 
 from __future__ import annotations
 
@@ -42,6 +42,12 @@ class Asked:
     target: str
     user_agent: str
     status: int
+
+
+def phone_files(mac: str, cfg: str) -> dict[str, bytes]:
+    """The files of one phone, by path: a boot file that leads to *cfg*."""
+    boot = f'#!version:1.0.0.1\ninclude:config "{mac}.cfg"\noverwrite_mode = 1\n'
+    return {f"/{mac}.boot": boot.encode(), f"/{mac}.cfg": cfg.encode()}
 
 
 class ProvisioningServer:

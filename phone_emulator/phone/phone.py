@@ -16,7 +16,7 @@ from phone_emulator.events import Address, Bus, CheckSync
 from phone_emulator.redundancy import Silence
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.endpoint import Endpoint, ServerTransaction
-from phone_emulator.sip.message import MessageError, Request, Response, response_to
+from phone_emulator.sip.message import METHODS, MessageError, Request, Response, response_to
 from phone_emulator.sip.timers import Timers
 from phone_emulator.sip.transport import Flow
 from phone_emulator.world.base import World
@@ -242,6 +242,7 @@ class Phone:
     def _on_request(self, server: ServerTransaction) -> None:
         request = server.request
         call = self._dialogs.get((request.call_id, request.to_tag or "", request.from_tag or ""))
+        _ = request.request_uri  # raises: 416 for a scheme that is not known here, 400 for no URI
         required = request.headers.values("Require")
         if required:
             self._respond(server, 420, extra=[("Unsupported", ", ".join(required))])
@@ -257,8 +258,10 @@ class Phone:
             self._respond(server, 200, extra=[("Allow", ALLOW)] if request.method == "OPTIONS" else [])
         elif request.method in ("BYE", "PRACK", "UPDATE", "INFO"):
             self._respond(server, 481)
-        else:
+        elif request.method in METHODS:
             self._respond(server, 405, extra=[("Allow", ALLOW)])
+        else:
+            self._respond(server, 501)
 
     def _respond(
         self,
@@ -275,7 +278,7 @@ class Phone:
         server.respond(response_to(server.request, status, reason, to_tag=tag, extra=headers))
 
     def _notified(self, server: ServerTransaction) -> None:
-        """A NOTIFY of no dialog: check-sync, or voice mail told unasked or faster than the SUBSCRIBE's answer."""
+        """A NOTIFY of no dialog: check-sync, or voice mail (unasked, or before the SUBSCRIBE's answer)."""
         request = server.request
         line = self._called_line(request)
         event, _, parameters = (request.headers.get("Event") or "").partition(";")
@@ -301,10 +304,14 @@ class Phone:
             self._respond(server, 404)
         elif self.config.trust_ctrl and not line.knows(server.flow.remote.host):
             self._respond(server, 403, account=line.account)
-        elif not contacts:
+        elif not contacts and request.from_tag:  # without a tag it is of RFC 2543, which asked for neither
             self._respond(server, 400, "Missing Contact header", account=line.account)
         elif request.body and content_type != SDP_TYPE:
             self._respond(server, 415, account=line.account, extra=[("Accept", SDP_TYPE)])
+        elif request.body and request.headers.get("Content-Encoding") not in (None, "identity"):
+            self._respond(server, 415, account=line.account, extra=[("Accept-Encoding", "identity")])
+        elif not _takes_sdp(request):
+            self._respond(server, 406, account=line.account)
         elif line.account.dnd:
             self._respond(server, self.config.dnd_refuse_code, account=line.account)
         elif (not line.idle and not self.config.call_waiting) or len(self.calls) >= MAX_LIVE_CALLS:
@@ -347,3 +354,11 @@ class Phone:
         literals = [server.address for account in self.config.lines for server in account.servers]
         candidates = [*filter(is_ip, literals), *(address.host for address in nameservers), "192.0.2.1"]
         return candidates[0]
+
+
+def _takes_sdp(request: Request) -> bool:
+    """Whether the sender of *request* takes a session description for an answer (RFC 3261 section 20.1)."""
+    if "Accept" not in request.headers:
+        return True
+    ranges = {value.partition(";")[0].strip().lower() for value in request.headers.values("Accept")}
+    return not ranges.isdisjoint((SDP_TYPE, "application/*", "*/*"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from phone_emulator.provisioning._standin import crypt
+from phone_emulator.config import crypt
+from phone_emulator.config.model import Secret
 from phone_emulator.provisioning.errors import ProvisioningError
 from phone_emulator.provisioning.settings import ProvisioningSettings
 
@@ -20,18 +21,20 @@ def in_clear(data: bytes, name: str, settings: ProvisioningSettings) -> bytes:
     head = data[:_HEAD].removeprefix(_BOM)
     if _PAGE.match(head):
         raise ProvisioningError([f"{name}:1: is a page of HTML or XML, not a cfg file"])
-    encrypted = head.startswith(b"#!encrypt") or _BINARY.search(head) is not None
-    if not encrypted:
+    if not crypt.is_container(data) and _BINARY.search(head) is None:
+        if settings.only_encrypted and not name.endswith(".boot"):
+            why = (
+                "is not encrypted, and static.auto_provision.update_file_mode = 1 takes encrypted files only"
+            )
+            raise ProvisioningError([f"{name}:1: {why}"])
         return data
-    common, own = settings.common_key, settings.mac_key
-    if not common and not own:
-        raise ProvisioningError(
-            [
-                f"{name}:1: is encrypted, or no cfg file: set static.auto_provision.aes_key_16.com "
-                "or .mac to the key that it was encrypted with"
-            ]
-        )
     try:
-        return crypt.decrypt(data, common_key=common.reveal(), mac_key=own.reveal())
-    except ValueError as error:
-        raise ProvisioningError([f"{name}:1: {error}"]) from None
+        return crypt.decrypt(data, [crypt.read_key(key.reveal()) for key in _keys(settings)])
+    except crypt.CryptError as error:
+        hint = "" if any(_keys(settings)) else " (static.auto_provision.aes_key_16.com or .mac)"
+        raise ProvisioningError([f"{name}:1: {error}{hint}"]) from None
+
+
+def _keys(settings: ProvisioningSettings) -> list[Secret]:
+    """The phone's own key first; one that is blank is no key."""
+    return [key for key in (settings.mac_key, settings.common_key) if key]

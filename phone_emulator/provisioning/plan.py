@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 
-from phone_emulator.provisioning._standin import Boot, Include
+from phone_emulator.config.boot import Boot
 from phone_emulator.provisioning.errors import ProvisioningError
 from phone_emulator.provisioning.handset import GENERIC_BOOT_FILE, Handset
 from phone_emulator.provisioning.location import Location, LocationError, resolve
@@ -74,8 +74,6 @@ class Plan:
     """
 
     def __init__(self, base: Location, handset: Handset, wildcard: str = "") -> None:
-        self.overwrite_mode: bool | None = None
-        """What the boot file says; None without one."""
         self._base = base
         self._handset = handset
         self._variables = handset.variables(wildcard)
@@ -94,7 +92,6 @@ class Plan:
     def found(self, boot: Boot | None = None) -> None:
         """The file was there; *boot* is what it says if it is a boot file. Raises ProvisioningError."""
         if boot is not None:
-            self.overwrite_mode = boot.overwrite_mode
             self._includes.extend(self._included(boot))
         self._go_on(there=True)
 
@@ -146,11 +143,10 @@ class Plan:
 
     def _included(self, boot: Boot) -> list[Location]:
         """What *boot* includes for this phone, in its order; what is named twice counts where it last is."""
-        chosen = _chosen(boot, self._handset.product)
         faults = []
         locations: dict[Location, None] = {}
         folder = self._boot_location
-        for include in chosen:
+        for include in boot.includes_for(self._handset.model):
             try:
                 location = resolve(folder, include.target, self._variables)
             except LocationError as error:
@@ -169,15 +165,3 @@ class Plan:
         location = self._location()
         assert location is not None
         return location
-
-
-def _chosen(boot: Boot, product: str) -> list[Include]:
-    """The includes for *product* (``specific_model.excluded_mode``)."""
-    own = [include for include in boot.includes if _names(include, product)]
-    if boot.excluded_mode and own:
-        return own
-    return [include for include in boot.includes if not include.models or _names(include, product)]
-
-
-def _names(include: Include, product: str) -> bool:
-    return product in {model.strip().upper().removeprefix("SIP-") for model in include.models}

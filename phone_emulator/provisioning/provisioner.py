@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from phone_emulator.config import CfgError, Loaded
+from phone_emulator.config import CfgError, Diagnostic, Loaded, Setting, Severity, load_settings
+from phone_emulator.config.boot import Boot, read_boot
+from phone_emulator.config.effective import by_todays_name
+from phone_emulator.config.reader import Reading, read_sources
+from phone_emulator.config.store import provision
 from phone_emulator.events import Bus, ProvisioningState, ProvisioningStep
-from phone_emulator.provisioning._standin import read_boot
 from phone_emulator.provisioning.content import in_clear
 from phone_emulator.provisioning.errors import ProvisioningError
 from phone_emulator.provisioning.fetch import fetch
@@ -17,7 +20,6 @@ from phone_emulator.provisioning.fetching import MOST_BYTES, FetchError, Lookup,
 from phone_emulator.provisioning.handset import Handset
 from phone_emulator.provisioning.location import Location, LocationError, parse_location
 from phone_emulator.provisioning.plan import Plan, Wish
-from phone_emulator.provisioning.reading import Source, load_files, read_files
 from phone_emulator.provisioning.settings import ProvisioningSettings, provisioning_settings
 
 
@@ -57,7 +59,7 @@ class Provisioner:
         overrides: ``KEY=VALUE``, which win over all files.
         ways: how servers are reached.
 
-    Raises ProvisioningError where *url* is none.
+    Raises ProvisioningError where *url* is none, CfgError where an own file or an override cannot be used.
     """
 
     def __init__(
@@ -74,12 +76,19 @@ class Provisioner:
         self.handset = handset
         self.files: tuple[Fetched, ...] = ()
         """Of the last cycle that ended well, in the order in which they count."""
-        self.overwrite_mode: bool | None = None
-        """As the boot file of that cycle says; None without one."""
         self._bus = bus
         self._now = now
         self._own = tuple(own)
         self._overrides = tuple(overrides)
+        self._boot: Boot | None = None
+        given = read_sources([(name, None) for name in own], model=handset.model)
+        said = read_sources([], overrides, handset.model)
+        self._store = by_todays_name(given.settings)
+        """What the phone remembers, by slot of today's name."""
+        self._overriding = by_todays_name(said.settings)
+        self._said = [*given.diagnostics, *said.diagnostics]
+        self._found: list[Diagnostic] = []
+        """What there is to say about the files of the server."""
         self._ways = ways or Ways()
         self._running = asyncio.Lock()
         wildcard = self.settings.wildcard
@@ -90,20 +99,23 @@ class Provisioner:
 
     @property
     def settings(self) -> ProvisioningSettings:
-        """How the phone provisions, as the files it has say."""
-        return self._settings_of(self.files)
+        """How the phone provisions, as what it has says."""
+        return provisioning_settings({**self._store, **self._overriding})
 
     def loaded(self, *, strict: bool = True) -> Loaded:
         """What the phone's own files, those of the server and the overrides ask for; raises CfgError."""
-        return load_files(self._sources(self.files), self._overrides, self.handset.model, strict=strict)
+        loaded = load_settings({**self._store, **self._overriding}, self.handset.model, strict=strict)
+        return replace(loaded, diagnostics=[*self._said, *self.boot_said, *self._found, *loaded.diagnostics])
 
-    def _sources(self, files: Sequence[Fetched]) -> list[Source]:
-        return [*((name, None) for name in self._own), *((file.name, file.data) for file in files)]
+    def reading(self) -> Reading:
+        """All files as they stand, for those who judge files; raises CfgError."""
+        sources = [*((name, None) for name in self._own), *self._sources(self.files)]
+        return read_sources(sources, self._overrides, self.handset.model)
 
-    def _settings_of(self, files: Sequence[Fetched]) -> ProvisioningSettings:
-        """Raises CfgError where a file holds nothing."""
-        reading = read_files(self._sources(files), self._overrides, self.handset.model)
-        return provisioning_settings(reading.settings)
+    @property
+    def boot_said(self) -> list[Diagnostic]:
+        """What there is to say about the boot file."""
+        return [] if self._boot is None else self._boot.diagnostics
 
     def join(self, bus: Bus, now: Callable[[], float]) -> None:
         """Tell *bus* from now on, by the clock *now*."""
@@ -126,14 +138,14 @@ class Provisioner:
     async def _cycle(self) -> bool:
         settings = self.settings
         plan = Plan(self.base, self.handset, settings.wildcard)
+        boot: Boot | None = None
         files: list[Fetched] = []
         tried: list[str] = []
         synced = False
         while True:
             wish = plan.wish
             if wish is None:
-                asked = self._settings_of(files) if files and not synced else None
-                if asked is None or not asked.sync:
+                if synced or not (asked := self._settings_after(files, boot)).sync:
                     break
                 plan.local(asked.sync_path)
                 synced = True
@@ -150,21 +162,53 @@ class Provisioner:
             name = str(wish.location)
             clear = in_clear(data, name, settings)
             if wish.stage.is_boot:
-                boot = read_boot(_text(clear), name)
-                if boot.faults:
-                    raise ProvisioningError([str(fault) for fault in boot.faults])
+                boot = read_boot(clear, name)
                 plan.found(boot)
             else:
                 plan.found()
                 files.append(Fetched(name, clear, _md5(data)))
         if not files:
-            raise ProvisioningError([f"{self.base}: has no file for {self.handset.mac}: {', '.join(tried)}"])
+            raise ProvisioningError(self._nothing(boot, tried))
+        return self._keep(files, boot)
+
+    def _keep(self, files: list[Fetched], boot: Boot | None) -> bool:
+        """Make *files* what the phone has; whether they are others than before. Raises CfgError."""
         before = [(file.name, file.md5) for file in self.files]
-        changed = (
-            before != [(file.name, file.md5) for file in files] or self.overwrite_mode != plan.overwrite_mode
+        same = before == [(file.name, file.md5) for file in files]
+        if same and _overwrites(boot) == _overwrites(self._boot):
+            return False
+        reading = self._read(files)
+        self._store = self._stored(reading, boot)
+        self.files, self._boot, self._found = tuple(files), boot, reading.diagnostics
+        return True
+
+    def _stored(self, reading: Reading, boot: Boot | None) -> dict[str, Setting]:
+        return provision(
+            self._store,
+            reading.settings,
+            overwrite_mode=_overwrites(boot),
+            protect=self.settings.protect,
         )
-        self.files, self.overwrite_mode = tuple(files), plan.overwrite_mode
-        return changed
+
+    def _settings_after(self, files: list[Fetched], boot: Boot | None) -> ProvisioningSettings:
+        """How the phone provisions once it has *files*; raises CfgError."""
+        return provisioning_settings({**self._stored(self._read(files), boot), **self._overriding})
+
+    def _read(self, files: Sequence[Fetched]) -> Reading:
+        return read_sources(self._sources(files), model=self.handset.model)
+
+    @staticmethod
+    def _sources(files: Sequence[Fetched]) -> list[tuple[str, bytes | None]]:
+        return [(file.name, file.data) for file in files]
+
+    def _nothing(self, boot: Boot | None, tried: list[str]) -> list[str]:
+        """The faults where no cfg file came."""
+        if boot is None:
+            return [f"{self.base}: has no file for {self.handset.mac}: {', '.join(tried)}"]
+        errors = [str(found) for found in boot.diagnostics if found.severity is Severity.ERROR]
+        if boot.includes_for(self.handset.model):
+            return [f"{boot.name}: of what it includes nothing is there: {', '.join(tried)}"]
+        return errors[:20] or [f"{boot.name}: includes nothing for a {self.handset.model}"]
 
     async def _fetch(self, wish: Wish, settings: ProvisioningSettings) -> bytes | None:
         """The file, or None where there is none; tells it. Raises ProvisioningError."""
@@ -209,8 +253,5 @@ def _md5(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-def _text(data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+def _overwrites(boot: Boot | None) -> bool:
+    return boot is not None and boot.overwrite_mode

@@ -17,7 +17,8 @@ from phone_emulator.events import Address, Bus, Outcome, Transport
 from phone_emulator.world.base import SendFailed, TimerHandle, TlsServer, World
 
 from . import transaction as machines
-from .message import MessageError, Request, Response, response_to
+from .message import Message, MessageError, Request, Response, response_to
+from .refusal import refusal
 from .timers import Timers
 from .transaction import Deliver, Ended, Failed, Send, Transaction, client_key, server_key
 from .transport import Flow, TransportLayer
@@ -175,6 +176,7 @@ class Endpoint:
             tls_port=tls_port,
             tls=tls,
             received=self._received,
+            malformed=self._malformed,
             failed=self._flow_failed,
         )
         self._user_agent = user_agent
@@ -274,6 +276,20 @@ class Endpoint:
         else:
             self._request_received(message, flow)
 
+    def _malformed(self, data: bytes, flow: Flow, error: MessageError) -> None:
+        """Refuse a request that cannot be read, where enough of it can."""
+        response = refusal(data, error, self._user_agent)
+        if response is None:
+            return
+        try:
+            via = response.top_via
+        except MessageError:
+            where = flow
+        else:
+            where = _response_flow(via, flow)
+            _stamp_source(response, via, flow)
+        self._send(response, where)
+
     def _response_received(self, response: Response, flow: Flow) -> None:
         client = self._clients.get(client_key(response))
         if client is None:
@@ -300,7 +316,7 @@ class Endpoint:
         self._act_server(server, machine.start(self.world.now()))
 
     def _deliver(self, server: ServerTransaction, request: Request) -> None:
-        """Hand a new request to whoever it is for; one that cannot be understood draws a 400."""
+        """Hand a new request to whoever it is for; one that cannot be understood draws a 400 or 416."""
         if request.method == "CANCEL":
             self._cancelled(server)
             return
@@ -314,7 +330,7 @@ class Endpoint:
         except MessageError as error:
             self.transports.ignored(server.flow, str(error), request.raw or request.to_bytes())
             if server.final is None:
-                self._answer(server, 400)
+                self._answer(server, error.status)
 
     def _answer(self, server: ServerTransaction, status: int, to_tag: str | None = None) -> None:
         extra = [("User-Agent", self._user_agent)] if self._user_agent else []
@@ -446,18 +462,18 @@ def _merge_key(request: Request) -> machines.Key:
     return request.call_id, request.from_tag or "", str(number), method
 
 
-def _stamp_source(request: Request, via: sipmessage.Via, flow: Flow) -> None:
-    """Note in the top Via where *request* came from (RFC 3261 section 18.2.1, RFC 3581 section 4)."""
+def _stamp_source(message: Message, via: sipmessage.Via, flow: Flow) -> None:
+    """Note in the top Via where the request came from (RFC 3261 section 18.2.1, RFC 3581 section 4)."""
     host, port = flow.remote
     asked = "rport" in via.parameters
     if not asked and via.host.strip("[]") == host:
         return
-    top, *others = request.headers.values("Via")
+    top, *others = message.headers.values("Via")
     plain = STAMPS.sub("", top)
     rport = f";rport={port}" if asked else ""
-    request.headers.remove("Via")
+    message.headers.remove("Via")
     for value in reversed([f"{plain};received={host}{rport}", *others]):
-        request.headers.prepend("Via", value)
+        message.headers.prepend("Via", value)
 
 
 def _response_flow(via: sipmessage.Via, flow: Flow) -> Flow:

@@ -12,7 +12,16 @@ from collections.abc import Iterable, Iterator
 
 
 class MessageError(ValueError):
-    """The bytes do not form a SIP message; the text says why, in one line, and never quotes credentials."""
+    """The bytes do not form a SIP message; the text says why, in one line, and never quotes credentials.
+
+    Args:
+        text: for people.
+        status: what a request with this fault is answered with.
+    """
+
+    def __init__(self, text: str, status: int = 400) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 COMPACT = {

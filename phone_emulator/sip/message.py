@@ -6,6 +6,7 @@ body) and leaves the values as text. What needs the full grammar is parsed when 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
@@ -42,6 +43,9 @@ __all__ = [
 ]
 
 MAX_HEADERS = 200
+SCHEMES = ("sip", "sips", "tel")
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)
 
 METHODS = {
     *("ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH", "REFER"),
@@ -252,7 +256,10 @@ class Request(Message):
 
     @property
     def request_uri(self) -> sipmessage.URI:
-        """``uri`` parsed. Raises MessageError when it is no SIP, SIPS or TEL URI."""
+        """``uri`` parsed. Raises MessageError when it is no SIP, SIPS or TEL URI (416 for other schemes)."""
+        scheme, colon, _ = self.uri.partition(":")
+        if colon and scheme.lower() not in SCHEMES and SCHEME.fullmatch(scheme):
+            raise MessageError(f"Request-URI: expected sip, sips or tel, got {scheme[:20]}", 416)
         return _grammar("Request-URI", values.uri, self.uri)
 
     def __repr__(self) -> str:
@@ -418,7 +425,10 @@ def _start(line: str, headers: Headers, body: bytes, raw: bytes) -> Request | Re
     uri, _, version = rest.rpartition(" ")
     if version != "SIP/2.0" and version.upper() != "SIP/2.0":
         got = repr(version[:20]) if version[:4].upper() == "SIP/" else "something else"
-        raise MessageError(f"SIP version: expected SIP/2.0 at the end of the first line, got {got}")
+        raise MessageError(
+            f"SIP version: expected SIP/2.0 at the end of the first line, got {got}",
+            505 if VERSION.fullmatch(version) else 400,
+        )
     if head not in METHODS and not TOKEN.fullmatch(head):
         raise MessageError("the first line does not begin with a method")
     if not uri or " " in uri or "\t" in uri or uri[0] == "<" or not uri.isascii():

@@ -304,7 +304,7 @@ def server_key(message: Message, method: str | None = None) -> Key:
     """What a request finds its server transaction by (RFC 3261 section 17.2.3): branch, sent-by and method.
 
     An ACK finds the INVITE that it belongs to. A CANCEL has a transaction of its own; *method* ``INVITE``
-    gives the key of the one that it cancels. Without the magic cookie the branch proves nothing, and the
+    gives the key of the one that it cancels. Without the magic cookie and more the branch proves nothing, and the
     message is matched by Request-URI, From tag, Call-ID, CSeq number and the whole top Via (RFC 2543).
     """
     method = method or message.cseq.method
@@ -312,7 +312,7 @@ def server_key(message: Message, method: str | None = None) -> Key:
         method = "INVITE"
     via = next(iter(message.headers.values("Via")), "")
     branch = (message.branch or "").lower()
-    if branch.startswith(MAGIC_COOKIE.lower()):
+    if branch.startswith(MAGIC_COOKIE.lower()) and len(branch) > len(MAGIC_COOKIE):
         return (branch, _sent_by(via), method)
     uri = message.uri if isinstance(message, Request) else ""
     return (uri, message.from_tag or "", message.call_id, str(message.cseq.number), via, method)

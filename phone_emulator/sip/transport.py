@@ -45,6 +45,7 @@ class Flow:
 
 
 Received = Callable[[Request | Response, Flow], None]
+Malformed = Callable[[bytes, Flow, MessageError], None]
 Failed = Callable[[Flow, str], None]
 
 
@@ -59,6 +60,7 @@ class TransportLayer:
         tls_port: what Via and Contact say over TLS.
         tls: how to accept TLS connections; None accepts none.
         received: called with each well-formed message and its flow.
+        malformed: called with the bytes that are none, their flow, and what is wrong with them.
         failed: called when a flow is known to be dead, with the reason.
     """
 
@@ -72,6 +74,7 @@ class TransportLayer:
         tls_port: int = 5061,
         tls: TlsServer | None = None,
         received: Received,
+        malformed: Malformed,
         failed: Failed,
     ) -> None:
         self._world = world
@@ -81,6 +84,7 @@ class TransportLayer:
         self._tls_port = tls_port
         self._tls = tls
         self._received = received
+        self._malformed = malformed
         self._failed = failed
         self._udp: DatagramSocket | None = None
         self._listeners: list[Listener] = []
@@ -214,6 +218,7 @@ class TransportLayer:
             message = parse(data)
         except MessageError as error:
             self.ignored(flow, str(error), data)
+            self._malformed(data, flow, error)
             return
         self._bus.tell(
             MessageReceived(
@@ -228,6 +233,7 @@ class TransportLayer:
             self._received(message, flow)
         except MessageError as error:
             self.ignored(flow, str(error), data)
+            self._malformed(data, flow, error)
 
     def ignored(self, flow: Flow, reason: str, data: bytes) -> None:
         """Tell that something that came in is not acted upon."""

@@ -52,9 +52,9 @@ def of_return(story: Story) -> list[str]:
         way = steps(first.route) + _ending(first)
         if last is first:
             said.append(f"the first call after the return {way} ({_why(first)})")
-        elif not story.came_back:
+        elif not story.came_back and story.first is not None and story.first.route:
             said.append(f"right after the return a call {way} ({_why(first)})")
-            said.append(f"no call goes to {place(_home(story))} again within {DAYS} days")
+            said.append(f"no call goes to {place(story.first.route[0].target)} again within {DAYS} days")
         else:
             said.append(f"right after the return a call {way} ({_why(first)})")
             said.append(
@@ -62,12 +62,6 @@ def of_return(story: Story) -> list[str]:
                 f"{steps(last.route)}{_ending(last)} ({_why(last)})"
             )
     return [sentence(text) for text in [*said, *_registered_again(story)]]
-
-
-def _home(story: Story) -> Target:
-    """Where calls begin when all is well."""
-    assert story.first is not None
-    return story.first.route[0].target
 
 
 def of_recovery(story: Story) -> list[str]:
@@ -91,7 +85,7 @@ def of_no_dns(story: Story) -> list[str]:
     if not _unresolved(story.first):
         said[0] += ": the phone still has the addresses"
         if story.second is None:
-            said.append("it never notices: nothing that it needs runs out")
+            said.append("the phone never notices: nothing that it needs runs out")
     if story.second is not None and not _unresolved(story.first):
         late = span(story.second.started - story.failed_at)
         said.append(
@@ -129,7 +123,7 @@ def _next_call(first: CallReport, second: CallReport) -> str:
         return f"the next call, a minute later, {way} ({_why(second)})"
     if second.elapsed < AT_ONCE:
         return "the next call goes the same way"
-    end = "fails" if second.result == "failed" else "is answered"
+    end = {"answered": "is answered", "rejected": "is refused"}.get(second.result or "", "fails")
     return f"the next call, a minute later, {end} after {span(second.elapsed)} again ({_why(second)})"
 
 
@@ -175,12 +169,12 @@ def _registrations(story: Story) -> list[str]:
 
 def _when(story: Story, target: Target, moment: RegistrationMoment) -> str:
     """``the registration at … is renewed 58 min after the failure: it``."""
-    first = story.first
     began = moment.attempts[0].started if moment.attempts else moment.at
-    if first is not None and began <= first.started + first.elapsed:
+    if moment.attempts and moment.attempts[0].why.startswith("register_on_enable"):
         return f"with the first call the registration leaves {place(target)}: its REGISTER"
-    late = span(began - story.failed_at)
-    return f"the registration at {place(target)} is due {late} after the failure: its REGISTER"
+    late = began - story.failed_at
+    when = "right then" if late < AT_ONCE else f"{span(late)} after the failure"
+    return f"the registration at {place(target)} is due {when}: its REGISTER"
 
 
 def _becomes(moment: RegistrationMoment) -> str:

@@ -18,10 +18,8 @@ from .changes import DNS, Change
 from .record import RegistrationMoment
 from .stage import Site, Stage
 
-FAILURE_AT = 60.0
-"""Seconds after the phone was switched on, unless its first registration takes longer."""
 PAUSE = 60.0
-"""Seconds between what is looked at."""
+"""Seconds between what is looked at: registered, the failure, the calls, the return."""
 JUMPS = 40
 """How many times a story jumps to when something may change, before it says that nothing does."""
 PATIENCE = 300.0
@@ -96,13 +94,15 @@ def without_dns(site: Site, line: int, destination: str) -> Story:
         async with stage.running():
             await stage.register()
             story.registered = stage.record.targets
-            await stage.until(FAILURE_AT)
+            await asyncio.sleep(PAUSE)
             story.failed_at = stage.world.now()
             await stage.change(Change(DNS, DnsBehaviour.SILENT))
             story.first = await _call(stage, destination)
-            story.second = await _call_without_answers(stage, destination)
-            if story.second is not None:
-                await _renewals(stage, story, story.second.started)
+            noticed: CallReport | None = story.first
+            if not _unresolved(story.first):
+                noticed = story.second = await _call_without_answers(stage, destination)
+            if noticed is not None:
+                await _renewals(stage, story, noticed.started)
         return story
 
     return stage.world.run(tell())
@@ -115,7 +115,7 @@ async def _tell(
     async with stage.running():
         await stage.register()
         story.registered = stage.record.targets
-        await stage.until(FAILURE_AT)
+        await asyncio.sleep(PAUSE)
         story.failed_at = stage.world.now()
         for change in changes:
             await stage.change(change)
@@ -149,9 +149,13 @@ async def _call_without_answers(stage: Stage, destination: str) -> CallReport | 
             return None
         await stage.until(expiry)
         call = await _call(stage, destination)
-        if any(attempt.outcome is Outcome.UNRESOLVED for attempt in call.route) or call.elapsed > 0:
+        if _unresolved(call) or call.elapsed > 0:
             return call
     return None
+
+
+def _unresolved(call: CallReport) -> bool:
+    return any(attempt.outcome is Outcome.UNRESOLVED for attempt in call.route)
 
 
 async def _renewals(stage: Stage, story: Story, since: float) -> None:
@@ -214,15 +218,11 @@ async def _registering(stage: Stage) -> None:
 
 
 def _is_back(story: Story) -> bool:
-    """Whether the last call went the way of a phone that is well: its first attempt was answered."""
-    if not story.returning or not story.first:
+    """Whether the last call went the way of a phone that is well: the first server gave it an answer."""
+    if not story.first or not story.first.route or not story.returning or not story.returning[-1].route:
         return False
-    last = story.returning[-1].route
-    return (
-        bool(last)
-        and last[0].outcome is Outcome.ANSWERED
-        and _key(last[0].target) == _key(story.first.route[0].target)
-    )
+    first, now = story.first.route[0], story.returning[-1].route[0]
+    return now.outcome in (Outcome.ANSWERED, Outcome.REJECTED) and _key(now.target) == _key(first.target)
 
 
 def _same(one: Sequence[Target], other: Sequence[Target]) -> bool:

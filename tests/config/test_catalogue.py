@@ -24,7 +24,9 @@ def test_a_parameter_is_in_order(name: str) -> None:
         assert attribute in getattr(model, holder).__dataclass_fields__
 
 
-@pytest.mark.parametrize("name", [name for name, found in catalogue().parameters.items() if found.default and found.field])
+@pytest.mark.parametrize(
+    "name", [name for name, found in catalogue().parameters.items() if found.default and found.field]
+)
 def test_the_default_is_the_models(name: str) -> None:
     parameter = catalogue().parameters[name]
     holder, _, attribute = parameter.field.partition(".")

@@ -22,6 +22,8 @@ pytestmark = pytest.mark.integration
 SHORT_WAIT = {"account.1.sip_server.1.retry_counts": "1"}
 OVER_TCP = {"account.1.sip_server.1.port": "5060", "account.1.sip_server.1.transport_type": "1"}
 
+BRIEF = ("--no-register", "--duration", "100ms")
+
 # Sends one OPTIONS over a connected UDP socket that asks for all ICMP errors, and prints what came of it.
 PROBE = """
 import socket, sys
@@ -147,7 +149,7 @@ def test_a_cut_primary_over_udp(
     capture: Capture,
 ) -> None:
     lan.cut(server.address, cut)
-    call = phone.call(settings=SHORT_WAIT)
+    call = phone.call("1002", *BRIEF, settings=SHORT_WAIT)
     wire = capture.read()
     assert call.hops == wire.route(lan.net.phone), wire.ladder()
     assert call.outcomes == [("primary", outcome), ("secondary", "answered")]  # rule C2
@@ -179,16 +181,15 @@ def test_a_cut_primary_over_tcp(
     capture: Capture,
 ) -> None:
     lan.cut(server.address, cut)
-    call = phone.call(settings=SHORT_WAIT | OVER_TCP)
+    call = phone.call("1002", *BRIEF, settings=SHORT_WAIT | OVER_TCP)
     wire = capture.read()
     assert call.hops == wire.route(lan.net.phone), wire.ladder()
     assert call.outcomes == [("primary", "connect-failed"), ("secondary", "answered")]  # rule C6
     failed = call.attempts[0]
     assert detail in failed["detail"]
     assert failed["sent"] == 0
-    assert failed["ended"] - failed["started"] == pytest.approx(seconds, abs=0.3)
-    tried = [connect for connect in wire.connects if connect.destination.host == server.address]
-    assert len(tried) >= 2, "one for REGISTER, one for INVITE"
+    assert failed["ended"] - failed["started"] == pytest.approx(seconds, abs=0.5)
+    assert server.address in [connect.destination.host for connect in wire.connects]
 
 
 def test_an_unplugged_primary(
@@ -196,7 +197,7 @@ def test_an_unplugged_primary(
 ) -> None:
     lan.unplug(server.address)
     # No ARP answer: the kernel says so after 3 s, long before 64*T1 = 32 s are over.
-    call = phone.call("1002", "--no-register")
+    call = phone.call("1002", *BRIEF)
     wire = capture.read()
     assert call.outcomes == [("primary", "icmp"), ("secondary", "answered")]  # rule C2
     assert "ICMP host unreachable" in call.attempts[0]["detail"]
@@ -207,7 +208,7 @@ def test_an_unplugged_primary(
 
 def test_the_phones_own_cable_is_out(lan: Lan, phone: Phone, capture: Capture) -> None:
     lan.run(lan.net.phone, "ip", "link", "set", "eth0", "down")
-    call = phone.call("1002", "--no-register")
+    call = phone.call("1002", *BRIEF)
     assert (call.exit_status, call.result, call.via) == (1, "failed", None)
     assert call.outcomes == [("primary", "unresolved"), ("fallback", "send-failed")]
     assert all("network is unreachable" in attempt["detail"] for attempt in call.attempts)
@@ -217,8 +218,7 @@ def test_the_phones_own_cable_is_out(lan: Lan, phone: Phone, capture: Capture) -
 def test_a_primary_that_is_cut_between_two_calls_and_healed_before_a_third(
     server: Kamailio, secondary: Kamailio, lan: Lan, phone: Phone, capture: Capture
 ) -> None:
-    run = phone.start_scenario(
-        """
+    steps = """
   - register: {line: 1}
     expect: {registered: [primary]}
   - call: {to: "1002", id: before}
@@ -231,14 +231,13 @@ def test_a_primary_that_is_cut_between_two_calls_and_healed_before_a_third(
   - wait: 2s
   - call: {to: "1002", id: healed}
     expect: {result: answered, via: primary, route: [{primary: answered}]}
-""",
-        SHORT_WAIT,
-    )
-    wait_until(lambda: "got BYE" in server.log, "the first call to end")
-    lan.cut(server.address, "drop")
-    wait_until(lambda: "got BYE" in secondary.log, "the second call to end")
-    lan.heal(server.address)
-    result = run.result()
+"""
+    with phone.start_scenario(steps, SHORT_WAIT) as run:
+        wait_until(lambda: "got BYE" in server.log, "the first call to end")
+        lan.cut(server.address, "drop")
+        wait_until(lambda: "got BYE" in secondary.log, "the second call to end")
+        lan.heal(server.address)
+        result = run.result()
     wire = capture.read()
     assert (result["verdict"], result["failures"]) == ("passed", [])
     told = [attempt for call in result["calls"] for attempt in call["route"]]

@@ -151,7 +151,7 @@ def test_successive_registration_moves_to_the_fallback_and_probes(
         for register in wire.requests("REGISTER", destination=net.primary)
         if register.time > moved.time
     )
-    assert back.time - moved.time == pytest.approx(10, abs=0.6)  # rule R4
+    assert back.time - moved.time == pytest.approx(10, abs=1)  # rule R4
     # Server 2's binding was refreshed while it worked, and is left to expire when server 1 does. rule R4
     assert len(refreshes(live.registers, "fallback")) >= 4
     assert [register.time for register in wire.requests("REGISTER", destination=net.fallback)][-1] < (
@@ -266,7 +266,7 @@ def test_a_scenario_file_in_the_real_world(
     capture: Capture,
 ) -> None:
     primary.behave(503, "INVITE")
-    result = phone.start_scenario("""
+    steps = """
   - register: {line: 1}
     expect: {registered: [primary, fallback], within: 3s}
   - call: {to: "1002", id: c1}
@@ -275,7 +275,9 @@ def test_a_scenario_file_in_the_real_world(
   - expect: {call: c1, state: ended, within: 2s}
   - unregister: {line: 1}
     expect: {registered: []}
-""").result()
+"""
+    with phone.start_scenario(steps) as run:
+        result = run.result()
     wire = capture.read()
     assert (result["verdict"], result["failures"], result["virtual"]) == ("passed", [], False)
     (call,) = result["calls"]

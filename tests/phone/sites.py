@@ -169,7 +169,7 @@ def play(
 
 
 def servers_in(records: str) -> list[tuple[str, int]]:
-    """Every address in *records*, and again for every port that an SRV record there has beside 5060 and 5061."""
+    """Every address in *records*, and again for each port of an SRV record beside 5060 and 5061."""
     hosts = dict.fromkeys(address for _, address in _HOST.findall(records))
     others = {int(port) for port in _SRV_PORT.findall(records)} - {0, 5060, 5061}
     return [(host, port) for host in hosts for port in (5060, *sorted(others))]

@@ -377,7 +377,7 @@ def test_requests_without_a_call() -> None:
             "CANCEL": 481,
             "REGISTER": 405,
             "SUBSCRIBE": 405,
-            "NONSENSE": 405,
+            "NONSENSE": 501,
         }.items():
             on.far.send(on.far.make(method, f"sip:1001@{PHONE}", call_id=f"alone-{method}"))
             response = await on.far.response(status, method)

@@ -15,7 +15,7 @@ SRV = (
     "_sip._udp SRV 1 1 5060 a\n_sip._udp SRV 2 1 5060 b\n"
     "a A 192.168.1.11\nb A 192.168.1.12"
 )
-PORT = {"account.1.sip_server.1.port": 5060}
+PORT: dict[str, object] = {"account.1.sip_server.1.port": 5060}
 """A names only: one lookup a call."""
 STATIC_A = {"dns_cache_a.1.name": "pbx.test", "dns_cache_a.1.ip": "192.168.1.12", "dns_cache_a.1.ttl": 300}
 STATIC_SRV = {
@@ -34,7 +34,10 @@ STATIC_SRV = {
     "dns_cache_a.1.ip": "192.168.1.12",
 }
 FIRST = {"account.1.static_cache_pri": 1}
-TWO_SERVERS = {"static.network.primary_dns": "192.0.2.1", "static.network.secondary_dns": "192.0.2.2"}
+TWO_SERVERS: dict[str, object] = {
+    "static.network.primary_dns": "192.0.2.1",
+    "static.network.secondary_dns": "192.0.2.2",
+}
 
 BY_DNS, BY_STATIC = ["primary .11/udp answered"], ["primary .12/udp answered"]
 NOWHERE = ["primary unresolved"]

@@ -139,7 +139,6 @@ def test_a_proxy_that_is_not_enabled_is_not_asked() -> None:
 
 # -- every key per proxy, -1 takes the server's: rule O2 --------------------------------------------------
 
-Behaviours = dict[str, object]
 Observe = Callable[[Stage], Awaitable[object]]
 
 
@@ -298,5 +297,4 @@ def test_each_proxy_inherits_from_its_own_server() -> None:
         **proxy(invite_retry_counts=-1),
         **proxy(2, address="second.proxy.test", port=5060, invite_retry_counts=-1),
     }
-    down = {"primary": "silent", "secondary": "silent", "fallback": "silent"}
-    play(story, settings, zone=zone, **down)
+    play(story, settings, zone=zone, primary="silent", secondary="silent", fallback="silent")

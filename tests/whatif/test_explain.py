@@ -44,6 +44,8 @@ PHONES: dict[str, tuple[str, ...]] = {
         "account.1.sip_server.2.address=",
     ),
     "tls": (f"{SERVER}.transport_type=2",),
+    # rule D6
+    "no-dns-cache": ("account.1.dns_cache_type=0",),
     # rule O3
     "outbound-proxies": (
         "account.1.outbound_proxy_enable=1",
@@ -125,3 +127,25 @@ def test_no_case_waits_for_more_than_the_rules_allow(example: SiteOf) -> None:
     site = example()
     longest = max(call.elapsed for case in explain(site, site.config.lines[0]) for call in case.calls)
     assert longest == 96.0
+
+
+def test_a_late_registration_and_short_leases_are_no_part_of_the_failure(example: SiteOf) -> None:
+    # rules R8, R11
+    site = example("sip.reg_surge_prevention=60", f"{SERVER}.expires=60", "account.1.sip_server.2.address=")
+    silent = next(case for case in explain(site, site.config.lines[0]) if case.name == "primary-silent")
+    due = "The registration at the primary 192.168.1.13 is due right then: its REGISTER waits 7.5 s"
+    assert silent.sentences[2].startswith(due)
+
+
+def test_a_refusal_is_an_answer(example: SiteOf) -> None:
+    # rules C3, R10
+    site = example("account.1.password=")
+    cases = {case.name: case for case in explain(site, site.config.lines[0])}
+    assert (
+        cases["primary-silent"]
+        .sentences[1]
+        .startswith("The next call, a minute later, is refused after 32.0 s")
+    )
+    assert (
+        "The first call after the return is refused by the primary" in cases["primary-returns"].sentences[0]
+    )

@@ -102,9 +102,7 @@ def test_a_call_that_registers_first_and_the_refresh_beside_it_share_no_cseq() -
         f"{LINE}sip_server.1.register_on_enable": "1",
         "sip.timer_t1": "1",
     }
-    calls = [{"call": {"to": f"200{n}", "id": f"c{n}", "background": False}} for n in (1, 2, 3)]
-    steps = ({"register": {}}, {"wait": "1200100ms"}, *calls)
-    story = World(
-        (Domain(DOMAINS[0], own=("192.168.1.15", "192.168.1.14")),), servers, BASE | settings, steps
-    )
-    judge(story)
+    steps: list[Mapping[str, Any]] = [{"register": {}}, {"wait": "1200100ms"}]
+    steps += [{"call": {"to": f"200{n}", "id": f"c{n}"}} for n in (1, 2, 3)]
+    domain = Domain(DOMAINS[0], own=("192.168.1.15", "192.168.1.14"))
+    judge(World((domain,), servers, BASE | settings, tuple(steps)))

@@ -59,7 +59,7 @@ class CallResult:
 
 
 class ScenarioRun:
-    """``phone-emulator run`` with one scenario, under way."""
+    """``phone-emulator run`` with one scenario, under way within a ``with`` block."""
 
     def __init__(self, command: list[str], environment: Mapping[str, str]) -> None:
         self._popen = subprocess.Popen(
@@ -71,12 +71,16 @@ class ScenarioRun:
             text=True,
         )
 
+    def __enter__(self) -> ScenarioRun:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        with self._popen:
+            self._popen.kill()
+
     def result(self, seconds: float = 30) -> Mapping[str, Any]:
         """Wait for its end; its JSON object, raises AssertionError when it told none, TimeoutExpired."""
-        try:
-            stdout, stderr = self._popen.communicate(timeout=seconds)
-        finally:
-            self._popen.kill()
+        stdout, stderr = self._popen.communicate(timeout=seconds)
         assert "Traceback" not in stderr, stderr
         try:
             result = json.loads(stdout)

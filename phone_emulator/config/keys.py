@@ -1,0 +1,114 @@
+"""What is odd about single keys: unknown, fused, of another firmware generation, no value of theirs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from phone_emulator.config.catalogue import SERVERS, Parameter, catalogue, suggestion
+from phone_emulator.config.diagnostic import Diagnostic, Findings, Severity, printable
+from phone_emulator.config.effective import canonical
+from phone_emulator.config.model import Secret
+from phone_emulator.config.models import generation_of
+from phone_emulator.config.reader import OVERRIDES, Reading, Setting
+
+MOST_SUGGESTIONS = 20
+"""Looking for the nearest name takes milliseconds each."""
+
+_SERVER = re.compile(r"account\.[0-9]{1,4}\.(?:sip_server|outbound_proxy)\.([0-9]{1,4})\.").match
+_FUSED = re.compile(r"([a-z0-9_]+(?:\.[A-Za-z0-9_]+)+)[ \t]*=").match
+_FACTORY_USERS = {"admin:admin", "user:user", "var:var"}
+_USER_PASSWORD = "static.security.user_password"
+
+
+class Oddity(NamedTuple):
+    """One finding about a setting, before its place is looked up."""
+
+    severity: Severity
+    code: str
+    message: str
+
+
+def oddities(reading: Reading) -> list[Diagnostic]:
+    """What is odd about the keys of *reading*, each once."""
+    findings = Findings()
+    judge = _Judge(reading)
+    for setting in reading.settings.values():
+        for severity, code, message in judge.look_at(setting):
+            findings.add(setting.file, setting.line, setting.key, severity, code, message)
+    return findings.list()
+
+
+class _Judge:
+    def __init__(self, reading: Reading) -> None:
+        self._settings = reading.settings
+        self._model = reading.model
+        self._generation = generation_of(reading.model)
+        self._suggestions = 0
+
+    def look_at(self, setting: Setting) -> Iterator[Oddity]:
+        """What is odd about one setting."""
+        key = setting.key
+        server = _SERVER(key)
+        if server is not None and int(server[1]) not in SERVERS:
+            if setting.value:
+                message = f"{key} is ignored: a phone has server 1 and server 2 only"
+                yield Oddity(Severity.WARNING, "no-such-server", message)
+            return
+        parameter = catalogue().find(key)
+        if parameter is None:
+            if setting.file != OVERRIDES:
+                yield self._unknown(key)
+            return
+        yield from self._of_another_generation(setting, parameter)
+        fused = _FUSED(setting.value) if "=" in setting.value else None
+        if fused is not None and catalogue().pattern(fused[1]) is not None:
+            message = (
+                f"two settings on one line: all that follows {key} = is its value, {fused[1]} is not set"
+            )
+            yield Oddity(Severity.WARNING, "fused-line", message)
+        elif setting.value:
+            yield from self._of_its_value(setting, parameter)
+
+    def _unknown(self, key: str) -> Oddity:
+        near = suggestion(key) if self._suggestions < MOST_SUGGESTIONS else ""
+        self._suggestions += 1
+        return Oddity(Severity.HINT, "unknown-key", f"{printable(key)} is not a known parameter{near}")
+
+    def _of_another_generation(self, setting: Setting, parameter: Parameter) -> Iterator[Oddity]:
+        todays = catalogue().todays(setting.key)
+        if todays != (setting.key,):
+            name = " and ".join(todays)
+            winner = self._settings.get(todays[0])
+            if winner is not None and winner.value and setting.value not in ("", winner.value):
+                message = (
+                    f"{setting.key} is ignored: {name}, its name today, is in {winner.file}:{winner.line}"
+                )
+                yield Oddity(Severity.WARNING, "older-name", message)
+            elif setting.value:
+                message = f"{setting.key} is a name of V80 and before; today it is {name}"
+                yield Oddity(Severity.HINT, "older-name", message)
+        elif parameter.since > self._generation:
+            message = f"{setting.key} came with V{parameter.since}: a {self._model} of V{self._generation} ignores it"
+            yield Oddity(Severity.HINT, "newer-key", message)
+
+    def _of_its_value(self, setting: Setting, parameter: Parameter) -> Iterator[Oddity]:
+        text = setting.given
+        if parameter.type == "secret":
+            value = text.reveal() if isinstance(text, Secret) else text
+            if value and (
+                value == parameter.default or (_is_user_password(setting) and value in _FACTORY_USERS)
+            ):
+                name = catalogue().todays(setting.key)[0]
+                yield Oddity(Severity.HINT, "default-password", f"{name} is the factory's password")
+        elif text and not parameter.field and canonical(parameter, text) is None:
+            # Those with a field are told when the configuration is built.
+            severity = Severity.WARNING if parameter.use else Severity.HINT
+            default = f"the default {parameter.default}" if parameter.default else "no value"
+            message = f"{setting.key} = {printable(text)}: expected {parameter.expected}; {default} is kept"
+            yield Oddity(severity, "bad-value", message)
+
+
+def _is_user_password(setting: Setting) -> bool:
+    return catalogue().todays(setting.key)[0] == _USER_PASSWORD

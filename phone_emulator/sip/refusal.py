@@ -1,0 +1,62 @@
+"""The answer to a request that cannot be read: stateless, from whatever of it can be made out.
+
+RFC 3261 asks for a 400 (or a 505) where the request is malformed; RFC 4475 shows what that looks like. Such a
+request has no transaction, so the answer is made anew for each copy, and is the same each time (section 8.2.7).
+"""
+
+from __future__ import annotations
+
+import re
+from zlib import crc32
+
+from phone_emulator.sip.headers import LWS, TOKEN, Headers, MessageError, key_of
+from phone_emulator.sip.message import REASONS, Response
+
+REQUEST_LINE = re.compile(rf"({TOKEN.pattern})[ \t].*[ \t]SIP/[0-9]+\.[0-9]+[ \t]*", re.IGNORECASE | re.DOTALL)
+MAX_LINES = 200
+MAX_LINE = 8192
+"""Characters of a header line that is copied; a longer one is no header but an attack."""
+
+
+def refusal(data: bytes, error: MessageError, user_agent: str = "") -> Response | None:
+    """The response to the request in *data* that *error* is about, or None where none is to be sent.
+
+    A response and an ACK are never answered, nor is what shows no request line or no Via: there the answer
+    would find nobody. Of To, From, Call-ID and CSeq it carries those that came.
+    """
+    head = data.lstrip(b"\r\n").partition(b"\r\n\r\n")[0].decode("utf-8", "surrogateescape")
+    start, *lines = head.split("\r\n", MAX_LINES)
+    request_line = REQUEST_LINE.fullmatch(start)
+    if request_line is None or request_line[1] == "ACK" or "\r" in start or "\n" in start:
+        return None
+    found: dict[str, list[tuple[str, str]]] = {}
+    for key, line in _readable(lines):
+        found.setdefault(key, []).append((key, line))
+    if "via" not in found:
+        return None
+    headers = Headers.from_lines(
+        [*found["via"], *(found[key][0] for key in ("from", "to", "call-id", "cseq") if key in found)]
+    )
+    to = headers.get("To")
+    if to and ";tag=" not in to.replace(" ", "").lower():
+        headers.set("To", f"{to};tag={crc32(data)}")
+    if user_agent:
+        headers.add("User-Agent", user_agent)
+    return Response(error.status, REASONS[error.status], headers)
+
+
+def _readable(lines: list[str]) -> list[tuple[str, str]]:
+    """(key, line) of each header line that is one, with what it is folded into."""
+    found: list[tuple[str, str]] = []
+    for line in lines:
+        if "\r" in line or "\n" in line or len(line) > MAX_LINE:
+            continue
+        if line[:1] in (" ", "\t") and found:
+            key, before = found[-1]
+            found[-1] = key, f"{before.rstrip(LWS)} {line.strip(LWS)}"[:MAX_LINE]
+            continue
+        name, colon, _ = line.partition(":")
+        name = name.rstrip(LWS)
+        if colon and TOKEN.fullmatch(name):
+            found.append((key_of(name), line))
+    return found

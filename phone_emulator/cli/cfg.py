@@ -97,8 +97,10 @@ def diff(common: Common, left: str, right: str) -> int:
     The exit status is 1 if they differ. --set is added to both.
     """
     from phone_emulator.config.effective import differences
+    from phone_emulator.config.models import accounts_of
 
-    found = differences(_read((left,), common).settings, _read((right,), common).settings)
+    accounts = accounts_of(common.model)
+    found = differences(_read((left,), common).settings, _read((right,), common).settings, accounts)
     for each in found:
         key = each.left.key
         if common.json:
@@ -119,9 +121,10 @@ def explain(common: Common, key: str, cfg: tuple[str, ...]) -> int:
     """Say which value of KEY is in force in CFG files, where it comes from, and what it replaced."""
     from phone_emulator.config.catalogue import catalogue, suggestion
     from phone_emulator.config.effective import by_todays_name, slots_of, value_in_force
+    from phone_emulator.config.models import accounts_of
 
     reading = _read(cfg, common)
-    named = by_todays_name(reading.settings)
+    named = by_todays_name(reading.settings, accounts_of(common.model))
     slots = slots_of(key, named)
     if not any(slot in named for slot in slots) and catalogue().find(key) is None:
         click.echo(f"{key}: not set, and not a known parameter{suggestion(key)}", err=True)
@@ -188,8 +191,10 @@ def export(common: Common, cfg: tuple[str, ...], what: str, reveal: bool, output
     A file gets the passwords as they are, and only you may read it; stdout gets dots.
     """
     from phone_emulator.config.export import export as exported
+    from phone_emulator.config.models import accounts_of
 
-    text = exported(_read(cfg, common).settings, what, reveal=reveal or output is not None)
+    reveal, accounts = reveal or output is not None, accounts_of(common.model)
+    text = exported(_read(cfg, common).settings, what, reveal=reveal, accounts=accounts)
     return _write(text.encode(), output)
 
 
@@ -202,7 +207,7 @@ def _read(files: tuple[str, ...], common: Common) -> Reading:
 def _write(data: bytes, output: Path | None) -> int:
     """Puts *data* into *output*, which only its owner may read, at once or not at all; else on stdout."""
     if output is None:
-        click.get_binary_stream("stdout").write(data)
+        click.echo(data, nl=False)
         return Exit.OK
     handle, name = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.parent)
     try:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import click
 
-from phone_emulator.config import CfgError, Diagnostic, Severity, examine
+from phone_emulator.config import CfgError, Diagnostic, Severity, examine, examine_reading
 
 from .exits import Exit
-from .options import Common, cfg_argument, common_options
+from .options import PROVISIONING, Common, cfg_argument, common_options, need_files
 
 
 @click.command(epilog="Example: phone-emulator check common.cfg 001565aabbcc.cfg --strict")
@@ -25,16 +25,17 @@ from .options import Common, cfg_argument, common_options
     default="text",
     help="What stdout gets; sarif is for code-review tools.",
 )
-@common_options("overrides", "model")
+@common_options("overrides", "mac", "model", *PROVISIONING)
 def check(common: Common, cfg: tuple[str, ...], strict: bool, each: bool, form: str) -> int:
     """Say what is wrong or surprising in CFG files: ``file:line: severity: code: message``.
 
     Later files win, as on the phone. The exit status is 1 if there is an error, 2 if a file cannot be used.
     """
+    need_files(cfg, common)
     counts: Counter[Severity] = Counter()
     faults: list[str] = []
     kept: list[Diagnostic] = []
-    for diagnostic in _examined([(name,) for name in cfg] if each else [cfg], common, faults):
+    for diagnostic in _examined([(name,) for name in cfg] if each and cfg else [cfg], common, faults):
         counts[diagnostic.severity] += 1
         if form == "sarif":
             kept.append(diagnostic)
@@ -57,9 +58,19 @@ def _examined(phones: list[tuple[str, ...]], common: Common, faults: list[str]) 
     """What is said of each phone; what cannot be used goes to *faults*."""
     for files in phones:
         try:
-            yield from examine(files, common.overrides, common.model)
+            yield from _of_one(files, common)
         except CfgError as error:
             faults += error.faults
+
+
+def _of_one(files: tuple[str, ...], common: Common) -> list[Diagnostic]:
+    """What is said of one phone, its provisioning server's files included; raises CfgError."""
+    if not common.provisioned:
+        return examine(files, common.overrides, common.model)
+    from .provision import provision
+
+    provisioner = provision(files, common)
+    return [*provisioner.boot_said, *examine_reading(provisioner.reading())]
 
 
 def _line(diagnostic: Diagnostic, form: str) -> str:

@@ -19,7 +19,7 @@ from phone_emulator.whatif.orders import OrderError, check_destination
 from phone_emulator.whatif.stage import Site
 
 from .desk import load_cfg
-from .options import Common, cfg_argument, common_options
+from .options import PROVISIONING, Common, cfg_argument, common_options
 from .site import site_of
 
 WIDTH = 100
@@ -31,7 +31,16 @@ WIDTH = 100
 @cfg_argument()
 @click.option("--call", "destination", default="1002", show_default=True, metavar="DESTINATION")
 @common_options(
-    "overrides", "format", "seed", "silence", "log_level", "mac", "model", "local_address", "zone"
+    "overrides",
+    "format",
+    "seed",
+    "silence",
+    "log_level",
+    "mac",
+    "model",
+    "local_address",
+    "zone",
+    *PROVISIONING,
 )
 def explain(common: Common, cfg: tuple[str, ...], destination: str) -> None:
     """What will happen to calls and registrations of each line when servers fail, in plain sentences.

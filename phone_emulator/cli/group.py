@@ -20,6 +20,8 @@ COMMANDS = {
     "register": "Register every enabled line and print who is registered where.",
     "route": "Ask DNS which servers a call would go to, and how long each is waited for.",
     "check": "Say what is wrong or surprising in cfg files.",
+    "cfg": "Compare, explain, export, encrypt and decrypt cfg files.",
+    "params": "Print the reference of the parameters that are known.",
     "simulate": "What would happen if servers were down, in virtual time.",
     "explain": "What will happen to calls and registrations when servers fail, in plain sentences.",
     "lab": "The embedded SIP servers alone, for other phones to try.",

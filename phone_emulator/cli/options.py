@@ -56,13 +56,14 @@ class Common:
 
     def phone_options(self) -> PhoneOptions:
         """The same, in the phone's words."""
+        from phone_emulator.config.models import model
         from phone_emulator.phone import Device, PhoneOptions
         from phone_emulator.redundancy import Silence
 
         return PhoneOptions(
             local_address=self.local_address,
             silence=Silence(self.silence),
-            device=Device(model=self.model, mac=self.mac),
+            device=Device(model=self.model, firmware=model(self.model).firmware, mac=self.mac),
             nameservers=self.dns,
         )
 
@@ -103,9 +104,9 @@ def _mac(text: str) -> str:
 
 
 def _model(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}", text):
-        raise ValueError(f"{text!r} is not a model: expected letters, digits and hyphens, such as SIP-T46S")
-    return text
+    from phone_emulator.config.models import model
+
+    return model(text).name
 
 
 def _down(text: str) -> tuple[str, str]:

@@ -98,11 +98,27 @@ def _print_route(desk: Desk, common: Common) -> None:
         desk.bus.subscribe(not_after_the_reader_has_gone(RoutePrinter(sys.stderr)))
 
 
+async def _first_binding(phone: Phone, line: int) -> None:
+    """Register *line*; return as soon as any server holds it: a dead second one delays no call (R3)."""
+    changed = asyncio.Event()
+    unsubscribe = phone.bus.subscribe(lambda event: changed.set())
+    registering = asyncio.create_task(phone.register(line), name=f"registering line {line}")
+    registering.add_done_callback(lambda task: changed.set())
+    try:
+        while not registering.done() and not phone.line(line).registrar.registered_targets:
+            changed.clear()
+            await changed.wait()
+    finally:
+        unsubscribe()
+        registering.cancel()  # what it has started goes on; only nobody waits for it any more
+        await asyncio.gather(registering, return_exceptions=True)
+
+
 async def _register(phone: Phone, line: int | None) -> None:
     chosen = phone.line(line)
     progress(f"registering line {chosen.number} …")
-    await phone.register(chosen.number)
     registrar = chosen.registrar
+    await _first_binding(phone, chosen.number)
     if registrar.registered_targets:
         where = ", ".join(str(target) for target in registrar.registered_targets)
         progress(f"line {chosen.number} is registered at {where}")

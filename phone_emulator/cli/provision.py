@@ -1,4 +1,4 @@
-"""``--provision URL``: the phone fetches its files before a command starts, and while it runs."""
+"""``--provision URL``: the phone fetches its files before a command starts."""
 
 from __future__ import annotations
 
@@ -17,10 +17,7 @@ from .options import Common
 from .talk import progress, say, warn_of
 
 if TYPE_CHECKING:
-    from phone_emulator.phone import Phone
     from phone_emulator.provisioning import Handset, Provisioner
-
-_PROBLEMS = (ProvisioningState.RETRYING,)
 
 
 def provision(cfg: Sequence[str], common: Common) -> Provisioner:
@@ -70,16 +67,6 @@ def _found_server(handset: Handset, common: Common) -> str:
     return url
 
 
-async def restart(phone: Phone, config: PhoneConfig) -> None:
-    """Let *phone* start anew with *config*, as soon as no call is up; raises WorldError."""
-    while phone.calls:
-        await phone.calls[0].over()
-    await phone.stop(unregister=any(account.unregister_on_reboot for account in phone.config.lines))
-    phone.config = config
-    await phone.start()
-    await phone.register()
-
-
 def _ca_pem(path: Path | None) -> str | None:
     if path is None:
         return None
@@ -94,7 +81,7 @@ def _show(event: Event, log_level: str) -> None:
     if not isinstance(event, ProvisioningStep) or event.state is ProvisioningState.FAILED:
         return  # the end of the command says it
     text = f"provisioning: {event.state} {event.location}: {event.reason}"
-    if event.state in _PROBLEMS or log_level in ("info", "debug"):
+    if event.state is ProvisioningState.RETRYING or log_level in ("info", "debug"):
         say(text)
     else:
         progress(text)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from phone_emulator.config.model import AccountConfig, PhoneConfig
-from phone_emulator.dns import Resolver, Unresolved, locate
+from phone_emulator.dns import Resolver, Unresolved
 from phone_emulator.events import Target
+from phone_emulator.phone.lookup import targets_of
 from phone_emulator.redundancy import Hop, hops
 
 
@@ -30,20 +31,9 @@ async def targets_of_lines(
     for account in config.lines:
         for hop in hops(account):
             try:
-                located = await locate(
-                    resolver,
-                    server=hop.server,
-                    host=hop.host,
-                    port=hop.port,
-                    transport_type=hop.transport_type,
-                    naptr_build=account.naptr_build,
-                    dns_cache_type=account.dns_cache_type,
-                    static_cache_pri=account.static_cache_pri,
-                    account=account.index,
-                    ipv6=ipv6,
-                )
+                targets = await targets_of(resolver, account, hop, ipv6=ipv6)
             except Unresolved as error:
                 found.append(HopTargets(account, hop, [], str(error)))
             else:
-                found.append(HopTargets(account, hop, located.targets))
+                found.append(HopTargets(account, hop, targets))
     return found

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +19,11 @@ from phone_emulator.world import WorldError
 from .desk import Desk, check_world, interrupted, load_cfg, make_desk
 from .exits import Exit
 from .options import PHONE, Common, cfg_argument, common_options
+from .provision import provision, provisioned_config
+from .provision_again import kept_provisioned, provisioned_by_lab
+
+if TYPE_CHECKING:
+    from phone_emulator.provisioning import Provisioner
 
 
 @click.command(epilog="Example: phone-emulator tui phone.cfg --local-address 192.0.2.21")
@@ -25,34 +32,51 @@ from .options import PHONE, Common, cfg_argument, common_options
 def tui(common: Common, cfg: tuple[str, ...]) -> int:
     """The terminal phone: with CFG files on the real network, without any in the embedded lab."""
     if common.world is None:
-        common = dataclasses.replace(common, world="real" if cfg else "lab")
+        common = dataclasses.replace(common, world="real" if cfg or common.provisioned else "lab")
     if common.world == "simulated":
         raise click.UsageError("the terminal phone lives in real time: --world lab or --world real")
-    if not cfg and common.world == "real":
-        raise click.UsageError("the real world needs cfg files: phone-emulator tui phone.cfg")
+    own_lab = not cfg and not common.provisioned
+    if own_lab and common.world == "real":
+        raise click.UsageError(
+            "the real world needs cfg files: phone-emulator tui phone.cfg, or tui --provision URL"
+        )
     check_world(common)
     if not (sys.stdin.isatty() and sys.stderr.isatty()) and "TEXTUAL_DRIVER" not in os.environ:
         raise click.UsageError(
             "the terminal phone needs a terminal; phone-emulator --help lists what does not"
         )
-    config = load_cfg(cfg, common) if cfg else example_config(common.overrides)
-    desk = make_desk(config, common, every_transport=not cfg)
-    title = " ".join(Path(name).name for name in cfg) or "lab"
+    provisioner = None if not common.provisioned else provision(cfg, common)
+    if provisioner is not None:
+        config = provisioned_config(provisioner, common)
+    else:
+        config = example_config(common.overrides) if own_lab else load_cfg(cfg, common)
+    desk = make_desk(config, common, every_transport=own_lab)
+    title = " ".join(Path(name).name for name in cfg) or (str(provisioner.base) if provisioner else "lab")
     try:
-        desk.world.run(_show(desk, title))
+        desk.world.run(_show(desk, common, title, provisioner, own_lab))
     finally:
         desk.write_capture(common, title)
     return Exit.OK
 
 
-async def _show(desk: Desk, title: str) -> None:
-    """Run the app, which starts and stops the phone, in the lab if there is one; raises WorldError."""
+async def _show(
+    desk: Desk, common: Common, title: str, provisioner: Provisioner | None, own_lab: bool
+) -> None:
+    """Run the app, which starts and stops the phone, in the lab if there is one; raises WorldError.
+
+    The phone is provisioned again while it runs; in its *own_lab* it fetches its file from the lab.
+    """
     lab, phone = desk.lab, desk.phone
     try:
         if lab is not None:
             await lab.start()
         app = PhoneApp(phone, lab=LabPanel(lab, phone) if lab is not None else None, title=title)
-        await app.run_async()
+        async with contextlib.AsyncExitStack() as stack:
+            if own_lab:
+                provisioner = await stack.enter_async_context(provisioned_by_lab(desk, common))
+            if provisioner is not None:
+                await stack.enter_async_context(kept_provisioned(desk, common, provisioner))
+            await app.run_async()
         if interrupted():
             raise asyncio.CancelledError  # which the app has taken for its own
         if app.failure:

@@ -111,9 +111,8 @@ class _BootReader:
     def _include(self, number: int, models: str | None, kind: str, quoted: str) -> None:
         target = _TARGET(quoted)
         name = "" if target is None else (target[1] or target[2]).strip(" \t")
-        products = tuple(
-            product_of(each.strip(" \t")) for each in (models or "").split(",") if each.strip(" \t")
-        )
+        named = [each.strip(" \t") for each in (models or "").split(",")]
+        products = tuple(product_of(each) for each in named if each)
         if kind != "config":
             fault = f"include:{kind} is not known, expected include:config"
         elif not name or _UNPRINTABLE(name):

@@ -181,7 +181,7 @@ class _Builder:
         """*text* typed, or None where it is no value of *parameter*; what was odd is noted."""
         if text == "" and parameter.type == "host":
             return None
-        shown = "the value" if parameter.type == "secret" else printable(text)
+        shown = "the value" if parameter.type == "secret" else printable(text or setting.value)
         try:
             value = parameter.parse(text)
         except ValueError as error:

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from phone_emulator.config.model import Secret
+from phone_emulator.config.secret import Secret
 
 Value = bool | int | float | str
 
@@ -51,7 +51,7 @@ class Parameter:
     name: str
     """The pattern of its key."""
     type: str = "string"
-    """``bool``, ``int``, ``float``, ``enum``, ``string``, ``host`` or ``secret``; empty where it is not known."""
+    """``bool``, ``int``, ``float``, ``enum``, ``string``, ``host``, ``secret``, or empty: not known."""
     default: str = ""
     """As it would stand in a file; blank where there is none."""
     range: tuple[float, float] | None = None
@@ -131,7 +131,8 @@ class Catalogue:
 
     def __init__(self, data: dict[str, Any]) -> None:
         self._since: dict[str, int] = data["since"]
-        self._older: dict[str, str] = data["synonyms"]
+        self.older: dict[str, str] = data["synonyms"]
+        """Pattern of an older name: pattern of today's."""
         self.parameters = {
             name: _parameter(name, facts, self._since_of(name)) for name, facts in data["parameters"].items()
         }
@@ -139,7 +140,7 @@ class Catalogue:
         self._accepted = {line.partition(" ")[0]: line for line in data["accepted"].splitlines()}
         self.synonyms: dict[str, list[str]] = {}
         """Pattern of today's name: patterns of its older names."""
-        for old, new in self._older.items():
+        for old, new in self.older.items():
             self.synonyms.setdefault(new, []).append(old)
         for name in self.parameters:
             if name.startswith("static."):
@@ -174,8 +175,15 @@ class Catalogue:
 
     def older_names(self, name: str) -> list[str]:
         """The patterns of the older names of the parameter *name*."""
-        older = self.synonyms.get(name)
-        return [name.removeprefix("static.")] if older is None and name.startswith("static.") else older or []
+        without_static = [name.removeprefix("static.")] if name.startswith("static.") else []
+        return self._older_by_name.get(name, []) + without_static
+
+    @cached_property
+    def _older_by_name(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for old, new in self.older.items():
+            found.setdefault(self.pattern(new) or new, []).append(old)
+        return found
 
     def find(self, key: str) -> Parameter | None:
         """The parameter that *key* sets, under today's name or an older one; None where it is not known."""
@@ -197,7 +205,7 @@ class Catalogue:
 
     def _translated(self, key: str) -> tuple[str, ...]:
         account = _ACCOUNT(key)
-        new = self._older.get(f"account.X.{key[account.end() :]}" if account else key)
+        new = self.older.get(f"account.X.{key[account.end() :]}" if account else key)
         if new is not None:
             new = new.replace(".X.", f".{account[1]}.") if account else new
             return tuple(fill(new, Y=y) for y in SERVERS) if ".Y." in new else (new,)
@@ -209,10 +217,8 @@ class Catalogue:
         """Whether the value of *key* is to be shown as dots: known as a password, or called like one."""
         low = key.lower()
         # The plain words first: this is asked of each line.
-        some = (
-            "pas" in low or "pwd" in low or "pin" in low or "aes" in low or "secret" in low or "token" in low
-        )
-        if not some or _PERHAPS_SECRET(low) is None:
+        some = "pas" in low or "pwd" in low or "pin" in low or "aes" in low
+        if not (some or "secret" in low or "token" in low) or _PERHAPS_SECRET(low) is None:
             return False
         parameter = self.find(key)
         return parameter is None or parameter.type == "secret"
@@ -229,7 +235,7 @@ class Catalogue:
     def _by_shape(self) -> dict[str, str]:
         todays = (*self._accepted, *self.parameters)
         without_static = (name.removeprefix("static.") for name in todays if name.startswith("static."))
-        return {_LETTER.sub(".#", _shape(name)): name for name in (*without_static, *self._older, *todays)}
+        return {_LETTER.sub(".#", _shape(name)): name for name in (*without_static, *self.older, *todays)}
 
     @cached_property
     def _by_folded_shape(self) -> dict[str, str]:
@@ -260,7 +266,7 @@ class Catalogue:
         return near[0] if near else None
 
     def _since_of(self, name: str) -> int:
-        if name in self._older:
+        if name in self.older:
             return 0
         return max((since for start, since in self._since.items() if name.startswith(start)), default=0)
 

@@ -104,8 +104,8 @@ def read_container(data: bytes) -> Container:
     try:
         lines = data.removeprefix(_BOM).decode("ascii").splitlines()
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise CryptError(f"line {line} of the container is not ASCII text") from error
+        place = data.count(b"\n", 0, error.start) + 1
+        raise CryptError(f"line {place} of the container is not ASCII text") from error
     facts: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         stripped = line.strip()
@@ -121,7 +121,7 @@ def read_container(data: bytes) -> Container:
 
 def _container(facts: dict[str, str], lines: list[str], begin: int) -> Container:
     """The container whose data begins after line *begin*."""
-    ends = [number for number, line in enumerate(lines[begin:], begin + 1) if line.strip() == _END]
+    ends = [number for number in range(begin, len(lines)) if lines[number].strip() == _END]
     if not ends:
         raise CryptError(f"the container has no line {_END}: the file is cut off")
     cipher = facts.get("conf_encryption", "")
@@ -131,7 +131,7 @@ def _container(facts: dict[str, str], lines: list[str], begin: int) -> Container
     signature = facts.get("key_signatue", facts.get("key_signature", ""))
     try:
         key = base64.b64decode(facts.get("key_ciphertext", ""), validate=True)
-        text = base64.b64decode("".join("".join(lines[begin : ends[0] - 1]).split()), validate=True)
+        text = base64.b64decode("".join("".join(lines[begin : ends[0]]).split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise CryptError(f"the container holds no base64: {error}") from error
     return Container(facts.get("encrypt", ""), signature, cipher, key, text)

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from phone_emulator.config.build import todays_names
 from phone_emulator.config.catalogue import Parameter, catalogue
-from phone_emulator.config.model import Secret
 from phone_emulator.config.models import MOST_ACCOUNTS
 from phone_emulator.config.reader import Origin, Setting, masked
+from phone_emulator.config.secret import Secret
 
+_ACCOUNT = re.compile(r"account\.([0-9]{1,4})\.").match
 _NUMBERS = re.compile(r"([0-9]{1,9})").split
 _NOT_SET_IS_OWN = re.compile(r"\.sip_server\.[12]\.(invite_)?retry_counts$").search
 """Keys whose absence means something else than their default (rule C5)."""
@@ -44,13 +45,13 @@ class Effective:
         return masked(self.value)
 
 
-def by_todays_name(settings: Mapping[str, Setting]) -> dict[str, Setting]:
+def by_todays_name(settings: Mapping[str, Setting], accounts: int = MOST_ACCOUNTS) -> dict[str, Setting]:
     """*settings* by today's names only; where an older name and today's are both set, today's counts.
 
-    The names are slots, see `Setting.slot`.
+    The names are slots, see `Setting.slot`. Those of accounts beyond the last of *accounts* are left out.
     """
-    everyone = list(range(1, MOST_ACCOUNTS + 1))
-    values = todays_names(settings, everyone)
+    settings = {slot: each for slot, each in settings.items() if _account(slot) <= accounts}
+    values = todays_names(settings, list(range(1, accounts + 1)))
     for slot, setting in settings.items():
         names = _todays(slot, setting)
         if names == (slot,):
@@ -66,9 +67,18 @@ def _todays(slot: str, setting: Setting) -> tuple[str, ...]:
     return (slot,) if slot != setting.key else catalogue().todays(slot)
 
 
-def effective(settings: Mapping[str, Setting]) -> dict[str, Effective]:
-    """What *settings*, by slot, come to: by slot of today's name, in natural order of name."""
-    named = by_todays_name(settings)
+def _account(slot: str) -> int:
+    """The number of the account that *slot* belongs to; 0 where it belongs to none."""
+    account = _ACCOUNT(slot)
+    return 0 if account is None else int(account[1])
+
+
+def effective(settings: Mapping[str, Setting], accounts: int = MOST_ACCOUNTS) -> dict[str, Effective]:
+    """What *settings*, by slot, come to: by slot of today's name, in natural order of name.
+
+    *accounts* is how many the phone has.
+    """
+    named = by_todays_name(settings, accounts)
     return {slot: value_in_force(slot, named.get(slot)) for slot in sorted(named, key=natural_order)}
 
 
@@ -111,9 +121,11 @@ class Difference:
     right: Effective
 
 
-def differences(left: Mapping[str, Setting], right: Mapping[str, Setting]) -> list[Difference]:
+def differences(
+    left: Mapping[str, Setting], right: Mapping[str, Setting], accounts: int = MOST_ACCOUNTS
+) -> list[Difference]:
     """Where two sets of settings come to different values, in natural order of name."""
-    one, other = effective(left), effective(right)
+    one, other = effective(left, accounts), effective(right, accounts)
     found = []
     for slot in sorted({**one, **other}, key=natural_order):
         a = one.get(slot) or value_in_force(slot, None)

@@ -6,24 +6,32 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 
 from phone_emulator.config.effective import Effective, effective
-from phone_emulator.config.model import Secret
+from phone_emulator.config.models import MOST_ACCOUNTS
 from phone_emulator.config.reader import HEADER, Origin, Setting, masked
+from phone_emulator.config.secret import Secret
 
 WHAT = ("all", "local", "static", "non-static")
 """What can be exported: ``local`` is what the user has changed, without ``static.*``."""
 
 
-def export(settings: Mapping[str, Setting], what: str = "all", *, reveal: bool = False) -> str:
+def export(
+    settings: Mapping[str, Setting],
+    what: str = "all",
+    *,
+    reveal: bool = False,
+    accounts: int = MOST_ACCOUNTS,
+) -> str:
     """*settings*, by slot, as the text of a cfg file: today's names, one spelling, in natural order.
 
-    Values that are in force because nobody has set them are left out. Passwords are dots unless *reveal*.
-    Such a file loads back to the same settings.
+    Defaults that nobody has set, and accounts beyond the last of *accounts*, are left out. Passwords are dots
+    unless *reveal*. Such a file loads back to the same settings.
     """
-    return "\n".join([HEADER, *_lines(settings, what, reveal), ""])
+    values = effective(settings, accounts).values()
+    chosen = [each for each in values if each.setting is not None and _is(each, what)]
+    return "\n".join([HEADER, *_lines(chosen, reveal), ""])
 
 
-def _lines(settings: Mapping[str, Setting], what: str, reveal: bool) -> Iterator[str]:
-    chosen = [each for each in effective(settings).values() if each.setting is not None and _is(each, what)]
+def _lines(chosen: list[Effective], reveal: bool) -> Iterator[str]:
     for _, group in groupby(chosen, key=lambda each: _group(each.key)):
         yield ""
         for each in group:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from phone_emulator.config.catalogue import SERVERS, Parameter, catalogue, suggestion
 from phone_emulator.config.diagnostic import Diagnostic, Findings, Severity, printable
 from phone_emulator.config.effective import canonical
-from phone_emulator.config.model import Secret
 from phone_emulator.config.models import generation_of
 from phone_emulator.config.reader import OVERRIDES, Reading, Setting
+from phone_emulator.config.secret import Secret
 
 MOST_SUGGESTIONS = 20
 """Looking for the nearest name takes milliseconds each."""
@@ -72,6 +72,9 @@ class _Judge:
             yield from self._of_its_value(setting, parameter)
 
     def _unknown(self, key: str) -> Oddity:
+        in_case = catalogue().in_case(key)
+        if in_case is not None:
+            return Oddity(Severity.WARNING, "key-case", f"{key} is not known as it is spelt, {in_case} is")
         near = suggestion(key) if self._suggestions < MOST_SUGGESTIONS else ""
         self._suggestions += 1
         return Oddity(Severity.HINT, "unknown-key", f"{printable(key)} is not a known parameter{near}")
@@ -82,25 +85,23 @@ class _Judge:
             name = " and ".join(todays)
             winner = self._settings.get(todays[0])
             if winner is not None and winner.value and setting.value not in ("", winner.value):
-                message = (
-                    f"{setting.key} is ignored: {name}, its name today, is in {winner.file}:{winner.line}"
-                )
+                place = f"{winner.file}:{winner.line}"
+                message = f"{setting.key} is ignored: {name}, its name today, is in {place}"
                 yield Oddity(Severity.WARNING, "older-name", message)
             elif setting.value:
                 message = f"{setting.key} is a name of V80 and before; today it is {name}"
                 yield Oddity(Severity.HINT, "older-name", message)
         elif parameter.since > self._generation:
-            message = f"{setting.key} came with V{parameter.since}: a {self._model} of V{self._generation} ignores it"
+            phone = f"a {self._model} of V{self._generation}"
+            message = f"{setting.key} came with V{parameter.since}: {phone} ignores it"
             yield Oddity(Severity.HINT, "newer-key", message)
 
     def _of_its_value(self, setting: Setting, parameter: Parameter) -> Iterator[Oddity]:
         text = setting.given
         if parameter.type == "secret":
             value = text.reveal() if isinstance(text, Secret) else text
-            if value and (
-                value == parameter.default or (_is_user_password(setting) and value in _FACTORY_USERS)
-            ):
-                name = catalogue().todays(setting.key)[0]
+            name = catalogue().todays(setting.key)[0]
+            if value and (value == parameter.default or (name == _USER_PASSWORD and value in _FACTORY_USERS)):
                 yield Oddity(Severity.HINT, "default-password", f"{name} is the factory's password")
         elif text and not parameter.field and canonical(parameter, text) is None:
             # Those with a field are told when the configuration is built.
@@ -108,7 +109,3 @@ class _Judge:
             default = f"the default {parameter.default}" if parameter.default else "no value"
             message = f"{setting.key} = {printable(text)}: expected {parameter.expected}; {default} is kept"
             yield Oddity(severity, "bad-value", message)
-
-
-def _is_user_password(setting: Setting) -> bool:
-    return catalogue().todays(setting.key)[0] == _USER_PASSWORD

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from phone_emulator.config.secret import Secret as Secret
+
 
 class TransportType(IntEnum):
     """``account.X.sip_server.Y.transport_type``."""
@@ -37,27 +39,6 @@ class DnsCacheType(IntEnum):
     NONE = 0
     TTL = 1
     TTL_AND_ADDITIONAL = 2
-
-
-class Secret(str):
-    """A password: shows itself as dots, so that it never reaches a log, a report or a screen."""
-
-    def __new__(cls, value: str = "") -> Secret:
-        # str() of a Secret is its dots: a copy must be made of what lies behind them.
-        return super().__new__(cls, value.reveal() if isinstance(value, Secret) else value)
-
-    def __repr__(self) -> str:
-        return "'••••'" if self else "''"
-
-    def __str__(self) -> str:
-        return "••••" if len(self) else ""
-
-    def __format__(self, spec: str) -> str:
-        return format(str(self), spec)
-
-    def reveal(self) -> str:
-        """The password itself, for the digest."""
-        return str.__str__(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from phone_emulator.config.catalogue import catalogue, suggestion
 from phone_emulator.config.diagnostic import Diagnostic, Findings, Severity, printable
-from phone_emulator.config.model import Secret
 from phone_emulator.config.models import DEFAULT_MODEL, product_of
+from phone_emulator.config.secret import Secret
 
 HEADER = "#!version:1.0.0.1"
 MOST_BYTES = 64 * 2**20
@@ -150,6 +150,7 @@ def read_sources(
     faults += reader.override(overrides)
     if faults:
         raise CfgError(faults)
+    reader.wiped()
     names = [name for name, _ in sources]
     return Reading(reader.settings, reader.findings.list(), names, model, reader.earlier)
 
@@ -293,25 +294,30 @@ class _Reader:
             self._warn(name, number, "", "no-equals", "ignored: expected key = value, found no =")
 
     def _set(self, key: str, value: str, file: str, line: int) -> None:
+        if key in _BOOT_ONLY:
+            self._warn(file, line, key, "boot-only", f"{key} is ignored: it works in boot files only")
+            return
         if value and catalogue().is_secret(key):
             value = Secret(value)
         setting = Setting(key, value, file, line)
         slot = key if key not in _EACH_COUNTS else slot_of(key, value)
         previous = self.settings.get(slot)
         self.settings[slot] = setting
-        if key in _BOOT_ONLY:
-            self._warn(file, line, key, "boot-only", f"{key} has no effect here: it works in boot files only")
         if previous is None:
             return
         self.earlier.setdefault(slot, []).append(previous)
-        if not previous.value or previous.value == value:
-            return
-        if not value:
-            message = f"{key} is blank here, which wipes its value of {previous.file}:{previous.line}"
-            self._warn(file, line, key, "blank-duplicate", message)
-        elif previous.file == file:
+        if previous.file == file and value and previous.value and previous.value != value:
             message = f"{key} has another value in line {previous.line}; the one here wins"
             self.findings.add(file, line, key, Severity.HINT, "duplicate", message)
+
+    def wiped(self) -> None:
+        """Notes each key whose last word is blank, and which had a value before."""
+        for slot, earlier in self.earlier.items():
+            last = self.settings[slot]
+            lost = None if last.value else next((each for each in reversed(earlier) if each.value), None)
+            if lost is not None:
+                message = f"{last.key} is blank here, which wipes its value of {lost.file}:{lost.line}"
+                self._warn(last.file, last.line, last.key, "blank-duplicate", message)
 
     def _warn(self, file: str, line: int, key: str, code: str, message: str) -> None:
         self.findings.add(file, line, key, Severity.WARNING, code, message)

@@ -1,6 +1,14 @@
 """From names to targets: NAPTR, SRV and address records (RFC 3263), cache and static records."""
 
 from .locate import Located, Unresolved, locate
-from .resolver import ResolveFailed, Resolver, dns_servers, server_address
+from .resolver import ResolveFailed, Resolver, configured_servers, dns_servers
 
-__all__ = ["Located", "ResolveFailed", "Resolver", "Unresolved", "dns_servers", "locate", "server_address"]
+__all__ = [
+    "Located",
+    "ResolveFailed",
+    "Resolver",
+    "Unresolved",
+    "configured_servers",
+    "dns_servers",
+    "locate",
+]

@@ -217,16 +217,11 @@ def shown_source(source: str) -> str:
 
 
 def dns_servers(config: DnsConfig, world: World) -> list[Address]:
-    """The DNS servers to ask: the cfg's (``ADDRESS`` or ``ADDRESS:PORT``), else the machine's own."""
-    configured = [server_address(text) for text in (config.primary, config.secondary) if text.strip()]
-    return configured or world.nameservers()
+    """The DNS servers to ask: the cfg's, else the machine's own."""
+    return configured_servers(config) or world.nameservers()
 
 
-def server_address(text: str) -> Address:
-    """A DNS server as people write it: ``ADDRESS`` or ``ADDRESS:PORT``."""
-    text = text.strip()
-    if literal_address(text) is None:
-        host, _, port = text.rpartition(":")
-        if port.isascii() and port.isdigit() and int(port) <= 65535 and literal_address(host) is not None:
-            return Address(literal_address(host) or host, int(port))
-    return Address(literal_address(text) or text, DNS_PORT)
+def configured_servers(config: DnsConfig) -> list[Address]:
+    """The DNS servers that the cfg names (``static.network.primary_dns``, ``secondary_dns``)."""
+    given = (text.strip() for text in (config.primary, config.secondary))
+    return [Address(literal_address(text) or text, DNS_PORT) for text in given if text]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from phone_emulator.config import load_text
 from phone_emulator.config.model import PhoneConfig
-from phone_emulator.dns import server_address
+from phone_emulator.dns import configured_servers
 from phone_emulator.events import Address, Transport
 from phone_emulator.lab.behaviour import CalleeBehaviour
 from phone_emulator.lab.lab import Place, Plan, relocate
@@ -92,7 +92,7 @@ def simulated(
 ) -> Stage:
     """A lab for the simulated world: everything at the address that the files name."""
     taken = {place.address for place in places}
-    named = tuple(server_address(text) for text in (config.dns.primary, config.dns.secondary) if text)
+    named = tuple(configured_servers(config.dns))
     phone = phone_host or _free(SIMULATED_PHONE, taken)
     plan = Plan(
         places=tuple(places),

@@ -82,6 +82,7 @@ class ProvisioningServer:
         self._port = port
         self._nonce = secrets.token_hex(16)
         self._server: asyncio.Server | None = None
+        self._talks: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
@@ -106,8 +107,15 @@ class ProvisioningServer:
         if self._server is not None:
             self._server.close()
             self._server = None
+        for talk in self._talks:
+            talk.cancel()
+        await asyncio.gather(*self._talks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talk = asyncio.current_task()
+        assert talk is not None
+        self._talks.add(talk)
+        talk.add_done_callback(self._talks.discard)
         wire = h11.Connection(our_role=h11.SERVER)
         try:
             async with asyncio.timeout(PATIENCE):

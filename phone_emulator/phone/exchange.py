@@ -100,7 +100,7 @@ class Exchange:
                 attempt.ended = world.now()
         if attempt.outcome is None:
             attempt.status = response.status
-            attempt.outcome, attempt.detail = judge(response)
+            attempt.outcome, attempt.detail = judge(response, self.account)
         return response, flow
 
     async def flow_to(self, target: Target, within: float | None, why: str) -> Flow:
@@ -209,7 +209,7 @@ class Exchange:
         )
 
 
-def judge(response: Response) -> tuple[Outcome, str]:
+def judge(response: Response, account: AccountConfig) -> tuple[Outcome, str]:
     """What a final response means for the route (C2, C3), and the sentence for people."""
     words = f"{response.status} {response.reason}"
     if response.status < 300:
@@ -217,7 +217,8 @@ def judge(response: Response) -> tuple[Outcome, str]:
     if response.status == 503:
         return Outcome.UNAVAILABLE, f"answered {words}: the server is not available"
     if response.status in (401, 407):
-        return Outcome.REJECTED, f"answered {words} to the credentials: an answer, no other server is tried"
+        why = "to the credentials" if account.password else "and the line has no password"
+        return Outcome.REJECTED, f"answered {words} {why}: an answer, no other server is tried"
     return Outcome.REJECTED, f"answered {words}: an answer, no other server is tried"
 
 

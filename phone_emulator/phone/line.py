@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from phone_emulator.config.model import AccountConfig, FailbackMode
-from phone_emulator.dns import Unresolved, locate
+from phone_emulator.dns import Unresolved
 from phone_emulator.events import (
     Attempt,
     AttemptEnded,
@@ -29,6 +29,7 @@ from .context import Context
 from .exchange import Exchange
 from .health import HealthRecord, LineHealth, NextRegister
 from .identity import Identity
+from .lookup import targets_of
 from .registrar import Registrar
 from .subscription import MwiSubscription, read_summary
 
@@ -134,20 +135,8 @@ class Line:
 
     async def locate_elsewhere(self, hop: Hop) -> list[Target]:
         """The same for a hop that is none of the line's own servers: the next hop of a dialog."""
-        account = self.account
-        located = await locate(
-            self.context.resolver,
-            server=hop.server,
-            host=hop.host,
-            port=hop.port,
-            transport_type=hop.transport_type,
-            naptr_build=account.naptr_build,
-            dns_cache_type=account.dns_cache_type,
-            static_cache_pri=account.static_cache_pri,
-            account=account.index,
-            ipv6=":" in self.context.host,
-        )
-        return located.targets
+        context = self.context
+        return await targets_of(context.resolver, self.account, hop, ipv6=":" in context.host)
 
     def knows(self, host: str) -> bool:
         """Whether *host* is the address of one of the line's servers (``sip.trust_ctrl``)."""

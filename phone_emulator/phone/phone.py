@@ -295,6 +295,7 @@ class Phone:
         try:
             line = self._called_line(request)
             caller = request.from_address.uri.user or str(request.from_address.uri)
+            _ = request.to_address  # raises: it becomes one end of the dialog
             contacts = request.contacts
         except MessageError as error:
             self._respond(server, 400, str(error)[:80])

@@ -23,9 +23,7 @@ def in_clear(data: bytes, name: str, settings: ProvisioningSettings) -> bytes:
         raise ProvisioningError([f"{name}:1: is a page of HTML or XML, not a cfg file"])
     if not crypt.is_container(data) and _BINARY.search(head) is None:
         if settings.only_encrypted and not name.endswith(".boot"):
-            why = (
-                "is not encrypted, and static.auto_provision.update_file_mode = 1 takes encrypted files only"
-            )
+            why = "is not encrypted, and static.auto_provision.update_file_mode = 1 wants it to be"
             raise ProvisioningError([f"{name}:1: {why}"])
         return data
     try:

@@ -86,17 +86,15 @@ async def _get(location: Location, manner: Manner, authorization: str) -> Answer
         except h11.LocalProtocolError as error:
             raise FetchError(f"cannot be asked for: {error}") from None
         except h11.RemoteProtocolError as error:
-            raise FetchError(f"the server does not speak HTTP: {printable(str(error))}") from None
+            raise FetchError(f"the server's answer is no HTTP: {printable(str(error))}") from None
 
 
 async def _answer(wire: h11.Connection, connection: Connection) -> Answer:
     response: h11.Response | None = None
     body = bytearray()
     while True:
-        event = wire.next_event()
-        if event is h11.NEED_DATA:
-            wire.receive_data(await connection.receive())
-        elif isinstance(event, h11.Response):
+        event = await _next_event(wire, connection)
+        if isinstance(event, h11.Response):
             response = event
             if response.status_code != 200:
                 break  # nobody reads the page of an error
@@ -109,8 +107,6 @@ async def _answer(wire: h11.Connection, connection: Connection) -> Answer:
                 raise FetchError(f"is larger than {MOST_BYTES >> 20} MiB, no cfg file is")
         elif isinstance(event, h11.EndOfMessage):
             break
-        elif isinstance(event, h11.ConnectionClosed):
-            raise FetchError("the server closed the connection without an answer", passing=True)
     assert response is not None
     return Answer(
         response.status_code,
@@ -118,6 +114,18 @@ async def _answer(wire: h11.Connection, connection: Connection) -> Answer:
         [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers],
         bytes(body),
     )
+
+
+async def _next_event(wire: h11.Connection, connection: Connection) -> object:
+    """What the server says next; raises FetchError, h11.RemoteProtocolError."""
+    while True:
+        event = wire.next_event()
+        if event is not h11.NEED_DATA:
+            return event
+        data = await connection.receive()
+        if not data and wire.their_state is h11.SEND_RESPONSE:
+            raise FetchError("the server closed the connection without an answer", passing=True)
+        wire.receive_data(data)
 
 
 def _redirected(location: Location, answer: Answer) -> Location:

@@ -9,6 +9,7 @@ import asyncio
 import secrets
 import socket
 import struct
+from typing import cast
 
 from phone_emulator.events import Address
 from phone_emulator.provisioning.errors import ProvisioningError
@@ -78,8 +79,7 @@ class _Listener(asyncio.DatagramProtocol):
         self._handset = handset
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str | object, int]) -> None:
         try:

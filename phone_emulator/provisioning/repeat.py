@@ -10,6 +10,9 @@ from phone_emulator.events import Bus, CheckSync, Event, ProvisioningState, Prov
 from phone_emulator.provisioning.provisioner import Provisioner
 from phone_emulator.provisioning.settings import NotifyReboot
 
+MINUTE = 60.0
+"""In seconds."""
+
 Apply = Callable[[PhoneConfig], Awaitable[None]]
 """Lets the phone live with another configuration, or restart with the one that it has."""
 
@@ -57,7 +60,7 @@ class Repeat:
         """Return when it is time."""
         settings = self._provisioner.settings
         try:
-            async with asyncio.timeout(60 * settings.repeat_minutes if settings.repeat else None):
+            async with asyncio.timeout(MINUTE * settings.repeat_minutes if settings.repeat else None):
                 await self._asked.wait()
         except TimeoutError:
             pass

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from phone_emulator.config.model import TimerConfig, TransportType
+from phone_emulator.config.model import FailbackMode, TimerConfig, TransportType
 from phone_emulator.events import Attempt, Outcome, Source, Target, Transport, Wait, role_name
 
 from .servers import Hop
@@ -211,7 +211,11 @@ class Walk:
         if not tried and target.server == 2 and target.remote in self._registered:
             return f"{target.role} first: the line is registered there"
         if not tried:
-            return f"{target.role} first: every new request starts there"
+            mode = self._hop.failover.failback_mode if self._hop else FailbackMode.NEW_REQUESTS
+            rule = "every new request starts there"
+            if mode is not FailbackMode.NEW_REQUESTS:
+                rule = f"no failover is in effect (failback_mode = {int(mode)})"
+            return f"{target.role} first: {rule}"
         last = tried[-1]
         address = last.target.address or last.target.host
         return f"{last.target.role} {address}: {last.detail}"

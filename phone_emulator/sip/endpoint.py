@@ -369,7 +369,7 @@ class Endpoint:
                     client.deliver(RequestFailed(Outcome.NO_RESPONSE, action.detail))
                 case Ended():
                     self._forget_client(client)
-        self._wake_client(client)
+        self._wake(client, lambda: self._act_client(client, client.machine.fire(self.world.now())))
 
     def _send_request(self, client: ClientTransaction, message: Request | Response) -> bool:
         try:
@@ -403,7 +403,7 @@ class Endpoint:
                     pass  # an ACK that never came; the TU sees it by its own 2xx timer, else nothing is owed
                 case Ended():
                     self._forget_server(server)
-        self._wake_server(server)
+        self._wake(server, lambda: self._act_server(server, server.machine.fire(self.world.now())))
 
     def _send(self, message: Request | Response, flow: Flow) -> None:
         try:
@@ -411,25 +411,12 @@ class Endpoint:
         except SendFailed as error:
             self.transports.ignored(flow, f"could not be sent: {error}", message.to_bytes())
 
-    def _wake_client(self, client: ClientTransaction) -> None:
-        if client.timer is not None:
-            client.timer.cancel()
-            client.timer = None
-        due = client.machine.next_timer
+    def _wake(self, transaction: ClientTransaction | ServerTransaction, fire: Callable[[], None]) -> None:
+        """Have *fire* called when the machine's next timer is due."""
+        _stop_timer(transaction)
+        due = transaction.machine.next_timer
         if due is not None:
-            client.timer = self.world.call_at(
-                due, lambda: self._act_client(client, client.machine.fire(self.world.now()))
-            )
-
-    def _wake_server(self, server: ServerTransaction) -> None:
-        if server.timer is not None:
-            server.timer.cancel()
-            server.timer = None
-        due = server.machine.next_timer
-        if due is not None:
-            server.timer = self.world.call_at(
-                due, lambda: self._act_server(server, server.machine.fire(self.world.now()))
-            )
+            transaction.timer = self.world.call_at(due, fire)
 
     def _forget_client(self, client: ClientTransaction) -> None:
         self._clients.pop(client_key(client.request), None)
@@ -439,21 +426,23 @@ class Endpoint:
             waiting.discard(client)
             if not waiting:
                 del self._by_flow[key]
-        if client.timer is not None:
-            client.timer.cancel()
-            client.timer = None
+        _stop_timer(client)
 
     def _forget_server(self, server: ServerTransaction) -> None:
         self._servers.pop(server_key(server.request), None)
-        if server.timer is not None:
-            server.timer.cancel()
-            server.timer = None
+        _stop_timer(server)
 
     def _forget_unanswered(self, server: ServerTransaction) -> None:
         if self._unanswered:
             key = _merge_key(server.request)
             if self._unanswered.get(key) is server:
                 del self._unanswered[key]
+
+
+def _stop_timer(transaction: ClientTransaction | ServerTransaction) -> None:
+    if transaction.timer is not None:
+        transaction.timer.cancel()
+        transaction.timer = None
 
 
 def _merge_key(request: Request) -> machines.Key:

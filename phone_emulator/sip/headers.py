@@ -199,7 +199,10 @@ class Headers:
 
     def get_all(self, name: str) -> list[str]:
         """One value for each line of that name."""
-        key = key_of(name)
+        key = KEYS.get(name) or key_of(name)
+        first = self._first or self.first
+        if len(first) == len(self._lines):  # no name comes twice
+            return [value_of(first[key])] if key in first else []
         return [value_of(line) for other, line in self._lines if other == key]
 
     def values(self, name: str) -> list[str]:

@@ -207,7 +207,8 @@ class Message:
     @property
     def top_via(self) -> sipmessage.Via:
         """The first Via. Raises MessageError when it breaks the grammar (RFC 3261 section 20.42)."""
-        return _grammar("Via", values.via, (self.headers.values("Via") or [""])[0])
+        via = self.headers.get("Via") or ""
+        return _grammar("Via", values.via, split(via, ",")[0] if "," in via else via)
 
     @property
     def from_address(self) -> sipmessage.Address:

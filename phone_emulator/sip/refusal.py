@@ -1,7 +1,7 @@
 """The answer to a request that cannot be read: stateless, from whatever of it can be made out.
 
-RFC 3261 asks for a 400 (or a 505) where the request is malformed; RFC 4475 shows what that looks like. Such a
-request has no transaction, so the answer is made anew for each copy, and is the same each time (section 8.2.7).
+RFC 3261 asks for a 400 (or a 505) where the request is malformed; RFC 4475 shows what that looks like. Such
+a request has no transaction, so the answer is made anew for each copy, the same each time (section 8.2.7).
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from zlib import crc32
 from phone_emulator.sip.headers import LWS, TOKEN, Headers, MessageError, key_of
 from phone_emulator.sip.message import REASONS, Response
 
-REQUEST_LINE = re.compile(rf"({TOKEN.pattern})[ \t].*[ \t]SIP/[0-9]+\.[0-9]+[ \t]*", re.IGNORECASE | re.DOTALL)
+REQUEST_LINE = re.compile(
+    rf"({TOKEN.pattern})[ \t].*[ \t]SIP/[0-9]+\.[0-9]+[ \t]*", re.IGNORECASE | re.DOTALL
+)
 MAX_LINES = 200
 MAX_LINE = 8192
 """Characters of a header line that is copied; a longer one is no header but an attack."""

@@ -304,8 +304,8 @@ def server_key(message: Message, method: str | None = None) -> Key:
     """What a request finds its server transaction by (RFC 3261 section 17.2.3): branch, sent-by and method.
 
     An ACK finds the INVITE that it belongs to. A CANCEL has a transaction of its own; *method* ``INVITE``
-    gives the key of the one that it cancels. Without the magic cookie and more the branch proves nothing, and the
-    message is matched by Request-URI, From tag, Call-ID, CSeq number and the whole top Via (RFC 2543).
+    gives the key of the one that it cancels. Without the magic cookie and more the branch proves nothing, and
+    the message is matched by Request-URI, From tag, Call-ID, CSeq number and the whole top Via (RFC 2543).
     """
     method = method or message.cseq.method
     if method == "ACK":

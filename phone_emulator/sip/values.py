@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 from urllib.parse import unquote
 
 import sipmessage
@@ -21,6 +22,16 @@ VIA = re.compile(
     rf"SIP[ \t]*/[ \t]*2\.0[ \t]*/[ \t]*({TOKEN.pattern})[ \t]+({HOST})(?:[ \t]*:[ \t]*([0-9]{{1,5}}))?",
     re.IGNORECASE,
 )
+PLAIN_PARAMETERS = r"(?:;[A-Za-z0-9.+_-]+(?:=[A-Za-z0-9.:*+_\[\]-]*)?)*"
+PLAIN_ADDRESS = re.compile(
+    rf"""(?:"([^"\\%]*)"[ ]?|([A-Za-z0-9.+_-]*)[ ]?)
+    <(sips?):(?:([A-Za-z0-9.+*_-]+)@)?({HOST})(?::([0-9]{{1,5}}))?({PLAIN_PARAMETERS})>({PLAIN_PARAMETERS})""",
+    re.VERBOSE,
+)
+"""An address as nearly all are, which needs no further grammar."""
+PLAIN_VIA = re.compile(rf"SIP/2\.0/([A-Z]+) ({HOST})(?::([0-9]{{1,5}}))?({PLAIN_PARAMETERS})")
+MAX_REMEMBERED = 256
+"""Characters of a value that is remembered: every message of a dialog repeats those of the first."""
 MAX_TEL = 256
 """Characters of a ``tel:`` URI; ``sipmessage`` takes quadratic time over them."""
 STAND_IN = "host.invalid"
@@ -52,7 +63,23 @@ def address(text: str) -> sipmessage.Address:
 
     Quoted parameter values lose their quotes; the name is fit to be shown.
     """
+    return _remembered_address(text) if len(text) <= MAX_REMEMBERED else _address(text)
+
+
+def via(text: str) -> sipmessage.Via:
+    """One Via value (RFC 3261 section 20.42)."""
+    return _remembered_via(text) if len(text) <= MAX_REMEMBERED else _via(text)
+
+
+def _address(text: str) -> sipmessage.Address:
+    plain = PLAIN_ADDRESS.fullmatch(text) if text.isascii() else None
+    if plain is not None:
+        quoted_name, name, scheme, user, host, port, of_uri, parameters = plain.groups()
+        located = sipmessage.URI(scheme, host, user, None, int(port) if port else None, _plain(of_uri))
+        return sipmessage.Address(located, quoted_name or name or "", _plain(parameters))
     quoted = QUOTED.match(text)
+    if quoted is None and text.startswith('"'):
+        raise ValueError("no closing quote")
     opening = text.find("<", quoted.end() if quoted else 0)
     if opening < 0:
         return sipmessage.Address(
@@ -68,8 +95,11 @@ def address(text: str) -> sipmessage.Address:
     )
 
 
-def via(text: str) -> sipmessage.Via:
-    """One Via value (RFC 3261 section 20.42)."""
+def _via(text: str) -> sipmessage.Via:
+    plain = PLAIN_VIA.fullmatch(text)
+    if plain is not None:
+        transport, host, port, parameters = plain.groups()
+        return sipmessage.Via(transport, host, int(port) if port else None, _plain(parameters))
     sent, semicolon, parameters = text.partition(";")
     match = VIA.fullmatch(sent.strip(LWS))
     if match is None:
@@ -100,6 +130,24 @@ def _parameters(text: str) -> sipmessage.Parameters:
             raise ValueError("parameter name")
         value.encode()  # Refuses what is no UTF-8: sipmessage could not write it out.
         found[name] = _unquoted(unquote(value.strip(LWS))) if equals else None
+    return sipmessage.Parameters(**found)
+
+
+NONE = sipmessage.Parameters()
+_remembered_address = lru_cache(maxsize=1024)(_address)
+_remembered_via = lru_cache(maxsize=1024)(_via)
+
+
+def _plain(text: str) -> sipmessage.Parameters:
+    """Parameters that match PLAIN_PARAMETERS; names in lower case."""
+    if not text:
+        return NONE
+    found: dict[str, str | None] = {}
+    for part in text[1:].split(";"):
+        name, equals, value = part.partition("=")
+        found[name.lower()] = value if equals else None
+    if "self" in found:
+        raise ValueError("parameter name")
     return sipmessage.Parameters(**found)
 
 

@@ -69,9 +69,15 @@ def test_the_call_is_placed_though_nobody_registers_the_line(call: Run) -> None:
 
 
 def test_the_line_need_not_register(call: Run) -> None:
-    with_register = json.loads(call("--down", "primary=silent", "--format", "json").stdout)
-    without = json.loads(call("--down", "primary=silent", "--no-register", "--format", "json").stdout)
+    down = ("--down", "primary=silent", "--down", "fallback=silent", "--format", "json")
+    with_register = json.loads(call(*down).stdout)
+    without = json.loads(call(*down, "--no-register").stdout)
     assert (with_register["started"], without["started"]) == (7.5, 0.0)
+
+
+def test_the_first_binding_is_enough_to_call(call: Run) -> None:
+    placed = json.loads(call("--down", "primary=silent", "--format", "json").stdout)
+    assert placed["started"] == 0.0
 
 
 def test_the_call_stays_up_as_long_as_is_asked(call: Run) -> None:

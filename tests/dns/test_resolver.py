@@ -590,9 +590,9 @@ def test_questions_come_from_the_phones_address(lab: Lab) -> None:
 def test_the_cfg_names_the_servers_else_the_machine() -> None:
     world = SimulatedWorld(nameservers=[Address("10.0.0.53", 53)])
     assert dns_servers(DnsConfig(), world) == [Address("10.0.0.53", 53)]
-    config = DnsConfig(primary="192.168.1.53", secondary="127.0.0.53:5353")
-    assert dns_servers(config, world) == [Address("192.168.1.53", 53), Address("127.0.0.53", 5353)]
-    assert dns_servers(DnsConfig(secondary="[::1]:5353"), world) == [Address("::1", 5353)]
+    config = DnsConfig(primary="192.168.1.53", secondary="192.168.1.54")
+    assert dns_servers(config, world) == [Address("192.168.1.53", 53), Address("192.168.1.54", 53)]
+    assert dns_servers(DnsConfig(secondary="[::1]"), world) == [Address("::1", 53)]
     assert dns_servers(DnsConfig(primary="fd00::53"), world) == [Address("fd00::53", 53)]
 
 

@@ -97,6 +97,18 @@ def test_static_records_of_one_account(account: int, expected: list[str]) -> Non
     play(story, A, PORT | old)
 
 
+@pytest.mark.parametrize("records", ["other A 192.168.1.13", "@ AAAA fd00::1"])
+def test_static_records_where_dns_knows_nothing(records: str) -> None:
+    """No such name, or no address of it: DNS gives nothing."""
+
+    # rule D7
+    async def story(site: Site) -> None:
+        site.lab.change_zone(zone_of(records))
+        assert await site.dial() == BY_STATIC
+
+    play(story, A, PORT | STATIC_A)
+
+
 def test_without_a_dns_server_there_are_static_records_only() -> None:
     # rule D7
     async def story(site: Site) -> None:

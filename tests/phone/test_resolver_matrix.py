@@ -14,6 +14,7 @@ import pytest
 from phone_emulator.events import CallState, MessageSent, Transport
 from phone_emulator.phone import CallError, CallResult
 from phone_emulator.sip.message import Request, parse
+from tests.phone import stage
 from tests.phone.sites import Site, ladder, play, short
 
 HOSTS = "\n".join(f"{name} A 192.168.1.{number}" for number, name in enumerate("abcd", 11))
@@ -455,3 +456,26 @@ def test_a_dialog_set_up_at_the_secondary_stays_there(broken: object) -> None:
         assert requests(site, "ACK")[-1] == "ACK .12"
 
     play(story, AB_TCP, down={".11": broken})
+
+
+NAMED = """\
+yealink.pbx.com. 60 IN A 192.168.1.13
+proxy.test. 60 IN A 192.168.1.14
+proxy.test. 60 IN A 192.168.1.15
+"""
+
+
+@pytest.mark.parametrize(("behaviour", "took"), [("silent", 32.0), (503, 0.0), ("refuse", 0.0)])
+def test_a_route_set_that_names_two_machines_means_the_first(behaviour: object, took: float) -> None:
+    # rule C11
+    async def story(on: stage.Stage) -> None:
+        call = on.phone.dial("1002")
+        await call.settled()
+        on.mark()
+        await call.hang_up()
+        assert call.state is CallState.ENDED
+        assert on.world.now() - on.zero == took
+        assert {line.where for line in on.sent("BYE")} == {".14"}
+
+    answered = {"INVITE": [[stage.Answer(0, 200, [("Record-Route", "<sip:proxy.test;lr>")])]]}
+    stage.play(story, zone=NAMED, actors={"primary": answered}, secondary=behaviour)

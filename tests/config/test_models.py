@@ -1,0 +1,57 @@
+"""The phones as data."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from phone_emulator.config import load_text
+from phone_emulator.config.models import accounts_of, generation_of, model, models
+from phone_emulator.phone.identity import Device
+
+
+@pytest.mark.parametrize("name", models())
+def test_a_model_is_in_order(name: str) -> None:
+    found = models()[name]
+    assert found.product == name
+    assert re.fullmatch(r"SIP-T[1-5][0-9]\w*", found.name)
+    assert 1 <= found.accounts <= 16
+    assert re.fullmatch(r"y0{9}\d{3}\.cfg|y0{10}\d{2}\.cfg", found.common_file)
+    assert 80 <= found.generation <= 86
+
+
+@pytest.mark.parametrize(
+    ("name", "accounts", "common_file", "firmware"),
+    [
+        ("SIP-T46S", 16, "y000000000066.cfg", "66.86.0.15"),
+        ("t46g", 16, "y000000000028.cfg", "28.83.0.15"),
+        ("SIP-T48U", 16, "y000000000109.cfg", "108.86.0.15"),
+        ("SIP-T19P_E2", 1, "y000000000053.cfg", "53.84.0.15"),
+        ("SIP-T54W", 16, "y000000000096.cfg", "96.86.0.15"),
+    ],
+)
+def test_what_a_model_decides(name: str, accounts: int, common_file: str, firmware: str) -> None:
+    found = model(name)
+    assert (found.accounts, found.common_file, found.firmware) == (accounts, common_file, firmware)
+
+
+def test_the_default_phone_is_the_devices() -> None:
+    assert model(Device().model).firmware == Device().firmware
+
+
+def test_an_unknown_model() -> None:
+    with pytest.raises(ValueError, match=r"^'SIP-T46X' is not a known model; such are .*SIP-T46S"):
+        model("SIP-T46X")
+    assert (accounts_of("SIP-T46X"), generation_of("SIP-T46X")) == (16, 86)
+
+
+def test_accounts_beyond_the_models_are_ignored() -> None:
+    text = "\n".join(
+        f"account.{n}.enable = 1\naccount.{n}.sip_server.1.address = pbx.example.com" for n in (1, 3, 4)
+    )
+    loaded = load_text(text, "x.cfg", model="SIP-T23G")
+    assert [line.index for line in loaded.config.lines] == [1, 3]
+    assert [str(each) for each in loaded.diagnostics if each.code == "no-such-account"] == [
+        "x.cfg:6: warning: no-such-account: account.4 is ignored: a SIP-T23G has 3 accounts"
+    ]

@@ -1,0 +1,90 @@
+"""The targets of the fuzzers for a moment each, and what the fuzzers have found."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from phone_emulator.events import CallState
+from phone_emulator.sip import values
+from tests.phone.far_end import Play, offer, play
+from tests.sip.fuzzing import SEEDS, TARGETS, endpoint, mutation
+
+BRIEF = settings(max_examples=150, deadline=None, derandomize=bool(os.environ.get("CI")))
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_seeds(name: str) -> None:
+    for seed in SEEDS[name]:
+        TARGETS[name](seed)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@BRIEF
+@given(data=st.data())
+def test_mutations(name: str, data: st.DataObject) -> None:
+    seed = data.draw(st.sampled_from(SEEDS[name]))
+    TARGETS[name](mutation(data.draw(st.randoms(use_true_random=False)), seed))
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@BRIEF
+@given(data=st.binary(max_size=500))
+def test_any_bytes(name: str, data: bytes) -> None:
+    TARGETS[name](data)
+
+
+@BRIEF
+@given(st.from_regex(values.PLAIN_ADDRESS, fullmatch=True, alphabet=st.characters(max_codepoint=126)))
+def test_plain_addresses_read_as_by_the_whole_grammar(text: str) -> None:
+    """A blank before the brackets makes it an address that only the grammar takes."""
+    try:
+        plain = values.address(text)
+    except ValueError:
+        with pytest.raises(ValueError):
+            values.address(text.replace("<", "<\t"))
+        return
+    whole = values.address(text.replace("<", "<\t"))
+    assert plain.uri == whole.uri
+    assert plain.name == whole.name
+    assert dict(plain.parameters) == dict(whole.parameters)
+
+
+@BRIEF
+@given(st.from_regex(values.PLAIN_VIA, fullmatch=True, alphabet=st.characters(max_codepoint=126)))
+def test_plain_vias_read_as_by_the_whole_grammar(text: str) -> None:
+    try:
+        plain = values.via(text)
+    except ValueError:
+        with pytest.raises(ValueError):
+            values.via(text.replace(" ", "\t"))
+        return
+    whole = values.via(text.replace(" ", "\t"))
+    assert (plain.transport, plain.host, plain.port) == (whole.transport, whole.host, whole.port)
+    assert dict(plain.parameters) == dict(whole.parameters)
+
+
+def test_a_phone_in_a_call() -> None:
+    dice, rounds = random.Random(4475), iter([True, False])
+    endpoint(dice, lambda: next(rounds), lambda target: target, inputs=600)
+
+
+def test_found_two_re_invites_of_one_cseq() -> None:
+    """The second one is another transaction; the end of the first forgot the 2xx of both."""
+
+    async def story(on: Play) -> None:
+        invite, answered, call = await on.taken()
+        own, phone = invite.headers.get("From") or "", answered.headers.get("To") or ""
+        for branch in ("z9hG4bKone", "z9hG4bKtwo"):
+            again = on.far.inside("INVITE", "in-1", own, phone, body=offer())
+            again.headers.set("Via", f"SIP/2.0/UDP 192.168.1.13:5060;branch={branch}")
+            on.far.send(again)
+        await asyncio.sleep(100)
+        assert call.state is CallState.ENDED
+
+    play(story)

@@ -2,7 +2,7 @@
 #
 #   make run     the terminal phone in its embedded lab
 #   make test    all tests, then every scenario in configs/
-#   make check   lint, format, types, layers, diagrams
+#   make check   lint, format, types, layers, generated pages, rules with a test
 #   make bench   what the program costs on this machine
 #   make lab     the embedded servers alone, for other phones to try
 #   make clean   remove what the others made
@@ -41,6 +41,8 @@ check: $(VENV)/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/diagrams.py --check
+	$(BIN)/python scripts/parameters --check
+	$(BIN)/python scripts/rule_coverage
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python scripts/bench

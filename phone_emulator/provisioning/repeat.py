@@ -87,6 +87,6 @@ class Repeat:
     def _listen(self, event: Event) -> None:
         if isinstance(event, CheckSync):
             what = self._provisioner.settings.notify_reboot
-            if what is not NotifyReboot.IGNORED:
-                self._reboot = self._reboot or what is NotifyReboot.ALWAYS or event.reboot
+            if what != NotifyReboot.IGNORED:
+                self._reboot = self._reboot or what == NotifyReboot.ALWAYS or event.reboot
                 self.again()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +13,7 @@ import pytest
 
 from phone_emulator.config import CfgError, PhoneConfig, crypt
 from phone_emulator.events import Address, Bus, CheckSync, Event, ProvisioningState, ProvisioningStep
-from phone_emulator.lab.provisioning import Guard, ProvisioningServer, phone_files
+from phone_emulator.lab.provisioning import Guard, ProvisioningServer
 from phone_emulator.provisioning import Provisioner, ProvisioningError, handset_of
 from phone_emulator.provisioning.repeat import Repeat
 
@@ -166,9 +167,7 @@ def test_overrides_win() -> None:
 def test_configured_credentials() -> None:
     credentials = ("static.auto_provision.server.username=u", "static.auto_provision.server.password=p")
     for guard in (Guard.BASIC, Guard.DIGEST):
-        story = Story(phone_files(MAC, cfg("own").decode()), *credentials, guard=guard)
-        story.files |= {name.lstrip("/"): content for name, content in story.files.items()}
-        story.server.files = phone_files(MAC, cfg("own").decode())
+        story = Story({f"{MAC}.cfg": cfg("own")}, *credentials, guard=guard)
         assert story.run(story.once()).lines[0].user_name == "own"
 
 
@@ -320,120 +319,130 @@ def check_sync(reboot: bool = False) -> CheckSync:
     return CheckSync(at=0.0, remote=Address("192.0.2.1", 5060), reboot=reboot)
 
 
-async def watched(story: Story, *events: CheckSync | None, change: bool = False) -> list[str]:
-    """The users of the configurations that are applied after *events* (None: the key is pressed)."""
-    provisioner = story.provisioner()
-    await provisioner.run()
-    applied: list[str] = []
+class Watched:
+    """A phone that provisions again, and the users of the configurations that it was told to live with."""
 
-    async def apply(config: PhoneConfig) -> None:
-        applied.append(config.lines[0].user_name)
+    def __init__(self, story: Story) -> None:
+        self.applied: list[str] = []
+        self._story = story
+        self._ended = 0
+        self._progress = asyncio.Event()
 
-    repeat = Repeat(provisioner, provisioner.loaded().config, story.bus, story.now, apply)
-    task = asyncio.create_task(repeat.run())
-    await asyncio.sleep(0)
-    for event in events:
-        if change:
-            story.files[f"/{MAC}.cfg"] = cfg("changed")
-        cycles = story.steps.count((ProvisioningState.DONE, ""))
-        if event is None:
-            repeat.again()
-        else:
-            story.bus.tell(event)
-        for _ in range(50):
-            if story.steps.count((ProvisioningState.DONE, "")) > cycles:
-                break
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.01)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    return applied
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Repeat]:
+        """It has provisioned once."""
+        story, provisioner = self._story, self._story.provisioner()
+        await provisioner.run()
+        story.bus.subscribe(self._listen)
+        repeat = Repeat(provisioner, provisioner.loaded().config, story.bus, story.now, self._apply)
+        task = asyncio.create_task(repeat.run())
+        await asyncio.sleep(0)
+        try:
+            yield repeat
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def cycles(self, count: int) -> None:
+        """Wait until *count* more cycles have ended, well or badly, and what they led to has begun."""
+        while self._ended < count:
+            self._progress.clear()
+            await self._progress.wait()
+        self._ended -= count
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    async def _apply(self, config: PhoneConfig) -> None:
+        self.applied.append(config.lines[0].user_name)
+
+    def _listen(self, event: Event) -> None:
+        if isinstance(event, ProvisioningStep) and event.state in (
+            ProvisioningState.DONE,
+            ProvisioningState.FAILED,
+        ):
+            self._ended += 1
+            self._progress.set()
 
 
 @pytest.mark.parametrize(
-    ("setting", "reboot", "cycles", "applied"),
-    [
-        ("0", False, 2, []),
-        ("0", True, 2, ["own"]),
-        ("1", False, 2, ["own"]),
-        ("2", True, 1, []),
-    ],
+    ("setting", "reboot", "applied"),
+    [("0", False, []), ("0", True, ["own"]), ("1", False, ["own"])],
 )
-def test_check_sync(setting: str, reboot: bool, cycles: int, applied: list[str]) -> None:
+def test_check_sync(setting: str, reboot: bool, applied: list[str]) -> None:
     story = Story({f"{MAC}.cfg": cfg("own")}, f"sip.notify_reboot_enable={setting}")
-    assert story.run(watched(story, check_sync(reboot))) == applied
-    assert story.steps.count((ProvisioningState.DONE, "")) == cycles
+
+    async def notified() -> list[str]:
+        watched = Watched(story)
+        async with watched.running():
+            story.bus.tell(check_sync(reboot))
+            await watched.cycles(1)
+        return watched.applied
+
+    assert story.run(notified()) == applied
 
 
-def test_the_key_applies_what_is_new_and_only_that() -> None:
+def test_check_sync_may_be_ignored() -> None:
+    story = Story({f"{MAC}.cfg": cfg("own")}, "sip.notify_reboot_enable=2")
+
+    async def notified() -> list[str]:
+        watched = Watched(story)
+        async with watched.running() as repeat:
+            story.bus.tell(check_sync(reboot=True))
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert story.steps.count((ProvisioningState.STARTED, "")) == 1
+            repeat.again()
+            await watched.cycles(1)
+        return watched.applied
+
+    assert story.run(notified()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "applied"),
+    [(cfg("own"), []), (cfg("own", "# a comment\n"), []), (cfg("other"), ["other"])],
+)
+def test_the_key_applies_what_is_new_and_only_that(content: bytes, applied: list[str]) -> None:
     story = Story({f"{MAC}.cfg": cfg("own")})
-    assert story.run(watched(story, None)) == []
-    story = Story({f"{MAC}.cfg": cfg("own")})
-    assert story.run(watched(story, None, change=True)) == ["changed"]
 
+    async def pressed() -> list[str]:
+        watched = Watched(story)
+        async with watched.running() as repeat:
+            story.files[f"/{MAC}.cfg"] = content
+            repeat.again()
+            await watched.cycles(1)
+        return watched.applied
 
-def test_a_comment_that_is_new_restarts_nothing() -> None:
-    story = Story({f"{MAC}.cfg": cfg("own")})
-
-    async def commented() -> list[str]:
-        story.files[f"/{MAC}.cfg"] = cfg("own")
-        provisioned = asyncio.create_task(watched(story, None))
-        while not story.steps.count((ProvisioningState.DONE, "")):
-            await asyncio.sleep(0)
-        story.files[f"/{MAC}.cfg"] = cfg("own", "# a comment\n")
-        return await provisioned
-
-    assert story.run(commented()) == []
+    assert story.run(pressed()) == applied
 
 
 def test_the_interval(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("phone_emulator.provisioning.repeat.MINUTE", 0.02)
+    monkeypatch.setattr("phone_emulator.provisioning.repeat.MINUTE", 0.01)
     repeat = ("static.auto_provision.repeat.enable=1", "static.auto_provision.repeat.minutes=1")
     story = Story({f"{MAC}.cfg": cfg("own")}, *repeat)
 
-    async def wait() -> None:
-        task = asyncio.create_task(watched(story, *[None] * 0))
-        await task
-        provisioner = story.provisioner()
-        await provisioner.run()
+    async def wait() -> list[str]:
+        watched = Watched(story)
+        async with watched.running():
+            await watched.cycles(3)
+        return watched.applied
 
-        async def apply(config: PhoneConfig) -> None:
-            raise AssertionError("nothing changed")
-
-        keeper = Repeat(provisioner, provisioner.loaded().config, story.bus, story.now, apply)
-        running = asyncio.create_task(keeper.run())
-        while story.steps.count((ProvisioningState.DONE, "")) < 4:
-            await asyncio.sleep(0.01)
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-
-    story.run(wait())
+    assert story.run(wait()) == []
 
 
 def test_a_failure_while_running_is_told_and_survived() -> None:
     story = Story({f"{MAC}.cfg": cfg("own")}, QUICK)
+    no_line = f"{HEADER}account.1.enable = 0\n".encode()
 
     async def fail_then_mend() -> list[str]:
-        provisioner = story.provisioner()
-        await provisioner.run()
-        applied: list[str] = []
-
-        async def apply(config: PhoneConfig) -> None:
-            applied.append(config.lines[0].user_name)
-
-        repeat = Repeat(provisioner, provisioner.loaded().config, story.bus, story.now, apply)
-        running = asyncio.create_task(repeat.run())
-        for content in (b"<html>", f"{HEADER}account.1.enable = 0\n".encode(), cfg("mended")):
-            story.files[f"/{MAC}.cfg"] = content
-            before = len(story.events)
-            repeat.again()
-            ends = (ProvisioningState.FAILED, ProvisioningState.DONE)
-            while not any(state in ends for state, _ in story.steps[before:]):
-                await asyncio.sleep(0.01)
-            await asyncio.sleep(0.02)
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        return applied
+        watched = Watched(story)
+        async with watched.running() as repeat:
+            # Files that can be fetched and yet no phone could start with end twice: done, then failed.
+            for content, ends in ((b"<html>", 1), (no_line, 2), (cfg("mended"), 1)):
+                story.files[f"/{MAC}.cfg"] = content
+                repeat.again()
+                await watched.cycles(ends)
+        return watched.applied
 
     assert story.run(fail_then_mend()) == ["mended"]
     assert [state for state, _ in story.steps].count(ProvisioningState.FAILED) == 2

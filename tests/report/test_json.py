@@ -11,7 +11,17 @@ def test_a_scenario_is_one_line_with_the_fixed_names(result: ScenarioResult) -> 
     assert "\n" not in line
     told = json.loads(line)
     assert list(told) == [
-        *("scenario", "file", "verdict", "elapsed", "virtual", "failures", "calls", "registrations", "health"),
+        *(
+            "scenario",
+            "file",
+            "verdict",
+            "elapsed",
+            "virtual",
+            "failures",
+            "calls",
+            "registrations",
+            "health",
+        ),
     ]
     assert told["verdict"] == "failed"
     assert told["failures"] == [

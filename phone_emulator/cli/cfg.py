@@ -16,7 +16,7 @@ from .options import OUTPUT, Common, cfg_argument, common_options
 
 if TYPE_CHECKING:
     from phone_emulator.config.effective import Effective
-    from phone_emulator.config.reader import Reading
+    from phone_emulator.config.reader import Reading, Setting
 
 
 @click.group(epilog="Example: phone-emulator cfg diff old.cfg new.cfg")
@@ -143,11 +143,13 @@ def explain(common: Common, key: str, cfg: tuple[str, ...]) -> int:
     return Exit.OK
 
 
-def _explained(each: Effective, setting: Any, earlier: list[Any]) -> list[str]:
+def _explained(each: Effective, setting: Setting | None, earlier: list[Setting]) -> list[str]:
     """The lines that explain a value to people; *earlier* is what was said before, oldest first."""
     lines = [f"{each.key} = {each.shown}", f"  {_source(each)}"]
     if each.setting is None and setting is not None:
-        lines.append(f"  {setting.file}:{setting.line} says {setting.shown or 'nothing'!s}, {_why_not(each)}")
+        asks = setting.given is None
+        why = "which asks for the default" if asks else "which is no value of it"
+        lines.append(f"  {setting.file}:{setting.line} says {setting.shown or 'nothing'}, {why}")
     elif setting is not None and setting.key != each.key:
         lines.append(f"  there it is called {setting.key}")
     lines += [f"  replaced {old.file}:{old.line}: {old.shown or '(blank)'}" for old in reversed(earlier)]
@@ -157,17 +159,12 @@ def _explained(each: Effective, setting: Any, earlier: list[Any]) -> list[str]:
     return lines
 
 
-def _why_not(each: Effective) -> str:
-    expected = "nothing" if each.parameter is None else each.parameter.expected
-    return f"which asks for the default, or is none of its values: {expected}"
-
-
-def _earlier(reading: Reading, slot: str) -> list[Any]:
+def _earlier(reading: Reading, slot: str) -> list[Setting]:
     """What *slot* was before the word in force, by any of its names, in the order it was said."""
     from phone_emulator.config.catalogue import catalogue
 
     key = slot.partition("[")[0]
-    found = []
+    found: list[Setting] = []
     for each, olds in reading.earlier.items():
         if each == slot or (each == olds[0].key and key in catalogue().todays(each)):
             found += olds

@@ -30,7 +30,8 @@ def params(pattern: str | None, form: str, honoured: bool) -> int:
     known = catalogue()
     found = [each for each in known if not honoured or each.effect == "honoured"]
     if pattern:
-        found = [each for each in found if _is_meant(known, each, pattern)]
+        whole = [each for each in found if pattern in (each.name, *known.older_names(each.name))]
+        found = whole or [each for each in found if _is_meant(known, each, pattern)]
     if not found:
         click.echo(f"{pattern}: no such parameter{suggestion(pattern or '')}", err=True)
         return Exit.FAILED

@@ -18,6 +18,7 @@ from .talk import progress, say, warn_of
 
 if TYPE_CHECKING:
     from phone_emulator.provisioning import Handset, Provisioner
+    from phone_emulator.provisioning.fetching import Lookup
 
 
 def provision(cfg: Sequence[str], common: Common) -> Provisioner:
@@ -41,7 +42,11 @@ def provision(cfg: Sequence[str], common: Common) -> Provisioner:
         now=lambda: time.monotonic() - began,
         own=cfg,
         overrides=common.overrides,
-        ways=Ways(ca_pem=_ca_pem(common.ca), local_host=common.local_address),
+        ways=Ways(
+            ca_pem=_ca_pem(common.ca),
+            local_host=common.local_address,
+            lookup=_lookup(common) if common.dns else None,
+        ),
     )
     asyncio.run(provisioner.run())
     return provisioner
@@ -65,6 +70,31 @@ def _found_server(handset: Handset, common: Common) -> str:
     url = asyncio.run(find_server(handset, local))
     progress(f"provisioning: the server is {without_credentials(url)}")
     return url
+
+
+def _lookup(common: Common) -> Lookup:
+    """Names are looked up at the servers of ``--dns``, as those of the phone's SIP servers are."""
+
+    async def lookup(host: str) -> list[str]:
+        from phone_emulator.config.model import DnsConfig
+        from phone_emulator.dns import ResolveFailed, Resolver
+        from phone_emulator.dns.records import Answer, RdType
+        from phone_emulator.provisioning.fetching import FetchError
+        from phone_emulator.world import RealWorld
+
+        world = RealWorld()
+        resolver = Resolver(world, common.dns, DnsConfig(), bus=Bus(), source_host=common.local_address)
+        try:
+            result = await resolver.query(host, RdType.A)
+        except ResolveFailed as error:
+            raise FetchError(f"{host} cannot be looked up: {error}", passing=True) from None
+        finally:
+            await world.aclose()
+        if not isinstance(result, Answer):
+            raise FetchError(f"{host} has no address, says the DNS server")
+        return list(result.addresses)
+
+    return lookup
 
 
 def _ca_pem(path: Path | None) -> str | None:

@@ -30,7 +30,7 @@ async def kept_provisioned(desk: Desk, common: Common, provisioner: Provisioner)
 
     async def apply(config: PhoneConfig) -> None:
         try:
-            await restart(phone, _fitting(desk, common, config))
+            await restart(phone, await _fitting(desk, common, config))
         except (WorldError, ZoneError, click.ClickException) as error:
             _tell(desk, str(provisioner.base), f"the phone cannot start with its new configuration: {error}")
 
@@ -59,7 +59,7 @@ async def provisioned_by_lab(desk: Desk, common: Common) -> AsyncIterator[Provis
                 server.url, handset, bus=desk.bus, now=desk.world.now, overrides=common.overrides
             )
             await provisioner.run()
-            desk.phone.config = _fitting(desk, common, provisioner.loaded().config)
+            desk.phone.config = await _fitting(desk, common, provisioner.loaded().config)
         except (CfgError, WorldError) as error:
             _tell(desk, "the lab", f"{error}; the phone keeps what it has")
             yield None
@@ -79,9 +79,13 @@ async def restart(phone: Phone, config: PhoneConfig) -> None:
     await phone.register()
 
 
-def _fitting(desk: Desk, common: Common, config: PhoneConfig) -> PhoneConfig:
+async def _fitting(desk: Desk, common: Common, config: PhoneConfig) -> PhoneConfig:
     """*config* with the servers where the lab has them; raises ZoneError, click.BadParameter."""
-    return config if desk.lab is None else plan_stage(config, common, every_transport=True).config
+    if desk.lab is None:
+        return config
+    # In a thread: the places are found in a small simulated world, which runs a loop of its own.
+    stage = await asyncio.to_thread(plan_stage, config, common, every_transport=True)
+    return stage.config
 
 
 def _tell(desk: Desk, location: str, reason: str) -> None:

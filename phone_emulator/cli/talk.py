@@ -14,11 +14,13 @@ import click
 from phone_emulator.config import Diagnostic, Severity
 from phone_emulator.events import (
     CallChanged,
+    CheckSync,
     DnsAnswered,
     Event,
     MessageIgnored,
     MessageReceived,
     MessageSent,
+    ProvisioningStep,
     RegistrationChanged,
     ServerChanged,
 )
@@ -95,6 +97,10 @@ def _in_words(event: Event) -> str:
             return f"DNS {event.rdtype} {event.name}: {event.answer} ({event.source})"
         case MessageIgnored():
             return f"ignored a message from {event.remote}/{event.transport}: {event.reason}"
+        case ProvisioningStep():
+            return f"provisioning: {event.state} {event.location}: {event.reason}"
+        case CheckSync():
+            return f"check-sync from {event.remote}{', with a reboot' if event.reboot else ''}"
         case ServerChanged():
             return f"server {event.server}: {event.behaviour}"
         case _:

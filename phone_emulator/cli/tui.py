@@ -75,7 +75,8 @@ async def _show(
             if own_lab:
                 provisioner = await stack.enter_async_context(provisioned_by_lab(desk, common))
             if provisioner is not None:
-                await stack.enter_async_context(kept_provisioned(desk, common, provisioner))
+                repeat = await stack.enter_async_context(kept_provisioned(desk, common, provisioner))
+                app.provision_with(repeat.again)
             await app.run_async()
         if interrupted():
             raise asyncio.CancelledError  # which the app has taken for its own

@@ -72,8 +72,9 @@ def build(reading: Reading) -> Built:
     accounts = accounts_of(reading.model)
     indices = [index for index in mentioned if index <= accounts]
     builder = _Builder(todays_names(reading.settings, indices))
+    has = f"a {reading.model} has {accounts} account{'s' * (accounts != 1)}"
     for index in list(mentioned)[len(indices) :]:
-        builder.no_such_account(index, mentioned[index], f"a {reading.model} has {accounts} accounts")
+        builder.no_such_account(index, mentioned[index], has)
     config = builder.phone(indices)
     builder.judge(config, reading.files)
     return Built(config, builder.values, builder.findings.list())
@@ -181,15 +182,15 @@ class _Builder:
         """*text* typed, or None where it is no value of *parameter*; what was odd is noted."""
         if text == "" and parameter.type == "host":
             return None
-        shown = "the value" if parameter.type == "secret" else printable(text or setting.value)
         try:
             value = parameter.parse(text)
         except ValueError as error:
             default = f"the default {parameter.default}" if parameter.default else "no value"
-            self._warn(setting, "bad-value", f"{setting.key} = {shown}: {error}; {default} is kept")
+            message = f"{_said(setting, parameter)}: {error}; {default} is kept"
+            self._warn(setting, "bad-value", message)
             return None
         if parameter.gap is not None and parameter.gap[0] <= int(text) <= parameter.gap[1]:
-            self._warn(setting, "raised", f"{setting.key} = {shown} counts as {value}")
+            self._warn(setting, "raised", f"{_said(setting, parameter)} counts as {value}")
         return value
 
     def _static_records(self) -> list[StaticRecord]:
@@ -256,6 +257,11 @@ class _Builder:
 
     def _add(self, severity: Severity, setting: Setting, code: str, message: str) -> None:
         self.findings.add(setting.file, setting.line, setting.key, severity, code, message)
+
+
+def _said(setting: Setting, parameter: Parameter) -> str:
+    """``key = value``, as a message may show it."""
+    return f"{setting.key} = {'the value' if parameter.type == 'secret' else printable(setting.value)}"
 
 
 @cache

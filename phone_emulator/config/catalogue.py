@@ -149,6 +149,7 @@ class Catalogue:
         self._todays: dict[str, tuple[str, ...]] = {}
         self._found: dict[str, Parameter | None] = {}
         self._nearest: dict[str, str | None] = {}
+        self._ordinary: dict[str, bool] = {}
 
     def __iter__(self) -> Iterator[Parameter]:
         """All parameters, those of use first."""
@@ -222,6 +223,16 @@ class Catalogue:
             return False
         parameter = self.find(key)
         return parameter is None or parameter.type == "secret"
+
+    def is_ordinary(self, key: str) -> bool:
+        """Whether *key* is known, and no password: asked of each line, so the answer is remembered."""
+        found = self._ordinary.get(key)
+        if found is None:
+            if len(self._ordinary) > MOST_REMEMBERED:
+                self._ordinary.clear()
+            known = self.pattern(key) is not None
+            found = self._ordinary[key] = known and not self.is_secret(key)
+        return found
 
     def in_case(self, key: str) -> str | None:
         """*key* with the capitals with which it is known; None where it is not known in any."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
-from phone_emulator.config.catalogue import SERVERS, Parameter, catalogue, suggestion
+from phone_emulator.config.catalogue import MOST_REMEMBERED, SERVERS, Parameter, catalogue, suggestion
 from phone_emulator.config.diagnostic import Diagnostic, Findings, Severity, printable
 from phone_emulator.config.effective import canonical
 from phone_emulator.config.models import generation_of
 from phone_emulator.config.reader import OVERRIDES, Reading, Setting
 from phone_emulator.config.secret import Secret
 
+LONGEST_REMEMBERED = 100
+"""Characters of a value that is remembered to be in order."""
 MOST_SUGGESTIONS = 20
 """Looking for the nearest name takes milliseconds each."""
 
@@ -34,17 +37,30 @@ def oddities(reading: Reading) -> list[Diagnostic]:
     """What is odd about the keys of *reading*, each once."""
     findings = Findings()
     judge = _Judge(reading)
+    harmless = _harmless(judge.generation)
     for setting in reading.settings.values():
-        for severity, code, message in judge.look_at(setting):
+        said = setting[:2]
+        if said in harmless:
+            continue
+        found = list(judge.look_at(setting))
+        for severity, code, message in found:
             findings.add(setting.file, setting.line, setting.key, severity, code, message)
+        if not found and len(setting.value) <= LONGEST_REMEMBERED and len(harmless) < MOST_REMEMBERED:
+            harmless.add(said)
     return findings.list()
+
+
+@cache
+def _harmless(generation: int) -> set[tuple[str, str]]:
+    """Keys and values that a phone of that generation has nothing against: most files say the same."""
+    return set()
 
 
 class _Judge:
     def __init__(self, reading: Reading) -> None:
         self._settings = reading.settings
         self._model = reading.model
-        self._generation = generation_of(reading.model)
+        self.generation = generation_of(reading.model)
         self._suggestions = 0
 
     def look_at(self, setting: Setting) -> Iterator[Oddity]:
@@ -91,8 +107,8 @@ class _Judge:
             elif setting.value:
                 message = f"{setting.key} is a name of V80 and before; today it is {name}"
                 yield Oddity(Severity.HINT, "older-name", message)
-        elif parameter.since > self._generation:
-            phone = f"a {self._model} of V{self._generation}"
+        elif parameter.since > self.generation:
+            phone = f"a {self._model} of V{self.generation}"
             message = f"{setting.key} came with V{parameter.since}: {phone} ignores it"
             yield Oddity(Severity.HINT, "newer-key", message)
 

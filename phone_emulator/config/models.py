@@ -55,7 +55,7 @@ def model(name: str) -> Model:
 
         near = get_close_matches(product_of(name), known, n=3, cutoff=0.6) or list(known)
         raise ValueError(
-            f"{name!r} is not a known model; such are {', '.join(f'SIP-{each}' for each in near)}"
+            f"{name!r} is not a model that is known; such are {', '.join(f'SIP-{each}' for each in near)}"
         )
     return found
 

@@ -82,7 +82,7 @@ class ProvisioningServer:
         self._port = port
         self._nonce = secrets.token_hex(16)
         self._server: asyncio.Server | None = None
-        self._talks: set[asyncio.Task[None]] = set()
+        self._talks: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     @property
     def url(self) -> str:
@@ -107,15 +107,15 @@ class ProvisioningServer:
         if self._server is not None:
             self._server.close()
             self._server = None
-        for talk in self._talks:
-            talk.cancel()
-        await asyncio.gather(*self._talks, return_exceptions=True)
+        for writer in self._talks.values():
+            writer.transport.abort()
+        await asyncio.gather(*self._talks)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         talk = asyncio.current_task()
         assert talk is not None
-        self._talks.add(talk)
-        talk.add_done_callback(self._talks.discard)
+        self._talks[talk] = writer
+        talk.add_done_callback(self._talks.pop)
         wire = h11.Connection(our_role=h11.SERVER)
         try:
             async with asyncio.timeout(PATIENCE):

@@ -239,7 +239,8 @@ class Call:
         timers = self.line.context.config.timers
         acceptance = self._acceptances[number] = Acceptance(server, timers, late_offer)
         arrived = await acceptance.run(response)
-        del self._acceptances[number]
+        if self._acceptances.get(number) is acceptance:  # else another INVITE came with the same number
+            del self._acceptances[number]
         if not arrived:
             await self._terminate(f"no ACK within 64*T1 = {64 * timers.t1:.1f} s")
 

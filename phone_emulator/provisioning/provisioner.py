@@ -25,14 +25,12 @@ from phone_emulator.provisioning.settings import ProvisioningSettings, provision
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A file as the phone keeps it."""
+    """A cfg file as the phone keeps it."""
 
     name: str
     """Its URL, without credentials."""
     data: bytes
     """In clear."""
-    md5: str
-    """Of what the server sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +79,8 @@ class Provisioner:
         self._own = tuple(own)
         self._overrides = tuple(overrides)
         self._boot: Boot | None = None
+        self._sums: dict[str, str] = {}
+        """The MD5 of each file of that cycle, boot file included, by name."""
         given = read_sources([(name, None) for name in own], model=handset.model)
         said = read_sources([], overrides, handset.model)
         self._store = by_todays_name(given.settings)
@@ -140,6 +140,7 @@ class Provisioner:
         plan = Plan(self.base, self.handset, settings.wildcard)
         boot: Boot | None = None
         files: list[Fetched] = []
+        sums: dict[str, str] = {}
         tried: list[str] = []
         synced = False
         while True:
@@ -160,33 +161,33 @@ class Provisioner:
                     [f"{wish.location}: with this file it is more than {MOST_BYTES >> 20} MiB"]
                 )
             name = str(wish.location)
+            sums[name] = _md5(data)
             clear = in_clear(data, name, settings)
             if wish.stage.is_boot:
                 boot = read_boot(clear, name)
                 plan.found(boot)
             else:
                 plan.found()
-                files.append(Fetched(name, clear, _md5(data)))
+                files.append(Fetched(name, clear))
         if not files:
             raise ProvisioningError(self._nothing(boot, tried))
-        return self._keep(files, boot)
-
-    def _keep(self, files: list[Fetched], boot: Boot | None) -> bool:
-        """Make *files* what the phone has; whether they are others than before. Raises CfgError."""
-        before = [(file.name, file.md5) for file in self.files]
-        same = before == [(file.name, file.md5) for file in files]
-        if same and _overwrites(boot) == _overwrites(self._boot):
+        if list(sums.items()) == list(self._sums.items()):
             return False
+        self._keep(files, boot)
+        self._sums = sums
+        return True
+
+    def _keep(self, files: list[Fetched], boot: Boot | None) -> None:
+        """Make *files* what the phone has; raises CfgError."""
         reading = self._read(files)
         self._store = self._stored(reading, boot)
         self.files, self._boot, self._found = tuple(files), boot, reading.diagnostics
-        return True
 
     def _stored(self, reading: Reading, boot: Boot | None) -> dict[str, Setting]:
         return provision(
             self._store,
             reading.settings,
-            overwrite_mode=_overwrites(boot),
+            overwrite_mode=boot is not None and boot.overwrite_mode,
             protect=self.settings.protect,
         )
 
@@ -226,7 +227,7 @@ class Provisioner:
                 self._tell(ProvisioningState.RETRYING, location, f"{error}; {again}")
                 await asyncio.sleep(settings.retry_delay)
             else:
-                known = any(file.name == str(location) and file.md5 == _md5(data) for file in self.files)
+                known = self._sums.get(str(location)) == _md5(data)
                 state = ProvisioningState.UNCHANGED if known else ProvisioningState.FETCHED
                 self._tell(state, location, f"{wish.stage}, {len(data)} bytes")
                 return data
@@ -251,7 +252,3 @@ class Provisioner:
 
 def _md5(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
-
-
-def _overwrites(boot: Boot | None) -> bool:
-    return boot is not None and boot.overwrite_mode

@@ -38,6 +38,7 @@ class Repeat:
         self._apply = apply
         self._asked = asyncio.Event()
         self._reboot = False
+        self._unsubscribe = bus.subscribe(self._listen)
 
     def again(self) -> None:
         """Provision now; while a cycle runs, once more after it."""
@@ -45,7 +46,6 @@ class Repeat:
 
     async def run(self) -> None:
         """Provision whenever it is due, until cancelled."""
-        unsubscribe = self._bus.subscribe(self._listen)
         try:
             while True:
                 await self._due()
@@ -54,7 +54,7 @@ class Repeat:
                 if await self._changed() or reboot:
                     await self._apply(self._config)
         finally:
-            unsubscribe()
+            self._unsubscribe()
 
     async def _due(self) -> None:
         """Return when it is time."""

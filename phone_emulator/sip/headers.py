@@ -210,7 +210,9 @@ class Headers:
 
         For list headers only (Via, Route, Contact, Supported …), not for Authorization or Date.
         """
-        return [part for value in self.get_all(name) for part in split(value, ",") if part]
+        if len(found := self.get_all(name)) == 1 and "," not in found[0]:
+            return found if found[0] else []
+        return [part for value in found for part in split(value, ",") if part]
 
     def set(self, name: str, value: str) -> None:
         """Replace the first line of that name and drop the later ones; append when there is none."""

@@ -7,9 +7,9 @@ body) and leaves the values as text. What needs the full grammar is parsed when 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import sipmessage
 
@@ -43,6 +43,10 @@ __all__ = [
 ]
 
 MAX_HEADERS = 200
+REMEMBERED = 4096
+"""Header lines whose values are remembered: every message of a dialog repeats those of the first."""
+MAX_REMEMBERED = 256
+"""Characters of such a line."""
 SCHEMES = ("sip", "sips", "tel")
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)
@@ -136,8 +140,6 @@ REQUIRED = {"via": "Via", "from": "From", "to": "To", "call-id": "Call-ID", "cse
 SINGLE = {**REQUIRED, "content-length": "Content-Length", "max-forwards": "Max-Forwards"}
 del SINGLE["via"]
 
-_Value = TypeVar("_Value")
-
 
 class CSeq(NamedTuple):
     """RFC 3261 section 20.16."""
@@ -207,24 +209,35 @@ class Message:
     @property
     def top_via(self) -> sipmessage.Via:
         """The first Via. Raises MessageError when it breaks the grammar (RFC 3261 section 20.42)."""
-        via = self.headers.get("Via") or ""
-        return _grammar("Via", values.via, split(via, ",")[0] if "," in via else via)
+        return _read_via(self.headers.first.get("via", ""))
 
     @property
     def from_address(self) -> sipmessage.Address:
         """From. Raises MessageError when it breaks the grammar (RFC 3261 section 20.20)."""
-        return _grammar("From", values.address, self._required("From"))
+        return self._address("from", "From")
 
     @property
     def to_address(self) -> sipmessage.Address:
         """To. Raises MessageError when it breaks the grammar (RFC 3261 section 20.39)."""
-        return _grammar("To", values.address, self._required("To"))
+        return self._address("to", "To")
 
     @property
     def contacts(self) -> list[sipmessage.Address]:
         """All Contacts; ``*`` is none. Raises MessageError when one breaks the grammar (section 20.10)."""
-        texts = self.headers.values("Contact")
-        return [_grammar("Contact", values.address, text) for text in texts if text != "*"]
+        headers = self.headers
+        line = headers.first.get("contact")
+        if line is None:
+            return []
+        if "," not in line and "*" not in line and len(headers.first) == len(headers):
+            return [_read_address(line, "Contact")]
+        texts = headers.values("Contact")
+        return [_read_address(f"Contact:{text}", "Contact") for text in texts if text != "*"]
+
+    def _address(self, key: str, name: str) -> sipmessage.Address:
+        line = self.headers.first.get(key)
+        if line is None:
+            raise MessageError(f"{name}: missing or empty")
+        return _read_address(line, name)
 
     def _required(self, name: str) -> str:
         value = self.headers.get(name)
@@ -261,7 +274,10 @@ class Request(Message):
         scheme, colon, _ = self.uri.partition(":")
         if colon and scheme.lower() not in SCHEMES and SCHEME.fullmatch(scheme):
             raise MessageError(f"Request-URI: expected sip, sips or tel, got {scheme[:20]}", 416)
-        return _grammar("Request-URI", values.uri, self.uri)
+        try:
+            return values.uri(self.uri)
+        except ValueError:
+            raise _no("Request-URI") from None
 
     def __repr__(self) -> str:
         return f"<Request {self.method}>"
@@ -437,8 +453,41 @@ def _start(line: str, headers: Headers, body: bytes, raw: bytes) -> Request | Re
     return Request(head, uri, headers, body, raw)
 
 
-def _grammar(name: str, parser: Callable[[str], _Value], value: str) -> _Value:
+@lru_cache(maxsize=REMEMBERED)
+def _remembered_address(line: str) -> sipmessage.Address:
+    return values.address(value_of(line))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _remembered_via(line: str) -> sipmessage.Via:
+    return values.via(split(value_of(line), ",")[0])
+
+
+def _read_address(line: str, name: str) -> sipmessage.Address:
     try:
-        return parser(value)
+        if len(line) <= MAX_REMEMBERED:
+            return _remembered_address(line)
+        return values.address(value_of(line))
     except ValueError:
-        raise MessageError(f"{name}: does not follow the grammar of RFC 3261") from None
+        if not value_of(line):
+            raise MessageError(f"{name}: missing or empty") from None
+        raise _no(name) from None
+
+
+def _read_via(line: str) -> sipmessage.Via:
+    try:
+        if len(line) <= MAX_REMEMBERED:
+            return _remembered_via(line)
+        return values.via(split(value_of(line), ",")[0])
+    except ValueError:
+        raise _no("Via") from None
+
+
+def forget() -> None:
+    """Forget the header lines that are remembered; for measuring."""
+    for remembered in (_remembered_address, _remembered_via, _cseq):
+        remembered.cache_clear()
+
+
+def _no(name: str) -> MessageError:
+    return MessageError(f"{name}: does not follow the grammar of RFC 3261")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from functools import lru_cache
 from urllib.parse import unquote
 
 import sipmessage
@@ -22,7 +21,7 @@ VIA = re.compile(
     rf"SIP[ \t]*/[ \t]*2\.0[ \t]*/[ \t]*({TOKEN.pattern})[ \t]+({HOST})(?:[ \t]*:[ \t]*([0-9]{{1,5}}))?",
     re.IGNORECASE,
 )
-PLAIN_PARAMETERS = r"(?:;[A-Za-z0-9.+_-]+(?:=[A-Za-z0-9.:*+_\[\]-]*)?)*"
+PLAIN_PARAMETERS = r"(?:;[a-z0-9.+_-]+(?:=[A-Za-z0-9.:*+_\[\]-]+)?)*"
 PLAIN_ADDRESS = re.compile(
     rf"""(?:"([^"\\%]*)"[ ]?|([A-Za-z0-9.+_-]*)[ ]?)
     <(sips?):(?:([A-Za-z0-9.+*_-]+)@)?({HOST})(?::([0-9]{{1,5}}))?({PLAIN_PARAMETERS})>({PLAIN_PARAMETERS})""",
@@ -30,8 +29,6 @@ PLAIN_ADDRESS = re.compile(
 )
 """An address as nearly all are, which needs no further grammar."""
 PLAIN_VIA = re.compile(rf"SIP/2\.0/([A-Z]+) ({HOST})(?::([0-9]{{1,5}}))?({PLAIN_PARAMETERS})")
-MAX_REMEMBERED = 256
-"""Characters of a value that is remembered: every message of a dialog repeats those of the first."""
 MAX_TEL = 256
 """Characters of a ``tel:`` URI; ``sipmessage`` takes quadratic time over them."""
 STAND_IN = "host.invalid"
@@ -63,15 +60,6 @@ def address(text: str) -> sipmessage.Address:
 
     Quoted parameter values lose their quotes; the name is fit to be shown.
     """
-    return _remembered_address(text) if len(text) <= MAX_REMEMBERED else _address(text)
-
-
-def via(text: str) -> sipmessage.Via:
-    """One Via value (RFC 3261 section 20.42)."""
-    return _remembered_via(text) if len(text) <= MAX_REMEMBERED else _via(text)
-
-
-def _address(text: str) -> sipmessage.Address:
     plain = PLAIN_ADDRESS.fullmatch(text) if text.isascii() else None
     if plain is not None:
         quoted_name, name, scheme, user, host, port, of_uri, parameters = plain.groups()
@@ -95,7 +83,8 @@ def _address(text: str) -> sipmessage.Address:
     )
 
 
-def _via(text: str) -> sipmessage.Via:
+def via(text: str) -> sipmessage.Via:
+    """One Via value (RFC 3261 section 20.42)."""
     plain = PLAIN_VIA.fullmatch(text)
     if plain is not None:
         transport, host, port, parameters = plain.groups()
@@ -134,18 +123,16 @@ def _parameters(text: str) -> sipmessage.Parameters:
 
 
 NONE = sipmessage.Parameters()
-_remembered_address = lru_cache(maxsize=1024)(_address)
-_remembered_via = lru_cache(maxsize=1024)(_via)
 
 
 def _plain(text: str) -> sipmessage.Parameters:
-    """Parameters that match PLAIN_PARAMETERS; names in lower case."""
+    """Parameters that match PLAIN_PARAMETERS."""
     if not text:
         return NONE
     found: dict[str, str | None] = {}
     for part in text[1:].split(";"):
         name, equals, value = part.partition("=")
-        found[name.lower()] = value if equals else None
+        found[name] = value if equals else None
     if "self" in found:
         raise ValueError("parameter name")
     return sipmessage.Parameters(**found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
@@ -55,6 +56,10 @@ class PhoneApp(App[None]):
         self._face = PhoneScreen(self._presenter, self._orders, title)
         self._leaving = False
         self._unsubscribe = phone.bus.subscribe(self._journal)
+
+    def provision_with(self, again: Callable[[], None]) -> None:
+        """Let Ctrl+P fetch the phone's files again, by calling *again*."""
+        self._orders.provisioning = again
 
     async def on_mount(self) -> None:
         """Show the phone, then start it."""

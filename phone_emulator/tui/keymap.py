@@ -107,6 +107,7 @@ HELP = (
     ("Space", "on a server: break it (silent) or mend it"),
     ("Enter", "on a server: choose what it does"),
     ("Ctrl+L", "the next line"),
+    ("Ctrl+P", "provision now: fetch the phone's files again"),
     ("?", "this help"),
     ("q, Ctrl+Q", "quit: calls are ended, lines de-registered"),
 )

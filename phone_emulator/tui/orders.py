@@ -32,6 +32,8 @@ class Orders:
         """Whether the dial field is open for a further call beside the one in hand."""
         self.sent_digits: dict[str, str] = {}
         """The DTMF that was sent, by call; the newest digits last."""
+        self.provisioning: Callable[[], None] | None = None
+        """Fetches the phone's files again; None where the phone has none to fetch."""
         self.by_name: dict[str, Order] = {
             "answer": self.answer,
             "cancel": self.cancel,
@@ -42,6 +44,7 @@ class Orders:
             "redial": self.redial,
             "register": self.register,
             "next_line": self.next_line,
+            "provision": self.provision,
             "call_me": self.call_me,
         }
 
@@ -134,6 +137,12 @@ class Orders:
     async def register(self) -> None:
         """Register every line anew; raises CallError."""
         await self._phone.register()
+
+    async def provision(self) -> None:
+        """Fetch the phone's files again, now; raises CallError."""
+        if self.provisioning is None:
+            raise CallError("this phone has no provisioning server (tui --provision URL)")
+        self.provisioning()
 
     async def next_line(self) -> None:
         """The next call goes out on the next line."""

@@ -103,7 +103,7 @@ def test_the_phone_is_the_one_that_is_asked_for(call: Run) -> None:
     log = call(
         "--model", "SIP-T58", "--mac", "80:5E:C0:00:00:01", "--set", "sip.mac_in_ua=1", "--log-level", "debug"
     ).stderr
-    assert "User-Agent: Yealink SIP-T58 66.86.0.15 805ec0000001" in log
+    assert "User-Agent: Yealink SIP-T58 58.86.0.15 805ec0000001" in log
 
 
 def test_the_reading_of_silence_can_be_forced(call: Run) -> None:

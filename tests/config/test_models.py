@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from phone_emulator.cli.options import Common
 from phone_emulator.config import load_text
 from phone_emulator.config.models import accounts_of, generation_of, model, models
 from phone_emulator.phone.identity import Device
@@ -40,8 +41,14 @@ def test_the_default_phone_is_the_devices() -> None:
     assert model(Device().model).firmware == Device().firmware
 
 
+def test_the_user_agent_is_the_models() -> None:
+    config = load_text("account.1.enable = 0", strict=False).config
+    device = Common(model="SIP-T46U").phone_options().device
+    assert device.user_agent(config) == "Yealink SIP-T46U 108.86.0.15"
+
+
 def test_an_unknown_model() -> None:
-    with pytest.raises(ValueError, match=r"^'SIP-T46X' is not a known model; such are .*SIP-T46S"):
+    with pytest.raises(ValueError, match=r"^'SIP-T46X' is not a model that is known; such are .*SIP-T46S"):
         model("SIP-T46X")
     assert (accounts_of("SIP-T46X"), generation_of("SIP-T46X")) == (16, 86)
 

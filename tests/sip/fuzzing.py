@@ -78,7 +78,7 @@ READERS: tuple[Callable[[Message], object], ...] = (
     lambda parsed: (parsed.branch, parsed.from_tag, parsed.to_tag, parsed.cseq, parsed.call_id),
     lambda parsed: (client_key(parsed), server_key(parsed)),
     lambda parsed: _dialog_of(parsed).start_request("BYE").to_bytes(),
-    lambda parsed: [parsed.headers.values(name) for name, _ in parsed.headers],
+    lambda parsed: [parsed.headers.values(key) for key in parsed.headers.first],
     lambda parsed: digest.read_challenges(value for _, value in parsed.headers),
 )
 

@@ -9,10 +9,13 @@ from phone_emulator.events import (
     AttemptEnded,
     AttemptStarted,
     CallChanged,
+    CheckSync,
     DnsAnswered,
     Event,
     MessageIgnored,
     Outcome,
+    ProvisioningState,
+    ProvisioningStep,
     RegistrationChanged,
     RegistrationState,
     ServerChanged,
@@ -57,6 +60,11 @@ def _row(event: Event) -> LogRow | None:
             return LogRow(event.at, call, f"{state}: {reason}")
         case ServerChanged(server=server, behaviour=behaviour):
             return LogRow(event.at, "lab", f"{server} is now {behaviour}", behaviour != "ok")
+        case ProvisioningStep(state=state, location=location, reason=reason):
+            bad = state in (ProvisioningState.FAILED, ProvisioningState.RETRYING)
+            return LogRow(event.at, "files", f"{state} {location}: {reason}", bad)
+        case CheckSync(remote=remote, reboot=reboot):
+            return LogRow(event.at, "files", f"check-sync from {remote}{', with a reboot' if reboot else ''}")
         case MessageIgnored(remote=remote, transport=transport, reason=reason):
             return LogRow(event.at, "wire", f"ignored from {remote}/{transport}: {reason}", True)
         case _:

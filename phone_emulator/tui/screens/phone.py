@@ -57,6 +57,7 @@ class PhoneScreen(Screen[None]):
         Binding("enter", "enter", show=False),
         Binding("escape", "back", show=False),
         Binding("ctrl+l", "order('next_line')", show=False),
+        Binding("ctrl+p", "order('provision')", show=False),
         Binding("question_mark", "help", show=False),
         Binding("q", "app.quit", show=False),
     ]

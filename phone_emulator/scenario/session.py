@@ -17,6 +17,9 @@ from phone_emulator.world import RealWorld, SimulatedWorld
 
 from .model import Scenario, ScenarioError, ZoneSource
 
+NOT_PLAYED = frozenset({"transfer"})
+"""Steps of the file format that no phone here can do: a scenario that has one is refused."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
@@ -102,6 +105,11 @@ def prepare(scenario: Scenario, options: RunOptions) -> Prepared:
         faults += error.faults
     zone = _zone(scenario.zone, faults)
     zones = {step.number: _zone(step.zone, faults) for step in scenario.steps if step.zone is not None}
+    faults += [
+        f"{scenario.file}:{step.line}: {step}: this version cannot {step.kind} calls"
+        for step in scenario.steps
+        if step.kind in NOT_PLAYED
+    ]
     if faults:
         raise ScenarioError(faults)
     return Prepared(scenario, config, zone, zones)

@@ -1,0 +1,38 @@
+"""What is found wrong with a scenario before anything starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from phone_emulator.scenario.actions import ACTIONS
+from phone_emulator.scenario.model import ScenarioError
+from phone_emulator.scenario.reader import parse_scenario
+from phone_emulator.scenario.schema import STEPS
+from phone_emulator.scenario.session import NOT_PLAYED, RunOptions, prepare
+
+CFG = Path(__file__).parents[2] / "configs" / "guide-example.cfg"
+
+
+def test_every_step_of_the_format_is_played_or_refused() -> None:
+    assert set(STEPS) | {"expect"} == set(ACTIONS) | NOT_PLAYED
+    assert not set(ACTIONS) & NOT_PLAYED
+
+
+def test_what_cannot_be_played_is_refused_before_anything_starts() -> None:
+    text = (
+        f"name: t\nconfig: {CFG}\nsteps:\n  - call: {{to: '1', id: c}}\n  - transfer: {{call: c, to: '2'}}\n"
+    )
+    with pytest.raises(ScenarioError) as refused:
+        prepare(parse_scenario(text, "t.yaml"), RunOptions())
+    assert refused.value.faults == ["t.yaml:5: step 2 (transfer): this version cannot transfer calls"]
+
+
+def test_faults_of_every_file_are_told_at_once(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.cfg"
+    bad.write_text("#!version:1.0.0.1\naccount.1.enable = 1\n")
+    text = f"name: t\nconfig: {bad}\nzone: |\n  a.example. IN A not-an-address\n"
+    with pytest.raises(ScenarioError) as refused:
+        prepare(parse_scenario(text, "t.yaml"), RunOptions())
+    assert [fault.split(":")[0] for fault in refused.value.faults] == [str(bad), "t.yaml"]

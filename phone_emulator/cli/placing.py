@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from phone_emulator.events import RegistrationState
 from phone_emulator.media.wav import LONGEST, RATE, write_wav
 from phone_emulator.phone import CallResult, OutgoingCall, Phone
 from phone_emulator.phone.audio import Audio
@@ -98,14 +99,21 @@ def _print_route(desk: Desk, common: Common) -> None:
         desk.bus.subscribe(not_after_the_reader_has_gone(RoutePrinter(sys.stderr)))
 
 
-async def _first_binding(phone: Phone, line: int) -> None:
-    """Register *line*; return as soon as any server holds it: a dead second one delays no call (R3)."""
+async def _first_cycle(phone: Phone, line: int) -> None:
+    """Register *line*; return as soon as it is known how server 1 took it.
+
+    A call starts there (C1); a second server that is dead is not waited for (R3).
+    """
+    registrar = phone.line(line).registrar
     changed = asyncio.Event()
     unsubscribe = phone.bus.subscribe(lambda event: changed.set())
     registering = asyncio.create_task(phone.register(line), name=f"registering line {line}")
     registering.add_done_callback(lambda task: changed.set())
+    first = registrar.bindings[min(registrar.bindings)]
     try:
-        while not registering.done() and not phone.line(line).registrar.registered_targets:
+        while not registering.done() and not first.live:
+            if first.state is RegistrationState.FAILED and registrar.registered_targets:
+                break
             changed.clear()
             await changed.wait()
     finally:
@@ -118,7 +126,7 @@ async def _register(phone: Phone, line: int | None) -> None:
     chosen = phone.line(line)
     progress(f"registering line {chosen.number} …")
     registrar = chosen.registrar
-    await _first_binding(phone, chosen.number)
+    await _first_cycle(phone, chosen.number)
     if registrar.registered_targets:
         where = ", ".join(str(target) for target in registrar.registered_targets)
         progress(f"line {chosen.number} is registered at {where}")

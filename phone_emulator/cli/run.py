@@ -17,6 +17,7 @@ from phone_emulator.report.result import ScenarioResult, Verdict
 from phone_emulator.report.text import scenario_lines, wants_colour
 from phone_emulator.scenario.model import ScenarioError
 from phone_emulator.scenario.reader import find_scenarios, read_scenarios
+from phone_emulator.scenario.runner import Interrupted
 from phone_emulator.scenario.runner import run as run_scenario
 from phone_emulator.scenario.schema import WorldName
 from phone_emulator.scenario.session import Prepared, RunOptions, prepare
@@ -113,6 +114,9 @@ def _run_all(
         progress.show(f"[{number}/{len(prepared)}] {each.scenario.name} …")
         try:
             result = run_scenario(each, options)
+        except Interrupted as stop:
+            results.append(stop.result)
+            raise
         finally:
             progress.clear()
         results.append(result)

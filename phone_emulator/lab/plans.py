@@ -14,6 +14,7 @@ from phone_emulator.events import Address, Transport
 from phone_emulator.lab.behaviour import CalleeBehaviour
 from phone_emulator.lab.lab import Place, Plan, relocate
 from phone_emulator.lab.zone import Zone, parse_zone
+from phone_emulator.world.base import WorldError
 
 SIMULATED_DNS = "192.0.2.53"
 SIMULATED_PHONE = "192.168.1.21"
@@ -122,7 +123,12 @@ def loopback(
         callee: what called users do.
         phone_host: the phone's own address; the servers take its network.
         single: whether there is only 127.0.0.1; None finds out.
+
+    Raises:
+        WorldError: *phone_host* is no address of 127.0.0.0/8.
     """
+    if phone_host and not phone_host.startswith("127."):
+        raise WorldError(f"the lab is on IPv4 loopback: {phone_host} is no address such as 127.0.0.21")
     if single is None:
         single = not _has_loopback_net()
     if single:

@@ -15,11 +15,20 @@ from .session import Prepared, RunOptions, Session, make_session
 from .verdict import unmet
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, and what the scenario had to tell by then."""
+
+    def __init__(self, result: ScenarioResult) -> None:
+        super().__init__()
+        self.result = result
+
+
 def run(prepared: Prepared, options: RunOptions) -> ScenarioResult:
     """Run one scenario in its own world.
 
     Raises:
         WorldError: the machine would not (a port in use, no such local address).
+        Interrupted: the user pressed Ctrl-C; calls were ended and lines de-registered.
     """
     session = make_session(prepared, options)
     failures: list[StepFailure] = []
@@ -30,6 +39,11 @@ def run(prepared: Prepared, options: RunOptions) -> ScenarioResult:
         result.failures = [*failures, StepFailure("the scenario", str(error))]
         result.verdict = Verdict.ERROR
         return result
+    except KeyboardInterrupt:
+        result = session.result()
+        result.failures = [*failures, StepFailure("the scenario", "interrupted")]
+        result.verdict = Verdict.ERROR
+        raise Interrupted(result) from None
 
 
 async def _play(session: Session, failures: list[StepFailure]) -> ScenarioResult:

@@ -102,7 +102,10 @@ def prepare(scenario: Scenario, options: RunOptions) -> Prepared:
     try:
         config = load(list(scenario.config), overrides, options.phone.device.model).config
     except CfgError as error:
-        faults += error.faults
+        told = "" if scenario.config else f"{scenario.file}:1: no 'config' names a cfg file: "
+        faults += [f"{told}{fault}" for fault in error.faults]
+    else:
+        faults += _unknown_lines(scenario, config)
     zone = _zone(scenario.zone, faults)
     zones = {step.number: _zone(step.zone, faults) for step in scenario.steps if step.zone is not None}
     faults += [
@@ -177,6 +180,18 @@ def call_report(call: Call, name: str | None = None) -> CallReport:
         # Copies: what happens after the report (a late cancel) is not told in it.
         route=[dataclasses.replace(attempt) for attempt in call.route],
     )
+
+
+def _unknown_lines(scenario: Scenario, config: PhoneConfig) -> list[str]:
+    """Steps that are about lines which the phone does not have."""
+    known = [account.index for account in config.lines]
+    enabled = ", ".join(map(str, known))
+    return [
+        f"{scenario.file}:{step.line}: {step}: there is no line {line}; enabled: {enabled}"
+        for step in scenario.steps
+        for line in dict.fromkeys((getattr(step.args, "line", None), step.expect and step.expect.line))
+        if line is not None and line not in known
+    ]
 
 
 def _zone(source: ZoneSource | None, faults: list[str]) -> Zone:

@@ -25,7 +25,7 @@ def unmet(
     faults: list[str] = []
     scenario = session.scenario
     if expect.within is not None and elapsed is not None and elapsed > expect.within:
-        faults.append(f"expected within {expect.within:g} s, took {elapsed:g} s")
+        faults.append(f"expected within {expect.within:g} s, took {round(elapsed, 3):g} s")
     if expect.registered is not None:
         faults += _registered(expect, session)
     if expect.call is None:

@@ -42,7 +42,9 @@ class PhoneApp(App[None]):
     CSS_PATH = "phone.tcss"
     TITLE = "phone-emulator"
     ENABLE_COMMAND_PALETTE = False
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", show=False, priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(key, "quit", show=False, priority=True) for key in ("ctrl+q", "ctrl+c")
+    ]
 
     def __init__(self, phone: Phone, *, lab: LabControl | None = None, title: str = "") -> None:
         super().__init__()

@@ -64,7 +64,11 @@ class Presenter:
     @property
     def shown_call(self) -> Call | None:
         """The call whose route and messages are shown: the chosen one, the live one, else the last one."""
-        known = [*self.phone.history, *self.phone.calls]
+        ringing = any(
+            call.direction is Direction.INCOMING and call.state is CallState.RINGING
+            for call in self.phone.calls
+        )
+        known = [] if ringing else [*self.phone.history, *self.phone.calls]
         chosen = next((call for call in known if call.id == self.chosen_call), None)
         return chosen or self.live_call or (self.phone.history[-1] if self.phone.history else None)
 

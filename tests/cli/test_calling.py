@@ -75,9 +75,12 @@ def test_the_line_need_not_register(call: Run) -> None:
     assert (with_register["started"], without["started"]) == (7.5, 0.0)
 
 
-def test_the_first_binding_is_enough_to_call(call: Run) -> None:
-    placed = json.loads(call("--down", "primary=silent", "--format", "json").stdout)
-    assert placed["started"] == 0.0
+@pytest.mark.parametrize(("down", "started"), [("fallback", 0.0), ("primary", 7.5)])
+def test_a_call_waits_for_server_1_to_take_the_line_and_for_no_other(
+    call: Run, down: str, started: float
+) -> None:
+    placed = json.loads(call("--down", f"{down}=silent", "--format", "json").stdout)
+    assert placed["started"] == started
 
 
 def test_the_call_stays_up_as_long_as_is_asked(call: Run) -> None:

@@ -79,7 +79,9 @@ def test_a_scenario_can_be_interrupted_and_the_reports_are_written(
     assert status == 130
     assert out.startswith("passed  a")
     assert "line 1, server 2: unregistered: de-registered" in err
-    assert 'tests="1"' in junit.read_text()
+    told = junit.read_text()
+    assert 'tests="2"' in told
+    assert "interrupted" in told
 
 
 def test_the_lab_obeys_a_pipe_and_ends_with_it(start: Start, own_address: str) -> None:

@@ -12,7 +12,7 @@ from phone_emulator.lab import plans
 from phone_emulator.lab.behaviour import Behaviour
 from phone_emulator.lab.lab import Lab, Place
 from phone_emulator.phone import CallResult, Phone, PhoneOptions
-from phone_emulator.world import RealWorld, SimulatedWorld
+from phone_emulator.world import RealWorld, SimulatedWorld, WorldError
 
 
 def example() -> PhoneConfig:
@@ -99,3 +99,9 @@ def test_a_call_fails_over_on_one_address(real: bool) -> None:
         ("secondary", 5080, Outcome.ICMP),
         ("fallback", 5090, Outcome.ANSWERED),
     ]
+
+
+@pytest.mark.parametrize("address", ["::1", "192.168.1.21"])
+def test_the_lab_is_on_loopback_only(address: str) -> None:
+    with pytest.raises(WorldError, match="the lab is on IPv4 loopback"):
+        plans.loopback(example(), plans.EXAMPLE_PLACES, plans.example_zone(), phone_host=address)

@@ -36,3 +36,23 @@ def test_faults_of_every_file_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError) as refused:
         prepare(parse_scenario(text, "t.yaml"), RunOptions())
     assert [fault.split(":")[0] for fault in refused.value.faults] == [str(bad), "t.yaml"]
+
+
+def test_a_line_that_the_phone_does_not_have() -> None:
+    text = (
+        f"name: t\nconfig: {CFG}\nsteps:\n  - register: {{line: 2}}\n"
+        "  - call: {line: 1, to: '1'}\n    expect: {line: 3, registered: []}\n"
+    )
+    with pytest.raises(ScenarioError) as refused:
+        prepare(parse_scenario(text, "t.yaml"), RunOptions())
+    assert refused.value.faults == [
+        "t.yaml:4: step 1 (register): there is no line 2; enabled: 1",
+        "t.yaml:5: step 2 (call): there is no line 3; enabled: 1",
+    ]
+
+
+def test_a_scenario_without_config_names_itself() -> None:
+    with pytest.raises(ScenarioError) as refused:
+        prepare(parse_scenario("name: t\n", "t.yaml"), RunOptions())
+    [fault] = refused.value.faults
+    assert fault.startswith("t.yaml:1: no 'config' names a cfg file: ")

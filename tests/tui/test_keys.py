@@ -76,6 +76,22 @@ def test_answers_and_rejects(monkeypatch: pytest.MonkeyPatch) -> None:
     perform(play, monkeypatch)
 
 
+def test_a_call_that_comes_in_shows_its_route_after_one_that_was_dialled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.dial("1002")
+        await stage.wait(0.5)
+        await stage.press("f4")
+        await stage.wait(0.5)
+        await stage.press("f3")
+        await stage.wait(0.5)
+        assert "INVITE came in" in stage.text()
+        await stage.press("escape")
+
+    perform(play, monkeypatch)
+
+
 def test_holds_and_resumes(monkeypatch: pytest.MonkeyPatch) -> None:
     async def play(stage: Stage) -> None:
         await stage.dial("1002")

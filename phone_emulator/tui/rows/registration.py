@@ -36,7 +36,7 @@ class BindingRow:
     place: str
     """``192.168.1.13:5060/udp``, or the server as configured."""
     lease: str
-    """``for 3540 s more (refresh in 58:12)``, ``next try in 00:24``."""
+    """``for 3540 s, refresh in 58:12``, ``next try in 00:24``."""
     reason: str
     working: bool
     """Whether calls start here."""
@@ -141,7 +141,7 @@ def _lease(binding: Binding, now: float) -> str:
         if binding.next_at is not None and binding.next_at > now:
             return f"next try in {clock(binding.next_at - now)}"
         return ""
-    left = f"for {max(binding.expires_at - now, 0.0):.0f} s more"
+    left = f"for {max(binding.expires_at - now, 0.0):.0f} s"
     if binding.refresh_at is not None:
-        left += f" (refresh in {clock(binding.refresh_at - now)})"
+        left += f", refresh in {clock(binding.refresh_at - now)}"
     return left

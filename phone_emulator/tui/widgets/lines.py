@@ -12,6 +12,8 @@ from phone_emulator.tui.theme import BAD, DIM, GOOD, STRONG, WAITING
 
 from .text_pane import TextPane, hanging, joined
 
+SCROLLBAR = 2
+"""Columns that the pane loses where it scrolls."""
 TROUBLES_SHOWN = 3
 """Per line; the rest is in the log."""
 _STYLES = {"✓": GOOD, "✗": BAD, "…": WAITING, "·": DIM}
@@ -37,10 +39,9 @@ class LinesPane(TextPane):
 
 
 def _trouble(row: TroubleRow, columns: int) -> list[Content]:
-    head = Content.assemble(
-        "    ", ("! ", WAITING), f"{row.role:<9} ", f"{printable(row.place)}  ", (row.when, DIM)
-    )
-    return [head, hanging(Content(" " * 6), printable(row.why), DIM, columns)]
+    head = Content.assemble("    ", ("! ", WAITING), f"{row.role:<9} ", printable(row.place))
+    told = f"{row.when}: {printable(row.why)}"
+    return [head, hanging(Content(" " * 6), told, DIM, columns - SCROLLBAR)]
 
 
 def _line(row: LineRow, several: bool) -> Content:
@@ -67,7 +68,7 @@ def _binding(row: BindingRow, places: int, columns: int) -> list[Content]:
         lease = Content.styled(row.lease, DIM)
         if head.cell_length + lease.cell_length <= columns:
             return [Content.assemble(head, lease)]
-        return [head, Content.assemble(" " * 16, lease)]
+        return [head, hanging(Content(" " * 16), row.lease, DIM, columns - SCROLLBAR)]
     lines = [Content.assemble(head, (row.word, style), (f"  {row.lease}", DIM) if row.lease else "")]
     if row.symbol == "✗":
         lines.append(hanging(Content(" " * 6), printable(row.reason), DIM, columns))

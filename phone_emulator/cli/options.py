@@ -253,7 +253,7 @@ PROVISIONING = ("provision", "pnp", "ca")
 """The options of commands that read a phone's files."""
 
 
-PHONE = (
+SCENARIO = (
     "overrides",
     "world",
     "format",
@@ -265,6 +265,11 @@ PHONE = (
     "model",
     "local_address",
     "dns",
+)
+"""The options of commands whose files are scenarios."""
+
+PHONE = (
+    *SCENARIO,
     "zone",
     "down",
     *PROVISIONING,

@@ -121,12 +121,7 @@ def _nowhere(found: HopTargets) -> Target:
 
 def _row(target: Target, wait: float, why: str) -> dict[str, Any]:
     return {
-        "server": target.server,
-        "role": target.role,
-        "host": target.host,
-        "address": target.address or None,
-        "port": target.port,
-        "transport": str(target.transport),
+        **target.as_json(),
         "wait": wait,
         "why": why,
         "ttl": target.ttl,

@@ -23,7 +23,7 @@ from phone_emulator.scenario.schema import WorldName
 from phone_emulator.scenario.session import Prepared, RunOptions, prepare
 
 from .exits import Exit
-from .options import OUTPUT, Common, common_options
+from .options import OUTPUT, SCENARIO, Common, common_options
 from .talk import Progress, event_log, say
 
 
@@ -33,19 +33,7 @@ from .talk import Progress, event_log, say
 @click.option("--html", type=OUTPUT, metavar="FILE.html", help="Write one page: verdicts, routes, ladders.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first expectation that does not hold.")
 @click.option("--routes", is_flag=True, help="Print the routes of scenarios that passed, too.")
-@common_options(
-    "overrides",
-    "world",
-    "format",
-    "pcap",
-    "seed",
-    "silence",
-    "log_level",
-    "mac",
-    "model",
-    "local_address",
-    "dns",
-)
+@common_options(*SCENARIO)
 def run(
     common: Common,
     scenario: tuple[str, ...],

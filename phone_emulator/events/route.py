@@ -93,6 +93,17 @@ class Target:
         """Where the bytes go."""
         return Address(self.address, self.port)
 
+    def as_json(self) -> dict[str, Any]:
+        """The target as the program prints it, within an attempt, a route or a line's health."""
+        return {
+            "server": self.server,
+            "role": self.role,
+            "host": self.host,
+            "address": self.address or None,
+            "port": self.port,
+            "transport": str(self.transport),
+        }
+
     def __str__(self) -> str:
         if not self.address:
             return f"{self.role} {self.host}"
@@ -147,16 +158,10 @@ class Attempt:
 
     def as_json(self) -> dict[str, Any]:
         """The attempt as the program prints it."""
-        target = self.target
         return {
             "n": self.n,
             "method": self.method,
-            "server": target.server,
-            "role": target.role,
-            "host": target.host,
-            "address": target.address or None,
-            "port": target.port,
-            "transport": str(target.transport),
+            **self.target.as_json(),
             "started": round(self.started, 6),
             "ended": None if self.ended is None else round(self.ended, 6),
             "sent": self.sent,

@@ -260,9 +260,3 @@ def _q_value(text: str | None) -> float:
         return float(text) if text else 1.0
     except ValueError:
         return 0.0
-
-
-async def cancelled_soon(task: asyncio.Task[object]) -> None:
-    """Cancel *task* and wait until it is gone."""
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

@@ -32,12 +32,7 @@ class TargetHealth:
     def as_json(self) -> dict[str, Any]:
         """The target as ``run --format json`` prints it."""
         return {
-            "server": self.target.server,
-            "role": self.target.role,
-            "host": self.target.host,
-            "address": self.target.address or None,
-            "port": self.target.port,
-            "transport": str(self.target.transport),
+            **self.target.as_json(),
             "works": self.works,
             "worked_at": None if self.worked_at is None else round(self.worked_at, 6),
             "failed_at": None if self.failed_at is None else round(self.failed_at, 6),

@@ -127,9 +127,16 @@ class Identity:
         return request
 
     def in_dialog(
-        self, dialog: Dialog, method: str, contact: str, *, body: bytes = b"", content_type: str = ""
+        self,
+        dialog: Dialog,
+        method: str,
+        contact: str,
+        *,
+        extra: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+        content_type: str = "",
     ) -> Request:
-        """A request within *dialog*."""
+        """A request within *dialog*, with the headers *extra*."""
         request = dialog.start_request(method)
         add = request.headers.add
         add("Contact", contact)
@@ -142,6 +149,8 @@ class Identity:
         if method == "INVITE":
             add("Allow-Events", ALLOW_EVENTS)
             add("Supported", "replaces")
+        for name, value in extra:
+            add(name, value)
         return request
 
     def contact(self, local: Address, transport: Transport) -> str:

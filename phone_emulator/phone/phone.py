@@ -5,40 +5,35 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from phone_emulator.config.catalogue import is_ip
-from phone_emulator.config.model import AccountConfig, PhoneConfig
+from phone_emulator.config.model import PhoneConfig
 from phone_emulator.dns import Resolver, dns_servers
-from phone_emulator.events import Address, Bus, CheckSync
+from phone_emulator.events import Address, Bus
 from phone_emulator.redundancy import Silence
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.endpoint import Endpoint, ServerTransaction
-from phone_emulator.sip.message import METHODS, MessageError, Request, Response, response_to
+from phone_emulator.sip.message import Request, Response
 from phone_emulator.sip.timers import Timers
 from phone_emulator.sip.transport import Flow
 from phone_emulator.world.base import World
 
 from .call import Call, CallError
 from .context import Context
-from .identity import ALLOW, Device
+from .identity import Device
 from .incoming import IncomingCall
 from .line import DialogUser, Line
 from .outgoing import OutgoingCall
-from .subscription import EVENT as MWI_EVENT
+from .reception import Reception, unsupported
 
 if TYPE_CHECKING:
     from .identity import Identity
 
-MAX_LIVE_CALLS = 100
-"""Incoming calls beyond these are refused with 486, so that a peer cannot use up the memory."""
 LAST_WORDS = 8
 """Times T1: how long a phone that stops waits for the answers to its BYEs and CANCELs."""
-SDP_TYPE = "application/sdp"
-CHECK_SYNC = "check-sync"
-"""The event of a NOTIFY that makes the phone fetch its files again."""
 LATE_ANSWERS = 180.0
 """Seconds that an abandoned INVITE may still be answered: proxies let it ring so long (timer C, RFC 3261)."""
 HISTORY = 200
@@ -86,6 +81,8 @@ class Phone:
         """Live calls, oldest first."""
         self.history: deque[Call] = deque(maxlen=HISTORY)
         """Calls that have ended, newest last, each with its route."""
+        self.reception = Reception(self)
+        """Answers what comes in outside of dialogs."""
         self._context: Context | None = None
         self._dialogs: dict[tuple[str, str, str], DialogUser] = {}
         self._abandoned: dict[tuple[str, str], tuple[Request, Identity, Line]] = {}
@@ -176,9 +173,14 @@ class Phone:
         server = chosen.account.servers[0]
         identity = self.context.identity(chosen.account, server)
         call = OutgoingCall(chosen, call_id or self.new_call_id(), number, identity)
-        self._add(call, chosen)
+        self._add(call)
         call.start()
         return call
+
+    def ring(self, call: IncomingCall) -> None:
+        """Take *call* up and let it ring."""
+        self._add(call)
+        call.ring()
 
     def line(self, number: int | None = None) -> Line:
         """The line *number*, or the first one; raises CallError."""
@@ -228,9 +230,9 @@ class Phone:
 
         self._spawn(forget(), f"late answers to {invite.uri}")
 
-    def _add(self, call: Call, line: Line) -> None:
+    def _add(self, call: Call) -> None:
         self.calls.append(call)
-        line.calls.append(call)
+        call.line.calls.append(call)
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
@@ -241,94 +243,15 @@ class Phone:
 
     def _on_request(self, server: ServerTransaction) -> None:
         request = server.request
-        call = self._dialogs.get((request.call_id, request.to_tag or "", request.from_tag or ""))
         _ = request.request_uri  # raises: 416 for a scheme that is not known here, 400 for no URI
-        required = request.headers.values("Require")
-        if required:
-            self._respond(server, 420, extra=[("Unsupported", ", ".join(required))])
-        elif call is not None:
-            call.receive(server)
-        elif request.method == "NOTIFY":
-            self._notified(server)
-        elif request.to_tag is not None:
-            self._respond(server, 481)
-        elif request.method == "INVITE":
-            self._incoming(server)
-        elif request.method in ("OPTIONS", "MESSAGE"):
-            self._respond(server, 200, extra=[("Allow", ALLOW)] if request.method == "OPTIONS" else [])
-        elif request.method in ("BYE", "PRACK", "UPDATE", "INFO"):
-            self._respond(server, 481)
-        elif request.method in METHODS:
-            self._respond(server, 405, extra=[("Allow", ALLOW)])
+        user = self._dialogs.get((request.call_id, request.to_tag or "", request.from_tag or ""))
+        refusal = unsupported(request)
+        if refusal is not None:
+            self.reception.answer(server, refusal)
+        elif user is not None:
+            user.receive(server)
         else:
-            self._respond(server, 501)
-
-    def _respond(
-        self,
-        server: ServerTransaction,
-        status: int,
-        reason: str | None = None,
-        *,
-        account: AccountConfig | None = None,
-        extra: Sequence[tuple[str, str]] = (),
-    ) -> None:
-        """Answer what belongs to no call; *account* is that of the line it is for, if that is known."""
-        headers = [*extra, ("User-Agent", self.options.device.user_agent(self.config, account))]
-        tag = self.context.endpoint.new_tag()
-        server.respond(response_to(server.request, status, reason, to_tag=tag, extra=headers))
-
-    def _notified(self, server: ServerTransaction) -> None:
-        """A NOTIFY of no dialog: check-sync, or voice mail (unasked, or before the SUBSCRIBE's answer)."""
-        request = server.request
-        line = self._called_line(request)
-        event, _, parameters = (request.headers.get("Event") or "").partition(";")
-        if event.strip().lower() == CHECK_SYNC:
-            reboot = "reboot=true" in parameters.lower().replace(" ", "")
-            self.bus.tell(CheckSync(at=self.world.now(), remote=server.flow.remote, reboot=reboot))
-        elif line is not None and event.startswith(MWI_EVENT):
-            line.message_summary(request.body)
-        self._respond(server, 200)
-
-    def _incoming(self, server: ServerTransaction) -> None:
-        request = server.request
-        context = self.context
-        try:
-            line = self._called_line(request)
-            caller = request.from_address.uri.user or str(request.from_address.uri)
-            _ = request.to_address  # raises: it becomes one end of the dialog
-            contacts = request.contacts
-        except MessageError as error:
-            self._respond(server, 400, str(error)[:80])
-            return
-        content_type = (request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
-        if line is None:
-            self._respond(server, 404)
-        elif self.config.trust_ctrl and not line.knows(server.flow.remote.host):
-            self._respond(server, 403, account=line.account)
-        elif not contacts and request.from_tag:  # without a tag it is of RFC 2543, which asked for neither
-            self._respond(server, 400, "Missing Contact header", account=line.account)
-        elif request.body and content_type != SDP_TYPE:
-            self._respond(server, 415, account=line.account, extra=[("Accept", SDP_TYPE)])
-        elif request.body and request.headers.get("Content-Encoding") not in (None, "identity"):
-            self._respond(server, 415, account=line.account, extra=[("Accept-Encoding", "identity")])
-        elif not _takes_sdp(request):
-            self._respond(server, 406, account=line.account)
-        elif line.account.dnd:
-            self._respond(server, self.config.dnd_refuse_code, account=line.account)
-        elif (not line.idle and not self.config.call_waiting) or len(self.calls) >= MAX_LIVE_CALLS:
-            self._respond(server, 486, account=line.account)
-        else:
-            identity = context.identity(line.account, line.account.servers[0])
-            call = IncomingCall(line, self.new_call_id(), caller, identity, server)
-            self._add(call, line)
-            call.ring()
-
-    def _called_line(self, request: Request) -> Line | None:
-        user = request.request_uri.user
-        for line in self.lines.values():
-            if line.account.user_name == user:
-                return line
-        return next(iter(self.lines.values()), None) if self.options.any_user else None
+            self.reception.receive(server)
 
     def _on_ack(self, ack: Request, flow: Flow) -> None:
         call = self._dialogs.get((ack.call_id, ack.to_tag or "", ack.from_tag or ""))
@@ -355,11 +278,3 @@ class Phone:
         literals = [server.address for account in self.config.lines for server in account.servers]
         candidates = [*filter(is_ip, literals), *(address.host for address in nameservers), "192.0.2.1"]
         return candidates[0]
-
-
-def _takes_sdp(request: Request) -> bool:
-    """Whether the sender of *request* takes a session description for an answer (RFC 3261 section 20.1)."""
-    if "Accept" not in request.headers:
-        return True
-    ranges = {value.partition(";")[0].strip().lower() for value in request.headers.values("Accept")}
-    return not ranges.isdisjoint((SDP_TYPE, "application/*", "*/*"))

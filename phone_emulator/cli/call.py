@@ -12,6 +12,7 @@ from phone_emulator.config import PhoneConfig
 from phone_emulator.config.model import CodecConfig
 from phone_emulator.media.g711 import LAWS
 from phone_emulator.media.wav import read_wav
+from phone_emulator.phone.dialling import why_undialable
 
 from .desk import check_world, load_cfg, make_desk
 from .options import DURATION, OUTPUT, PHONE, Common, cfg_argument, common_options
@@ -84,8 +85,8 @@ def check_call(destination: str, line: int | None, lines: Sequence[int]) -> None
         line: the line to call from; None for the first one.
         lines: the enabled ones.
     """
-    if not destination or any(char.isspace() or not char.isprintable() for char in destination):
-        raise click.BadParameter(f"{destination!r} is no number to dial", param_hint="'DESTINATION'")
+    if wrong := why_undialable(destination):
+        raise click.BadParameter(wrong, param_hint="'DESTINATION'")
     if line is not None and line not in lines:
         known = ", ".join(map(str, lines))
         raise click.BadParameter(f"there is no line {line}; enabled lines: {known}", param_hint="'--line'")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -46,6 +46,7 @@ def run(
 
     All files are read and checked first: if one of them cannot be used, nothing is started.
     """
+    _check_outputs({"--junit": junit, "--html": html, "--pcap": common.pcap})
     log = event_log(common.log_level, sys.stderr)
     options = RunOptions(
         overrides=common.overrides,
@@ -71,6 +72,14 @@ def run(
         not_run = f", {len(prepared) - len(results)} not run" if len(results) < len(prepared) else ""
         say(f"{passed} of {len(results)} scenarios passed{not_run}")
     return Exit.OK if passed == len(prepared) else Exit.FAILED
+
+
+def _check_outputs(outputs: Mapping[str, Path | None]) -> None:
+    """Refuse two reports in one file; raises click.UsageError."""
+    taken: dict[Path, str] = {}
+    for option, path in outputs.items():
+        if path is not None and (other := taken.setdefault(path.resolve(), option)) != option:
+            raise click.UsageError(f"{other} and {option} name the same file, {path}")
 
 
 def _read(paths: Sequence[str], common: Common, options: RunOptions) -> list[Prepared]:

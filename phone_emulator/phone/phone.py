@@ -23,6 +23,7 @@ from phone_emulator.world.base import World
 
 from .call import Call, CallError
 from .context import Context
+from .dialling import why_undialable
 from .identity import Device
 from .incoming import IncomingCall
 from .line import DialogUser, Line
@@ -167,8 +168,8 @@ class Phone:
 
     def dial(self, number: str, line: int | None = None, call_id: str | None = None) -> OutgoingCall:
         """Call *number* from *line* (None: the first one); raises CallError."""
-        if not number or any(character.isspace() or ord(character) < 32 for character in number):
-            raise CallError(f"{number!r} is no number to dial")
+        if wrong := why_undialable(number):
+            raise CallError(wrong)
         chosen = self.line(line)
         server = chosen.account.servers[0]
         identity = self.context.identity(chosen.account, server)

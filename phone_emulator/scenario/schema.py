@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 from phone_emulator.durations import parse_duration
 from phone_emulator.events import CallState, Outcome, Transport
 from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
+from phone_emulator.phone.dialling import why_undialable
 
 from .tree import RawFloat, RawInt
 
@@ -45,6 +46,13 @@ def _some_text(value: Any) -> Any:
     text = _text(value)
     if isinstance(text, str) and not text.strip():
         raise ValueError("expected a word, got nothing")
+    return text
+
+
+def _number(value: Any) -> Any:
+    text = _some_text(value)
+    if isinstance(text, str) and (wrong := why_undialable(text)):
+        raise ValueError(wrong)
     return text
 
 
@@ -121,6 +129,7 @@ def _role(value: Any, info: ValidationInfo) -> Any:
 
 
 Text = Annotated[str, BeforeValidator(_some_text)]
+Number = Annotated[str, BeforeValidator(_number)]
 Duration = Annotated[float, BeforeValidator(_duration)]
 BehaviourValue = Annotated[Behaviour, BeforeValidator(_behaviour)]
 CalleeValue = Annotated[CalleeBehaviour, BeforeValidator(_callee)]
@@ -187,7 +196,7 @@ class CallStep(Model):
     """``call``: place a call and wait for its result, unless in the background."""
 
     line: Line = 1
-    to: Text
+    to: Number
     id: Text | None = None
     """Given by the reader where the file gives none."""
     background: bool = False
@@ -222,7 +231,7 @@ class ResumeStep(OnCall):
 class TransferStep(OnCall):
     """``transfer``: blind, ``to`` a number, or attended, ``with`` another call."""
 
-    to: Text | None = None
+    to: Number | None = None
     other: Text | None = Field(default=None, alias="with")
 
     @model_validator(mode="after")

@@ -62,6 +62,17 @@ class Presenter:
         return [call for call in self.phone.calls if call.state not in (CallState.ENDING, CallState.ENDED)]
 
     @property
+    def past_calls(self) -> list[Call]:
+        """The calls that are over for whoever looks, oldest first; some still wait for their last answer."""
+        ending = [call for call in self.phone.calls if call.state is CallState.ENDING]
+        return sorted([*self.phone.history, *ending], key=lambda call: call.started)
+
+    @property
+    def last_call(self) -> Call | None:
+        """The latest of them."""
+        return next(reversed(self.past_calls), None)
+
+    @property
     def shown_call(self) -> Call | None:
         """The call whose route and messages are shown: the chosen one, the live one, else the last one."""
         ringing = any(
@@ -70,7 +81,7 @@ class Presenter:
         )
         known = [] if ringing else [*self.phone.history, *self.phone.calls]
         chosen = next((call for call in known if call.id == self.chosen_call), None)
-        return chosen or self.live_call or (self.phone.history[-1] if self.phone.history else None)
+        return chosen or self.live_call or self.last_call
 
     @property
     def lively(self) -> bool:
@@ -92,7 +103,7 @@ class Presenter:
 
     def history(self) -> list[HistoryRow]:
         """The history pane."""
-        return history_rows(self.phone.history)
+        return history_rows(self.past_calls)
 
     def ladder(self) -> tuple[str, list[Rung]]:
         """The messages pane: whose messages, and the messages; all of them before the first call."""

@@ -68,7 +68,8 @@ def call_word(call: Call) -> str:
         return "Incoming call"
     if call.state is CallState.CALLING and call.route and call.route[-1].status:
         return "Connecting"
-    if call.state is CallState.ENDED and call.result is not None and call.result != "answered":
+    over = call.state in (CallState.ENDING, CallState.ENDED)
+    if over and call.result is not None and call.result != "answered":
         return failure_word(call)
     return CALL[call.state]
 

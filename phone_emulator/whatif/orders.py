@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from phone_emulator.phone.dialling import why_undialable
+
 from .changes import Change, parse_change
 from .timeline import AFTERMATH, MAX_CALLS, CallOrder, Timeline
 
@@ -92,8 +94,8 @@ def read_orders(
 
 def check_destination(number: str) -> None:
     """Refuse what cannot be dialled; raises OrderError."""
-    if not number or any(character.isspace() or not character.isprintable() for character in number):
-        raise OrderError(f"--call: {number!r} is no number to dial")
+    if wrong := why_undialable(number):
+        raise OrderError(f"--call: {wrong}")
 
 
 def _grouped(words: Sequence[tuple[str, Any]]) -> list[_Order]:

@@ -136,10 +136,25 @@ def test_a_dns_server_is_an_address(run: Run, example: Path, server: str) -> Non
     assert "--dns" in refused(run("route", example, "--dns", server))
 
 
-@pytest.mark.parametrize("number", ["", "10 02", "1002\r\nX: y"])
-def test_a_number_that_cannot_be_dialled(run: Run, example: Path, number: str) -> None:
+@pytest.mark.parametrize(
+    ("number", "why"),
+    [
+        *((number, "is no number to dial") for number in ("", "10 02", "1002\r\nX: y")),
+        ("sip:", "is no SIP URI"),
+        ("mailto:a@example.com", "expected a number"),
+    ],
+)
+def test_a_number_that_cannot_be_dialled(run: Run, example: Path, number: str, why: str) -> None:
     said = refused(run("call", example, number, "--world", "simulated"))
-    assert "is no number to dial" in said
+    assert why in said
+
+
+def test_two_reports_need_two_files(run: Run, tmp_path: Path) -> None:
+    scenario, report = tmp_path / "s.yaml", tmp_path / "report"
+    scenario.write_text("name: n\nworld: simulated\nconfig: x.cfg\n")
+    said = refused(run("run", scenario, "--junit", report, "--html", tmp_path / "." / "report"))
+    assert "--junit and --html name the same file" in said
+    assert not report.exists()
 
 
 def test_the_lab_has_options_that_the_real_world_has_not(run: Run, example: Path) -> None:

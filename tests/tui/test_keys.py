@@ -180,6 +180,21 @@ def test_says_a_failure_in_the_phones_words(
     perform(play, monkeypatch)
 
 
+def test_a_call_cancelled_at_a_silent_server_stays_in_sight(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.break_server("primary", "silent")
+        await stage.dial("1002")
+        await stage.wait(3.0)
+        await stage.press("escape")
+        await stage.wait(0.5)
+        assert stage.phone.calls[0].state is CallState.ENDING  # C9: the CANCEL waits for a 1xx
+        assert "1002: Cancelled" in stage.text()
+        assert "Route · call-1 · to 1002" in stage.text()
+        assert "no calls yet" not in stage.text()
+
+    perform(play, monkeypatch, size=LARGE)
+
+
 def test_history_keeps_each_calls_route_and_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     async def play(stage: Stage) -> None:
         await stage.break_server("primary", "503")

@@ -135,7 +135,7 @@ class PhoneScreen(Screen[None]):
     def _update_call(self, now: float) -> None:
         presenter, orders = self._presenter, self._orders
         pane, call = self.query_one(CallPane), presenter.live_call
-        last = next((call for call in reversed(presenter.phone.history)), None)
+        last = presenter.last_call
         lines = presenter.phone.lines
         scene = self._scene
         offered = self._dial_offered

@@ -206,6 +206,19 @@ def test_a_call_and_what_can_be_done_with_it(virtual_phone):
     assert "answered via primary" in repr(call)
 
 
+def test_transfers(virtual_phone):
+    phone = virtual_phone("phone.cfg")
+    call = phone.call("1002")
+    call.transfer("1003")
+    assert call.state == "ended"
+    first, second = phone.call("1002"), phone.call("1004")
+    first.transfer(second)
+    assert (first.state, second.state) == ("ended", "ended")
+    phone.callee("busy")
+    with pytest.raises(CallError, match="not up"):
+        first.transfer("1003")
+
+
 def test_what_follows_at_once_has_happened(virtual_phone):
     phone = virtual_phone("phone.cfg")
     phone.call("1002")

@@ -12,14 +12,16 @@ from dataclasses import dataclass, field
 import click
 
 from phone_emulator.config import PhoneConfig, load
-from phone_emulator.events import Bus, Event, MessageReceived, MessageSent
+from phone_emulator.events import Bus, Event, MessageIgnored, MessageReceived, MessageSent
 from phone_emulator.lab import plans
 from phone_emulator.lab.lab import Lab
 from phone_emulator.lab.zone import Zone, read_zone
 from phone_emulator.phone import Phone
+from phone_emulator.report import remarks
 from phone_emulator.report.result import Message
 from phone_emulator.world import RealWorld, SimulatedWorld
 
+from .certificates import with_certificates
 from .options import Common, need_files
 from .places import Places, guide_zone, places_of
 from .provision import provision, provisioned_config
@@ -99,13 +101,13 @@ def plan_stage(config: PhoneConfig, common: Common, *, every_transport: bool = F
     """
     places, zone = plan_lab(config, common, every_transport=every_transport)
     make_stage = plans.simulated if common.world == "simulated" else plans.loopback
-    return make_stage(config, places.places, zone, places.callee, common.local_address)
+    return make_stage(config, places.places, zone, places.callee, common.first_local_address)
 
 
 def make_desk(config: PhoneConfig, common: Common, *, every_transport: bool = False) -> Desk:
     """The world, the lab and the phone; raises ZoneError and click.BadParameter, and starts nothing."""
     bus = Bus()
-    options = common.phone_options()
+    options = with_certificates(common.phone_options(), config, fetch=common.world != "simulated")
     lab: Lab | None = None
     world: RealWorld | SimulatedWorld
     epoch = 0.0
@@ -129,8 +131,8 @@ def make_desk(config: PhoneConfig, common: Common, *, every_transport: bool = Fa
     if common.pcap is not None:
 
         def keep(event: Event) -> None:
-            if isinstance(event, MessageSent | MessageReceived):
-                desk.messages.append(event)
+            if isinstance(event, MessageSent | MessageReceived | MessageIgnored):
+                remarks.keep(desk.messages, event)
 
         bus.subscribe(keep)
     return desk

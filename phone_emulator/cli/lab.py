@@ -35,7 +35,7 @@ def lab(common: Common, cfg: tuple[str, ...], prompt: bool) -> int:
     common = dataclasses.replace(common, world="lab")
     config = load_cfg(cfg, common) if cfg else plans.example_config(common.overrides)
     places, zone = plan_lab(config, common, every_transport=True)
-    stage = plans.loopback(config, places.places, zone, places.callee, common.local_address)
+    stage = plans.loopback(config, places.places, zone, places.callee, common.first_local_address)
     world, bus = RealWorld(common.seed), Bus()
     log = event_log(common.log_level, sys.stderr)
     if log is not None:

@@ -16,6 +16,8 @@ import click
 from phone_emulator.durations import parse_duration
 from phone_emulator.events import Address
 
+from .certificates import pem_of
+
 if TYPE_CHECKING:
     from phone_emulator.phone import PhoneOptions
 
@@ -36,6 +38,7 @@ class Common:
     log_level: str = "warning"
     mac: str = "001565aabbcc"
     model: str = "SIP-T46S"
+    firmware: str | None = None
     local_address: str = ""
     dns: tuple[Address, ...] = ()
     zone: Path | None = None
@@ -43,11 +46,23 @@ class Common:
     provision: str | None = None
     pnp: bool = False
     ca: Path | None = None
+    client_cert: Path | None = None
+    large_requests: str = "tcp"
 
     @property
     def provisioned(self) -> bool:
         """Whether the phone fetches its files from a server."""
         return self.provision is not None or self.pnp
+
+    @property
+    def local_addresses(self) -> tuple[str, ...]:
+        """Each address of ``--local-address``."""
+        return tuple(filter(None, self.local_address.split(",")))
+
+    @property
+    def first_local_address(self) -> str:
+        """The first of them; empty for none."""
+        return self.local_address.partition(",")[0]
 
     @property
     def json(self) -> bool:
@@ -57,13 +72,20 @@ class Common:
     def phone_options(self) -> PhoneOptions:
         """The same, in the phone's words."""
         from phone_emulator.config.models import model
-        from phone_emulator.phone import Device, PhoneOptions
+        from phone_emulator.phone import Certificates, Device, PhoneOptions
         from phone_emulator.redundancy import Silence
 
+        firmware = self.firmware or model(self.model).firmware
+        given = Certificates()
+        if self.client_cert is not None:
+            given = Certificates(client_pem=pem_of(self.client_cert, "--client-cert"))
         return PhoneOptions(
+            ca_pem=None if self.ca is None else pem_of(self.ca, "--ca"),
+            certificates=given,
+            large_requests_over_tcp=self.large_requests == "tcp",
             local_address=self.local_address,
             silence=Silence(self.silence),
-            device=Device(model=self.model, firmware=model(self.model).firmware, mac=self.mac),
+            device=Device(model=self.model, firmware=firmware, mac=self.mac),
             nameservers=self.dns,
         )
 
@@ -87,6 +109,14 @@ def _ip(text: str) -> str:
         raise ValueError(f"{text!r} is not an IP address") from None
 
 
+def _own_ips(text: str) -> str:
+    """Addresses by commas, one of each IP version at most."""
+    found = [_ip(each.strip()) for each in text.split(",")]
+    if len(found) > len({":" in each for each in found}):
+        raise ValueError(f"{text}: a phone has one IPv4 and one IPv6 address at most")
+    return ",".join(found)
+
+
 def _dns(text: str) -> Address:
     host, colon, port = text, "", ""
     if text.startswith("[") or text.count(":") == 1:
@@ -107,6 +137,12 @@ def _model(text: str) -> str:
     from phone_emulator.config.models import model
 
     return model(text).name
+
+
+def _firmware(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4}){1,4}", text):
+        raise ValueError(f"{text!r} is not a firmware version: expected numbers such as 66.86.0.15")
+    return text
 
 
 def _down(text: str) -> tuple[str, str]:
@@ -190,12 +226,21 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
             "help": "Of the phone [default: SIP-T46S].",
         },
     ),
+    "firmware": (
+        ("--firmware",),
+        {
+            "type": _words(_firmware),
+            "metavar": "VERSION",
+            "help": "Of the phone; its second number decides how it writes SIP [default: the last of MODEL].",
+        },
+    ),
     "local_address": (
         ("--local-address",),
         {
-            "type": _words(_ip),
-            "metavar": "ADDRESS",
-            "help": "The phone's own IP address [default: as the machine routes to the servers].",
+            "type": _words(_own_ips),
+            "metavar": "ADDRESS[,ADDRESS]",
+            "help": "The phone's own IP address, or an IPv4 and an IPv6 one "
+            "[default: as the machine routes to the servers].",
         },
     ),
     "dns": (
@@ -244,7 +289,22 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         {
             "type": click.Path(path_type=Path),
             "metavar": "FILE.pem",
-            "help": "CAs that sign provisioning servers [default: the machine's, or SSL_CERT_FILE].",
+            "help": "CAs that sign SIP and provisioning servers [default: the machine's, or SSL_CERT_FILE].",
+        },
+    ),
+    "client_cert": (
+        ("--client-cert",),
+        {
+            "type": click.Path(path_type=Path),
+            "metavar": "FILE.pem",
+            "help": "The phone's own certificate and key, for SIP servers that ask for one over TLS.",
+        },
+    ),
+    "large_requests": (
+        ("--large-requests",),
+        {
+            "type": click.Choice(("tcp", "udp")),
+            "help": "How requests of more than 1,300 bytes go to a UDP server [default: tcp].",
         },
     ),
 }
@@ -263,6 +323,7 @@ SCENARIO = (
     "log_level",
     "mac",
     "model",
+    "firmware",
     "local_address",
     "dns",
 )
@@ -273,6 +334,8 @@ PHONE = (
     "zone",
     "down",
     *PROVISIONING,
+    "client_cert",
+    "large_requests",
 )
 """The options of commands that put a phone into a world."""
 

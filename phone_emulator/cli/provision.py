@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-import click
 
 from phone_emulator.config import PhoneConfig
 from phone_emulator.events import Bus, Event, ProvisioningState, ProvisioningStep
 
+from .certificates import pem_of
 from .options import Common
 from .talk import progress, say, warn_of
 
@@ -34,7 +32,7 @@ def provision(cfg: Sequence[str], common: Common) -> Provisioner:
     began = time.monotonic()
     bus.subscribe(lambda event: _show(event, common.log_level))
     device = common.phone_options().device
-    handset = handset_of(device.model, device.firmware, device.mac, common.local_address)
+    handset = handset_of(device.model, device.firmware, device.mac, common.first_local_address)
     provisioner = Provisioner(
         _found_server(handset, common) if common.provision is None else common.provision,
         handset,
@@ -43,8 +41,8 @@ def provision(cfg: Sequence[str], common: Common) -> Provisioner:
         own=cfg,
         overrides=common.overrides,
         ways=Ways(
-            ca_pem=_ca_pem(common.ca),
-            local_host=common.local_address,
+            ca_pem=None if common.ca is None else pem_of(common.ca, "--ca"),
+            local_host=common.first_local_address,
             lookup=_lookup(common) if common.dns else None,
         ),
     )
@@ -66,7 +64,7 @@ def _found_server(handset: Handset, common: Common) -> str:
     from phone_emulator.world import RealWorld
 
     progress(f"provisioning: asking {GROUP} for a server")
-    local = common.local_address or RealWorld().local_address_for(GROUP.host)
+    local = common.first_local_address or RealWorld().local_address_for(GROUP.host)
     url = asyncio.run(find_server(handset, local))
     progress(f"provisioning: the server is {without_credentials(url)}")
     return url
@@ -83,7 +81,7 @@ def _lookup(common: Common) -> Lookup:
         from phone_emulator.world import RealWorld
 
         world = RealWorld()
-        resolver = Resolver(world, common.dns, DnsConfig(), bus=Bus(), source_host=common.local_address)
+        resolver = Resolver(world, common.dns, DnsConfig(), bus=Bus(), source_host=common.first_local_address)
         try:
             result = await resolver.query(host, RdType.A)
         except ResolveFailed as error:
@@ -95,16 +93,6 @@ def _lookup(common: Common) -> Lookup:
         return list(result.addresses)
 
     return lookup
-
-
-def _ca_pem(path: Path | None) -> str | None:
-    if path is None:
-        return None
-    try:
-        return path.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "is not PEM text"
-        raise click.BadParameter(f"{path}: {why}", param_hint="--ca") from None
 
 
 def _show(event: Event, log_level: str) -> None:

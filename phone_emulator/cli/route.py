@@ -73,9 +73,9 @@ def _locate(config: PhoneConfig, common: Common) -> list[HopTargets]:
         return _locate_in_zone(config, common, bus)
     world = RealWorld(common.seed)
     servers = list(common.dns) or dns_servers(config.dns, world)
-    resolver = Resolver(world, servers, config.dns, bus=bus, source_host=common.local_address)
+    resolver = Resolver(world, servers, config.dns, bus=bus, source_host=common.first_local_address)
     progress(f"asking {', '.join(map(str, servers)) or 'nobody: there is no DNS server'} …")
-    return world.run(targets_of_lines(config, resolver, ipv6=":" in common.local_address))
+    return world.run(targets_of_lines(config, resolver, sources=common.local_addresses))
 
 
 def _locate_in_zone(config: PhoneConfig, common: Common, bus: Bus) -> list[HopTargets]:
@@ -87,7 +87,7 @@ def _locate_in_zone(config: PhoneConfig, common: Common, bus: Bus) -> list[HopTa
     async def ask() -> list[HopTargets]:
         await nameserver.start()
         resolver = Resolver(world, [address], config.dns, bus=bus)
-        return await targets_of_lines(config, resolver, ipv6=":" in common.local_address)
+        return await targets_of_lines(config, resolver, sources=common.local_addresses)
 
     return world.run(ask())
 

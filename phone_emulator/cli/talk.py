@@ -14,6 +14,7 @@ import click
 from phone_emulator.config import Diagnostic, Severity
 from phone_emulator.events import (
     CallChanged,
+    CallForwarded,
     CheckSync,
     DnsAnswered,
     Event,
@@ -23,6 +24,7 @@ from phone_emulator.events import (
     ProvisioningStep,
     RegistrationChanged,
     ServerChanged,
+    TransferChanged,
 )
 from phone_emulator.report.wire import printable, shown_text
 
@@ -93,10 +95,18 @@ def _in_words(event: Event) -> str:
             return f"line {event.line}, server {event.server}: {event.state}: {event.reason}"
         case CallChanged():
             return f"{event.call}, line {event.line}, {event.remote}: {event.state}: {event.reason}"
+        case TransferChanged():
+            who = event.call or f"line {event.line}"
+            return f"{who}: transfer to {event.to} {event.state}: {event.reason}"
+        case CallForwarded():
+            return f"line {event.line}, {event.remote}: {event.reason}"
         case DnsAnswered():
             return f"DNS {event.rdtype} {event.name}: {event.answer} ({event.source})"
         case MessageIgnored():
-            return f"ignored a message from {event.remote}/{event.transport}: {event.reason}"
+            what = f"refused with {event.status} a request from" if event.status else "ignored a message from"
+            if event.outwards:
+                what = "a message was not sent to"
+            return f"{what} {event.remote}/{event.transport}: {event.reason}"
         case ProvisioningStep():
             return f"provisioning: {event.state} {event.location}: {event.reason}"
         case CheckSync():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from phone_emulator.config.model import AccountConfig, PhoneConfig
@@ -24,14 +25,14 @@ class HopTargets:
 
 
 async def targets_of_lines(
-    config: PhoneConfig, resolver: Resolver, *, ipv6: bool = False
+    config: PhoneConfig, resolver: Resolver, *, sources: Sequence[str] = ()
 ) -> list[HopTargets]:
     """The targets of every server of every enabled line."""
     found = []
     for account in config.lines:
         for hop in hops(account):
             try:
-                targets = await targets_of(resolver, account, hop, ipv6=ipv6)
+                targets = await targets_of(resolver, account, hop, sources=sources)
             except Unresolved as error:
                 found.append(HopTargets(account, hop, [], str(error)))
             else:

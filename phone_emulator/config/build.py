@@ -17,6 +17,8 @@ from phone_emulator.config.model import (
     DnsConfig,
     FailbackMode,
     FailoverConfig,
+    ForwardConfig,
+    KeyConfig,
     PhoneConfig,
     ProxyConfig,
     RedundancyType,
@@ -43,6 +45,8 @@ _STATIC_RECORD = re.compile(
 ).fullmatch
 _DNS_NAME = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?").fullmatch
 _NAPTR_TEXT = re.compile(r"[A-Za-z0-9+.-]*").fullmatch
+_VOICE_MAIL = re.compile(r"voice_mail\.number\.([1-9][0-9]?)").fullmatch
+_LINE_KEY = re.compile(r"linekey\.([1-9][0-9]?)\.type").fullmatch
 _CODEC = re.compile(r"account\.X\.codec\.([a-z0-9_]+)\.enable").fullmatch
 
 _RECORDS = {
@@ -120,7 +124,10 @@ class _Builder:
             facts["min_rtp_port"], facts["max_rtp_port"] = 11780, 12780
         return PhoneConfig(
             accounts=tuple(self._account(index) for index in indices),
+            keys=tuple(self._keys()),
+            voice_mail_numbers=tuple(self._voice_mail_numbers()),
             timers=TimerConfig(**self._fields("", "", "TimerConfig")),
+            forward=ForwardConfig(**self._fields("forward.", "forward.", "ForwardConfig")),
             dns=DnsConfig(**self._fields("", "", "DnsConfig"), static_records=tuple(self._static_records())),
             **facts,
         )
@@ -145,8 +152,22 @@ class _Builder:
             servers=tuple(servers),
             proxies=tuple(proxies),
             codecs=tuple(self._codecs(own)),
+            forward=ForwardConfig(**self._fields("account.X.", own, "ForwardConfig")),
             **self._fields("account.X.", own, "AccountConfig"),
         )
+
+    def _voice_mail_numbers(self) -> list[tuple[int, str]]:
+        numbers = {int(match[1]) for match in map(_VOICE_MAIL, self.values) if match is not None}
+        found = ((number, self.values[f"voice_mail.number.{number}"].given) for number in sorted(numbers))
+        return [(number, text) for number, text in found if text]
+
+    def _keys(self) -> list[KeyConfig]:
+        numbers = {int(match[1]) for match in map(_LINE_KEY, self.values) if match is not None}
+        return [
+            KeyConfig(index=number, **facts)
+            for number in sorted(numbers)
+            if (facts := self._fields("linekey.X.", f"linekey.{number}.", "KeyConfig")).get("type")
+        ]
 
     def _codecs(self, own: str) -> list[CodecConfig]:
         codecs = [

@@ -101,6 +101,26 @@ class CodecConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardConfig:
+    """Where incoming calls are sent: ``forward.*``, or ``account.X.*_fwd.*`` (``features.fwd_mode``)."""
+
+    always: bool = False
+    """``forward.always.enable``, ``account.X.always_fwd.enable``"""
+    always_target: str = ""
+    """``forward.always.target``, ``account.X.always_fwd.target``"""
+    busy: bool = False
+    """``forward.busy.enable``, ``account.X.busy_fwd.enable``"""
+    busy_target: str = ""
+    """``forward.busy.target``, ``account.X.busy_fwd.target``"""
+    no_answer: bool = False
+    """``forward.no_answer.enable``, ``account.X.timeout_fwd.enable``"""
+    no_answer_target: str = ""
+    """``forward.no_answer.target``, ``account.X.timeout_fwd.target``"""
+    rings: int = 2
+    """How often it rings first, 0..20. ``forward.no_answer.timeout``, ``account.X.timeout_fwd.timeout``"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountConfig:
     """``account.X.*``: one line of the phone."""
 
@@ -158,6 +178,8 @@ class AccountConfig:
     """Adds ;user=phone. ``.enable_user_equal_phone``"""
     custom_ua: str = ""
     """Replaces the User-Agent. ``.custom_ua``"""
+    compact_headers: bool = False
+    """Spells headers in their short forms. ``.compact_header_enable``"""
     dtmf_type: int = 1
     """0 inband, 1 RFC 2833, 2 INFO, 3 both. ``.dtmf.type``"""
     dtmf_info_type: int = 1
@@ -168,10 +190,40 @@ class AccountConfig:
     """Milliseconds; 0 leaves it out of the SDP. ``.ptime``"""
     codecs: tuple[CodecConfig, ...] = ()
     """In order of priority. ``.codec.NAME.enable``, ``.codec.NAME.priority``"""
+    reliable_provisional: bool = False
+    """Provisional responses are acknowledged (RFC 3262). ``.100rel_enable``"""
+    session_timer: bool = False
+    """Calls are refreshed, or end (RFC 4028). ``.session_timer.enable``"""
+    session_expires: int = 1800
+    """Seconds, 90..7200. ``.session_timer.expires``"""
+    session_refresher: int = 0
+    """Who refreshes where it is this end's to say: 0 UAC, 1 UAS. ``.session_timer.refresher``"""
+    hold_use_inactive: bool = False
+    """Holds with a=inactive instead of a=sendonly. ``.hold_use_inactive``"""
     auto_answer: bool = False
     """``.auto_answer``"""
     dnd: bool = False
     """``.dnd.enable``"""
+    forward: ForwardConfig = field(default_factory=ForwardConfig)
+    """In effect with ``features.fwd_mode = 1``. ``.always_fwd``, ``.busy_fwd``, ``.timeout_fwd``"""
+    transfer_to_contact: bool = False
+    """Attended transfers name the target's Contact. ``.transfer_refer_to_contact_header.enable``"""
+    caller_source: int = 0
+    """Which headers name a caller: 0 From, 1 PAI, 2 PAI From, 3 RPID PAI From, 4 PAI RPID From, 5 RPID From,
+    6 those of ``sip.cid_source.preference``. ``.cid_source``"""
+    caller_privacy: bool = True
+    """Whether a caller who asks for privacy is shown as anonymous. ``.cid_source_privacy``"""
+    caller_preferred: bool = False
+    """Whether P-Preferred-Identity names a caller first. ``.cid_source_ppi``"""
+    connected_source: int = 0
+    """Who is shown at the far end: 0 as PAI or RPID say, 1 as dialled, 2 as From says (RFC 4916).
+    ``.cp_source``"""
+    anonymous_call: bool = False
+    """Whether the line calls as Anonymous. ``.anonymous_call``"""
+    reject_anonymous: bool = False
+    """``.reject_anonymous_call``"""
+    dialog_pickup: bool = False
+    """Whether a monitored call is picked up by INVITE with Replaces. ``.dialoginfo_callpickup``"""
 
     subscribe_mwi: bool = False
     """Subscribe to the mailbox. ``.subscribe_mwi``"""
@@ -181,6 +233,25 @@ class AccountConfig:
     """Seconds before expiry, or -1. ``.subscribe_expires_overlap``"""
     sub_fail_retry_interval: int = 30
     """Seconds. ``.sub_fail_retry_interval``"""
+    subscribe_mwi_to_vm: bool = False
+    """Subscribe to the voice mail number instead of the line itself. ``.subscribe_mwi_to_vm``"""
+    blf_subscribe_period: int = 1800
+    """Seconds that a BLF key subscribes for, 30..2147483647. ``.blf.subscribe_period``"""
+    blf_list_uri: str = ""
+    """The list of numbers that BLF list keys show. ``.blf.blf_list_uri``"""
+    out_dialog_blf: bool = False
+    """BLF keys heed NOTIFYs outside their dialogs, too. ``.out_dialog_blf_enable``"""
+    subscribe_register: bool = False
+    """Subscribe to the line's own registrations (RFC 3680). ``.subscribe_register``"""
+
+    path: bool = False
+    """REGISTER says that it supports Path (RFC 3327). ``.path.enable``"""
+    gruu: bool = False
+    """Ask for a GRUU and use it as Contact (RFC 5627). ``.gruu.enable``"""
+    keepalive: int = 1
+    """0 none, 1 a short UDP packet, 2 OPTIONS, 3 NOTIFY. ``.nat.udp_update_enable``"""
+    keepalive_interval: int = 30
+    """Seconds, 15..2147483647. ``.nat.udp_update_time``"""
 
     @property
     def digest_user(self) -> str:
@@ -191,6 +262,31 @@ class AccountConfig:
     def shown_label(self) -> str:
         """What the line key shows."""
         return self.label or self.user_name or f"line {self.index}"
+
+
+class KeyType(IntEnum):
+    """The values of ``linekey.X.type`` that the phone acts upon; all others do nothing."""
+
+    BLF = 16
+    BLF_LIST = 39
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyConfig:
+    """``linekey.X.*``: one line key."""
+
+    index: int
+    """X, from 1."""
+    type: int = 0
+    """A `KeyType`, or what is none. ``.type``"""
+    line: int = 0
+    """X of ``account.X``; 0 leaves it to the phone: the first line. ``.line``"""
+    value: str = ""
+    """The number that the key is about. ``.value``"""
+    label: str = ""
+    """``.label``"""
+    extension: str = ""
+    """What is dialled to pick a call up there. ``.extension``"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,24 +338,56 @@ class PhoneConfig:
 
     accounts: tuple[AccountConfig, ...] = ()
     """Accounts that any file mentions, in order of X."""
+    voice_mail_numbers: tuple[tuple[int, str], ...] = ()
+    """X and the number of that account's voice mail, in order of X. ``voice_mail.number.X``"""
+    keys: tuple[KeyConfig, ...] = ()
+    """Line keys that have a type, in order of X. ``linekey.X``"""
     timers: TimerConfig = field(default_factory=TimerConfig)
     dns: DnsConfig = field(default_factory=DnsConfig)
     skip_redundant_failover_addr: bool = True
     """D5. ``sip.skip_redundant_failover_addr``"""
     reg_surge_prevention: int = 0
     """Seconds, 0..60 (R11). ``sip.reg_surge_prevention``"""
-    listen_port: int = 5060
-    """``sip.listen_port``"""
+    listen_port: int | None = None
+    """None where the firmware decides: 5060 in V8x, 5062 before. ``sip.listen_port``"""
     tls_listen_port: int = 5061
     """``sip.tls_listen_port``"""
     mac_in_ua: bool = False
     """``sip.mac_in_ua``"""
     use_23_as_pound: bool = True
     """Whether ``#`` in a number is sent as ``%23``. ``sip.use_23_as_pound``"""
+    outbound_in_dialog: bool = False
+    """Whether requests in dialogs go through the outbound proxy, too. ``sip.use_out_bound_in_dialog``"""
     trust_ctrl: bool = False
     """Only requests from the line's servers are accepted. ``sip.trust_ctrl``"""
+    validated_methods: str = ""
+    """Methods, by commas, that only the line's servers may use. ``sip.request_validation.source.list``"""
+    digested_methods: str = ""
+    """Methods, by commas, that draw a digest challenge. ``sip.request_validation.digest.list``"""
+    validation_realm: str = "YealinkSPIP"
+    """Of that challenge. ``sip.request_validation.digest.realm``"""
+    validated_events: str = ""
+    """Events of NOTIFY and SUBSCRIBE that these are for; blank for all. ``sip.request_validation.event``"""
+    keepalive_by_socket: bool = True
+    """Keep TCP and TLS connections alive, too. ``sip.send_keepalive_by_socket``"""
     trust_certificates: bool = True
     """Whether TLS certificates are checked. ``static.security.trust_certificates``"""
+    ca_cert: int = 2
+    """Trusted are 0 the machine's CAs, 1 the user's, 2 both. ``static.security.ca_cert``"""
+    cn_validation: bool | None = None
+    """Whether its name is checked; None where no file says. ``static.security.cn_validation``"""
+    dev_cert: int = 0
+    """1: the phone shows the user's own certificate to servers that ask. ``static.security.dev_cert``"""
+    trusted_certificates_url: str = ""
+    """The user's CAs, in PEM. ``static.trusted_certificates.url``"""
+    server_certificates_url: str = ""
+    """The phone's own certificate and key, in PEM. ``static.server_certificates.url``"""
+    ip_address_mode: int | None = None
+    """0 IPv4, 1 IPv6, 2 both; None lets the servers' addresses decide. ``static.network.ip_address_mode``"""
+    signal_dscp: int = 26
+    """0..63, the mark of SIP packets. ``static.network.qos.signaltos``"""
+    audio_dscp: int = 46
+    """0..63, the mark of RTP packets. ``static.network.qos.audiotos``"""
     min_rtp_port: int = 11780
     """``static.network.port.min_rtpport``"""
     max_rtp_port: int = 12780
@@ -270,6 +398,24 @@ class PhoneConfig:
     """``features.dnd_refuse_code``"""
     no_answer_code: int = 486
     """``features.no_answer_code``"""
+    anonymous_code: int = 433
+    """What a rejected anonymous call is answered. ``features.anonymous_response_code``"""
+    caller_preference: str = "P-Preferred-Identity, P-Asserted-Identity, Remote-Party-ID, From"
+    """In effect with ``account.X.cid_source = 6``. ``sip.cid_source.preference``"""
+    forward_allowed: bool = True
+    """``features.fwd.allow``"""
+    forward_by_account: bool = False
+    """Whether each line has forwards of its own. ``features.fwd_mode``"""
+    forward_diversion: bool = True
+    """Whether a forward adds Diversion (RFC 5806). ``features.fwd_diversion_enable``"""
+    forward: ForwardConfig = field(default_factory=ForwardConfig)
+    """``forward.always``, ``forward.busy``, ``forward.no_answer``"""
+    semi_attended_transfer: bool = True
+    """Whether a call that rings can be replaced in a transfer. ``transfer.semi_attend_tran_enable``"""
+    intercom: bool = True
+    """Whether a caller may ask that the phone answers by itself. ``features.intercom.allow``"""
+    auto_answer_delay: int = 1
+    """Seconds that a call rings before the phone takes it by itself, 1..4. ``features.auto_answer_delay``"""
     call_waiting: bool = True
     """``call_waiting.enable``"""
     ringing_timeout: int = 180
@@ -280,10 +426,16 @@ class PhoneConfig:
     """Milliseconds. ``features.dtmf.duration``"""
     rfc2543_hold: bool = False
     """``sip.rfc2543_hold``"""
+    deal_180: bool = True
+    """A 180 after early sound brings the phone's own ringback again. ``phone_setting.is_deal180``"""
 
     def account(self, index: int) -> AccountConfig | None:
         """The account *index* (from 1), or None."""
         return next((account for account in self.accounts if account.index == index), None)
+
+    def voice_mail_number(self, index: int) -> str:
+        """The number of the voice mail of account *index* (from 1); empty for none."""
+        return dict(self.voice_mail_numbers).get(index, "")
 
     @property
     def lines(self) -> tuple[AccountConfig, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from phone_emulator.config.model import DnsCacheType, TransportType
@@ -14,6 +15,7 @@ from .order import (
     Hop,
     Literal,
     first_step,
+    in_order,
     naptr_order,
     srv_names,
     srv_order,
@@ -22,6 +24,8 @@ from .order import (
 from .records import Answer, NaptrRecord, NoRecords, RdType, SrvRecord, key_of
 from .resolver import ResolveFailed, Resolver, shown_source
 
+VERSIONS = ((False, RdType.A), (True, RdType.AAAA))
+"""By whether it is IPv6, in the order in which they are asked for."""
 MAX_NAPTR_DEPTH = 5
 """How many NAPTR records with an empty flag are followed in a row (D2)."""
 MAX_LOOKUPS = 32
@@ -53,12 +57,13 @@ async def locate(
     dns_cache_type: DnsCacheType = DnsCacheType.TTL,
     static_cache_pri: bool = False,
     account: int | None = None,
-    ipv6: bool = False,
+    sources: Sequence[str] = (),
 ) -> Located:
     """The targets of *server* (1 or 2) at *host* (a name or an IP address) and *port* (0: let DNS find it).
 
-    *account* is the X whose own static records count besides those for all; with *ipv6*, AAAA records follow
-    the A records of a name. Raises Unresolved.
+    *account* is the X whose own static records count besides those for all; *sources* are the phone's own
+    addresses: where it has IPv6, AAAA records count, and where that is all it has, they alone do; none stand
+    for IPv4. Raises Unresolved.
     """
     step = first_step(host, port, transport_type)
     if isinstance(step, Literal):
@@ -66,7 +71,7 @@ async def locate(
         return Located(targets_of(server, host, [hop]), f"{host} is an address")
     if not host.strip():
         raise Unresolved(f"server {server} has no address")
-    search = _Search(resolver, dns_cache_type, static_cache_pri, account, ipv6)
+    search = _Search(resolver, dns_cache_type, static_cache_pri, account, sources)
     if isinstance(step, AddressOnly):
         hops = await search.addresses(host, step.port, step.transport)
         search.path.append(step.why)
@@ -86,7 +91,8 @@ class _Search:
     cache_type: DnsCacheType
     static_first: bool
     account: int | None
-    ipv6: bool
+    sources: Sequence[str]
+    """The phone's own addresses."""
     path: list[str] = field(default_factory=list)
     """The steps that led to the targets."""
     misses: list[str] = field(default_factory=list)
@@ -174,14 +180,15 @@ class _Search:
         return hops
 
     async def addresses(self, name: str, port: int, transport: Transport) -> list[Hop]:
-        """The addresses of *name*: A, then AAAA where the phone has IPv6."""
+        """The addresses of *name*, of the IP versions that the phone has."""
+        versions = {":" in source for source in self.sources} or {False}
         hops = []
-        for rdtype in (RdType.A, RdType.AAAA) if self.ipv6 else (RdType.A,):
+        for rdtype in [rdtype for ipv6, rdtype in VERSIONS if ipv6 in versions]:
             answer = await self.ask(name, rdtype)
             if answer is not None:
                 source = Source.STATIC if answer.source == "static" else Source.DNS
                 hops.append(Hop(answer.addresses, port, transport, source, answer.ttl))
-        return hops
+        return in_order(hops, self.sources) if len(versions) > 1 else hops
 
     async def ask(self, name: str, rdtype: RdType) -> Answer | None:
         """The records, or None where there are none; why is then among the misses."""

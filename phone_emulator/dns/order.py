@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from phone_emulator.config.model import TransportType
 from phone_emulator.events import Source, Target, Transport, role_name
 
+from .preference import preferred
 from .records import NaptrRecord, SrvRecord, key_of, literal_address
 
 TRANSPORTS = {
@@ -141,6 +142,12 @@ class Hop:
     source: Source
     ttl: float | None
     """Seconds; None for literal addresses."""
+
+
+def in_order(hops: Sequence[Hop], sources: Sequence[str]) -> list[Hop]:
+    """The addresses of *hops*, each a hop of its own, as a phone with the addresses *sources* tries them."""
+    whose = {address: hop for hop in hops for address in hop.addresses}
+    return [replace(whose[address], addresses=(address,)) for address in preferred(whose, sources)]
 
 
 def targets_of(server: int, host: str, hops: Sequence[Hop]) -> list[Target]:

@@ -14,14 +14,18 @@ class Bus:
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
+        self.listening = False
+        """Whether anybody listens; where events are many, none are made for nobody."""
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Add *listener*; the returned function takes it away again."""
         self._listeners.append(listener)
+        self.listening = True
 
         def unsubscribe() -> None:
             if listener in self._listeners:
                 self._listeners.remove(listener)
+                self.listening = bool(self._listeners)
 
         return unsubscribe
 

@@ -120,6 +120,64 @@ class CallChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MediaChanged(Event):
+    """The far end holds a call or takes it back; or it is heard before it answers, or no longer."""
+
+    line: int
+    call: str
+    far_held: bool
+    """Whether the far end holds the call."""
+    early: bool
+    """Whether the far end is heard before it answers: early media."""
+    reason: str
+    """What has changed, in one sentence for people."""
+
+
+class TransferRole(StrEnum):
+    """What this phone is in a transfer (RFC 5589 section 2)."""
+
+    TRANSFEROR = "transferor"
+    """It sends the far end to somebody else."""
+    TRANSFEREE = "transferee"
+    """It is sent to somebody else by the far end."""
+
+
+class TransferState(StrEnum):
+    """How far a transfer is."""
+
+    STARTED = "started"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferChanged(Event):
+    """A transfer began or ended (RFC 3515)."""
+
+    line: int
+    call: str | None
+    """The call that is transferred; None where a REFER came outside of calls."""
+    role: TransferRole
+    state: TransferState
+    to: str
+    """The number or URI that it is transferred to."""
+    reason: str
+    """Why it is in this state, in one sentence for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallForwarded(Event):
+    """An incoming call was sent elsewhere with a 302 (``forward.*``)."""
+
+    line: int
+    remote: str
+    """Who called."""
+    to: str
+    reason: str
+    """Which forward it was, in one sentence for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessagesWaiting(Event):
     """The voice mail server told how many messages wait (RFC 3842)."""
 
@@ -127,6 +185,78 @@ class MessagesWaiting(Event):
     waiting: bool
     new: int
     old: int
+
+
+# -- subscriptions ---------------------------------------------------------------------------------------
+
+
+class SubscriptionState(StrEnum):
+    """How a subscription of the phone's stands (RFC 6665)."""
+
+    ACTIVE = "active"
+    PENDING = "pending"
+    """The server has not decided yet."""
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionChanged(Event):
+    """A subscription of the phone's began, was decided upon, or ended."""
+
+    line: int
+    event: str
+    """The event package: ``message-summary``, ``dialog``, ``reg``."""
+    about: str
+    """Whose state it is: a number, empty for the line's own."""
+    state: SubscriptionState
+    target: Target | None
+    """Where it is subscribed; None when it ended."""
+    reason: str
+    """One sentence for people."""
+
+
+class LampState(StrEnum):
+    """What a BLF key knows of the number that it watches."""
+
+    UNKNOWN = "unknown"
+    IDLE = "idle"
+    CALLING = "calling"
+    RINGING = "ringing"
+    TALKING = "talking"
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlfChanged(Event):
+    """The number that a BLF key watches has begun or ended a call, or nothing is known of it any more."""
+
+    line: int
+    key: int
+    """X of ``linekey.X``."""
+    number: str
+    state: LampState
+    remote: str
+    """With whom; empty where that is not told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextReceived(Event):
+    """A text message came in (RFC 3428)."""
+
+    line: int
+    sender: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigitReceived(Event):
+    """The far end sent a DTMF digit by INFO."""
+
+    line: int
+    call: str
+    digit: str
+    duration: int
+    """Milliseconds; 0 where it did not say."""
 
 
 # -- provisioning ----------------------------------------------------------------------------------------
@@ -188,16 +318,23 @@ class MessageReceived(Event):
     remote: Address
     transport: Transport
     data: bytes
+    remark: str = ""
+    """Why it was refused or ignored; filled in by who keeps messages, as `MessageIgnored` tells it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageIgnored(Event):
-    """Something that came in was refused or ignored, and why."""
+    """Something that came in was refused or ignored, and why; or what should leave could not."""
 
     remote: Address
     transport: Transport
     reason: str
     data: bytes
+    local: Address | None = None
+    status: int | None = None
+    """What a request was refused with; None for what is ignored."""
+    outwards: bool = False
+    """Whether it is one of this end's own messages, which could not be sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

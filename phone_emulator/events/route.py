@@ -155,6 +155,8 @@ class Attempt:
     """When a silent target is given up; None as soon as it has answered anything."""
     sends: list[float] = field(default_factory=list)
     """When the request left, each time."""
+    remark: str = ""
+    """What else is worth telling of its way: that it went over TCP for its size. Part of ``detail``, too."""
 
     def as_json(self) -> dict[str, Any]:
         """The attempt as the program prints it."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+import yaml
+
 from phone_emulator.durations import format_duration, parse_duration
 
 
@@ -63,7 +65,13 @@ METHODS = (
     "PUBLISH",
 )
 _WORDS = {str(kind): kind for kind in BehaviourKind if kind is not BehaviourKind.STATUS}
-_SETTINGS = ("status", "retry_after", "delay", "loss")
+SHARES = {
+    "loss": "that get lost",
+    "duplicate": "that come twice",
+    "reorder": "that others overtake",
+}
+"""What may happen to datagrams, both ways: the settings that take a share."""
+_SETTINGS = ("status", "retry_after", "delay", *SHARES)
 _CLAUSE = re.compile(r"(?P<method>[A-Za-z]+)\s*[:=]\s*(?P<rest>.*)", re.DOTALL)
 
 
@@ -84,6 +92,10 @@ class Behaviour:
     """Seconds before each answer."""
     loss: float = 0.0
     """The share of datagrams that get lost, 0..1."""
+    duplicate: float = 0.0
+    """The share of datagrams that come twice, 0..1."""
+    reorder: float = 0.0
+    """The share of datagrams that come late, so that others overtake them, 0..1."""
     per_method: Mapping[str, Behaviour] = field(default_factory=dict, hash=False)
 
     @classmethod
@@ -105,11 +117,17 @@ class Behaviour:
         raise ValueError(f"a behaviour cannot be {_shown(value)}: {_HELP}")
 
     def for_method(self, method: str) -> Behaviour:
-        """What holds for *method*; the server's delay and loss hold unless the method has its own."""
+        """What holds for *method*; the server's delay and shares hold unless the method has its own."""
         own = self.per_method.get(method)
         if own is None:
             return replace(self, per_method={}) if self.per_method else self
-        return replace(own, delay=own.delay or self.delay, loss=own.loss or self.loss)
+        return replace(
+            own,
+            delay=own.delay or self.delay,
+            loss=own.loss or self.loss,
+            duplicate=own.duplicate or self.duplicate,
+            reorder=own.reorder or self.reorder,
+        )
 
     def __str__(self) -> str:
         words: list[str] = []
@@ -121,8 +139,7 @@ class Behaviour:
             words.append(str(self.kind))
         if self.delay:
             words.append(f"delay {format_duration(self.delay)}")
-        if self.loss:
-            words.append(f"loss {self.loss:g}")
+        words += [f"{name} {share:g}" for name in SHARES if (share := getattr(self, name))]
         clauses = [" ".join(words)] if words else []
         clauses += [f"{method}: {own}" for method, own in self.per_method.items()]
         return ", ".join(clauses) or "ok"
@@ -130,7 +147,7 @@ class Behaviour:
 
 _HELP = (
     "write ok, silent, refuse, trying, ringing, a status such as 503, or {status: 503, retry_after: 30}, "
-    "{delay: 2s}, {loss: 0.2}, {INVITE: 503, REGISTER: ok}"
+    "{delay: 2s}, {loss: 0.2, duplicate: 0.1, reorder: 0.1}, {INVITE: 503, REGISTER: ok}"
 )
 
 
@@ -155,15 +172,16 @@ def _with_status(base: Behaviour, value: object) -> Behaviour:
 
 
 def _with_setting(base: Behaviour, name: str, value: object) -> Behaviour:
-    """*base* with one of ``status``, ``retry_after``, ``delay`` and ``loss``."""
+    """*base* with one of ``status``, ``retry_after``, ``delay`` and the shares."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError(f"{name} cannot be {_shown(value)}")
     if name == "status":
         return _with_status(base, value)
     if name == "delay":
         return replace(base, delay=parse_duration(value))
-    if name == "loss":
-        return replace(base, loss=_share(str(value)))
+    if name in SHARES:
+        share: Mapping[str, Any] = {name: _share(name, str(value))}
+        return replace(base, **share)
     try:
         seconds = parse_duration(value)
     except ValueError as fault:
@@ -173,11 +191,13 @@ def _with_setting(base: Behaviour, name: str, value: object) -> Behaviour:
     return replace(base, retry_after=int(seconds))
 
 
-def _share(text: str) -> float:
+def _share(name: str, text: str) -> float:
     match = re.fullmatch(r"(\d*\.?\d+)\s*(%?)", text.strip(), re.ASCII)
     share = float(match[1]) / (100 if match[2] else 1) if match else -1.0
     if not 0 <= share <= 1:
-        raise ValueError(f"loss is the share of datagrams that get lost, 0 to 1 or 0% to 100%, not {text!r}")
+        raise ValueError(
+            f"{name} is the share of datagrams {SHARES[name]}, 0 to 1 or 0% to 100%, not {text!r}"
+        )
     return share
 
 
@@ -192,6 +212,17 @@ def _method(name: str) -> str:
     if method not in METHODS:
         raise ValueError(f"there is no request {name!r}, and a behaviour has no such setting: {_HELP}")
     return method
+
+
+def _as_in_a_scenario(text: str) -> Mapping[Any, Any]:
+    """The mapping that *text* is, in YAML: what a scenario file may say, a command may be told."""
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        value = None
+    if not isinstance(value, Mapping):
+        raise ValueError(f"there is no behaviour {_shown(text)}: {_HELP}")
+    return value
 
 
 def _from_mapping(value: Mapping[Any, Any]) -> Behaviour:
@@ -213,6 +244,8 @@ def _from_mapping(value: Mapping[Any, Any]) -> Behaviour:
 
 
 def _from_text(text: str) -> Behaviour:
+    if text.lstrip().startswith("{"):
+        return _from_mapping(_as_in_a_scenario(text))
     base = Behaviour()
     per_method: dict[str, Behaviour] = {}
     for clause in text.split(","):

@@ -10,6 +10,7 @@ from phone_emulator.config.model import AccountConfig, CodecConfig, PhoneConfig,
 from phone_emulator.events import Address, Bus, CallChanged, CallState, Direction, Event
 from phone_emulator.lab.behaviour import CalleeBehaviour
 from phone_emulator.phone import CallError, IncomingCall, OutgoingCall, Phone, PhoneOptions
+from phone_emulator.phone.transfer import transfer_blind
 from phone_emulator.world.base import World
 
 REFUSALS = {CalleeBehaviour.BUSY: 486, CalleeBehaviour.REJECT: 603}
@@ -61,6 +62,10 @@ class Callee:
     def live_calls(self) -> int:
         """How many calls it is in."""
         return len(self._phone.calls)
+
+    async def transfer(self, number: str) -> None:
+        """Send the far end of its newest call to *number*; raises CallError."""
+        await transfer_blind(self._phone.calls[-1], number)
 
     async def hang_up(self) -> None:
         """End every call that it is in."""

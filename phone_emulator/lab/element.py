@@ -87,7 +87,7 @@ class Element:
             return [self._answer(request, *(refused or self._registrar.register(request, source, now)))]
         if method == "OPTIONS" and uri.user is None and self._site.owns(uri):
             return [self._answer(request, 200, [("Allow", ALLOW), ("Accept", "application/sdp")])]
-        if method == "INVITE" and request.to_tag is None and request.from_address.uri.user in self._accounts:
+        if method == "INVITE" and request.to_tag is None and request.from_.uri.user in self._accounts:
             refused = self._challenger.judge(request, 407, now)
             if refused is not None:
                 return [self._answer(request, *refused)]

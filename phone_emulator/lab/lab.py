@@ -44,9 +44,11 @@ class Plan:
     zone: Zone
     nameservers: tuple[Address, ...]
     phone: Address
-    """The phone's own address and port."""
+    """The phone's own address, and the port it has by default."""
     callee: Address
     callee_behaviour: CalleeBehaviour = CalleeBehaviour.ANSWER
+    phone_port: int | None = None
+    """The phone's port where it shares its address with the lab; None leaves it to the phone."""
 
 
 class Lab:
@@ -125,7 +127,7 @@ class Lab:
         return dataclasses.replace(
             options,
             local_address=options.local_address or self.plan.phone.host,
-            local_port=self.plan.phone.port if options.local_port is None else options.local_port,
+            local_port=self.plan.phone_port if options.local_port is None else options.local_port,
             nameservers=options.nameservers or self.plan.nameservers,
             ca_pem=options.ca_pem or self.ca_pem,
         )

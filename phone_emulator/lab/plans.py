@@ -18,11 +18,14 @@ from phone_emulator.world.base import WorldError
 
 SIMULATED_DNS = "192.0.2.53"
 SIMULATED_PHONE = "192.168.1.21"
+DEFAULT_PORT = 5060
+"""Of the phone, where its files name none."""
 SIMULATED_CALLEE = "192.0.2.100"
 """Addresses that no file uses: RFC 5737 keeps them for documentation."""
 LOOPBACK_DNS_PORT = 5300
 """Not 53, which needs privileges, nor 5353, which mDNS holds on many desktops."""
 SINGLE = "127.0.0.1"
+SINGLE_PHONE_PORT = 5062
 ALL_TRANSPORTS = (Transport.UDP, Transport.TCP, Transport.TLS)
 
 EXAMPLE_DOMAIN = "yealink.pbx.com"
@@ -99,7 +102,7 @@ def simulated(
         places=tuple(places),
         zone=zone,
         nameservers=named or (Address(_free(SIMULATED_DNS, taken), 53),),
-        phone=Address(phone, config.listen_port),
+        phone=Address(phone, config.listen_port or DEFAULT_PORT),
         callee=Address(_free(SIMULATED_CALLEE, taken), 5060),
         callee_behaviour=callee,
     )
@@ -148,7 +151,7 @@ def loopback(
         places=moved,
         zone=zone.map_addresses(hosts),
         nameservers=(Address(f"{network}.53", LOOPBACK_DNS_PORT),),
-        phone=Address(own, config.listen_port),
+        phone=Address(own, config.listen_port or DEFAULT_PORT),
         callee=Address(f"{network}.100", 5060),
         callee_behaviour=callee,
     )
@@ -175,9 +178,10 @@ def _on_one_address(
         places=tuple(moved),
         zone=zone.map_services(services),
         nameservers=(Address(SINGLE, LOOPBACK_DNS_PORT),),
-        phone=Address(SINGLE, 5062),
+        phone=Address(SINGLE, SINGLE_PHONE_PORT),
         callee=Address(SINGLE, 5064),
         callee_behaviour=callee,
+        phone_port=SINGLE_PHONE_PORT,
     )
     return Stage(plan, own)
 

@@ -137,7 +137,7 @@ class Proxy:
             return binding.uri, self._way_to(binding.uri, binding.source)
         if self._callee is None:
             raise Refusal(404, f"{user} is not registered, and nobody else is here")
-        if source.remote == self._callee:
+        if source.remote == self._callee and self._registrar.knows(user):
             raise Refusal(480, f"{user} is not registered")
         return request.uri, Hop(Transport.UDP, self._callee)
 

@@ -51,6 +51,10 @@ class Registrar:
         live = {user: self._live(user, now) for user in list(self._bindings)}
         return {user: tuple(contacts.values()) for user, contacts in live.items() if contacts}
 
+    def knows(self, user: str) -> bool:
+        """Whether *user* is one of those who may register."""
+        return user in self._users
+
     def lookup(self, user: str, now: float) -> Binding | None:
         """The latest live binding of *user*."""
         contacts = self._live(user, now)
@@ -58,7 +62,7 @@ class Registrar:
 
     def register(self, request: Request, source: Hop, now: float) -> Answer:
         """Carry out an authenticated REGISTER from *source*; raises MessageError for a broken To."""
-        user = request.to_address.uri.user or ""
+        user = request.to.uri.user or ""
         if user not in self._users:
             return 404, []
         contacts = dict(self._live(user, now))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 from phone_emulator.events import Address, Bus, MessageIgnored, ServerChanged, Transport
@@ -21,6 +21,8 @@ from phone_emulator.world.base import TlsServer, World
 
 MAX_DELAYED = 10_000
 """Messages that one server may hold back at a time."""
+OVERTAKEN = 0.05
+"""Seconds by which a reordered datagram is late."""
 
 
 class SipServer:
@@ -132,49 +134,73 @@ class SipServer:
             message = parse(data)
             method = message.cseq.method
             own = self._behaviour.for_method(method)
-            if self._loses(own, source):
-                return
-            if isinstance(message, Request):
-                self.received[method if method in METHODS else "other"] += 1
+        except ValueError as error:
+            self._ignore(data, source, str(error))
+            return
+        for late in self._passages(own, source):
+            self._after(late, partial(self._take, message, data, source), data, source)
+
+    def _take(self, message: Message, data: bytes, source: Hop) -> None:
+        """Do with *message* what the server does with it now."""
+        method = message.cseq.method
+        if isinstance(message, Request):
+            self.received[method if method in METHODS else "other"] += 1
+        try:
             outgoing = self._element.receive(message, source, self._behaviour, self._world.now())
         except ValueError as error:
             self._ignore(data, source, str(error))
             return
-        if not outgoing:
-            return
-        if own.delay <= 0:
-            self._send(outgoing)
+        if outgoing:
+            delay = self._behaviour.for_method(method).delay
+            self._after(delay, partial(self._send, outgoing), data, source)
+
+    def _after(self, seconds: float, act: Callable[[], None], data: bytes, source: Hop) -> None:
+        """Call *act* in *seconds*, at once for 0; *data* and *source*: what it is about."""
+        if seconds <= 0:
+            act()
         elif self._delayed >= MAX_DELAYED:
             self._ignore(data, source, f"{MAX_DELAYED} messages are being held back already")
         else:
             self._delayed += 1
-            self._world.call_at(self._world.now() + own.delay, lambda: self._send_late(outgoing))
+            self._world.call_at(self._world.now() + seconds, lambda: self._act_late(act))
 
-    def _send_late(self, outgoing: list[Outgoing]) -> None:
+    def _act_late(self, act: Callable[[], None]) -> None:
         self._delayed -= 1
-        self._send(outgoing)
+        act()
 
     def _send(self, outgoing: list[Outgoing]) -> None:
         for message, hop in outgoing:
-            if self._loses(self._behaviour.for_method(message.cseq.method), hop):
-                continue
             data = message.to_bytes()
-            self._transports.send(
+            send = partial(
+                self._transports.send,
                 data,
                 hop,
                 dial=isinstance(message, Request),
                 failed=partial(self._undelivered, message, hop),
             )
+            for late in self._passages(self._behaviour.for_method(message.cseq.method), hop):
+                self._after(late, send, data, hop)
 
     def _undelivered(self, message: Message, hop: Hop, reason: str) -> None:
         self._ignore(message.to_bytes(), hop, f"could not be sent on: {reason}")
         if isinstance(message, Request):
             self._send(self._element.undeliverable(message))
 
-    def _loses(self, behaviour: Behaviour, hop: Hop) -> bool:
-        """Whether a datagram gets lost now."""
-        lossy = behaviour.loss > 0 and hop.transport is Transport.UDP
-        return lossy and self._world.random.random() < behaviour.loss
+    def _passages(self, behaviour: Behaviour, hop: Hop) -> list[float]:
+        """How late, in seconds, each copy of a message passes: none where it is a datagram and gets lost.
+
+        What cannot happen throws no dice, so that a seeded run stays as it was.
+        """
+        if hop.transport is not Transport.UDP:
+            return [0.0]
+
+        def happens(share: float) -> bool:
+            return share > 0 and self._world.random.random() < share
+
+        if happens(behaviour.loss):
+            return []
+        copies = 2 if happens(behaviour.duplicate) else 1
+        return [OVERTAKEN if happens(behaviour.reorder) else 0.0 for _ in range(copies)]
 
     def _ignore(self, data: bytes, source: Hop, reason: str) -> None:
         if self._bus is not None:

@@ -24,6 +24,24 @@ UNSPECIFIED = ("0.0.0.0", "::")
 LINE = re.compile(r"([a-z])=(.*)", re.DOTALL)
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """In which order the attributes of an audio line are written.
+
+    The parts: ``codecs`` (a=rtpmap and a=fmtp of each), ``ptime``, ``direction``, and ``event map`` and
+    ``event range`` (a=rtpmap and a=fmtp of telephone events).
+    """
+
+    offer: tuple[str, ...]
+    answer: tuple[str, ...]
+
+
+_ANSWER = ("codecs", "event map", "direction", "ptime", "event range")
+V8X = Order(offer=("codecs", "ptime", "direction", "event map", "event range"), answer=_ANSWER)
+V7X = Order(offer=("codecs", "event range", "event map", "ptime", "direction"), answer=_ANSWER)
+V6X = Order(offer=V7X.offer, answer=("codecs", "ptime", "event map", "event range", "direction"))
+
+
 class SdpError(ValueError):
     """The bytes do not form a session description; the text names the line and what was expected there."""
 
@@ -151,12 +169,14 @@ def offer(
     ptime: int,
     dtmf_payload: int | None,
     direction: str = "sendrecv",
+    *,
+    order: Order = V8X,
 ) -> bytes:
-    """An offer in the order of V8x firmware.
+    """An offer.
 
     *local_ip* and *port*: where RTP is awaited. *codecs*: configuration names, the preferred first; unknown
     ones are left out. *ptime* in milliseconds, 0 leaves it out. *dtmf_payload*: None offers no telephone
-    events.
+    events. *order*: of the attributes.
     """
     offered: dict[int, Codec] = {}
     for codec in (CODECS[name.lower()] for name in codecs if name.lower() in CODECS):
@@ -167,13 +187,8 @@ def offer(
     formats = [*offered] if dtmf_payload is None else [*offered, dtmf_payload]
     lines = _session(local_ip, session_id, version)
     lines.append(f"m=audio {port} RTP/AVP {' '.join(map(str, formats))}")
-    for payload, codec in offered.items():
-        lines += _codec_lines(str(payload), codec)
-    if ptime:
-        lines.append(f"a=ptime:{ptime}")
-    lines.append(f"a={direction}")
-    if dtmf_payload is not None:
-        lines += [f"a=rtpmap:{dtmf_payload} {DTMF_RTPMAP}", f"a=fmtp:{dtmf_payload} {DTMF_EVENTS}"]
+    codec_lines = [line for payload, codec in offered.items() for line in _codec_lines(str(payload), codec)]
+    lines += _attributes(order.offer, codec_lines, ptime, direction, dtmf_payload)
     return _joined(lines)
 
 
@@ -193,12 +208,13 @@ def answer(
     dtmf_payload: int | None,
     *,
     held: bool = False,
+    order: Order = V8X,
 ) -> bytes | None:
     """The answer to *offer*: its first codec that is among *codecs*, and telephone events if offered.
 
     Payload types and ptime are the offer's; *dtmf_payload* decides only between several offered ones (None:
     no telephone events). Other media lines are refused with port 0. *held*: this end keeps the other on hold
-    whatever it offers. None when no codec is common (488).
+    whatever it offers. *order*: of the attributes. None when no codec is common (488).
     """
     lines = _session(local_ip, session_id, version)
     answered = False
@@ -211,15 +227,11 @@ def answer(
         payload, codec = chosen
         dtmf = None if dtmf_payload is None else media.dtmf(dtmf_payload)
         lines.append(f"m=audio {port} {media.proto} {payload}" + (f" {dtmf}" if dtmf else ""))
-        lines += _codec_lines(payload, codec)
-        if dtmf:
-            lines.append(f"a=rtpmap:{dtmf} {DTMF_RTPMAP}")
         old_hold = media.direction == "sendrecv" and media.connection in UNSPECIFIED
         direction = "recvonly" if old_hold else MIRRORED[media.direction]
-        lines.append(f"a={HELD[direction] if held else direction}")
-        lines.append(f"a=ptime:{media.ptime or 20}")
-        if dtmf:
-            lines.append(f"a=fmtp:{dtmf} {DTMF_EVENTS}")
+        direction = HELD[direction] if held else direction
+        codec_lines = _codec_lines(payload, codec)
+        lines += _attributes(order.answer, codec_lines, media.ptime or 20, direction, dtmf)
     return _joined(lines) if answered else None
 
 
@@ -245,6 +257,20 @@ def _codec_lines(payload: str, codec: Codec) -> list[str]:
     if codec.fmtp:
         lines.append(f"a=fmtp:{payload} {codec.fmtp}")
     return lines
+
+
+def _attributes(
+    parts: Sequence[str], codecs: list[str], ptime: int, direction: str, events: int | str | None
+) -> list[str]:
+    """The attributes of an audio line; *events* is the payload type of telephone events, None for none."""
+    written = {
+        "codecs": codecs,
+        "ptime": [f"a=ptime:{ptime}"] if ptime else [],
+        "direction": [f"a={direction}"],
+        "event map": [] if events is None else [f"a=rtpmap:{events} {DTMF_RTPMAP}"],
+        "event range": [] if events is None else [f"a=fmtp:{events} {DTMF_EVENTS}"],
+    }
+    return [line for part in parts for line in written[part]]
 
 
 def _joined(lines: list[str]) -> bytes:
@@ -277,6 +303,9 @@ def _media(value: str, sdp: Sdp) -> Media:
     if len(words) < 4:
         raise SdpError("expected m= with a kind, a port, a transport and formats")
     kind, port, proto, *formats = words
+    if proto in PROFILES:
+        for each in formats:
+            _number(each, 127, "payload type")
     media = Media(kind, _number(port.partition("/")[0], 65535, "port"), proto, tuple(formats))
     media.connection = sdp.connection
     media.direction = sdp.direction

@@ -1,6 +1,7 @@
 """The phone itself: lines, registrations, calls."""
 
 from .call import Call, CallError, CallResult
+from .certificates import Certificates
 from .identity import Device
 from .incoming import IncomingCall
 from .outgoing import OutgoingCall
@@ -10,6 +11,7 @@ __all__ = [
     "Call",
     "CallError",
     "CallResult",
+    "Certificates",
     "Device",
     "IncomingCall",
     "OutgoingCall",

@@ -80,6 +80,7 @@ class Audio:
         dtmf_interval: least pause between digits in milliseconds (``features.dtmf.min_interval``).
         dtmf_repetition: how often a digit's last packet is sent (``features.dtmf.repetition``).
         dtmf_volume: dBm0 without the minus sign (``features.dtmf.volume``).
+        dscp: 0..63, how RTP packets are marked (``static.network.qos.audiotos``).
         on_digit: called with each digit that the far end sends.
     """
 
@@ -93,6 +94,7 @@ class Audio:
         dtmf_interval: int = 50,
         dtmf_repetition: int = 3,
         dtmf_volume: int = 10,
+        dscp: int = 0,
         on_digit: Callable[[str], None] | None = None,
     ) -> None:
         self._world = world
@@ -102,6 +104,7 @@ class Audio:
         self._dtmf_interval = dtmf_interval
         self._dtmf_repetition = dtmf_repetition
         self._dtmf_volume = min(max(dtmf_volume, 0), 63)
+        self._dscp = dscp
         self._on_digit = on_digit
         self._socket: DatagramSocket | None = None
         self._closed = False
@@ -184,7 +187,7 @@ class Audio:
         """Bind the RTP port; raises WorldError."""
         if self._socket is not None:
             raise WorldError(f"the audio at {self.local} is open already")
-        socket = await self._world.open_udp(self._local, self)
+        socket = await self._world.open_udp(self._local, self, dscp=self._dscp)
         if self._closed:
             socket.close()
             raise WorldError(f"the audio at {self._local} was closed before it was open")

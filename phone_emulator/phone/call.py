@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+import contextlib
+from collections.abc import Callable, Coroutine, Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -13,22 +14,23 @@ from phone_emulator.events import (
     CallState,
     Direction,
 )
-from phone_emulator.media import dtmf, sdp
+from phone_emulator.media import dtmf
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.endpoint import ServerTransaction
 from phone_emulator.sip.message import Request, Response
 
-from .acceptance import Acceptance
+from . import in_dialog, option_tags
+from .caller import connected_party
 from .channel import Channel
+from .errors import CallError as CallError
 from .identity import Identity
-from .voice import Voice, VoiceError
+from .session import UP, Session
+from .voice import Agreement, Voice, VoiceError
 
 if TYPE_CHECKING:
     from .line import Line
-
-
-MAX_GLARES = 5
-"""How often a re-INVITE is tried that the far end answers with 491."""
+    from .referral import Referral
+    from .transfer import Transfer
 
 
 class CallResult(StrEnum):
@@ -38,10 +40,6 @@ class CallResult(StrEnum):
     REJECTED = "rejected"
     FAILED = "failed"
     CANCELLED = "cancelled"
-
-
-class CallError(Exception):
-    """The call cannot do that now; the text says why, for people."""
 
 
 class Call:
@@ -60,6 +58,8 @@ class Call:
         self.line = line
         self.id = call_id
         self.remote = remote
+        self.party = remote
+        """Who is at the far end, as it says itself (``account.X.cp_source``); *remote* until it does."""
         self.channel = Channel(line, identity)
         self.state = CallState.CALLING
         self.result: CallResult | None = None
@@ -72,19 +72,19 @@ class Call:
         """When the result was known."""
         self.ended: float | None = None
         self.dialog: Dialog | None = None
-        self.held = False
-        self.voice = Voice(line.context, line.account)
+        self.transfer: Transfer | None = None
+        """The transfer of this call that goes on."""
+        self.transferred_to = ""
+        """The number or URI that its far end was sent to; empty where it was not."""
+        self.referrals: list[Referral] = []
+        """What the far end has asked this phone to call, while it is told how that goes."""
+        self.was_referred = False
+        """Whether the far end has asked for anything yet."""
+        self.session = Session(self)
+        """What both ends have agreed to say to each other."""
         self._settled = asyncio.Event()
         self._over = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._confirming: set[asyncio.Task[None]] = set()
-        """INVITEs of the far end that are accepted but not yet acknowledged."""
-        self._acceptances: dict[int, Acceptance] = {}
-        """The same by CSeq number, while their 2xx is repeated."""
-        self._changing = asyncio.Lock()
-        """Held while this end changes the session."""
-        self._inviting = False
-        """Whether a re-INVITE of this end waits for its final response."""
 
     # -- what people see -----------------------------------------------------------------------------------
 
@@ -92,6 +92,21 @@ class Call:
     def via(self) -> str | None:
         """The role of the target that answered."""
         return self.route[-1].target.role if self.route and self.result is CallResult.ANSWERED else None
+
+    @property
+    def voice(self) -> Voice:
+        """What it says and hears."""
+        return self.session.voice
+
+    @property
+    def held(self) -> bool:
+        """Whether this phone holds the far end."""
+        return self.session.held
+
+    @property
+    def far_held(self) -> bool:
+        """Whether the far end holds this phone."""
+        return self.session.far_held
 
     @property
     def elapsed(self) -> float:
@@ -115,25 +130,48 @@ class Call:
         """End the call, in any state; returns when the far end has answered the BYE, or none is owed."""
         await self._terminate("hung up")
 
+    async def finish(self, reason: str) -> None:
+        """End the call, for *reason* where it is up; returns when the far end has answered the BYE."""
+        if self.dialog is None:
+            await self.hang_up()
+        else:
+            await self._terminate(reason)
+
     async def hold(self) -> None:
-        """Put the far end on hold (``sip.rfc2543_hold`` aside, by direction attribute); raises CallError."""
-        await self._offer_again("sendonly", CallState.HELD, "held by this phone")
-        self.held = True
+        """Hold the far end (``account.X.hold_use_inactive``, ``sip.rfc2543_hold``); raises CallError."""
+        await self.session.hold(True)
+        if self.state in UP:
+            self._change(CallState.HELD, "held by this phone")
 
     async def resume(self) -> None:
         """Take the far end back; raises CallError."""
-        await self._offer_again("sendrecv", CallState.TALKING, "resumed")
-        self.held = False
+        await self.session.hold(False)
+        if self.state in UP:
+            self._change(CallState.TALKING, "resumed")
+
+    def told_to(self, event: str) -> None:
+        """A NOTIFY asks for something: ``hold`` holds a call that is up, ``talk`` takes it back."""
+        order = {"hold": self.hold, "talk": self.resume}.get(event)
+        wanted = CallState.TALKING if event == "hold" else CallState.HELD
+        if order is not None and self.state is wanted:
+            self.spawn(self._obey(order), event)
+
+    async def _obey(self, order: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        with contextlib.suppress(CallError):  # the NOTIFY is answered already: nobody is left to be told
+            await order()
 
     async def send_dtmf(self, digits: str) -> None:
         """Send *digits* as ``account.X.dtmf.type`` says: RTP events, INFO, or both; raises CallError."""
         if self.state is not CallState.TALKING:
             raise CallError(f"the call is {self.state}: no digits can be sent")
+        if self.far_held:
+            raise CallError("the far end holds the call: no digits can be sent")
         account, config = self.line.account, self.line.context.config
         if account.dtmf_type in (2, 3):
+            await self.session.confirmed()  # no INFO overtakes the ACK
             for digit in digits:
                 content_type, body = dtmf.info_body(digit, config.dtmf_duration, account.dtmf_info_type)
-                response = await self._request_in_dialog("INFO", body, content_type)
+                response = await self.request_in_dialog("INFO", body, content_type)
                 if response is None or response.status >= 300:
                     said = "no response" if response is None else f"{response.status} {response.reason}"
                     raise CallError(f"the far end refused the digit {digit}: {said}")
@@ -146,155 +184,93 @@ class Call:
     # -- in the dialog -------------------------------------------------------------------------------------
 
     def receive(self, server: ServerTransaction) -> None:
-        """A request came in within the dialog."""
+        """A request came in within a dialog of this call."""
         request = server.request
-        assert self.dialog is not None
-        if not self.dialog.accept_cseq(request):
-            self._respond(server, 500)
-            return
-        match request.method:
-            case "BYE":
-                self._respond(server, 200)
-                self._far_end_hung_up()
-            case "INVITE" | "UPDATE":
-                self._answer_again(server)
-            case "INFO" | "OPTIONS" | "NOTIFY" | "MESSAGE":
-                self._respond(server, 200)
-            case _:
-                self._respond(server, 501)
+        dialog = self.dialog_of(request)
+        if dialog is None:
+            self.respond(server, 481)
+        elif not dialog.accept_cseq(request):
+            self.respond(server, 500)
+        elif missing := option_tags.missing(request, self.line.account):
+            self.respond(server, 420, [("Unsupported", ", ".join(missing))])
+        else:
+            in_dialog.receive(self, server)
+
+    def dialog_of(self, request: Request) -> Dialog | None:
+        """The dialog that *request* of the far end belongs to."""
+        return self.dialog
 
     def acknowledged(self, ack: Request) -> None:
-        """The ACK to a 2xx came in; after a late offer it carries the answer."""
-        acceptance = self._acceptances.get(ack.cseq.number)
-        if acceptance is None or acceptance.over:
-            return
-        acceptance.stop()
-        if ack.body and acceptance.offer:
-            self.voice.connect(ack.body, ack.body, own=acceptance.offer)
+        """The ACK to a 2xx came in."""
+        self.session.acknowledged(ack)
+
+    def acknowledge_provisional(self, server: ServerTransaction) -> None:
+        """A PRACK came in (RFC 3262 section 3): no response of this call waits for one."""
+        self.respond(server, 481)
+
+    def agreed(self, dialog: Dialog, agreement: Agreement) -> None:
+        """An offer of the far end in *dialog* was answered."""
+        self.session.connect(agreement)
+
+    def owes_answer(self, dialog: Dialog) -> bool:
+        """Whether this end has not answered an offer of the far end in *dialog* yet."""
+        return False
+
+    def awaits_answer(self, dialog: Dialog) -> bool:
+        """Whether an offer of this end in *dialog* waits for its answer."""
+        return self.session.offering
+
+    @property
+    def ringing_dialogs(self) -> list[Dialog]:
+        """The early dialogs of a call that rings at the far end, the newest last."""
+        return []
 
     @property
     def unanswered(self) -> bool:
         """Whether the far end's first INVITE has no final response yet."""
         return False
 
-    def _far_end_hung_up(self) -> None:
+    def far_end_hung_up(self) -> None:
+        """A BYE came in."""
         self._end("the far end hung up")
 
-    def _respond(
+    def respond(
         self, server: ServerTransaction, status: int, extra: Iterable[tuple[str, str]] = (), body: bytes = b""
     ) -> None:
-        server.respond(self._response_to(server, status, extra, body))
+        """Answer a request of the dialog with *status*, the headers *extra* and the session *body*."""
+        server.respond(self.response_to(server, status, extra, body))
 
-    def _response_to(
+    def response_to(
         self, server: ServerTransaction, status: int, extra: Iterable[tuple[str, str]] = (), body: bytes = b""
     ) -> Response:
+        """The response that `respond` sends."""
         refreshes = server.request.method in ("INVITE", "UPDATE") and status < 300
         contact = self.channel.identity.contact(server.flow.local, server.flow.transport) if refreshes else ""
         return self.channel.identity.response(server.request, status, contact=contact, body=body, extra=extra)
-
-    def _answer_again(self, server: ServerTransaction) -> None:
-        """Answer a re-INVITE or an UPDATE (RFC 3261 section 14.2, RFC 3311)."""
-        assert self.dialog is not None
-        request = server.request
-        if self.unanswered:
-            # One offer at a time: the caller is to come again when the first INVITE is answered.
-            wait = self.line.context.world.random.randrange(11)
-            self._respond(server, 500, [("Retry-After", str(wait))])
-            return
-        if self.state is CallState.ENDING:
-            self._respond(server, 481)
-            return
-        if self._inviting or any(each.offer and not each.over for each in self._acceptances.values()):
-            self._respond(server, 491)
-            return
-        target = self.dialog.target_of(request)
-        body = late_offer = b""
-        if request.body:
-            try:
-                answered = self.voice.answer(request.body, again=True, held=self.held)
-            except sdp.SdpError:
-                answered = None
-            if answered is None:
-                self._respond(server, 488)
-                return
-            body = answered
-            self.voice.connect(request.body, body, own=body)
-        elif request.method == "INVITE":
-            body = late_offer = self.voice.offer("sendonly" if self.held else "sendrecv", again=True)
-        self.dialog.remote_target = target
-        response = self._response_to(server, 200, body=body)
-        if request.method == "INVITE":
-            self._confirm(self._accept_with(server, response, late_offer=late_offer))
-        else:
-            server.respond(response)
-
-    def _confirm(self, accepting: Coroutine[Any, Any, None]) -> None:
-        task = self._spawn(accepting, "200")
-        self._confirming.add(task)
-        task.add_done_callback(self._confirming.discard)
-
-    async def _accept_with(self, server: ServerTransaction, response: Response, *, late_offer: bytes) -> None:
-        """Send a 2xx to an INVITE and see to it that it arrives; the call ends where it does not."""
-        number = server.request.cseq.number
-        timers = self.line.context.config.timers
-        acceptance = self._acceptances[number] = Acceptance(server, timers, late_offer)
-        arrived = await acceptance.run(response)
-        if self._acceptances.get(number) is acceptance:  # else another INVITE came with the same number
-            del self._acceptances[number]
-        if not arrived:
-            await self._terminate(f"no ACK within 64*T1 = {64 * timers.t1:.1f} s")
-
-    async def _confirmed(self) -> None:
-        """Wait until the far end has acknowledged what it is owed a 2xx for."""
-        waited_for = self._confirming - {asyncio.current_task()}
-        if waited_for:
-            await asyncio.wait(waited_for)
-
-    async def _offer_again(self, direction: str, state: CallState, reason: str) -> None:
-        async with self._changing:
-            for _ in range(MAX_GLARES):
-                await self._confirmed()  # while an INVITE of the far end goes on, none is sent (section 14.1)
-                if self.state not in (CallState.TALKING, CallState.HELD):
-                    raise CallError(f"the call is {self.state}, not up")
-                offer = self.voice.offer(direction, again=True)
-                self._inviting = True
-                try:
-                    response = await self._request_in_dialog("INVITE", offer, "application/sdp")
-                finally:
-                    self._inviting = False
-                if response is None or response.status != 491:
-                    break
-                await asyncio.sleep(self._glare_pause())
-            if response is None or response.status >= 300:
-                said = "no response" if response is None else f"{response.status} {response.reason}"
-                raise CallError(f"the far end refused: {said}")
-            self.voice.connect(response.body, response.body, own=offer)
-            if self.state in (CallState.TALKING, CallState.HELD):
-                self._change(state, reason)
-
-    def _glare_pause(self) -> float:
-        """Seconds until the next try after a 491: the end that made the Call-ID waits longer (14.1)."""
-        first, last = (210, 400) if self.direction is Direction.OUTGOING else (0, 200)
-        return self.line.context.world.random.randint(first, last) / 100
 
     async def _terminate(self, reason: str) -> None:
         """End the dialog with a BYE, once the far end knows that it is up (section 15)."""
         if self.state in (CallState.ENDED, CallState.ENDING):
             return
         self._change(CallState.ENDING, reason)
-        await self._confirmed()
+        await self.session.confirmed()
         await self._bye(reason)
 
     async def _bye(self, reason: str) -> None:
         if self.state is CallState.ENDED:
             return
         try:
-            await self._request_in_dialog("BYE")
+            await self.request_in_dialog("BYE")
         finally:
             self._end(reason)
 
-    async def _request_in_dialog(
-        self, method: str, body: bytes = b"", content_type: str = ""
+    async def request_in_dialog(
+        self,
+        method: str,
+        body: bytes = b"",
+        content_type: str = "",
+        *,
+        extra: Iterable[tuple[str, str]] = (),
     ) -> Response | None:
         """Send a request in the dialog, with credentials when asked for them (C11: no failover)."""
         if self.dialog is None:
@@ -302,11 +278,11 @@ class Call:
         if not self.line.may_signal(self.channel.target):
             self._end(f"only_signal_with_registered = 1: {self.channel.target} is not the registered server")
             return None
-        response = await self.channel.converse(self.dialog, method, body, content_type)
+        response = await self.channel.converse(self.dialog, method, body, content_type, extra=extra)
         if method != "BYE" and (response is None or response.status in (408, 481)):
             # The far end knows nothing of the call any more (section 12.2.1.2).
             said = "no response" if response is None else f"{response.status} {response.reason}"
-            self._spawn(self._terminate(f"{said} to {method}"), "BYE")
+            self.spawn(self._terminate(f"{said} to {method}"), "BYE")
         return response
 
     # -- state ---------------------------------------------------------------------------------------------
@@ -322,11 +298,11 @@ class Call:
         """The call is over."""
         if self.state is not CallState.ENDED:
             self.ended = self.line.context.world.now()
-            for acceptance in self._acceptances.values():
-                acceptance.stop()
             self._change(CallState.ENDED, reason)
-            self.voice.close()
+            self.session.close()
             self.line.call_ended(self)
+            if self.transfer is not None:
+                self.transfer.outlive()
         self._over.set()
 
     def _change(self, state: CallState, reason: str) -> None:
@@ -338,12 +314,19 @@ class Call:
                 call=self.id,
                 direction=self.direction,
                 state=state,
-                remote=self.remote,
+                remote=self.party,
                 reason=reason,
             )
         )
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    def meet(self, message: Request | Response) -> None:
+        """Take over who is at the far end, where *message* says it."""
+        party = connected_party(message, self.line.account)
+        if party and party != self.party:
+            self.party = party
+            self._change(self.state, f"connected to {party}")
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run *work* beside the call; it ends with the phone at the latest."""
         task = asyncio.create_task(work, name=f"{name} of call {self.id}")
         self._tasks.add(task)
@@ -356,4 +339,6 @@ class Call:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._settle(CallResult.CANCELLED, "the phone was stopped")
+        if self.transfer is not None:
+            self.transfer.stop("the phone was stopped")
         self._end("the phone was stopped")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import sipmessage
@@ -13,16 +14,21 @@ from phone_emulator.config.model import TransportType
 from phone_emulator.dns import Unresolved
 from phone_emulator.events import Address, Outcome, Target, Transport
 from phone_emulator.redundancy import Hop
-from phone_emulator.sip import digest, values
+from phone_emulator.sip import values
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.endpoint import RequestFailed
 from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.transport import Flow
 
-from .identity import Identity, with_authorization
+from .exchange import MAX_CHALLENGES
+from .identity import Identity
 
 if TYPE_CHECKING:
     from .line import Line
+
+
+REFRESHING = ("INVITE", "UPDATE")
+"""Requests that may move the far end's remote target (RFC 3261 section 12.2, RFC 3311 section 5.1)."""
 
 
 class Channel:
@@ -40,29 +46,42 @@ class Channel:
         """Where the dialog's first exchange went."""
         self.target: Target | None = None
         """The server that the dialog was set up through."""
+        self.credentials = line.exchange.new_credentials()
+        """What its requests prove themselves with."""
 
     async def converse(
-        self, dialog: Dialog, method: str, body: bytes = b"", content_type: str = ""
+        self,
+        dialog: Dialog,
+        method: str,
+        body: bytes = b"",
+        content_type: str = "",
+        *,
+        extra: Iterable[tuple[str, str]] = (),
     ) -> Response | None:
-        """The final response to a request in *dialog*, credentials given when asked for; None for none."""
-        authorization: tuple[str, str] | None = None
-        for _ in range(2):
+        """The final response to a request in *dialog*, credentials given when asked for; None for none.
+
+        *extra*: headers of this request, beside those that every one has.
+        """
+        headers = list(extra)
+        for _ in range(MAX_CHALLENGES + 1):
             flow = await self.way(dialog)
             if flow is None:
                 return None
             contact = self.identity.contact(flow.local, flow.transport)
-            request = self.identity.in_dialog(dialog, method, contact, body=body, content_type=content_type)
-            if authorization is not None:
-                with_authorization(request, *authorization)
+            request = self.identity.in_dialog(
+                dialog, method, contact, body=body, content_type=content_type, extra=headers
+            )
+            shown = self.credentials.attach(request, flow.remote)
             try:
                 response = await self._final(request, dialog, flow)
             except RequestFailed:
                 return None
-            if response.status not in (401, 407) or authorization is not None:
-                return response
-            authorization = self._credentials(request, response)
-            if authorization is None:
-                return response
+            if response.status < 300:
+                self.credentials.accepted(response, shown)
+            if response.status not in (401, 407):
+                break
+            if not self.credentials.learn(response, shown, flow.remote):
+                break
         return response
 
     async def _final(self, request: Request, dialog: Dialog, flow: Flow) -> Response:
@@ -76,25 +95,15 @@ class Channel:
         except TimeoutError:
             context.endpoint.give_up(client, "no final response")
             raise RequestFailed(Outcome.NO_RESPONSE, "no final response") from None
-        if request.method == "INVITE" and response.status < 300:
+        if request.method in REFRESHING and response.status < 300:
             with contextlib.suppress(MessageError):
                 dialog.refresh_target(response)
+        if request.method == "INVITE" and response.status < 300:
             ack = self.acknowledge(dialog, flow)
             client.on_late = lambda repeated: context.endpoint.send_ack(
                 ack, flow, rport=self.line.account.rport
             )
         return response
-
-    def _credentials(self, request: Request, response: Response) -> tuple[str, str] | None:
-        challenge = digest.choose(digest.challenges(response))
-        account = self.line.account
-        if challenge is None or not account.password:
-            return None
-        cnonce = f"{self.line.context.world.random.getrandbits(32):08x}"
-        value = digest.Session(challenge).authorize(
-            request.method, request.uri, account.digest_user, account.password.reveal(), cnonce, request.body
-        )
-        return digest.header_name(challenge), value
 
     def acknowledge(self, dialog: Dialog, flow: Flow) -> Request:
         """Send the ACK to a 2xx (RFC 3261 section 13.2.2.4); returns it, to be repeated."""
@@ -111,7 +120,8 @@ class Channel:
         transport = _uri_transport(uri)
         host = uri.host.strip("[]")
         exchange, wait = self.line.exchange, 64 * self.line.context.config.timers.t1
-        if self.flow is not None and (self._names_server(host, uri.port) or _same(self.flow, host, uri)):
+        known = self._names_server(host, uri.port) or self._through_proxy()
+        if self.flow is not None and (known or _same(self.flow, host, uri)):
             if not self.flow.lost:
                 return self.flow
             if self.target is not None:
@@ -130,6 +140,12 @@ class Channel:
             return await exchange.flow_to(targets[0], wait, "")
         except (Unresolved, RequestFailed):
             return None
+
+    def _through_proxy(self) -> bool:
+        """Whether dialogs stay with the outbound proxy (``sip.use_out_bound_in_dialog``)."""
+        account = self.line.account
+        proxied = account.outbound_proxy_enable and bool(account.proxies)
+        return proxied and self.line.context.config.outbound_in_dialog
 
     def _names_server(self, host: str, port: int | None) -> bool:
         """Whether a URI means the server by its name: that is the target in use, wherever DNS leads now."""

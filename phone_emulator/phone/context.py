@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from phone_emulator.config.model import AccountConfig, PhoneConfig, ServerConfig
 from phone_emulator.dns import Resolver
@@ -11,6 +11,7 @@ from phone_emulator.redundancy import Silence
 from phone_emulator.sip.endpoint import Endpoint
 from phone_emulator.world.base import World
 
+from .certificates import Trust
 from .identity import Device, Identity
 
 
@@ -24,14 +25,28 @@ class Context:
     device: Device
     silence: Silence
     host: str
-    """The phone's own IP address."""
+    """The phone's own IP address; the first one where it has two."""
+    other_host: str = ""
+    """Its address of the other IP version; empty for none."""
     endpoint: Endpoint
     resolver: Resolver
-    ca_pem: str | None
-    """CAs that TLS servers are checked against; None for the machine's own."""
+    trust: Trust
+    """How TLS servers are met."""
     next_rtp_port: int
-    sessions: int = 20000
+    sessions: int
     """The number that the next SDP session takes, as the phone counts them since it booted."""
+
+    gruus: dict[tuple[int, int], str] = field(default_factory=dict)
+    """The GRUU of each account at each of its servers that has given one (RFC 5627)."""
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The phone's own addresses."""
+        return (self.host, self.other_host) if self.other_host else (self.host,)
+
+    def host_for(self, remote: str) -> str:
+        """The phone's own address of the IP version of *remote*; the first one where it has none such."""
+        return next((host for host in self.hosts if (":" in host) is (":" in remote)), self.host)
 
     def identity(self, account: AccountConfig, server: ServerConfig) -> Identity:
         """How the line of *account* names itself towards *server*."""
@@ -41,6 +56,8 @@ class Context:
             self.device.user_agent(self.config, account),
             self.device.mac,
             self.config.use_23_as_pound,
+            self.device.style,
+            self.gruus.get((account.index, server.number), ""),
         )
 
     def take_rtp_port(self) -> int:

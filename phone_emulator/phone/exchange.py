@@ -8,17 +8,24 @@ from dataclasses import dataclass, field
 
 from phone_emulator.config.model import AccountConfig, PhoneConfig
 from phone_emulator.events import Attempt, Outcome, Target, Transport
-from phone_emulator.sip import digest
 from phone_emulator.sip.endpoint import ClientTransaction, Endpoint, RequestFailed
-from phone_emulator.sip.message import MessageError, Request, Response
+from phone_emulator.sip.message import Request, Response
 from phone_emulator.sip.transport import Flow
-from phone_emulator.world.base import ConnectFailed, TlsClient, TlsFailed
+from phone_emulator.world.base import ConnectFailed, TlsFailed
 
-from .identity import Identity, with_authorization
+from . import session_timer
+from .certificates import Trust
+from .credentials import Credentials
+from .identity import Identity
+from .redirection import Redirection
+from .service_route import ServiceRoutes
 
 MAX_CHALLENGES = 3
-"""Answered in one attempt: the first one, and stale ones after it."""
-MAX_REDIRECTS = 5
+"""Answered for one URI: those of several realms, and stale ones after them."""
+MAX_REQUESTS = 20
+"""Requests of one attempt: credentials, longer intervals and redirections all take a new one."""
+LEASED = frozenset({"REGISTER", "SUBSCRIBE"})
+"""Requests whose time the server may find too brief."""
 
 
 @dataclass(slots=True)
@@ -32,6 +39,10 @@ class Draft:
     """Instead of the line's own Contact: ``*`` removes every binding."""
     count: Callable[[], int] | None = None
     """Takes the next CSeq where several drafts count together: all REGISTERs of one Call-ID."""
+    credentials: Credentials | None = None
+    """What was asked for so far; None before the first attempt."""
+    redirection: Redirection | None = None
+    """Where an INVITE was sent instead; None before the first attempt."""
 
     def for_flow(self, flow: Flow) -> Request:
         """The request as it goes to *flow*: only the next hop changes (C7)."""
@@ -39,7 +50,8 @@ class Draft:
             self.request.method, self.request.uri, self.request.headers.copy(), self.request.body
         )
         if "Contact" in request.headers:
-            request.headers.set("Contact", self.contact or self.identity.contact(flow.local, flow.transport))
+            own = self.identity.binding if request.method == "REGISTER" else self.identity.contact
+            request.headers.set("Contact", self.contact or own(flow.local, flow.transport))
         return request
 
     def next_cseq(self) -> None:
@@ -69,15 +81,27 @@ class Exchange:
         endpoint: the phone on the wire.
         config: of the phone.
         account: of the line.
-        ca_pem: CAs that TLS servers are checked against; None for the machine's own.
-        sessions: digest sessions by target, for requests that authenticate at once (REGISTER refreshes).
+        trust: how TLS servers are met.
     """
 
     endpoint: Endpoint
     config: PhoneConfig
     account: AccountConfig
-    ca_pem: str | None = None
-    sessions: dict[tuple[str, int], tuple[str, digest.Session]] = field(default_factory=dict)
+    trust: Trust
+    registering: Credentials = field(init=False)
+    """Of every REGISTER: they use the nonce of the last one again, as the phone does."""
+
+    service_routes: ServiceRoutes = field(default_factory=ServiceRoutes)
+    """What requests outside dialogs go through, by target."""
+    _registered_over: dict[str, Flow] = field(default_factory=dict)
+    """By the Call-ID of its REGISTERs."""
+
+    def __post_init__(self) -> None:
+        self.registering = self.new_credentials()
+
+    def new_credentials(self) -> Credentials:
+        """Those of a request or a dialog that nobody has challenged yet."""
+        return Credentials(self.account, self.endpoint.world.random)
 
     async def run(
         self, attempt: Attempt, draft: Draft, watch: Watch | None = None
@@ -88,29 +112,43 @@ class Exchange:
             The final response and its flow, or None when there is none.
         """
         world = self.endpoint.world
+        if draft.request.method == "REGISTER":
+            self._keep(draft, None)
         try:
             response, flow = await self._converse(attempt, draft, watch or Watch())
         except RequestFailed as failure:
             if attempt.outcome is None:
-                attempt.outcome, attempt.detail = failure.outcome, failure.detail
+                attempt.outcome, attempt.detail = failure.outcome, _with_remark(failure.detail, attempt)
             return None
         finally:
             attempt.give_up_at = None
             if attempt.ended is None:
                 attempt.ended = world.now()
+        if draft.request.method == "REGISTER" and response.status < 300:
+            self._keep(draft, flow)
         if attempt.outcome is None:
             attempt.status = response.status
-            attempt.outcome, attempt.detail = judge(response, self.account)
+            attempt.outcome, detail = judge(response, self.account)
+            attempt.detail = _with_remark(detail, attempt)
         return response, flow
+
+    def _keep(self, draft: Draft, flow: Flow | None) -> None:
+        """The connection that a registration is reached over is *flow* from now on, and stays open."""
+        name = draft.request.call_id
+        before = self._registered_over.pop(name, None)
+        if before is not None:
+            before.registrations -= {name}
+        if flow is not None and draft.request.headers.get("Expires") != "0":
+            flow.registrations |= {name}
+            self._registered_over[name] = flow
 
     async def flow_to(self, target: Target, within: float | None, why: str) -> Flow:
         """A way to *target*; raises RequestFailed (C6)."""
-        tls = TlsClient(target.host, verify=self.config.trust_certificates, ca_pem=self.ca_pem)
         try:
             return await self.endpoint.transports.flow(
                 target.transport,
                 target.remote,
-                tls=tls if target.transport is Transport.TLS else None,
+                tls=self.trust.client(target.host) if target.transport is Transport.TLS else None,
                 within=within,
             )
         except TimeoutError:
@@ -132,10 +170,14 @@ class Exchange:
             attempt.sends.append(world.now())
             watch.sent()
 
-        request = draft.for_flow(flow)
-        self._authorize_at_once(attempt.target, request)
-        challenged = redirected = 0
-        while True:
+        if draft.credentials is None:
+            registers = draft.request.method == "REGISTER"
+            draft.credentials = self.registering if registers else self.new_credentials()
+        challenged = 0
+        for _ in range(MAX_REQUESTS):
+            request = draft.for_flow(flow)
+            self.service_routes.attach(request, flow.remote)
+            shown = draft.credentials.attach(request, flow.remote)
             attempt.give_up_at = world.now() + wait.seconds
             client = self.endpoint.request(
                 request, flow, timeout=wait.seconds, rport=self.account.rport, on_sent=sent
@@ -148,22 +190,28 @@ class Exchange:
             except asyncio.CancelledError:
                 self.endpoint.give_up(client, "nobody waits for an answer any more")
                 raise
-            again: Request | None = None
+            finally:
+                attempt.remark = client.remark or attempt.remark
             if attempt.outcome is not None:
                 return response, flow  # given up meanwhile: nothing new is sent
-            if response.status in (401, 407) and challenged < MAX_CHALLENGES:
-                again = self._answer_challenge(response, draft, flow, attempt.target, first=challenged == 0)
+            if response.status in (401, 407):
                 challenged += 1
-            elif response.status == 423 and request.method == "REGISTER" and redirected < MAX_REDIRECTS:
-                again = _ask_longer(response, draft, flow)
-                redirected += 1
-            elif 300 <= response.status < 400 and request.method == "INVITE" and redirected < MAX_REDIRECTS:
-                again = _redirect(response, draft, flow)
-                redirected += 1
-            if again is None:
-                return response, flow
+                learnt = challenged <= MAX_CHALLENGES and draft.credentials.learn(
+                    response, shown, flow.remote
+                )
+                again = learnt or _mended(response, draft)
+            elif response.status < 300:
+                draft.credentials.accepted(response, shown)
+                again = False
+            else:
+                again = _mended(response, draft)
+                if again and draft.request.uri != request.uri:
+                    challenged = 0
+            if not again:
+                break
+            draft.next_cseq()
             attempt.status = None  # a new request: what answered the last one proves nothing for it
-            request = again
+        return response, flow
 
     async def _final(self, client: ClientTransaction, attempt: Attempt, watch: Watch) -> Response:
         while True:
@@ -173,40 +221,6 @@ class Exchange:
                 return response
             attempt.status = response.status
             watch.provisional(response, client)
-
-    def _authorize_at_once(self, target: Target, request: Request) -> None:
-        """Use the nonce of the last REGISTER there again, as the phone does."""
-        known = self.sessions.get(target.remote)
-        if known is not None and request.method == "REGISTER":
-            name, session = known
-            with_authorization(request, name, self._credentials(session, request))
-
-    def _answer_challenge(
-        self, response: Response, draft: Draft, flow: Flow, target: Target, *, first: bool
-    ) -> Request | None:
-        """The request with credentials, or None when the challenge cannot be answered (R10)."""
-        challenge = digest.choose(digest.challenges(response))
-        if challenge is None or not self.account.password or (not first and not challenge.stale):
-            return None
-        session = digest.Session(challenge)
-        name = digest.header_name(challenge)
-        draft.next_cseq()
-        request = draft.for_flow(flow)
-        with_authorization(request, name, self._credentials(session, request))
-        if request.method == "REGISTER":
-            self.sessions[target.remote] = (name, session)
-        return request
-
-    def _credentials(self, session: digest.Session, request: Request) -> str:
-        cnonce = f"{self.endpoint.world.random.getrandbits(32):08x}"
-        return session.authorize(
-            request.method,
-            request.uri,
-            self.account.digest_user,
-            self.account.password.reveal(),
-            cnonce,
-            request.body,
-        )
 
 
 def judge(response: Response, account: AccountConfig) -> tuple[Outcome, str]:
@@ -222,6 +236,11 @@ def judge(response: Response, account: AccountConfig) -> tuple[Outcome, str]:
     return Outcome.REJECTED, f"answered {words}: an answer, no other server is tried"
 
 
+def _with_remark(detail: str, attempt: Attempt) -> str:
+    """*detail* and what else is worth telling of the way that the request of *attempt* took."""
+    return f"{detail} ({attempt.remark})" if attempt.remark else detail
+
+
 def _explained(failure: RequestFailed, attempt: Attempt) -> RequestFailed:
     """*failure* in the words of the rule that the attempt followed."""
     if failure.outcome is Outcome.NO_RESPONSE:
@@ -229,34 +248,32 @@ def _explained(failure: RequestFailed, attempt: Attempt) -> RequestFailed:
     return failure
 
 
-def _ask_longer(response: Response, draft: Draft, flow: Flow) -> Request | None:
-    """The REGISTER again with the lease that a 423 asks for (RFC 3261 section 10.3)."""
+def _mended(response: Response, draft: Draft) -> bool:
+    """Change *draft* so that it is worth another try after the refusal *response*; False where none is."""
+    request = draft.request
+    if response.status == 423 and request.method in LEASED:
+        return _ask_longer(response, request)
+    if request.method != "INVITE":
+        return False
+    if response.status == 422:
+        return session_timer.ask_longer(request, response)
+    if draft.redirection is None:
+        draft.redirection = Redirection(request.uri)
+    if response.status < 400:
+        draft.redirection.redirected(response)
+    elif response.status == 503 or response.status >= 600 or not draft.redirection.begun:
+        return False  # C2: the server itself; RFC 3261 section 21.6: nobody wants the call anywhere
+    uri = draft.redirection.next()
+    if uri is not None:
+        request.uri = uri
+    return uri is not None
+
+
+def _ask_longer(response: Response, request: Request) -> bool:
+    """Ask for the lease that a 423 names (RFC 3261 section 10.3)."""
     text = response.headers.get("Min-Expires") or ""
-    asked = draft.request.headers.get("Expires") or "0"
+    asked = request.headers.get("Expires") or "0"
     if not text.isdecimal() or len(text) > 10 or int(text) <= int(asked):
-        return None
-    draft.next_cseq()
-    draft.request.headers.set("Expires", text)
-    return draft.for_flow(flow)
-
-
-def _redirect(response: Response, draft: Draft, flow: Flow) -> Request | None:
-    """The INVITE for the best Contact of a 3xx, to the same target (C3)."""
-    try:
-        contacts = sorted(response.contacts, key=lambda contact: -_q_value(contact.parameters.get("q")))
-    except MessageError:
-        return None
-    uris = [str(contact.uri) for contact in contacts]
-    fresh = next((uri for uri in uris if uri != draft.request.uri), None)
-    if fresh is None:
-        return None
-    draft.next_cseq()
-    draft.request.uri = fresh
-    return draft.for_flow(flow)
-
-
-def _q_value(text: str | None) -> float:
-    try:
-        return float(text) if text else 1.0
-    except ValueError:
-        return 0.0
+        return False
+    request.headers.set("Expires", text)
+    return True

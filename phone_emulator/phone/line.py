@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from phone_emulator.config.model import AccountConfig, FailbackMode
 from phone_emulator.dns import Unresolved
@@ -16,6 +16,7 @@ from phone_emulator.events import (
     AttemptProgressed,
     AttemptStarted,
     CallState,
+    MessagesWaiting,
     Outcome,
     Target,
 )
@@ -29,12 +30,15 @@ from .context import Context
 from .exchange import Exchange
 from .health import HealthRecord, LineHealth, NextRegister
 from .identity import Identity
+from .keepalive import KeepAlive
 from .lookup import targets_of
+from .mwi import read_summary
 from .registrar import Registrar
-from .subscription import MwiSubscription, read_summary
+from .subscriptions import Subscriptions
 
 if TYPE_CHECKING:
     from .call import Call
+    from .outgoing import OutgoingCall
 
 Send = Callable[[Try], Awaitable[None]]
 UNWANTED = 100
@@ -66,6 +70,14 @@ class Desk(Protocol):
     def abandoned(self, invite: Request, identity: Identity, line: Line) -> None:
         """No answer came to *invite* in time (C8)."""
 
+    def dial(
+        self, number: str, line: int, call_id: str | None = None, *, headers: Sequence[tuple[str, str]] = ()
+    ) -> OutgoingCall:
+        """Call *number* from *line*."""
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run *work* beside everything else; it ends with the phone at the latest."""
+
 
 class Line:
     """One enabled account.
@@ -80,12 +92,15 @@ class Line:
         self._desk = desk
         self.context = context
         self.account = account
-        self.exchange = Exchange(context.endpoint, context.config, account, context.ca_pem)
+        self.exchange = Exchange(context.endpoint, context.config, account, context.trust)
         self.calls: list[Call] = []
         """Live calls, oldest first."""
         self.failbacks = {hop.server: Failback(hop.failover) for hop in hops(account)}
         self.registrar = Registrar(self)
-        self.mwi = MwiSubscription(self)
+        self.subscriptions = Subscriptions(self)
+        self.keepalive = KeepAlive(self)
+        self.mailbox: MessagesWaiting | None = None
+        """What was told last of voice mail; None before."""
         self.record = HealthRecord()
         self._failing_back: set[int] = set()
         self._lists: dict[int, list[Target]] = {}
@@ -136,7 +151,7 @@ class Line:
     async def locate_elsewhere(self, hop: Hop) -> list[Target]:
         """The same for a hop that is none of the line's own servers: the next hop of a dialog."""
         context = self.context
-        return await targets_of(context.resolver, self.account, hop, ipv6=":" in context.host)
+        return await targets_of(context.resolver, self.account, hop, sources=context.hosts)
 
     def knows(self, host: str) -> bool:
         """Whether *host* is the address of one of the line's servers (``sip.trust_ctrl``)."""
@@ -221,14 +236,23 @@ class Line:
         """*dialog* is over."""
         self._desk.release(dialog)
 
+    def dial(self, number: str, headers: Sequence[tuple[str, str]] = ()) -> OutgoingCall:
+        """Call *number* as if the user had dialled it; its INVITE carries *headers* too. Raises CallError."""
+        return self._desk.dial(number, self.number, headers=headers)
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run *work* beside everything else; it ends with the phone at the latest."""
+        self._desk.spawn(work, name)
+
     def registered_at(self, target: Target) -> None:
         """Server 1 accepted a REGISTER at *target*."""
-        self.mwi.registered_at(target)
+        self.subscriptions.registered_at(target)
 
     def message_summary(self, body: bytes) -> None:
         """A NOTIFY told about voice mail, asked for or not."""
         summary = read_summary(body, self.number, self.context.world.now())
         if summary is not None:
+            self.mailbox = summary
             self.context.bus.tell(summary)
 
     def call_ended(self, call: Call) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from phone_emulator.config.model import AccountConfig
 from phone_emulator.dns import Resolver, locate
 from phone_emulator.events import Target
@@ -9,7 +11,7 @@ from phone_emulator.redundancy import Hop
 
 
 async def targets_of(
-    resolver: Resolver, account: AccountConfig, hop: Hop, *, ipv6: bool = False
+    resolver: Resolver, account: AccountConfig, hop: Hop, *, sources: Sequence[str] = ()
 ) -> list[Target]:
     """The targets of *hop*, primary first; raises Unresolved.
 
@@ -17,7 +19,7 @@ async def targets_of(
         resolver: of the phone.
         account: of the line, for its DNS keys and its own static records.
         hop: a server, an outbound proxy, or the next hop of a dialog.
-        ipv6: whether the phone has IPv6, so that AAAA records count.
+        sources: the phone's own addresses: they tell which IP versions it has.
     """
     located = await locate(
         resolver,
@@ -29,6 +31,6 @@ async def targets_of(
         dns_cache_type=account.dns_cache_type,
         static_cache_pri=account.static_cache_pri,
         account=account.index,
-        ipv6=ipv6,
+        sources=sources,
     )
     return located.targets

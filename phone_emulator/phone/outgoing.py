@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from phone_emulator.events import Attempt, CallState, Direction, Outcome
 from phone_emulator.redundancy import Try
-from phone_emulator.sip.dialog import Dialog, dialog_of_response
+from phone_emulator.sip.body import sdp_of
+from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.endpoint import ClientTransaction
 from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.tables import State
 from phone_emulator.sip.transport import Flow
 
+from . import session_timer
 from .call import Call, CallResult
+from .early import TERMINATED, Fork, Forks
 from .exchange import Draft, Watch
 from .identity import Identity, cancel_of, new_call_id
-from .voice import VoiceError
+from .reliable import RAck, rseq_of
+from .voice import Agreement, VoiceError
 
 if TYPE_CHECKING:
     from .line import Line
@@ -27,12 +33,25 @@ class OutgoingCall(Call):
 
     direction = Direction.OUTGOING
 
-    def __init__(self, line: Line, call_id: str, number: str, identity: Identity) -> None:
+    def __init__(
+        self,
+        line: Line,
+        call_id: str,
+        number: str,
+        identity: Identity,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
         super().__init__(line, call_id, number, identity)
+        self._headers = headers
+        """What the INVITE carries beside its usual headers."""
         self._drafts: dict[int, Draft] = {}
         self._offer = b""
         self._client: ClientTransaction | None = None
         self._provisional = False
+        self._forks = Forks()
+        """Who has answered the INVITE with a 1xx."""
+        self._sounding: Fork | None = None
+        """Who is heard before the call is up."""
         self._cancel_sent = False
         self._acks: dict[str, Request] = {}
         """The ACK of each 2xx, by its To tag: a repeated 2xx draws it again."""
@@ -40,10 +59,15 @@ class OutgoingCall(Call):
         self.route = self._walk.route
         self._runner: asyncio.Task[None] | None = None
 
+    @property
+    def ringing_dialogs(self) -> list[Dialog]:
+        """Its early dialogs, until the call is up; the newest last."""
+        return [fork.dialog for fork in self._forks] if self.state is CallState.RINGING else []
+
     def start(self) -> None:
         """Dial."""
         self._change(CallState.CALLING, f"calling {self.remote}")
-        self._runner = self._spawn(self._run(), "dialling")
+        self._runner = self.spawn(self._run(), "dialling")
 
     async def hang_up(self) -> None:
         """End the call: CANCEL before it is answered, held back until a 1xx allows it (C9), else BYE."""
@@ -102,10 +126,14 @@ class OutgoingCall(Call):
         attempt, hop = step.attempt, step.hop
         if step.register_first and not await self.line.registrar.register_first(step):
             return
+        if not await self._meet(attempt):
+            return
         draft = self._drafts.get(hop.identity.number)
         if draft is None:
             draft = self._drafts[hop.identity.number] = self._draft(step)
         self.channel.identity = draft.identity
+        if draft.credentials is not None:
+            self.channel.credentials = draft.credentials
         self._begin_attempt(None)
         watch = Watch(
             sent=lambda: self.line.progressed(attempt, self.id),
@@ -117,7 +145,7 @@ class OutgoingCall(Call):
             found = await self.line.exchange.run(attempt, draft, watch)
         finally:
             guard.cancel()
-        client = self._client
+        client, forks = self._client, self._forks
         self._begin_attempt(None)
         if found is None:
             if client is not None:
@@ -125,7 +153,20 @@ class OutgoingCall(Call):
             return
         response, flow = found
         if response.status < 300 and client is not None:
-            await self._connected(client, response, flow)
+            await self._connected(client, response, flow, forks)
+
+    async def _meet(self, attempt: Attempt) -> bool:
+        """Offer an address of the IP version of *attempt*'s target; False where there is none to offer."""
+        try:
+            if await self.voice.speak_to(attempt.target.address):
+                self._offer = self.voice.offer()
+                for draft in self._drafts.values():
+                    draft.request.body = self._offer
+        except VoiceError as error:
+            now = self.line.context.world.now()
+            attempt.outcome, attempt.detail, attempt.ended = Outcome.SEND_FAILED, str(error), now
+            return False
+        return True
 
     def _draft(self, step: Try) -> Draft:
         """The INVITE as every target of one server gets it; another server gets a new one (C7)."""
@@ -133,12 +174,13 @@ class OutgoingCall(Call):
         identity = context.identity(self.line.account, step.hop.identity)
         request = identity.invite(
             self.remote,
-            new_call_id(context.world.random, self.line.account, context.host),
+            new_call_id(context.world.random, self.line.account, self.voice.host, identity.style),
             context.endpoint.new_tag(),
             "<sip:0.0.0.0>",
             self._offer,
+            extra=[*self._headers, *session_timer.asked(self.line.account)],
         )
-        return Draft(identity, request)
+        return Draft(identity, request, credentials=self.line.exchange.new_credentials())
 
     def _guard(self, attempt: Attempt) -> asyncio.Task[None]:
         """Bound the time that a call may ring without an answer (C4; ``phone_setting.ringback_timeout``)."""
@@ -156,32 +198,111 @@ class OutgoingCall(Call):
             text = f"answered {attempt.status}, then nothing for {limit} s (phone_setting.ringback_timeout)"
             self._give_up(Outcome.NO_RESPONSE, CallResult.FAILED, text)
 
-        return self._spawn(ring_out(), "ringback timeout")
+        return self.spawn(ring_out(), "ringback timeout")
 
     def _begin_attempt(self, client: ClientTransaction | None) -> None:
         self._client, self._provisional, self._cancel_sent = client, False, False
+        for fork in self._forks:
+            self.line.release(fork.dialog)
+        self._forks = Forks()
+        self._sound_of(None)
 
     def _transaction_started(self, client: ClientTransaction) -> None:
         self._begin_attempt(client)
-        client.on_late = lambda response: self._late(response, client)
+        forks = self._forks
+        client.on_late = lambda response: self._late(response, client, forks)
 
     def _heard(self, response: Response, client: ClientTransaction, attempt: Attempt) -> None:
         """A 1xx came: a CANCEL that was held back may leave now (RFC 3261 section 9.1)."""
         self._provisional = True
+        fork = self._forks.heard(client.request, response)
+        if fork is not None:
+            self.channel.flow, self.channel.target = client.flow, attempt.target
+            self.line.confirm(self, fork.dialog)
         if self.state is CallState.ENDING:
             self._send_cancel(client)
             return
+        rseq = rseq_of(response)
+        if rseq is not None:
+            if fork is None or not fork.order.due(rseq):
+                return
+            rack = RAck(rseq, client.request.cseq)
+            self.spawn(self._acknowledge_fork(fork, rack), "PRACK")
         self.line.progressed(attempt, self.id)
+        self.meet(response)
+        if fork is not None:
+            self._hear(fork, response, reliably=rseq is not None)
         if response.status > 100 and self.state is CallState.CALLING:
             self._change(
                 CallState.RINGING, f"{attempt.target.role} answered {response.status} {response.reason}"
             )
 
+    async def _acknowledge_fork(self, fork: Fork, rack: RAck) -> None:
+        """Send a PRACK; where it fails the far end ends the call itself (RFC 3262 section 3)."""
+        await self.channel.converse(fork.dialog, "PRACK", extra=[("RAck", str(rack))])
+
+    # -- before the answer ---------------------------------------------------------------------------------
+
+    def _hear(self, fork: Fork, response: Response, *, reliably: bool) -> None:
+        """A 1xx may bring the far end's sound, or end it."""
+        if response.status == TERMINATED:
+            self._forks.end(fork)
+            self.line.release(fork.dialog)
+            if self._sounding is fork:
+                self._sound_of(next((other for other in self._forks if other.agreement), None))
+        elif fork.describe(response, self._offer, reliably=reliably):
+            self._sound_of(fork)
+        elif response.status == 180 and self._sounding is fork and self.line.context.config.deal_180:
+            self._sound_of(None)  # the phone's own ringback again
+
+    def _sound_of(self, fork: Fork | None) -> None:
+        """Hear the sound of *fork*, or nothing."""
+        if fork is None and self._sounding is None:
+            return
+        agreement = None if fork is None else fork.agreement
+        connected = agreement is not None and self.voice.connect(agreement)
+        self._sounding = fork if connected else None
+        if not connected:
+            self.voice.silence()
+        self.session.tell(far_held=False, early=connected)
+
+    def dialog_of(self, request: Request) -> Dialog | None:
+        """The dialog that *request* of the far end belongs to, early or not."""
+        if self.dialog is not None:
+            return self.dialog
+        fork = self._forks.by_tag(request.from_tag or "")
+        return None if fork is None else fork.dialog
+
+    def agreed(self, dialog: Dialog, agreement: Agreement) -> None:
+        """An offer of the far end in *dialog* was answered."""
+        if self.dialog is not None:
+            super().agreed(dialog, agreement)
+        elif fork := self._forks.by_tag(dialog.remote_tag):
+            fork.agreement = agreement
+            self._sound_of(fork)
+
+    def awaits_answer(self, dialog: Dialog) -> bool:
+        """Whether an offer of this end in *dialog* waits for its answer: at first that of the INVITE."""
+        if self.dialog is not None:
+            return super().awaits_answer(dialog)
+        fork = self._forks.by_tag(dialog.remote_tag)
+        return fork is not None and not fork.agreed
+
+    def far_end_hung_up(self) -> None:
+        """A BYE came in; before the call is up, the 200 of the only far end was lost for 64*T1."""
+        if self.dialog is not None:
+            super().far_end_hung_up()
+        elif len(list(self._forks)) == 1 and self.state in (CallState.CALLING, CallState.RINGING):
+            reason = "the far end hung up, and its answer never came"
+            self._give_up(Outcome.NO_RESPONSE, CallResult.FAILED, reason)
+
+    # -- hanging up ----------------------------------------------------------------------------------------
+
     def _send_cancel(self, client: ClientTransaction) -> None:
         if self._cancel_sent:
             return
         self._cancel_sent = True
-        self._spawn(self._cancel(client), "CANCEL")
+        self.spawn(self._cancel(client), "CANCEL")
 
     async def _cancel(self, client: ClientTransaction) -> None:
         """CANCEL goes to the target of its INVITE, with its branch (C11)."""
@@ -197,13 +318,16 @@ class OutgoingCall(Call):
         # What the CANCEL draws is of no interest: the INVITE's own end is waited for, but no longer than
         # 64*T1 (RFC 3261 section 9.1).
         await asyncio.sleep(64 * timers.t1)
-        endpoint.give_up(client, "no final response to the cancelled INVITE")
+        if client.machine.state is State.PROCEEDING:  # else it still takes repeated final responses
+            endpoint.give_up(client, "no final response to the cancelled INVITE")
 
     # -- answered ------------------------------------------------------------------------------------------
 
-    async def _connected(self, client: ClientTransaction, response: Response, flow: Flow) -> None:
+    async def _connected(
+        self, client: ClientTransaction, response: Response, flow: Flow, forks: Forks
+    ) -> None:
         try:
-            dialog = dialog_of_response(client.request, response)
+            dialog = forks.confirm(client.request, response)
         except MessageError as error:
             self._settle(CallResult.FAILED, f"the 2xx cannot be used: {error}", response.status)
             return
@@ -215,27 +339,44 @@ class OutgoingCall(Call):
         self.dialog = dialog
         self.answered_at = self.line.context.world.now()
         self.line.confirm(self, dialog)
-        self.voice.connect(response.body, response.body, own=self._offer)
+        fork = forks.by_tag(dialog.remote_tag)
+        answer = sdp_of(response)
+        agreement = Agreement(answer, answer, self._offer)
+        if fork is not None and fork.agreement is not None and (fork.agreed or not answer):
+            agreement = fork.agreement
+        session, account = self.session, self.line.account
+        session.connect(agreement)
+        session.note(response)
+        session.timer.least = session_timer.least_of(client.request)
+        session.timer.start(session_timer.agreed(account, response))
         self._settle(CallResult.ANSWERED, f"{response.status} {response.reason}", response.status)
         self._change(CallState.TALKING, f"answered at {self.route[-1].target}")
-        self._spawn(self._send_first_ack(dialog), "ACK")
+        self.meet(response)
+        self.session.accept(self._send_first_ack(dialog))  # no BYE and no re-INVITE overtakes it
 
     async def _send_first_ack(self, dialog: Dialog) -> None:
         flow = await self.channel.way(dialog)
         if flow is not None:
             self._acks[dialog.remote_tag] = self.channel.acknowledge(dialog, flow)
 
-    def _late(self, response: Response, client: ClientTransaction) -> None:
+    def _late(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
         """A further 2xx: repeated, or of another fork, which is ended at once (RFC 3261 section 13.2.2.4)."""
         tag = response.to_tag or ""
         if self.dialog is not None and tag == self.dialog.remote_tag:
-            self._spawn(self._repeat_ack(tag), "ACK")
+            self.spawn(self._repeat_ack(tag), "ACK")
+        elif self._is_of_the_first(response, client):
+            pass
         elif tag not in self._acks:
-            try:
-                dialog = dialog_of_response(client.request, response)
-            except MessageError:
-                return
-            self._spawn(self._acknowledge_and_bye(dialog), "BYE to a fork")
+            self.spawn(self._end_fork(response, client, forks), "BYE to a fork")
+
+    async def _end_fork(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
+        with contextlib.suppress(MessageError):
+            await self._acknowledge_and_bye(forks.confirm(client.request, response))
+
+    def _is_of_the_first(self, response: Response, client: ClientTransaction) -> bool:
+        """Whether it came together with the first 2xx, whose dialog is about to be made."""
+        wanted = self.state in (CallState.CALLING, CallState.RINGING)
+        return wanted and client.success is not None and response.to_tag == client.success.to_tag
 
     async def _repeat_ack(self, tag: str) -> None:
         flow = await self.channel.way(self.dialog) if self.dialog is not None else None

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from phone_emulator.config.catalogue import is_ip
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.dns import Resolver, dns_servers
 from phone_emulator.events import Address, Bus
@@ -18,10 +17,12 @@ from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.endpoint import Endpoint, ServerTransaction
 from phone_emulator.sip.message import Request, Response
 from phone_emulator.sip.timers import Timers
-from phone_emulator.sip.transport import Flow
+from phone_emulator.sip.transport import DATAGRAM_LIMIT, Flow
 from phone_emulator.world.base import World
 
+from .addresses import own_addresses
 from .call import Call, CallError
+from .certificates import Certificates, trust_of
 from .context import Context
 from .dialling import why_undialable
 from .identity import Device
@@ -46,17 +47,26 @@ class PhoneOptions:
     """What the user says beside the cfg files."""
 
     local_address: str = ""
-    """The phone's IP address; empty lets the route to the first server decide."""
+    """The phone's IP address, or one of each IP version by a comma; empty lets the routes decide."""
     local_port: int | None = None
-    """The SIP port, 0 for any; None takes ``sip.listen_port``."""
+    """The SIP port, 0 for any; None takes ``sip.listen_port``, else the firmware's own."""
     silence: Silence = Silence.AUTO
     device: Device = field(default_factory=Device)
     nameservers: tuple[Address, ...] = ()
     """``--dns``: instead of the DNS servers that the cfg or the machine names."""
     ca_pem: str | None = None
     """Trusted CAs in PEM; None trusts the machine's own."""
+    certificates: Certificates = field(default_factory=Certificates)
+    """What the phone's own files add to those, and its own certificate."""
+    large_requests_over_tcp: bool = True
+    """Whether a request of more than 1,300 bytes leaves UDP for TCP (RFC 3261 section 18.1.1)."""
     any_user: bool = False
-    """Whether calls to any number ring at the first line (the lab's callee)."""
+    """Whether calls to any number ring, at the line of the server that they come from (the lab's callee)."""
+
+    @property
+    def first_address(self) -> str:
+        """The first address of ``local_address``; empty for none."""
+        return self.local_address.partition(",")[0]
 
 
 class Phone:
@@ -96,14 +106,17 @@ class Phone:
         """Open the sockets; registers nobody yet. Raises WorldError: a port in use, no such local address."""
         config, options = self.config, self.options
         servers = list(options.nameservers) or dns_servers(config.dns, self.world)
-        host = options.local_address or self.world.local_address_for(self._reference(servers))
+        host, other_host = own_addresses(config, self.world, options.local_address, servers)
         endpoint = Endpoint(
             self.world,
             self.bus,
             Timers(config.timers.t1, config.timers.t2, config.timers.t4),
             host=host,
-            port=config.listen_port if options.local_port is None else options.local_port,
+            other_host=other_host,
+            port=self._sip_port(),
             tls_port=config.tls_listen_port,
+            datagram_limit=DATAGRAM_LIMIT if options.large_requests_over_tcp else 0,
+            dscp=config.signal_dscp,
             user_agent=options.device.user_agent(config),
             on_request=self._on_request,
             on_ack=self._on_ack,
@@ -117,10 +130,12 @@ class Phone:
             device=options.device,
             silence=options.silence,
             host=host,
+            other_host=other_host,
             endpoint=endpoint,
             resolver=Resolver(self.world, servers, config.dns, bus=self.bus, source_host=host),
-            ca_pem=options.ca_pem,
-            next_rtp_port=config.min_rtp_port,
+            trust=trust_of(config, options.ca_pem, options.certificates),
+            next_rtp_port=config.min_rtp_port + options.device.style.skipped_rtp_ports,
+            sessions=options.device.style.first_session,
         )
         self.lines = {account.index: Line(self._context, account, self) for account in config.lines}
 
@@ -130,8 +145,10 @@ class Phone:
             return
         if unregister:
             await self._end_calls()
+            await self.reception.notifier.stop(tell=True)
             await asyncio.gather(*(line.registrar.unregister() for line in self.lines.values()))
         else:
+            await self.reception.notifier.stop(tell=False)
             await asyncio.gather(*(line.registrar.abandon() for line in self.lines.values()))
         for call in (*self.calls, *self.history):
             await call.abandon()
@@ -145,7 +162,7 @@ class Phone:
         """Hang up everywhere; a server that is slow to answer a BYE or a CANCEL is waited for a little."""
         calls = tuple(self.calls)
         for call in calls:
-            self._spawn(call.hang_up(), f"hanging up {call.id}")
+            self.spawn(call.hang_up(), f"hanging up {call.id}")
         waiting = [asyncio.create_task(call.over(), name=f"the end of {call.id}") for call in calls]
         if waiting:
             _, pending = await asyncio.wait(waiting, timeout=LAST_WORDS * self.config.timers.t1)
@@ -166,14 +183,24 @@ class Phone:
         lines = list(self.lines.values()) if line is None else [self.line(line)]
         await asyncio.gather(*(each.registrar.register() for each in lines))
 
-    def dial(self, number: str, line: int | None = None, call_id: str | None = None) -> OutgoingCall:
-        """Call *number* from *line* (None: the first one); raises CallError."""
+    def dial(
+        self,
+        number: str,
+        line: int | None = None,
+        call_id: str | None = None,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> OutgoingCall:
+        """Call *number* from *line* (None: the first one); raises CallError.
+
+        *headers*: what the INVITE carries beside its usual ones.
+        """
         if wrong := why_undialable(number):
             raise CallError(wrong)
         chosen = self.line(line)
         server = chosen.account.servers[0]
         identity = self.context.identity(chosen.account, server)
-        call = OutgoingCall(chosen, call_id or self.new_call_id(), number, identity)
+        call = OutgoingCall(chosen, call_id or self.new_call_id(), number, identity, headers)
         self._add(call)
         call.start()
         return call
@@ -182,6 +209,11 @@ class Phone:
         """Take *call* up and let it ring."""
         self._add(call)
         call.ring()
+
+    def replace(self, other: Call, call: IncomingCall) -> None:
+        """Take *call* up in the place of *other*."""
+        self._add(call)
+        call.replace(other)
 
     def line(self, number: int | None = None) -> Line:
         """The line *number*, or the first one; raises CallError."""
@@ -229,13 +261,14 @@ class Phone:
             await asyncio.sleep(max(LATE_ANSWERS, 64 * self.config.timers.t1))
             self._abandoned.pop(key, None)
 
-        self._spawn(forget(), f"late answers to {invite.uri}")
+        self.spawn(forget(), f"late answers to {invite.uri}")
 
     def _add(self, call: Call) -> None:
         self.calls.append(call)
         call.line.calls.append(call)
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run *work* beside everything else; it ends with the phone at the latest."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -246,7 +279,10 @@ class Phone:
         request = server.request
         _ = request.request_uri  # raises: 416 for a scheme that is not known here, 400 for no URI
         user = self._dialogs.get((request.call_id, request.to_tag or "", request.from_tag or ""))
-        refusal = unsupported(request)
+        if isinstance(user, Call):
+            user.receive(server)
+            return
+        refusal = unsupported(request, self.reception.line_called(request))
         if refusal is not None:
             self.reception.answer(server, refusal)
         elif user is not None:
@@ -254,28 +290,30 @@ class Phone:
         else:
             self.reception.receive(server)
 
-    def _on_ack(self, ack: Request, flow: Flow) -> None:
+    def _on_ack(self, ack: Request, flow: Flow) -> str | None:
         call = self._dialogs.get((ack.call_id, ack.to_tag or "", ack.from_tag or ""))
-        if call is not None:
-            call.acknowledged(ack)
+        if call is None:
+            return "no such call is known here"
+        call.acknowledged(ack)
+        return None
 
-    def _on_stray(self, response: Response, flow: Flow) -> None:
+    def _on_stray(self, response: Response, flow: Flow) -> str | None:
         """A response without a transaction: a late final one is acknowledged, a 2xx ended too (C8)."""
-        if response.cseq.method != "INVITE" or response.status < 200:
-            return
         known = self._abandoned.get((response.call_id, response.branch or ""))
-        if known is None:
-            return
+        if known is None or response.cseq.method != "INVITE":
+            return "it answers no request that still waits for an answer"
+        if response.status < 200:
+            return "too late: this server was given up before"
         invite, identity, line = known
         if response.status >= 300:
             self.context.endpoint.acknowledge(invite, response, flow)
         else:
-            self._spawn(line.end_late_answer(invite, identity, response, flow), "BYE to a late answer")
+            self.spawn(line.end_late_answer(invite, identity, response, flow), "BYE to a late answer")
+        return None
 
     # -- before the start ----------------------------------------------------------------------------------
 
-    def _reference(self, nameservers: list[Address]) -> str:
-        """An address whose route tells the phone's own: a server's, a DNS server's, else any public one."""
-        literals = [server.address for account in self.config.lines for server in account.servers]
-        candidates = [*filter(is_ip, literals), *(address.host for address in nameservers), "192.0.2.1"]
-        return candidates[0]
+    def _sip_port(self) -> int:
+        """Where SIP is awaited: as the user says, else ``sip.listen_port``, else as the firmware does."""
+        said = (self.options.local_port, self.config.listen_port)
+        return next((port for port in said if port is not None), self.options.device.style.listen_port)

@@ -7,13 +7,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from phone_emulator.config.model import AccountConfig
-from phone_emulator.events import CheckSync
+from phone_emulator.sip.body import SDP, sdp_of
 from phone_emulator.sip.endpoint import ServerTransaction
 from phone_emulator.sip.message import METHODS, MessageError, Request, response_to
+from phone_emulator.sip.refer import replaces_of
 
+from . import forwarding, option_tags, session_timer, text
+from .caller import Caller, caller_of
+from .forwarding import Forward
 from .identity import ALLOW
+from .in_dialog import abilities
 from .incoming import IncomingCall
-from .subscription import EVENT as MWI_EVENT
+from .notices import Notice, answer_to
+from .notifier import Notifier
+from .referral import referred_outside
+from .replaces import NotReplaced, replaced_call
+from .validation import Guard
+from .wire_style import dressed
 
 if TYPE_CHECKING:
     from .line import Line
@@ -21,11 +31,6 @@ if TYPE_CHECKING:
 
 MAX_LIVE_CALLS = 100
 """Incoming calls beyond these are refused with 486, so that a peer cannot use up the memory."""
-SDP_TYPE = "application/sdp"
-CHECK_SYNC = "check-sync"
-"""The event of a NOTIFY that makes the phone fetch its files again."""
-OPTION_TAGS: frozenset[str] = frozenset()
-"""What a request may ``Require`` of the phone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,8 @@ class Reply:
     status: int
     reason: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    why: str = ""
+    """What a refusal is about, for people, where its status alone does not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,17 @@ class Invitation:
         """The INVITE."""
         return self.server.request
 
+    @property
+    def caller(self) -> Caller:
+        """Who sent it."""
+        return caller_of(self.request, self.line.account, self.phone.config)
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is no room for it (``call_waiting.enable``)."""
+        waits = self.phone.config.call_waiting
+        return (not self.line.idle and not waits) or len(self.phone.calls) >= MAX_LIVE_CALLS
+
 
 class Reception:
     """Answers what comes in outside of dialogs.
@@ -60,6 +78,10 @@ class Reception:
 
     def __init__(self, phone: Phone) -> None:
         self._phone = phone
+        self.guard = Guard(phone)
+        """Refuses what does not come from where it may."""
+        self.notifier = Notifier(phone)
+        """Tells of the phone's calls to whoever subscribes to them."""
 
     def receive(self, server: ServerTransaction) -> None:
         """A request came in that belongs to no dialog; raises MessageError where it cannot be read."""
@@ -67,9 +89,18 @@ class Reception:
         if request.method != "NOTIFY" and request.to_tag is not None:
             self.answer(server, Reply(481))
             return
+        if request.method != "INVITE" and "Replaces" in request.headers:  # RFC 3891 section 3
+            self.answer(server, Reply(400, why="Replaces makes sense in an INVITE only"))
+            return
         handler = HANDLERS.get(request.method)
         if handler is not None:
-            handler(self, server)
+            refusal = None
+            if request.method != "INVITE":  # which has more to pass
+                refusal = self.guard.refusal(server, self.line_called(request))
+            if refusal is not None:
+                self.answer(server, Reply(refusal[0], headers=refusal[1]))
+            else:
+                handler(self, server)
         elif request.method in METHODS:
             self.answer(server, Reply(405, headers=(("Allow", ALLOW),)))
         else:
@@ -81,16 +112,17 @@ class Reception:
         agent = phone.options.device.user_agent(phone.config, account)
         extra = [*reply.headers, ("User-Agent", agent)]
         tag = phone.context.endpoint.new_tag()
-        server.respond(response_to(server.request, reply.status, reply.reason, to_tag=tag, extra=extra))
+        response = response_to(server.request, reply.status, reply.reason, to_tag=tag, extra=extra)
+        compact = account is not None and account.compact_headers
+        server.respond(dressed(response, phone.options.device.style, compact=compact), reply.why)
 
     def line_called(self, request: Request) -> Line | None:
-        """The line that *request* is for, by the user of its Request-URI."""
-        user = request.request_uri.user
-        lines = self._phone.lines.values()
-        for line in lines:
-            if line.account.user_name == user:
-                return line
-        return next(iter(lines), None) if self._phone.options.any_user else None
+        """The line that *request* is for, by the user of its Request-URI, and of several by their servers."""
+        user, came_from = request.request_uri.user, request.top_via.host
+        any_user = self._phone.options.any_user
+        named = [line for line in self._phone.lines.values() if any_user or line.account.user_name == user]
+        through = (line for line in named if line.account.servers[0].address == came_from)
+        return next(through, None) or next(iter(named), None)
 
     # -- by method -----------------------------------------------------------------------------------------
 
@@ -99,8 +131,9 @@ class Reception:
         request, phone = server.request, self._phone
         try:
             line = self.line_called(request)
-            caller = request.from_address.uri.user or str(request.from_address.uri)
-            _ = request.to_address, request.contacts  # raise: they become the ends of the dialog
+            replaces = replaces_of(request.headers)
+            # They raise, and become the ends of the dialog.
+            _ = request.from_address, request.to_address, request.contacts
         except MessageError as error:
             self.answer(server, Reply(400, str(error)[:80]))
             return
@@ -108,33 +141,76 @@ class Reception:
             self.answer(server, Reply(404))
             return
         invitation = Invitation(phone, line, server)
-        for check in ADMISSION:
+        for check in ADMISSION if replaces is None else READABLE:
             refusal = check(invitation)
             if refusal is not None:
                 self.answer(server, refusal, line.account)
                 return
+        try:
+            replaced = None if replaces is None else replaced_call(phone, replaces)
+        except NotReplaced as error:
+            self.answer(server, Reply(error.status, why=error.why), line.account)
+            return
         identity = phone.context.identity(line.account, line.account.servers[0])
-        phone.ring(IncomingCall(line, phone.new_call_id(), caller, identity, server))
+        call = IncomingCall(line, phone.new_call_id(), invitation.caller, identity, server)
+        if replaced is None:
+            phone.ring(call)
+        else:
+            phone.replace(replaced, call)
 
     def notified(self, server: ServerTransaction) -> None:
-        """A NOTIFY of no dialog: check-sync, or voice mail (unasked, or before the SUBSCRIBE's answer)."""
+        """A NOTIFY of no dialog: the first of a subscription, or one that nobody subscribed to."""
         request, phone = server.request, self._phone
+        for each in phone.lines.values():
+            subscription = each.subscriptions.awaiting(request)
+            if subscription is not None:
+                subscription.adopt(server)
+                return
         line = self.line_called(request)
-        event, _, parameters = (request.headers.get("Event") or "").partition(";")
-        if event.strip().lower() == CHECK_SYNC:
-            reboot = "reboot=true" in parameters.lower().replace(" ", "")
-            phone.bus.tell(CheckSync(at=phone.world.now(), remote=server.flow.remote, reboot=reboot))
-        elif line is not None and event.startswith(MWI_EVENT):
-            line.message_summary(request.body)
-        self.answer(server, Reply(200))
+        status, headers = answer_to(Notice(phone, line, server))
+        self.answer(server, Reply(status, headers=headers), line.account if line is not None else None)
 
     def asked(self, server: ServerTransaction) -> None:
-        """An OPTIONS: what the phone can (section 11.2)."""
-        self.answer(server, Reply(200, headers=(("Allow", ALLOW),)))
+        """An OPTIONS: what the phone can, with the status that an INVITE would draw now (section 11.2)."""
+        line = self.line_called(server.request)
+        if line is None and server.request.request_uri.user:
+            self.answer(server, Reply(404))
+            return
+        refusal = None
+        if line is not None:
+            invitation = Invitation(self._phone, line, server)
+            refusal = not_disturbing(invitation) or room_left(invitation)
+        status = 200 if refusal is None else refusal.status
+        account = line.account if line is not None else None
+        self.answer(server, Reply(status, headers=abilities(account)), account)
 
     def messaged(self, server: ServerTransaction) -> None:
         """A MESSAGE (RFC 3428)."""
-        self.answer(server, Reply(200))
+        line = self.line_called(server.request)
+        if line is None:
+            self.answer(server, Reply(404))
+            return
+        status, headers = text.received(line, server.request)
+        self.answer(server, Reply(status, headers=headers), line.account)
+
+    def subscribed(self, server: ServerTransaction) -> None:
+        """A SUBSCRIBE: somebody wants to watch a line."""
+        line = self.line_called(server.request)
+        if line is None:
+            self.answer(server, Reply(404))
+            return
+        refusal = self.notifier.subscribed(server, line)
+        if refusal is not None:
+            status, headers = refusal
+            self.answer(server, Reply(status, headers=headers), line.account)
+
+    def referred(self, server: ServerTransaction) -> None:
+        """A REFER: the phone is to call somebody."""
+        line = self.line_called(server.request)
+        if line is None:
+            self.answer(server, Reply(404))
+        else:
+            referred_outside(line, server)
 
     def lost(self, server: ServerTransaction) -> None:
         """What makes sense in a dialog only."""
@@ -146,14 +222,16 @@ HANDLERS: dict[str, Callable[[Reception, ServerTransaction], None]] = {
     "NOTIFY": Reception.notified,
     "OPTIONS": Reception.asked,
     "MESSAGE": Reception.messaged,
+    "SUBSCRIBE": Reception.subscribed,
+    "REFER": Reception.referred,
     **dict.fromkeys(("BYE", "PRACK", "UPDATE", "INFO"), Reception.lost),
 }
 """What takes a request outside of dialogs; other known methods draw 405, unknown ones 501."""
 
 
-def unsupported(request: Request) -> Reply | None:
-    """The 420 for a request that requires what the phone cannot (section 8.2.2.3)."""
-    missing = [tag for tag in request.headers.values("Require") if tag.lower() not in OPTION_TAGS]
+def unsupported(request: Request, line: Line | None) -> Reply | None:
+    """The 420 for a request that requires what *line* does not speak (section 8.2.2.3)."""
+    missing = option_tags.missing(request, None if line is None else line.account)
     return Reply(420, headers=(("Unsupported", ", ".join(missing)),)) if missing else None
 
 
@@ -161,9 +239,9 @@ def unsupported(request: Request) -> Reply | None:
 
 
 def source_trusted(invitation: Invitation) -> Reply | None:
-    """``sip.trust_ctrl``: only the line's own servers may call."""
-    line, source = invitation.line, invitation.server.flow.remote.host
-    return Reply(403) if invitation.phone.config.trust_ctrl and not line.knows(source) else None
+    """``sip.trust_ctrl``, ``sip.request_validation.*``: only who may."""
+    refusal = invitation.phone.reception.guard.refusal(invitation.server, invitation.line)
+    return None if refusal is None else Reply(refusal[0], headers=refusal[1])
 
 
 def contact_given(invitation: Invitation) -> Reply | None:
@@ -176,9 +254,8 @@ def contact_given(invitation: Invitation) -> Reply | None:
 def body_readable(invitation: Invitation) -> Reply | None:
     """A session description, not encoded, or no body (section 8.2.3)."""
     request = invitation.request
-    content_type = (request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
-    if request.body and content_type != SDP_TYPE:
-        return Reply(415, headers=(("Accept", SDP_TYPE),))
+    if request.body and not sdp_of(request):
+        return Reply(415, headers=(("Accept", SDP),))
     if request.body and request.headers.get("Content-Encoding") not in (None, "identity"):
         return Reply(415, headers=(("Accept-Encoding", "identity"),))
     return None
@@ -190,7 +267,30 @@ def answer_accepted(invitation: Invitation) -> Reply | None:
     if "Accept" not in headers:
         return None
     ranges = {value.partition(";")[0].strip().lower() for value in headers.values("Accept")}
-    return Reply(406) if ranges.isdisjoint((SDP_TYPE, "application/*", "*/*")) else None
+    return Reply(406) if ranges.isdisjoint((SDP, "application/*", "*/*")) else None
+
+
+def caller_known(invitation: Invitation) -> Reply | None:
+    """``account.X.reject_anonymous_call``, refused with ``features.anonymous_response_code`` (RFC 5079)."""
+    refused = invitation.line.account.reject_anonymous and invitation.caller.anonymous
+    why = "the caller does not say who calls"
+    return Reply(invitation.phone.config.anonymous_code, why=why) if refused else None
+
+
+def not_forwarded(invitation: Invitation) -> Reply | None:
+    """``forward.always.*``."""
+    return _forwarded(invitation, Forward.ALWAYS)
+
+
+def not_forwarded_as_busy(invitation: Invitation) -> Reply | None:
+    """``forward.busy.*``."""
+    return _forwarded(invitation, Forward.BUSY) if invitation.busy else None
+
+
+def interval_long_enough(invitation: Invitation) -> Reply | None:
+    """The session timer that the caller wants is not too brief (RFC 4028 section 9)."""
+    brief = session_timer.too_brief(invitation.line.account, invitation.request)
+    return Reply(422, headers=(("Min-SE", str(session_timer.MIN_INTERVAL)),)) if brief else None
 
 
 def not_disturbing(invitation: Invitation) -> Reply | None:
@@ -201,18 +301,38 @@ def not_disturbing(invitation: Invitation) -> Reply | None:
 
 def room_left(invitation: Invitation) -> Reply | None:
     """``call_waiting.enable``, and no more calls than the phone can hold."""
-    phone = invitation.phone
-    busy = not invitation.line.idle and not phone.config.call_waiting
-    return Reply(486) if busy or len(phone.calls) >= MAX_LIVE_CALLS else None
+    if not invitation.busy:
+        return None
+    full = len(invitation.phone.calls) >= MAX_LIVE_CALLS
+    return Reply(486, why=f"{MAX_LIVE_CALLS} calls are up already" if full else "call_waiting.enable = 0")
+
+
+def _forwarded(invitation: Invitation, why: Forward) -> Reply | None:
+    """The 302 that sends the call elsewhere, where *why* does so."""
+    phone, line, request = invitation.phone, invitation.line, invitation.request
+    number = forwarding.target(line, request, why)
+    if not number:
+        return None
+    identity = phone.context.identity(line.account, line.account.servers[0])
+    forwarding.tell(line, invitation.caller.number, number, why)
+    return Reply(302, headers=tuple(forwarding.headers(line, identity, request, number, why)))
 
 
 Check = Callable[[Invitation], Reply | None]
-ADMISSION: tuple[Check, ...] = (
+READABLE: tuple[Check, ...] = (
     source_trusted,
     contact_given,
     body_readable,
     answer_accepted,
+    interval_long_enough,
+)
+"""What every INVITE has to pass, also one that takes the place of a call."""
+ADMISSION: tuple[Check, ...] = (
+    *READABLE,
+    caller_known,
+    not_forwarded,
     not_disturbing,
+    not_forwarded_as_busy,
     room_left,
 )
 """What an INVITE has to pass before it rings, in this order."""

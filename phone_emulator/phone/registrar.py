@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from phone_emulator.config.model import ServerConfig
 from phone_emulator.events import Attempt, Outcome, RegistrationChanged, RegistrationState, Target, Wait
 from phone_emulator.redundancy import Hop, Try, hops, moves_on, refresh_delay, retry_delay, wait_for
 from phone_emulator.redundancy.servers import successive
-from phone_emulator.sip.message import Response
 
+from .binding import Binding, granted_gruu, granted_lease
 from .exchange import Draft, Watch
 from .identity import new_call_id
 
@@ -26,38 +23,6 @@ MIN_LEASE = 10
 ATTEMPTS_KEPT = 1000
 LEAST_RETRY_DELAY = 1.0
 """Seconds; an interval of 0 means at once, but a server that refuses at once is not asked without end."""
-
-_EXPIRES = re.compile(r";\s*expires\s*=\s*(\d{1,10})\b", re.IGNORECASE)
-
-
-@dataclass(slots=True)
-class Binding:
-    """The line's registration at one server: what is known of it, and how its REGISTERs are numbered."""
-
-    number: int
-    """Of the hop that it goes through: 1 or 2. Two outbound proxies may lead to one SIP server (O1)."""
-    server: ServerConfig
-    call_id: str
-    tag: str
-    cseq: int = 0
-    state: RegistrationState = RegistrationState.UNREGISTERED
-    target: Target | None = None
-    expires_at: float | None = None
-    refresh_at: float | None = None
-    next_at: float | None = None
-    reason: str = "not yet tried"
-    must_clear: bool = False
-    """Whether ``Contact: *`` goes before the first REGISTER since the phone started (R11)."""
-
-    def take_cseq(self) -> int:
-        """The next CSeq: whoever registers this binding, no number is used twice (RFC 3261 section 10.2)."""
-        self.cseq += 1
-        return self.cseq
-
-    @property
-    def live(self) -> bool:
-        """Whether a server holds this binding, as far as the phone knows."""
-        return self.target is not None
 
 
 class Registrar:
@@ -75,7 +40,7 @@ class Registrar:
             hop.server: Binding(
                 hop.server,
                 hop.identity,
-                new_call_id(source, line.account, self._context.host),
+                new_call_id(source, line.account, self._context.host, self._context.device.style),
                 str(source.getrandbits(32)),
                 must_clear=line.account.unregister_on_reboot,
             )
@@ -103,6 +68,20 @@ class Registrar:
     def registered_targets(self) -> list[Target]:
         """Where the line is registered, server 1 first."""
         return [binding.target for _, binding in sorted(self.bindings.items()) if binding.target is not None]
+
+    @property
+    def contact(self) -> str:
+        """The phone's address and port as its Contact at server 1 gives them; empty while there is none."""
+        binding = self.bindings.get(1)
+        return binding.contact if binding is not None and binding.live else ""
+
+    def removed(self, reason: str) -> None:
+        """The registrar of server 1 removed the binding by itself: make it again, at once if it lived."""
+        binding = self.bindings[1]
+        binding.refresh_at = max(self._context.world.now(), binding.registered_at + LEAST_RETRY_DELAY)
+        binding.next_at = binding.refresh_at
+        self._change(binding, binding.state, reason)
+        self._renewed.set()
 
     def began(self, attempt: Attempt) -> None:
         """A REGISTER attempt begins."""
@@ -156,18 +135,19 @@ class Registrar:
         return False
 
     async def unregister(self) -> None:
-        """Stop refreshing and remove every live binding (R12)."""
-        await self._line.mwi.stop()
+        """Stop refreshing, end every subscription and remove every live binding (R12)."""
+        await self._line.subscriptions.stop(unsubscribe=True)
         await self._stop_tasks()
         live = [binding for binding in self.bindings.values() if binding.live]
         await asyncio.gather(*(self._remove(binding) for binding in live))
 
     async def abandon(self) -> None:
         """Stop without telling the servers, as a phone that loses power."""
-        await self._line.mwi.stop()
+        await self._line.subscriptions.stop(unsubscribe=False)
         await self._stop_tasks()
 
     async def _stop_tasks(self) -> None:
+        self._line.keepalive.stop()
         tasks = [*self._tasks, *([self._probe_task] if self._probe_task else [])]
         self._tasks, self._probe_task = [], None
         for task in tasks:
@@ -270,7 +250,10 @@ class Registrar:
         response, flow = found
         asked = int(draft.request.headers.get("Expires") or 0)
         lease = max(granted_lease(response, str(flow.local), asked), MIN_LEASE)
-        binding.target = attempt.target
+        self._forget(binding)
+        binding.target, binding.contact, binding.registered_at = attempt.target, str(flow.local), now
+        self._line.exchange.service_routes.learn(flow.remote, response)
+        self._context.gruus[self._gruu_key(binding)] = granted_gruu(response, binding.contact)
         binding.expires_at = now + lease
         binding.refresh_at = now + refresh_delay(lease, self._line.account.register_expires_overlap)
         binding.next_at = binding.refresh_at
@@ -366,12 +349,14 @@ class Registrar:
             await self._line.exchange.run(attempt, draft)
             self._line.finished(attempt, None)
         finally:
-            binding.target = binding.expires_at = binding.refresh_at = binding.next_at = None
+            self._forget(binding)
+            binding.expires_at = binding.next_at = None
             self._change(binding, RegistrationState.UNREGISTERED, f"de-registered: {attempt.detail}")
 
     def _lost(self, binding: Binding, route: Sequence[Attempt], server: int) -> None:
         """No REGISTER of this cycle succeeded at *server*: the line is not registered there."""
-        binding.target = binding.expires_at = binding.refresh_at = None
+        self._forget(binding)
+        binding.expires_at = None
         tried = [attempt for attempt in route if attempt.target.server == server]
         if tried:
             last = tried[-1]
@@ -380,9 +365,20 @@ class Registrar:
     def _lapse(self, binding: Binding) -> None:
         """Another server took over: this binding is not refreshed any more (R4)."""
         if binding.live:
-            binding.target = binding.refresh_at = binding.next_at = None
+            self._forget(binding)
+            binding.next_at = None
             reason = "left to expire: server 1 is the working server again"
             self._change(binding, RegistrationState.UNREGISTERED, reason)
+
+    def _forget(self, binding: Binding) -> None:
+        """What the registrar gave with the binding is gone with it."""
+        if binding.target is not None:
+            self._line.exchange.service_routes.forget(binding.target.remote)
+        self._context.gruus.pop(self._gruu_key(binding), None)
+        binding.target = binding.refresh_at = None
+
+    def _gruu_key(self, binding: Binding) -> tuple[int, int]:
+        return self._line.number, binding.server.number
 
     def _set_next(self, group: Sequence[Hop], when: float) -> None:
         for hop in group:
@@ -392,6 +388,8 @@ class Registrar:
 
     def _change(self, binding: Binding, state: RegistrationState, reason: str) -> None:
         binding.state, binding.reason = state, reason
+        if state is RegistrationState.REGISTERED:
+            self._line.keepalive.start()
         self._context.bus.tell(
             RegistrationChanged(
                 at=self._context.world.now(),
@@ -404,26 +402,6 @@ class Registrar:
                 reason=reason,
             )
         )
-
-
-def granted_lease(response: Response, contact: str, asked: int) -> int:
-    """Seconds that a 200 to REGISTER grants (R8).
-
-    Contact's ``expires`` counts first, then ``Expires``, then what was asked.
-
-    Args:
-        response: the 200; it lists every binding of the account, also those of other phones.
-        contact: this phone's address and port, as its Contact gave them.
-        asked: seconds.
-    """
-    values = response.headers.values("Contact")
-    own = [value for value in values if contact in value] or values
-    for value in own:
-        match = _EXPIRES.search(value)
-        if match:
-            return int(match[1])
-    text = (response.headers.get("Expires") or "").strip()
-    return int(text) if text.isdecimal() and len(text) <= 10 else asked
 
 
 def _granted_reason(attempt: Attempt) -> str:

@@ -1,164 +1,367 @@
-"""A line's subscriptions: voice mail waiting (RFC 3842) over SUBSCRIBE and NOTIFY (RFC 6665), and F6.
+"""One subscription of a line (RFC 6665): made along server 1's targets, refreshed in its dialog, made anew.
 
-Subscriptions use server 1 only. With ``failback_subscribe.enable`` they are renewed at once wherever the line
-has registered at another IP address; without it they stay where they are until they have to be refreshed.
+What is subscribed to is a `Topic`; what its NOTIFYs say is read by whoever wants it. A subscription is made
+anew when a refresh shows that it is gone, and as the reason says when the server ends it. Of several servers
+that a forked SUBSCRIBE reached, the first one heard of keeps the subscription; the others' NOTIFYs draw 481.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
+import contextlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from phone_emulator.config.model import FailbackMode
-from phone_emulator.events import Attempt, MessagesWaiting, Target
+from phone_emulator.events import Attempt, SubscriptionChanged, SubscriptionState, Target
 from phone_emulator.redundancy import Try, hops, refresh_delay
-from phone_emulator.sip.dialog import Dialog, dialog_of_response
+from phone_emulator.sip.dialog import Dialog, dialog_of_notify, dialog_of_response
 from phone_emulator.sip.endpoint import ServerTransaction
-from phone_emulator.sip.message import MessageError, Request, Response, response_to
+from phone_emulator.sip.headers import parameter
+from phone_emulator.sip.message import MessageError, Request, Response
 
+from .channel import Channel
+from .event_package import GONE, Over, Topic, ended, event_of, pause, seconds_of
 from .exchange import Draft
-from .identity import new_call_id
+from .identity import ALLOW, new_call_id
+from .xml_body import XmlError
 
 if TYPE_CHECKING:
     from .line import Line
 
-EVENT = "message-summary"
-ACCEPT = "application/simple-message-summary"
 LEAST_EXPIRES = 10
 """Seconds; a server that grants less cannot make the phone subscribe without end."""
-_VOICE = re.compile(r"^Voice-Message:\s*(\d{1,6})/(\d{1,6})", re.IGNORECASE | re.MULTILINE)
-_WAITING = re.compile(r"^Messages-Waiting:\s*(yes|no)", re.IGNORECASE | re.MULTILINE)
+LEAST_PAUSE = 1.0
+"""Seconds from one SUBSCRIBE outside a dialog to the next, however often the server ends the subscription."""
+LAST_WORDS = 8
+"""Times T1: how long a phone that stops waits for the answer to its SUBSCRIBE with Expires: 0."""
+MAX_LONGER = 3
+"""How often a refresh is asked for with the longer time that a 423 wants."""
 
 
-class MwiSubscription:
-    """The line's subscription to its own mailbox (``account.X.subscribe_mwi``)."""
+class Subscription:
+    """One topic, kept subscribed to.
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
+    Args:
+        line: who subscribes.
+        topic: to what.
+        hear: called with each NOTIFY in order; may raise XmlError.
+        lost: called when nothing is known of the topic any more.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        topic: Topic,
+        hear: Callable[[Request], None],
+        lost: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.topic = topic
         self.target: Target | None = None
-        """Where it is subscribed; None while it is not."""
+        """Where it is subscribed, or was tried last; None before the first try."""
         self.attempts: list[Attempt] = []
-        """The SUBSCRIBE attempts of the last round."""
-        self._dialog: Dialog | None = None
+        """The SUBSCRIBE attempts of the last round outside a dialog."""
+        self._line = line
+        self._account = line.account
+        self._hear = hear
+        self._lost = lost
         self._task: asyncio.Task[None] | None = None
+        self._channel: Channel
+        self._request: Request | None = None
+        """The SUBSCRIBE whose answer or first NOTIFY is awaited, or that made the dialog."""
+        self._dialog: Dialog | None = None
+        self._heard = False
+        """Whether a NOTIFY has come."""
+        self._expires = topic.expires
+        self._expires_at = self._refresh_at = 0.0
+        self._over: Over | None = None
+        self._told = SubscriptionState.ENDED
+        self._changed = asyncio.Event()
 
-    def registered_at(self, target: Target) -> None:
-        """Server 1 accepted a REGISTER at *target*: subscribe, or renew there at once (F6)."""
-        if not self._line.account.subscribe_mwi:
-            return
-        moved = self.target is not None and self.target.address != target.address
-        if self._task is None or (moved and self._follows_registration()):
-            self._restart()
+    @property
+    def started(self) -> bool:
+        """Whether it was ever wanted, whatever has become of it."""
+        return self._task is not None
 
-    async def stop(self) -> None:
-        """Forget the subscription; the server lets it expire."""
+    def start(self) -> None:
+        """Subscribe, anew if it is subscribed already; the old server hears nothing of it (C8)."""
+        if self._task is not None:
+            self._task.cancel()
+        self._forget()
+        name = f"{self.topic.event} subscription of line {self._line.number}"
+        self._task = asyncio.create_task(self._keep(), name=name)
+
+    def refresh(self) -> None:
+        """Refresh now instead of when it is due: the full state is wanted."""
+        self._refresh_at = self._line.context.world.now()
+        self._changed.set()
+
+    async def stop(self, *, unsubscribe: bool) -> None:
+        """End it; with *unsubscribe* the server is told, and waited for a little."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        self._forget()
+        if unsubscribe and self._dialog is not None and self._over is None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_WORDS * self._line.context.config.timers.t1):
+                    await self._in_dialog(0)
+            # The dialog stays for the NOTIFY that ends it.
+            self._tell(SubscriptionState.ENDED, "un-subscribed")
+        else:
+            self._forget()
 
     # -- what comes in -------------------------------------------------------------------------------------
 
+    def awaits(self, notify: Request) -> bool:
+        """Whether *notify*, of no known dialog, is the first of this subscription (RFC 6665 4.4.1)."""
+        request = self._request
+        return (
+            request is not None
+            and self._dialog is None
+            and notify.call_id == request.call_id
+            and notify.to_tag == request.from_tag
+            and event_of(notify) == self.topic.event
+        )
+
+    def adopt(self, server: ServerTransaction) -> None:
+        """Take the NOTIFY that it awaits: it came before the answer to the SUBSCRIBE. Raises MessageError."""
+        assert self._request is not None
+        dialog = dialog_of_notify(self._request, server.request)
+        self._confirm(dialog)
+        self.receive(server)
+
     def receive(self, server: ServerTransaction) -> None:
         """A request came in within the subscription's dialog."""
-        request = server.request
+        notify = server.request
         assert self._dialog is not None
-        if request.method != "NOTIFY":
-            server.respond(response_to(request, 501))
+        if notify.method != "NOTIFY":
+            self._respond(server, 405, [("Allow", ALLOW)])
             return
-        if not self._dialog.accept_cseq(request):
-            server.respond(response_to(request, 500))
+        if not self._dialog.accept_cseq(notify):
+            self._respond(server, 500)
             return
-        server.respond(response_to(request, 200))
-        self._line.message_summary(request.body)
-        state = (request.headers.get("Subscription-State") or "").lower()
-        if state.startswith("terminated"):
-            self._restart()
+        if event_of(notify) != self.topic.event:
+            self._respond(server, 489, [("Allow-Events", self.topic.event)])
+            return
+        content_type = (notify.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+        if notify.body and content_type not in ("", *self.topic.content_types):
+            self._respond(server, 415, [("Accept", self.topic.accept)])
+            return
+        self._dialog.refresh_target(notify)
+        self._respond(server, 200)
+        self._heard = True
+        self._changed.set()
+        try:
+            self._hear(notify)
+        except XmlError as error:
+            transports = self._line.context.endpoint.transports
+            transports.ignored(server.flow, f"{self.topic.event}: {error}", notify.raw or notify.to_bytes())
+        self._take_state(notify)
 
     def acknowledged(self, ack: Request) -> None:
         """An ACK came in; a subscription has no use for one."""
 
+    def _take_state(self, notify: Request) -> None:
+        """What the NOTIFY's Subscription-State says; without one, which RFC 3265 forbade, it is active."""
+        value = notify.headers.get("Subscription-State") or "active"
+        state = value.partition(";")[0].strip().lower()
+        seconds = seconds_of(parameter(value, "expires"))
+        if state == "terminated":
+            self._over = ended(value, self._account) if self.topic.expires else Over("asked once", None)
+            self._changed.set()
+        elif seconds is not None:
+            # Only a shorter time counts: each NOTIFY repeats what is left of what was granted.
+            ends_at = self._line.context.world.now() + max(seconds, LEAST_EXPIRES)
+            if ends_at < self._expires_at - 1:
+                self._granted(max(seconds, LEAST_EXPIRES))
+        if state != "terminated":
+            pending = state == "pending"
+            self._tell(
+                SubscriptionState.PENDING if pending else SubscriptionState.ACTIVE,
+                "the server has not decided yet" if pending else f"subscribed at {self.target}",
+            )
+
+    def _respond(
+        self, server: ServerTransaction, status: int, extra: list[tuple[str, str]] | None = None
+    ) -> None:
+        server.respond(self._channel.identity.response(server.request, status, extra=extra or ()))
+
     # -- keeping subscribed --------------------------------------------------------------------------------
 
-    def _follows_registration(self) -> bool:
-        hop = hops(self._line.account)[0]
-        remembers = hop.failover.failback_mode is not FailbackMode.NEW_REQUESTS
-        return hop.failover.failback_subscribe and remembers
-
-    def _restart(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-        self._forget()
-        name = f"voice mail subscription of line {self._line.number}"
-        self._task = asyncio.create_task(self._keep(), name=name)
-
-    def _forget(self) -> None:
-        self.target = None
-        if self._dialog is not None:
-            self._line.release(self._dialog)
-            self._dialog = None
-
     async def _keep(self) -> None:
-        account = self._line.account
+        world = self._line.context.world
         while True:
-            lease = await self._subscribe()
-            if lease is None:
-                await asyncio.sleep(max(account.sub_fail_retry_interval, LEAST_EXPIRES))
-            else:
-                await asyncio.sleep(refresh_delay(lease, account.subscribe_expires_overlap))
+            began = world.now()
+            over = await self._once()
+            self._forget()
+            self._tell(SubscriptionState.ENDED, over.reason)
+            if over.again is None:
+                return
+            await asyncio.sleep(max(over.again, began + LEAST_PAUSE - world.now()))
 
-    async def _subscribe(self) -> float | None:
-        """One SUBSCRIBE along server 1's targets; seconds granted, or None."""
-        line = self._line
+    async def _once(self) -> Over:
+        """One subscription from its SUBSCRIBE to its end."""
+        over = await self._subscribe()
+        if over is not None:
+            return over
+        while self._over is None:
+            if not await self._due(self._refresh_at):
+                await self._refresh()
+        return self._over
+
+    async def _subscribe(self) -> Over | None:
+        """A SUBSCRIBE along server 1's targets, until its first NOTIFY; why there is none, or None."""
+        line, topic = self._line, self.topic
+        context = line.context
         hop = hops(line.account)[0]
-        identity = line.context.identity(line.account, hop.identity)
-        source = line.context.world.random
+        identity = context.identity(line.account, hop.identity)
+        self._channel = Channel(line, identity)
         request = identity.subscribe(
-            new_call_id(source, line.account, line.context.host),
-            line.context.endpoint.new_tag(),
-            EVENT,
-            ACCEPT,
-            line.account.subscribe_mwi_expires,
+            new_call_id(context.world.random, line.account, context.host, identity.style),
+            context.endpoint.new_tag(),
+            topic.event,
+            topic.accept,
+            topic.expires,
+            number=topic.number,
         )
+        if topic.supported:
+            request.headers.add("Supported", topic.supported)
         draft = Draft(identity, request)
-        granted: list[tuple[Response, Target, Request]] = []
+        self._request, self._over, self._heard = request, None, False
+        self._expires = topic.expires
+        answered: list[Response] = []
 
         async def send(step: Try) -> None:
+            self.target = step.attempt.target
             found = await line.exchange.run(step.attempt, draft)
-            if found is not None and found[0].status < 300:
-                granted.append((found[0], step.attempt.target, draft.request))
+            if found is None or found[0].status >= 300:
+                self._drop_dialog()  # where a NOTIFY had made one
+            if found is not None:
+                answered[:] = [found[0]]
+                self._channel.flow, self._channel.target = found[1], step.attempt.target
 
         walk = line.walk("SUBSCRIBE", [hop])
         self.attempts = walk.route
         await line.follow(walk, send)
-        self._forget()
-        if not granted:
-            return None
-        response, target, sent = granted[0]
-        try:
-            self._dialog = dialog_of_response(sent, response)
-        except MessageError:
-            return None
-        self.target = target
-        line.confirm(self, self._dialog)
-        text = (response.headers.get("Expires") or "").strip()
-        asked = line.account.subscribe_mwi_expires
-        return float(max(int(text) if text.isdigit() and len(text) < 10 else asked, LEAST_EXPIRES))
+        response = answered[-1] if answered else None
+        if response is None or response.status >= 300:
+            return self._refused(response)
+        return await self._established(draft.request, response)
 
+    def _refused(self, response: Response | None) -> Over:
+        if response is None:
+            return Over("no server responded", pause(None, self._account))
+        said = f"answered {response.status} {response.reason}"
+        if response.status == 489:
+            return Over(said, None)  # it would know the event no better in half a minute
+        return Over(said, pause(response.headers.get("Retry-After"), self._account))
 
-def read_summary(body: bytes, line: int, at: float) -> MessagesWaiting | None:
-    """What a message-summary says (RFC 3842 section 5.2), or None where it says nothing."""
-    text = body[:4096].decode("utf-8", "replace")
-    waiting = _WAITING.search(text)
-    if waiting is None:
+    async def _established(self, request: Request, response: Response) -> Over | None:
+        """The SUBSCRIBE was accepted: wait for the first NOTIFY (timer N)."""
+        self._expires = int(request.headers.get("Expires") or self.topic.expires)
+        granted = seconds_of(response.headers.get("Expires"))
+        self._granted(max(self._expires if granted is None else granted, LEAST_EXPIRES))
+        if self._dialog is None:
+            try:
+                self._confirm(dialog_of_response(request, response))
+            except MessageError as error:
+                return Over(f"the answer cannot be used: {error}", pause(None, self._account))
+        elif self._dialog.local_cseq < request.cseq.number:
+            self._dialog.local_cseq = request.cseq.number
+        sent = self.attempts[-1].sends
+        timer_n = 64 * self._line.context.config.timers.t1
+        deadline = (sent[-1] if sent else self._line.context.world.now()) + timer_n
+        while not self._heard and self._over is None:
+            if not await self._due(deadline):
+                return Over(f"no NOTIFY within 64*T1 = {timer_n:.1f} s", pause(None, self._account))
         return None
-    voice = _VOICE.search(text)
-    return MessagesWaiting(
-        at=at,
-        line=line,
-        waiting=waiting[1].lower() == "yes",
-        new=int(voice[1]) if voice else 0,
-        old=int(voice[2]) if voice else 0,
-    )
+
+    async def _refresh(self) -> None:
+        """SUBSCRIBE in the dialog; a server that does not know it any more is asked for a new one."""
+        for _ in range(MAX_LONGER):
+            response = await self._in_dialog(self._expires)
+            if response is None:
+                self._over = Over("no response to the refresh", 0.0)
+                return
+            least = seconds_of(response.headers.get("Min-Expires"))
+            if response.status != 423 or least is None or least <= self._expires:
+                await self._refreshed(response)
+                return
+            self._expires = least
+        self._over = Over("every interval is too brief for the server", pause(None, self._account))
+
+    async def _refreshed(self, response: Response) -> None:
+        """Take the answer to a refresh."""
+        said = f"{response.status} {response.reason} to the refresh"
+        if response.status < 300:
+            granted = seconds_of(response.headers.get("Expires"))
+            self._granted(max(self._expires if granted is None else granted, LEAST_EXPIRES))
+        elif response.status in GONE:
+            self._over = Over(said, 0.0)
+        else:  # it is valid until it lapses (RFC 6665 section 4.1.2.2)
+            while self._over is None and await self._due(self._expires_at):
+                pass
+            self._over = self._over or Over(f"{said}: it has lapsed", 0.0)
+
+    async def _in_dialog(self, expires: int) -> Response | None:
+        assert self._dialog is not None
+        headers = [
+            ("Accept", self.topic.accept),
+            ("Expires", str(expires)),
+            ("Event", self.topic.event),
+        ]
+        if self.topic.supported:
+            headers.append(("Supported", self.topic.supported))
+        return await self._channel.converse(self._dialog, "SUBSCRIBE", extra=headers)
+
+    async def _due(self, when: float) -> bool:
+        """Wait until *when*; True when something has come in before."""
+        world = self._line.context.world
+        while world.now() < when:
+            if self._over is not None:
+                return True
+            self._changed.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(when - world.now()):
+                    await self._changed.wait()
+                    return True
+        return False
+
+    def _granted(self, seconds: float) -> None:
+        """The subscription holds for *seconds* from now."""
+        now = self._line.context.world.now()
+        self._expires_at = now + seconds
+        self._refresh_at = now + refresh_delay(seconds, self._account.subscribe_expires_overlap)
+
+    # -- the dialog ----------------------------------------------------------------------------------------
+
+    def _confirm(self, dialog: Dialog) -> None:
+        self._dialog = dialog
+        self._line.confirm(self, dialog)
+
+    def _drop_dialog(self) -> None:
+        if self._dialog is not None:
+            self._line.release(self._dialog)
+            self._dialog = None
+
+    def _forget(self) -> None:
+        """Nothing is subscribed to any more."""
+        self._drop_dialog()
+        self._request = None
+        self._lost()
+
+    def _tell(self, state: SubscriptionState, reason: str) -> None:
+        if state is self._told is not SubscriptionState.ENDED:
+            return
+        self._told = state
+        self._line.context.bus.tell(
+            SubscriptionChanged(
+                at=self._line.context.world.now(),
+                line=self._line.number,
+                event=self.topic.event,
+                about=self.topic.number,
+                state=state,
+                target=None if state is SubscriptionState.ENDED else self.target,
+                reason=reason,
+            )
+        )

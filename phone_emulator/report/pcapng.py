@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from phone_emulator.events import Address, Transport
+from phone_emulator.events import Address, MessageReceived, Transport
 
 from .result import Message
 from .wire import source_and_destination
@@ -22,6 +22,8 @@ _SECTION, _INTERFACE, _PACKET = 0x0A0D0D0A, 1, 6
 _ETHERNET = 1
 _NAME, _RESOLUTION, _COMMENT, _APPLICATION = 2, 9, 1, 4
 _SEGMENT = 1400
+MOST_REMARK = 1000
+"""Characters of a packet's comment."""
 _DATAGRAM = 65507
 _FIN, _SYN, _PSH, _ACK = 1, 2, 8, 16
 _TCP, _UDP = 6, 17
@@ -65,9 +67,10 @@ class PcapngWriter:
             data = message.data[:_DATAGRAM]
             header = struct.pack("!HHHH", *_ports(source, destination), 8 + len(data), 0)
             frame = _ip_frame(source, destination, _UDP, header + data, 6)
-            self._packet(interface, message.at, frame)
+            self._packet(interface, message.at, frame, _remark(message))
             return
-        comment = "sent over TLS, shown in the clear" if message.transport is Transport.TLS else ""
+        clear = "sent over TLS, shown in the clear" if message.transport is Transport.TLS else ""
+        comment = "; ".join(filter(None, (_remark(message), clear)))
         flow = self._flow(interface, message)
         for start in range(0, len(message.data), _SEGMENT):
             part = message.data[start : start + _SEGMENT]
@@ -119,6 +122,8 @@ def write_pcapng(
 ) -> None:
     """Write a capture file: for each (name of scenario, messages) an interface.
 
+    Why a message was refused or ignored is its packet's comment.
+
     :param epoch: seconds since 1970 of the instant 0 of every capture.
     :raises OSError: when the file cannot be written.
     """
@@ -128,6 +133,10 @@ def write_pcapng(
             interface = writer.interface(name)
             for message in messages:
                 writer.write(message, interface)
+
+
+def _remark(message: Message) -> str:
+    return message.remark[:MOST_REMARK] if isinstance(message, MessageReceived) else ""
 
 
 # -- bytes -----------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from phone_emulator.phone import Call, CallError, IncomingCall
+from phone_emulator.phone.transfer import transfer_blind, transfer_to
 
 from . import schema
 from .model import Step
@@ -61,6 +62,15 @@ async def hold(session: Session, step: Step, args: schema.HoldStep) -> None:
 async def resume(session: Session, step: Step, args: schema.ResumeStep) -> None:
     """Take the far end back."""
     await _call(session, args).resume()
+
+
+async def transfer(session: Session, step: Step, args: schema.TransferStep) -> None:
+    """Send the far end to a number, or join it with that of another call; wait for how it ends."""
+    found = _call(session, args)
+    if args.to is not None:
+        await transfer_blind(found, args.to)
+    else:
+        await transfer_to(found, _named(session, args.other))
 
 
 async def dtmf(session: Session, step: Step, args: schema.DtmfStep) -> None:
@@ -135,6 +145,7 @@ ACTIONS: dict[str, Action] = {
     "reject": reject,
     "hold": hold,
     "resume": resume,
+    "transfer": transfer,
     "dtmf": dtmf,
     "wait": wait,
     "incoming": incoming,
@@ -147,9 +158,13 @@ ACTIONS: dict[str, Action] = {
 
 
 def _call(session: Session, args: schema.OnCall) -> Call:
-    found = session.calls.get(args.call or "")
+    return _named(session, args.call)
+
+
+def _named(session: Session, name: str | None) -> Call:
+    found = session.calls.get(name or "")
     if found is None:
-        raise CallError(f"the call {args.call!r} was never made")
+        raise CallError(f"the call {name!r} was never made")
     return found
 
 

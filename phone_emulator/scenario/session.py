@@ -7,18 +7,25 @@ from dataclasses import dataclass, field
 
 from phone_emulator.config import CfgError, load
 from phone_emulator.config.model import PhoneConfig
-from phone_emulator.events import Attempt, AttemptStarted, Bus, Event, Listener, MessageReceived, MessageSent
+from phone_emulator.events import (
+    Attempt,
+    AttemptStarted,
+    Bus,
+    Event,
+    Listener,
+    MessageIgnored,
+    MessageReceived,
+    MessageSent,
+)
 from phone_emulator.lab import plans
 from phone_emulator.lab.lab import Lab, Place
 from phone_emulator.lab.zone import Zone, ZoneError, parse_zone
 from phone_emulator.phone import Call, Phone, PhoneOptions
+from phone_emulator.report import remarks
 from phone_emulator.report.result import CallReport, Message, ScenarioResult, Verdict
 from phone_emulator.world import RealWorld, SimulatedWorld
 
 from .model import Scenario, ScenarioError, ZoneSource
-
-NOT_PLAYED = frozenset({"transfer"})
-"""Steps of the file format that no phone here can do: a scenario that has one is refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,11 +115,6 @@ def prepare(scenario: Scenario, options: RunOptions) -> Prepared:
         faults += _unknown_lines(scenario, config)
     zone = _zone(scenario.zone, faults)
     zones = {step.number: _zone(step.zone, faults) for step in scenario.steps if step.zone is not None}
-    faults += [
-        f"{scenario.file}:{step.line}: {step}: this version cannot {step.kind} calls"
-        for step in scenario.steps
-        if step.kind in NOT_PLAYED
-    ]
     if faults:
         raise ScenarioError(faults)
     return Prepared(scenario, config, zone, zones)
@@ -141,7 +143,7 @@ def make_session(prepared: Prepared, options: RunOptions) -> Session:
     else:
         simulated = scenario.world == "simulated"
         make_stage = plans.simulated if simulated else plans.loopback
-        stage = make_stage(config, places, prepared.zone, scenario.callee, phone_options.local_address)
+        stage = make_stage(config, places, prepared.zone, scenario.callee, phone_options.first_address)
         config = stage.config
         world = (
             SimulatedWorld(options.seed or 0, stage.plan.nameservers)
@@ -158,8 +160,8 @@ def make_session(prepared: Prepared, options: RunOptions) -> Session:
     def keep(event: Event) -> None:
         if isinstance(event, AttemptStarted) and event.attempt.method == "REGISTER":
             session.registers.append(event.attempt)
-        elif options.keep_messages and isinstance(event, MessageSent | MessageReceived):
-            session.messages.append(event)
+        elif options.keep_messages and isinstance(event, MessageSent | MessageReceived | MessageIgnored):
+            remarks.keep(session.messages, event)
 
     bus.subscribe(keep)
     return session

@@ -111,6 +111,23 @@ def dialog_of_request(request: Request, local_tag: str) -> Dialog:
     )
 
 
+def dialog_of_notify(subscribe: Request, notify: Request) -> Dialog:
+    """The dialog that the first NOTIFY to this end's *subscribe* makes (RFC 6665 section 4.4.1).
+
+    Raises MessageError.
+    """
+    return Dialog(
+        call_id=subscribe.call_id,
+        local_tag=subscribe.from_tag or "",
+        remote_tag=notify.from_tag or "",
+        local_address=subscribe.headers.get("From") or "",
+        remote_address=notify.headers.get("From") or "",
+        remote_target=_contact(notify, fallback=str(notify.from_address.uri)),
+        route_set=_routes(notify.headers.values("Record-Route")),
+        local_cseq=subscribe.cseq.number,
+    )
+
+
 def _contact(message: Request | Response, fallback: str) -> str:
     contacts = message.contacts
     return str(contacts[0].uri) if contacts else fallback

@@ -114,6 +114,14 @@ def choose(challenges: Iterable[Challenge]) -> Challenge | None:
     )
 
 
+def next_nonce(response: Response, *, proxy: bool = False) -> str:
+    """The nonce that a 2xx asks for from now on (RFC 7615); empty where it asks for none."""
+    name = "Proxy-Authentication-Info" if proxy else "Authentication-Info"
+    parts = [PARAMETER.fullmatch(part) for part in split(response.headers.get(name) or "", ",")]
+    named = {part[1].lower(): _unquote(part[2]) for part in parts if part is not None}
+    return named.get("nextnonce", "")
+
+
 def header_name(challenge: Challenge) -> str:
     """The header that carries the answer."""
     return "Proxy-Authorization" if challenge.proxy else "Authorization"

@@ -10,22 +10,33 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import Callable
-
-import sipmessage
+from functools import partial
+from typing import TypeVar
+from zlib import crc32
 
 from phone_emulator.events import Address, Bus, Outcome, Transport
 from phone_emulator.world.base import SendFailed, TimerHandle, TlsServer, World
 
 from . import transaction as machines
+from .detour import TCP_PATIENCE, Detours
 from .message import Message, MessageError, Request, Response, response_to
-from .refusal import refusal
+from .refusal import WHY, refusal
+from .resting import Resting
+from .tables import STRAIGHT
 from .timers import Timers
-from .transaction import Deliver, Ended, Failed, Send, Transaction, client_key, server_key
-from .transport import Flow, TransportLayer
+from .transaction import Deliver, Ended, Failed, Send, Transaction, client_key, server_key, server_kind
+from .transport import DATAGRAM_LIMIT, Flow, TooLarge, TransportLayer
+from .values import Via
 
 BRANCH_COOKIE = "z9hG4bK"
 STAMPS = re.compile(r"\s*;\s*(?:rport|received)\s*(?:=[^;]*)?(?=;|$)", re.IGNORECASE)
 """The parameters of a Via that its receiver sets."""
+MAX_SERVER_TRANSACTIONS = 20_000
+"""Requests of peers that are remembered at one time; further ones draw a 503 and are forgotten."""
+OVERLOAD_RESPONSES = 100
+"""How many of those 503s leave within a second: a flood is not answered with another one."""
+RETRY_AFTER = 32
+"""Seconds that such a 503 asks for: by then the transactions of now are over (timer J)."""
 
 
 class RequestFailed(Exception):
@@ -46,18 +57,39 @@ class ClientTransaction:
     """A request on its way: await ``response`` for what comes back."""
 
     def __init__(
-        self, endpoint: Endpoint, machine: Transaction, flow: Flow, on_sent: Callable[[], None] | None
+        self,
+        endpoint: Endpoint,
+        machine: Transaction,
+        flow: Flow,
+        on_sent: Callable[[], None] | None,
+        *,
+        timeout: float | None = None,
+        rport: bool = False,
     ) -> None:
         self._endpoint = endpoint
         self.machine = machine
+        self.key: machines.Key = ""
+        """What responses find it by."""
         self.flow = flow
         self.on_sent = on_sent
         """Called each time the request leaves."""
+        self.timeout = timeout
+        self.rport = rport
+        self.remark = ""
+        """What is worth telling of its way, for people: that it went over TCP, and why."""
+        self.size = 0
+        """Bytes, where they were too many for UDP."""
+        self.datagrams: Flow | None = None
+        """The UDP flow that it was meant for, where it goes over TCP for its size."""
+        self.detour: asyncio.Task[None] | None = None
+        """Makes the TCP connection that it waits for."""
         self.on_late: Callable[[Response], None] | None = None
         """Called with each 2xx that comes after the first final response (RFC 6026)."""
         self.timer: TimerHandle | None = None
         self.answered = False
         """Whether any response has come."""
+        self.success: Response | None = None
+        """The first 2xx."""
         self._inbox: deque[Response | RequestFailed] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._final = False
@@ -96,6 +128,8 @@ class ClientTransaction:
                     self.on_late(item)
                 return
             self._final = item.status >= 200
+            if self._final and item.status < 300:
+                self.success = item
         elif self._final:
             return
         else:
@@ -108,10 +142,31 @@ class ClientTransaction:
 class ServerTransaction:
     """A request that came in: ``respond`` to it."""
 
-    def __init__(self, endpoint: Endpoint, machine: Transaction, flow: Flow) -> None:
+    __slots__ = (
+        "_endpoint",
+        "_machine",
+        "final",
+        "flow",
+        "key",
+        "merge_key",
+        "on_cancel",
+        "request",
+        "straight",
+        "timer",
+    )
+
+    def __init__(self, endpoint: Endpoint, request: Request, flow: Flow, key: machines.Key) -> None:
         self._endpoint = endpoint
-        self.machine = machine
+        self._machine: Transaction | None = None
+        self.request = request
+        """The request."""
         self.flow = flow
+        self.straight = server_kind(request) in STRAIGHT
+        """Whether the request was handed on, and nothing has happened since."""
+        self.key = key
+        """What repetitions find it by."""
+        self.merge_key: machines.Key | None = None
+        """What a copy of the request that came on another way finds it by, until the final response."""
         self.timer: TimerHandle | None = None
         self.on_cancel: Callable[[], None] | None = None
         """Called when the peer CANCELs this INVITE (the CANCEL itself is answered already)."""
@@ -119,21 +174,31 @@ class ServerTransaction:
         """The final response given."""
 
     @property
-    def request(self) -> Request:
-        """The request."""
-        assert isinstance(self.machine.request, Request)
-        return self.machine.request
+    def machine(self) -> Transaction:
+        """What decides; not made before there is something to decide (see ``tables.STRAIGHT``)."""
+        if self._machine is None:
+            endpoint, reliable = self._endpoint, self.flow.transport.reliable
+            make = machines.invite_server if self.request.method == "INVITE" else machines.non_invite_server
+            self._machine = make(self.request, reliable=reliable, timers=endpoint.timers)
+            if self.straight:
+                self.straight = False
+                self._machine.start(endpoint.world.now())
+        return self._machine
 
-    def respond(self, response: Response) -> None:
-        """Send *response* (again, for a 2xx to INVITE)."""
+    def respond(self, response: Response, why: str = "") -> None:
+        """Send *response* (again, for a 2xx to INVITE); *why* tells people what a refusal is about."""
         if response.status >= 200:
+            if self.final is None and response.status >= 300:
+                self._endpoint.tell_refused(self, response, why)
             self.final = response
         self._endpoint.respond(self, response)
 
 
 RequestHandler = Callable[[ServerTransaction], None]
-AckHandler = Callable[[Request, Flow], None]
-StrayHandler = Callable[[Response, Flow], None]
+AckHandler = Callable[[Request, Flow], str | None]
+"""Returns why the ACK is ignored, nothing where it is of use."""
+StrayHandler = Callable[[Response, Flow], str | None]
+"""Returns why the response is ignored, nothing where it is of use."""
 
 
 class Endpoint:
@@ -144,11 +209,16 @@ class Endpoint:
         bus: is told every message.
         timers: T1, T2, T4.
         host: local IP address.
+        other_host: local IP address of the other IP version; empty for none.
         port: of UDP and TCP, 0 for any.
         user_agent: what the responses that it gives by itself name as User-Agent.
         on_request: called with each new request but ACK and CANCEL.
         on_ack: called with each ACK that belongs to no transaction: those to a 2xx.
         on_stray: called with each response that matches no transaction.
+        datagram_limit: bytes that a request may have over UDP; a longer one goes over TCP (section 18.1.1).
+            0 lets every request go over UDP.
+        dscp: 0..63, how its packets are marked.
+        max_server_transactions: further requests of peers draw a 503.
     """
 
     def __init__(
@@ -158,6 +228,7 @@ class Endpoint:
         timers: Timers,
         *,
         host: str,
+        other_host: str = "",
         port: int = 5060,
         tls_port: int = 5061,
         tls: TlsServer | None = None,
@@ -165,6 +236,9 @@ class Endpoint:
         on_request: RequestHandler,
         on_ack: AckHandler,
         on_stray: StrayHandler,
+        datagram_limit: int = DATAGRAM_LIMIT,
+        dscp: int = 0,
+        max_server_transactions: int = MAX_SERVER_TRANSACTIONS,
     ) -> None:
         self.world = world
         self.timers = timers
@@ -172,12 +246,15 @@ class Endpoint:
             world,
             bus,
             host=host,
+            other_host=other_host,
             port=port,
             tls_port=tls_port,
             tls=tls,
             received=self._received,
             malformed=self._malformed,
             failed=self._flow_failed,
+            datagram_limit=datagram_limit,
+            dscp=dscp,
         )
         self._user_agent = user_agent
         self._on_request = on_request
@@ -188,6 +265,14 @@ class Endpoint:
         self._unanswered: dict[machines.Key, ServerTransaction] = {}
         """Requests outside dialogs that wait for their final response, by what a merged copy shares."""
         self._by_flow: dict[tuple[Transport, Address], set[ClientTransaction]] = {}
+        self._answered = Resting(world, timers.k)
+        """Requests whose final response came: others that come are repetitions."""
+        self._responded = Resting(world, timers.j)
+        """Requests that were responded to, and how: repetitions draw the same again."""
+        self._detours = Detours(world, self.transports, TCP_PATIENCE * timers.t1)
+        self._max_servers = max_server_transactions
+        self._overload = (0.0, 0)
+        """The second in which requests were last refused for want of room, and how many."""
 
     async def open(self) -> None:
         """Open the sockets; raises WorldError."""
@@ -200,12 +285,14 @@ class Endpoint:
             self._forget_client(client)
         for server in list(self._servers.values()):
             self._forget_server(server)
+        self._answered.clear()
+        self._responded.clear()
         await self.transports.close()
 
     @property
     def live_transactions(self) -> int:
         """How many transactions are not over yet."""
-        return len(self._clients) + len(self._servers)
+        return len(self._clients) + len(self._servers) + len(self._answered) + len(self._responded)
 
     def new_branch(self) -> str:
         """A branch as the phone makes them: the cookie and a decimal number (RFC 3261 section 8.1.1.7)."""
@@ -241,11 +328,42 @@ class Endpoint:
         sent.headers.prepend("Via", flow.via(branch or self.new_branch(), rport=rport))
         make = machines.invite_client if request.method == "INVITE" else machines.non_invite_client
         machine = make(sent, reliable=flow.transport.reliable, timers=self.timers, timeout=timeout)
-        client = ClientTransaction(self, machine, flow, on_sent)
-        self._clients[client_key(sent)] = client
-        self._by_flow.setdefault((flow.transport, flow.remote), set()).add(client)
-        self._act_client(client, machine.start(self.world.now()))
+        client = ClientTransaction(self, machine, flow, on_sent, timeout=timeout, rport=rport)
+        self._start_client(client)
         return client
+
+    def _start_client(self, client: ClientTransaction) -> None:
+        flow = client.flow
+        client.key = client_key(client.request)
+        self._clients[client.key] = client
+        self._by_flow.setdefault((flow.transport, flow.remote), set()).add(client)
+        self._act_client(client, client.machine.start(self.world.now()))
+
+    # -- a request that is too large for UDP ---------------------------------------------------------------
+
+    def _leave_udp(self, client: ClientTransaction, size: int) -> None:
+        """*client*'s request is too large for UDP: it waits for a connection."""
+        _stop_timer(client)
+        client.size, client.datagrams = size, client.flow
+        name = f"TCP for a large {client.request.method}"
+        client.detour = asyncio.create_task(self._take_detour(client, client.flow), name=name)
+
+    async def _take_detour(self, client: ClientTransaction, flow: Flow) -> None:
+        way, client.remark = await self._detours.find(flow, client.size)
+        client.detour = None
+        self._restart(client, way)
+
+    def _restart(self, client: ClientTransaction, flow: Flow) -> None:
+        """Send *client*'s request on *flow*, in a new transaction."""
+        self._forget_client(client)
+        first = client.request
+        sent = Request(first.method, first.uri, first.headers.copy(), first.body)
+        sent.headers.set("Via", flow.via(self.new_branch(), rport=client.rport))
+        make = machines.invite_client if sent.method == "INVITE" else machines.non_invite_client
+        reliable = flow.transport.reliable
+        client.machine = make(sent, reliable=reliable, timers=self.timers, timeout=client.timeout)
+        client.flow = flow
+        self._start_client(client)
 
     def give_up(self, client: ClientTransaction, detail: str) -> None:
         """Forget *client*, whose answer is not waited for any longer; whoever waits gets RequestFailed."""
@@ -263,10 +381,24 @@ class Endpoint:
         self._send(machines.ack_to(invite, response), flow)
 
     def respond(self, server: ServerTransaction, response: Response) -> None:
-        """Send *response* in the transaction *server*."""
-        if response.status >= 200:
+        """Send *response* in the transaction *server*; what it refuses is told by `ServerTransaction`."""
+        final = response.status >= 200
+        if final and server.merge_key is not None:
             self._forget_unanswered(server)
-        self._act_server(server, server.machine.respond(response, self.world.now()))
+        if final and server.straight:
+            if self._servers.pop(server.key, None) is not None:
+                said = self._send(response, server.flow)
+                if not server.flow.transport.reliable:
+                    self._responded.add(server.key, said)
+        else:
+            self._act_server(server, server.machine.respond(response, self.world.now()))
+
+    def tell_refused(self, server: ServerTransaction, response: Response, why: str) -> None:
+        """Tell that the request of *server* is refused, unless its sender asked for that (487)."""
+        status, request = response.status, server.request
+        if status != 487:
+            reason = why or WHY.get(status) or response.reason
+            self.transports.ignored(server.flow, reason, request.raw or request.to_bytes(), status)
 
     # -- receiving -----------------------------------------------------------------------------------------
 
@@ -282,7 +414,7 @@ class Endpoint:
         if response is None:
             return
         try:
-            via = response.top_via
+            via = response.via
         except MessageError:
             where = flow
         else:
@@ -291,60 +423,103 @@ class Endpoint:
         self._send(response, where)
 
     def _response_received(self, response: Response, flow: Flow) -> None:
-        client = self._clients.get(client_key(response))
-        if client is None:
-            self._on_stray(response, flow)
-        else:
+        key = client_key(response)
+        client = self._clients.get(key)
+        if client is not None:
             self._act_client(client, client.machine.receive(response, self.world.now()))
+        elif key not in self._answered:
+            ignored = self._on_stray(response, flow)
+            if ignored:
+                self.transports.ignored(flow, ignored, response.raw or response.to_bytes())
 
     def _request_received(self, request: Request, flow: Flow) -> None:
-        via = request.top_via
+        via = request.via
         where = _response_flow(via, flow)
         _stamp_source(request, via, flow)
-        key = server_key(request)
+        key = server_key(request, via=via)
+        said = self._responded.said(key)
+        if said is not None:
+            self._send_bytes(said, where)
+            return
         server = self._servers.get(key)
         if server is not None:
             self._act_server(server, server.machine.receive(request, self.world.now()))
             return
         if request.method == "ACK":
-            self._on_ack(request, flow)
+            self._acknowledged(request, flow)
             return
-        make = machines.invite_server if request.method == "INVITE" else machines.non_invite_server
-        machine = make(request, reliable=flow.transport.reliable, timers=self.timers)
-        server = ServerTransaction(self, machine, where)
-        self._servers[key] = server
-        self._act_server(server, machine.start(self.world.now()))
+        if len(self._servers) >= self._max_servers:
+            self._refuse_for_want_of_room(request, where)
+            return
+        server = self._servers[key] = ServerTransaction(self, request, where, key)
+        if server.straight:
+            self._deliver(server, request)
+        else:
+            self._act_server(server, server.machine.start(self.world.now()))
 
-    def _deliver(self, server: ServerTransaction, request: Request) -> None:
+    def _acknowledged(self, ack: Request, flow: Flow) -> None:
+        ignored = self._on_ack(ack, flow)
+        if ignored:
+            self.transports.ignored(flow, ignored, ack.raw or ack.to_bytes())
+
+    def _refuse_for_want_of_room(self, request: Request, flow: Flow) -> None:
+        """Answer 503 without a transaction (section 8.2.7), to the first ones of each second."""
+        second, told = self._overload
+        now = self.world.now()
+        if now >= second + 1:
+            second, told = now, 0
+        self._overload = second, told + 1
+        reason = f"{self._max_servers} requests are being dealt with already, no more are taken"
+        data = request.raw or request.to_bytes()
+        if told >= OVERLOAD_RESPONSES:
+            self.transports.ignored(flow, reason, data)
+            return
+        self.transports.ignored(flow, reason, data, 503)
+        extra = [("Retry-After", str(RETRY_AFTER))]
+        self._send(response_to(request, 503, to_tag=str(crc32(data)), extra=extra), flow)
+
+    def _deliver(self, server: ServerTransaction, request: Message) -> None:
         """Hand a new request to whoever it is for; one that cannot be understood draws a 400 or 416."""
+        assert isinstance(request, Request)
+        if request.method == "ACK":
+            self._acknowledged(request, server.flow)
+            return
         if request.method == "CANCEL":
             self._cancelled(server)
             return
-        if request.to_tag is None:
-            merged = self._unanswered.setdefault(_merge_key(request), server)
-            if merged is not server:  # it came on two ways (section 8.2.2.2)
-                self._answer(server, 482)
-                return
+        if self._unanswered and request.to_tag is None and _merge_key(request) in self._unanswered:
+            self._answer(server, 482)  # it came on two ways (section 8.2.2.2)
+            return
         try:
             self._on_request(server)
         except MessageError as error:
-            self.transports.ignored(server.flow, str(error), request.raw or request.to_bytes())
             if server.final is None:
-                self._answer(server, error.status)
+                self._answer(server, error.status, why=str(error))
+            else:
+                self.transports.ignored(server.flow, str(error), request.raw or request.to_bytes())
+        if server.final is None and request.to_tag is None:
+            server.merge_key = _merge_key(request)
+            self._unanswered[server.merge_key] = server
 
-    def _answer(self, server: ServerTransaction, status: int, to_tag: str | None = None) -> None:
+    def _answer(
+        self, server: ServerTransaction, status: int, to_tag: str | None = None, why: str = ""
+    ) -> None:
         extra = [("User-Agent", self._user_agent)] if self._user_agent else []
-        server.respond(response_to(server.request, status, to_tag=to_tag or self.new_tag(), extra=extra))
+        server.respond(response_to(server.request, status, to_tag=to_tag or self.new_tag(), extra=extra), why)
 
     def _cancelled(self, cancel: ServerTransaction) -> None:
         """Answer a CANCEL and tell the INVITE it is for (section 9.2)."""
         target = self._servers.get(server_key(cancel.request, "INVITE"))
         if target is None:
-            self._answer(cancel, 481)
+            self._answer(cancel, 481, why="there is no INVITE that it could cancel")
             return
         responded = target.machine.last_sent
         self._answer(cancel, 200, responded.to_tag if responded is not None else None)
-        if target.final is None and target.on_cancel is not None:
+        if target.final is not None:
+            request = cancel.request
+            why = f"too late: the INVITE was answered {target.final.status} before"
+            self.transports.ignored(cancel.flow, why, request.raw or request.to_bytes())
+        elif target.on_cancel is not None:
             target.on_cancel()
 
     def _flow_failed(self, flow: Flow, reason: str) -> None:
@@ -358,22 +533,31 @@ class Endpoint:
 
     def _act_client(self, client: ClientTransaction, actions: list[machines.Action]) -> None:
         for action in actions:
-            match action:
-                case Send(message):
-                    if not self._send_request(client, message):
-                        return
-                case Deliver(message):
-                    assert isinstance(message, Response)
-                    client.deliver(message)
-                case Failed():
-                    client.deliver(RequestFailed(Outcome.NO_RESPONSE, action.detail))
-                case Ended():
-                    self._forget_client(client)
-        self._wake(client, lambda: self._act_client(client, client.machine.fire(self.world.now())))
+            if isinstance(action, Send):
+                if not self._send_request(client, action.message):
+                    return
+            elif isinstance(action, Deliver):
+                assert isinstance(action.message, Response)
+                client.deliver(action.message)
+            elif isinstance(action, Failed):
+                client.deliver(RequestFailed(Outcome.NO_RESPONSE, action.detail))
+            else:
+                self._forget_client(client)
+        if not client.machine.resting:
+            self._wake(client, self._fire_client)
+        elif self._clients.get(client.key) is client:
+            self._forget_client(client)
+            self._answered.add(client.key)
+
+    def _fire_client(self, client: ClientTransaction) -> None:
+        self._act_client(client, client.machine.fire(self.world.now()))
 
     def _send_request(self, client: ClientTransaction, message: Request | Response) -> bool:
         try:
             self.transports.send(message, client.flow)
+        except TooLarge as error:
+            self._leave_udp(client, error.size)
+            return False
         except SendFailed as error:
             if not client.answered:
                 self._fail(client, Outcome.SEND_FAILED, str(error))
@@ -384,59 +568,80 @@ class Endpoint:
         return True
 
     def _fail(self, client: ClientTransaction, outcome: Outcome, detail: str) -> None:
+        if client.datagrams is not None and client.flow.transport.reliable and not client.answered:
+            way, client.remark = self._detours.back(client.datagrams, client.size, detail)
+            self._restart(client, way)
+            return
         client.deliver(RequestFailed(outcome, detail))
         client.machine.transport_failed(self.world.now(), detail)
         self._forget_client(client)
 
     def _act_server(self, server: ServerTransaction, actions: list[machines.Action]) -> None:
+        said = b""
         for action in actions:
-            match action:
-                case Send(message):
-                    self._send(message, server.flow)
-                case Deliver(message):
-                    assert isinstance(message, Request)
-                    if message.method == "ACK":
-                        self._on_ack(message, server.flow)
-                    else:
-                        self._deliver(server, message)
-                case Failed():
-                    pass  # an ACK that never came; the TU sees it by its own 2xx timer, else nothing is owed
-                case Ended():
-                    self._forget_server(server)
-        self._wake(server, lambda: self._act_server(server, server.machine.fire(self.world.now())))
+            if isinstance(action, Send):
+                said = self._send(action.message, server.flow)
+            elif isinstance(action, Deliver):
+                self._deliver(server, action.message)
+            elif isinstance(action, Ended):
+                self._forget_server(server)
+            # Failed: an ACK never came. The TU sees that by its own 2xx timer, else nothing is owed.
+        if not server.machine.resting or server.request.method == "INVITE":
+            self._wake(server, self._fire_server)  # of an INVITE that rests, a CANCEL may ask
+        elif self._servers.pop(server.key, None) is not None:
+            _stop_timer(server)
+            self._responded.add(server.key, said)
 
-    def _send(self, message: Request | Response, flow: Flow) -> None:
+    def _fire_server(self, server: ServerTransaction) -> None:
+        self._act_server(server, server.machine.fire(self.world.now()))
+
+    def _send(self, message: Request | Response, flow: Flow) -> bytes:
+        """Send *message*, and return its bytes; a failure is told, and counts as a loss on the way."""
         try:
-            self.transports.send(message, flow)
+            return self.transports.send(message, flow)
         except SendFailed as error:
-            self.transports.ignored(flow, f"could not be sent: {error}", message.to_bytes())
+            data = message.to_bytes()
+            self.transports.ignored(flow, f"could not be sent: {error}", data, outwards=True)
+            return data
 
-    def _wake(self, transaction: ClientTransaction | ServerTransaction, fire: Callable[[], None]) -> None:
+    def _send_bytes(self, data: bytes, flow: Flow) -> None:
+        """The same with the bytes of a message."""
+        try:
+            self.transports.send_bytes(data, flow)
+        except SendFailed as error:
+            self.transports.ignored(flow, f"could not be sent: {error}", data, outwards=True)
+
+    def _wake(self, transaction: _AnyTransaction, fire: Callable[[_AnyTransaction], None]) -> None:
         """Have *fire* called when the machine's next timer is due."""
         _stop_timer(transaction)
         due = transaction.machine.next_timer
         if due is not None:
-            transaction.timer = self.world.call_at(due, fire)
+            transaction.timer = self.world.call_at(due, partial(fire, transaction))
 
     def _forget_client(self, client: ClientTransaction) -> None:
-        self._clients.pop(client_key(client.request), None)
+        self._clients.pop(client.key, None)
         key = (client.flow.transport, client.flow.remote)
         waiting = self._by_flow.get(key)
         if waiting is not None:
             waiting.discard(client)
             if not waiting:
                 del self._by_flow[key]
+        if client.detour is not None:
+            client.detour.cancel()
+            client.detour = None
         _stop_timer(client)
 
     def _forget_server(self, server: ServerTransaction) -> None:
-        self._servers.pop(server_key(server.request), None)
+        self._servers.pop(server.key, None)
         _stop_timer(server)
 
     def _forget_unanswered(self, server: ServerTransaction) -> None:
-        if self._unanswered:
-            key = _merge_key(server.request)
-            if self._unanswered.get(key) is server:
-                del self._unanswered[key]
+        key, server.merge_key = server.merge_key, None
+        if key is not None and self._unanswered.get(key) is server:
+            del self._unanswered[key]
+
+
+_AnyTransaction = TypeVar("_AnyTransaction", ClientTransaction, ServerTransaction)
 
 
 def _stop_timer(transaction: ClientTransaction | ServerTransaction) -> None:
@@ -448,14 +653,19 @@ def _stop_timer(transaction: ClientTransaction | ServerTransaction) -> None:
 def _merge_key(request: Request) -> machines.Key:
     """What the copies of one request share that came on several ways (RFC 3261 section 8.2.2.2)."""
     number, method = request.cseq
-    return request.call_id, request.from_tag or "", str(number), method
+    return f"{request.call_id}\n{request.from_tag or ''}\n{number}\n{method}"
 
 
-def _stamp_source(message: Message, via: sipmessage.Via, flow: Flow) -> None:
+def _stamp_source(message: Message, via: Via, flow: Flow) -> None:
     """Note in the top Via where the request came from (RFC 3261 section 18.2.1, RFC 3581 section 4)."""
     host, port = flow.remote
     asked = "rport" in via.parameters
     if not asked and via.host.strip("[]") == host:
+        return
+    line = message.headers.first["via"]
+    if line.endswith(";rport") and line.startswith("Via: ") and len(via.parameters) == 2 and "," not in line:
+        # As nearly all are: nothing is to be looked for.
+        message.headers.set_line("via", f"{line[:-6]};received={host};rport={port}")
         return
     top, *others = message.headers.values("Via")
     plain = STAMPS.sub("", top)
@@ -465,7 +675,7 @@ def _stamp_source(message: Message, via: sipmessage.Via, flow: Flow) -> None:
         message.headers.prepend("Via", value)
 
 
-def _response_flow(via: sipmessage.Via, flow: Flow) -> Flow:
+def _response_flow(via: Via, flow: Flow) -> Flow:
     """Where responses to the request go whose top Via is *via* (RFC 3261 section 18.2.2, RFC 3581)."""
     if flow.stream is not None:
         return flow

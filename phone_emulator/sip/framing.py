@@ -18,7 +18,7 @@ def content_length(value: str) -> int:
         raise MessageError(f"Content-Length: expected a number, got {value[:20]!r}")
     length = int(value.lstrip("0")[:20] or "0")
     if length > MAX_SIZE:
-        raise MessageError(f"Content-Length: {value[:20]} is more than a message may have ({MAX_SIZE})")
+        raise MessageError(f"Content-Length: {value[:20]} is more than a message may have ({MAX_SIZE})", 413)
     return length
 
 
@@ -30,6 +30,16 @@ class Framer:
     def __init__(self) -> None:
         self._buffer = b""
         self._error: MessageError | None = None
+
+    @property
+    def rest(self) -> bytes:
+        """The beginning of a message that is not whole yet; empty for none."""
+        return self._buffer
+
+    @property
+    def pending(self) -> bool:
+        """Whether a message has begun that is not whole yet."""
+        return bool(self._buffer)
 
     def feed(self, data: bytes) -> list[bytes]:
         """The messages that *data* completes, whole; the CRLFs of keep-alives (RFC 5626) are dropped.
@@ -61,12 +71,12 @@ def _size(buffer: bytes) -> int | None:
     end = buffer.find(b"\r\n\r\n", 0, MAX_SIZE)
     if end < 0:
         if len(buffer) >= MAX_SIZE:
-            raise MessageError(f"no end of the headers within {MAX_SIZE} bytes")
+            raise MessageError(f"no end of the headers within {MAX_SIZE} bytes", 513)
         return None
     values = CONTENT_LENGTH.findall(buffer[:end])
     if len(values) != 1:
         raise MessageError(f"Content-Length: a stream needs one in each message, {len(values)} came")
     size = end + 4 + content_length(values[0].decode("latin-1").strip(" \t\r\n"))
     if size > MAX_SIZE:
-        raise MessageError(f"{size} bytes are more than a message may have ({MAX_SIZE})")
+        raise MessageError(f"{size} bytes are more than a message may have ({MAX_SIZE})", 513)
     return size

@@ -8,7 +8,8 @@ Bytes that are no UTF-8 survive as surrogates (``surrogateescape``); ``mended`` 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Self
 
 
 class MessageError(ValueError):
@@ -48,6 +49,9 @@ COMPACT = {
 }
 """Compact form -> long name, in lower case (RFC 3261 section 7.3.3 and the IANA registry)."""
 
+SHORT = {COMPACT[letter]: letter for letter in "vftimlckouse"}
+"""Key -> the compact form that `CompactHeaders` writes: those of RFC 3261 and RFC 6665."""
+
 COMMON = """
     Accept Allow Allow-Events Authorization Call-ID Contact Content-Length Content-Type CSeq Date
     Event Expires From Max-Forwards Min-Expires P-Asserted-Identity Proxy-Authenticate
@@ -62,6 +66,9 @@ KEYS: dict[str, str] = {
 }
 """Spelling -> key, for the usual spellings; ``key_of`` knows the others."""
 
+BEGINNINGS = {f"{name}:": key for name, key in KEYS.items()}
+"""The same by the first word of a line, colon included, where a blank follows it."""
+
 TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 QUOTED = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
@@ -70,8 +77,11 @@ LWS = " \t"
 
 def key_of(name: str) -> str:
     """What a header of this *name* is filed under: the long name in lower case."""
+    key = KEYS.get(name)
+    if key is not None:
+        return key
     lower = name.lower()
-    return KEYS.get(name) or COMPACT.get(lower, lower)
+    return COMPACT.get(lower, lower)
 
 
 def value_of(line: str) -> str:
@@ -153,56 +163,81 @@ def parameter(parameters: str, name: str) -> str | None:
 
 def tag_of(value: str) -> str | None:
     """The tag of a From or To value, without the full grammar."""
-    tag = value.rpartition(";tag=")[2]
-    if tag.isalnum() and tag != value:
+    return parameter(after_address(value), "tag") or None
+
+
+def tag_in(line: str) -> str | None:
+    """The tag in a From or To line, without the full grammar."""
+    if line[-1:] == ">":
+        return None
+    before, _, tag = line.rpartition(";tag=")
+    if before and tag.isalnum():
         # Nothing follows it, so it stands neither in the brackets of a URI nor in quotes.
         return tag
-    return parameter(after_address(value), "tag") or None
+    return tag_of(value_of(line))
 
 
 class Headers:
     """Headers in order; names are compared without case, and compact forms are found under the long name."""
 
     __slots__ = ("_first", "_lines")
+    LENGTH = "Content-Length"
+    """How that header is spelt where the message itself adds it."""
+
+    _first: dict[str, str]
+    """Key -> first line of that key; in order, and all there is, while no key comes twice."""
+    _lines: list[tuple[str, str]] | None
+    """(key, line) pairs in order, once a key has come twice."""
 
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
-        self._lines: list[tuple[str, str]] = [(key_of(name), line_of(name, value)) for name, value in items]
-        self._first: dict[str, str] | None = None
+        self._first, self._lines = {}, None
+        for name, value in items:
+            self._append(key_of(name), line_of(name, value))
 
     @classmethod
-    def from_lines(cls, lines: list[tuple[str, str]]) -> Headers:
-        """Headers of (key, line) pairs; for the parser."""
+    def from_lines(cls, lines: list[tuple[str, str]]) -> Self:
+        """Headers of (key, line) pairs; for the parser. Takes the list over."""
         headers = cls.__new__(cls)
-        headers._lines = lines
-        headers._first = None
+        headers._take(lines)
+        return headers
+
+    @classmethod
+    def from_unique(cls, lines: dict[str, str]) -> Self:
+        """Headers of key -> line, none of which comes twice; for the parser. Takes the dictionary over."""
+        headers = cls.__new__(cls)
+        headers._first, headers._lines = lines, None
         return headers
 
     @property
     def lines(self) -> list[tuple[str, str]]:
         """(key, line) pairs; a line has no line end. Not to be changed by the reader."""
-        return self._lines
+        return list(self._first.items()) if self._lines is None else self._lines
+
+    @property
+    def texts(self) -> Collection[str]:
+        """The lines alone, in order."""
+        return self._first.values() if self._lines is None else [line for _, line in self._lines]
 
     @property
     def first(self) -> dict[str, str]:
         """Key -> first line of that key. Not to be changed by the reader."""
-        if self._first is None:
-            self._first = dict(reversed(self._lines))
         return self._first
+
+    @property
+    def unique(self) -> bool:
+        """Whether no key comes twice."""
+        return self._lines is None
 
     def get(self, name: str) -> str | None:
         """The value of the first line of that name."""
-        line = (self._first or self.first).get(KEYS.get(name) or key_of(name))
-        if line is None:
-            return None
-        value = line.split(":", 1)[1].strip(LWS)
-        return value_of(line) if "\r" in value else value
+        line = self._first.get(KEYS.get(name) or key_of(name))
+        return None if line is None else value_of(line)
 
     def get_all(self, name: str) -> list[str]:
         """One value for each line of that name."""
         key = KEYS.get(name) or key_of(name)
-        first = self._first or self.first
-        if len(first) == len(self._lines):  # no name comes twice
-            return [value_of(first[key])] if key in first else []
+        if self._lines is None:
+            return [value_of(self._first[key])] if key in self._first else []
         return [value_of(line) for other, line in self._lines if other == key]
 
     def values(self, name: str) -> list[str]:
@@ -217,73 +252,142 @@ class Headers:
     def set(self, name: str, value: str) -> None:
         """Replace the first line of that name and drop the later ones; append when there is none."""
         key, line = key_of(name), line_of(name, value)
+        if self._lines is None:
+            self._first[key] = line
+            return
         place = self._place(key)
         if place is None:
-            self._lines.append((key, line))
+            self._append(key, line)
         else:
             later = [pair for pair in self._lines[place + 1 :] if pair[0] != key]
-            self._lines[place:] = [(key, line), *later]
-        self._first = None
+            self._take([*self._lines[:place], (key, line), *later])
+
+    def set_line(self, key: str, line: str) -> None:
+        """Put *line*, which holds no line break, in the place of the first line of *key*, which there is."""
+        self._first[key] = line
+        if self._lines is not None:
+            self._lines[self._place(key) or 0] = (key, line)
 
     def add(self, name: str, value: str) -> None:
         """Append a line."""
-        self._lines.append((key_of(name), line_of(name, value)))
-        self._first = None
+        key, line = KEYS.get(name) or key_of(name), line_of(name, value)
+        if self._lines is None and key not in self._first:
+            self._first[key] = line
+        else:
+            self._append(key, line)
 
     def prepend(self, name: str, value: str) -> None:
         """Insert a line before the first of that name, else at the top."""
-        key = key_of(name)
-        self._lines.insert(self._place(key) or 0, (key, line_of(name, value)))
-        self._first = None
+        key, line = key_of(name), line_of(name, value)
+        if self._lines is None and key not in self._first:
+            self._first = {key: line, **self._first}
+        else:
+            lines = self.lines
+            lines.insert(self._place(key) or 0, (key, line))
+            self._take(lines)
 
     def insert_after(self, anchor: str, name: str, value: str) -> None:
         """Insert a line after the last line of *anchor*; append when there is none."""
-        key = key_of(anchor)
-        place = max((n for n, (other, _) in enumerate(self._lines) if other == key), default=len(self._lines))
-        self._lines.insert(place + 1, (key_of(name), line_of(name, value)))
-        self._first = None
+        key, lines = key_of(anchor), self.lines
+        place = max((n for n, (other, _) in enumerate(lines) if other == key), default=len(lines))
+        lines.insert(place + 1, (key_of(name), line_of(name, value)))
+        self._take(lines)
+
+    def arrange(self, places: Mapping[str, int]) -> None:
+        """Order the lines by the places of their keys; those of no place of their own go to that of ``*``."""
+        rest = places["*"]
+        keys = self._first if self._lines is None else [key for key, _ in self._lines]
+        taken = [places.get(key, rest) for key in keys]
+        if taken != sorted(taken):
+            self._take(sorted(self.lines, key=lambda pair: places.get(pair[0], rest)))
 
     def remove(self, name: str) -> None:
         """Drop all lines of that name."""
         key = key_of(name)
-        self._lines = [pair for pair in self._lines if pair[0] != key]
-        self._first = None
+        if self._lines is None:
+            self._first.pop(key, None)
+        else:
+            self._take([pair for pair in self._lines if pair[0] != key])
 
     def remove_first(self, name: str) -> None:
         """Drop the first value of that name: the top Via or Route, also where one line holds several."""
         key = key_of(name)
-        place = self._place(key)
-        if place is None:
+        line = self._first.get(key)
+        if line is None:
             return
-        line = self._lines[place][1]
         rest = [part for part in split(value_of(line), ",") if part][1:]
-        if rest:
-            self._lines[place] = (key, line_of(line.partition(":")[0], ", ".join(rest)))
-        else:
-            del self._lines[place]
-        self._first = None
+        lines, place = self.lines, self._place(key) or 0
+        kept = [(key, line_of(line.partition(":")[0], ", ".join(rest)))] if rest else []
+        self._take([*lines[:place], *kept, *lines[place + 1 :]])
 
-    def select(self, *names: str) -> Headers:
-        """A copy of the lines of these names, in the order of *names*."""
-        keys = [key_of(name) for name in names]
+    def select(self, *keys: str) -> Headers:
+        """A copy of the lines of these *keys* (names in lower case), in their order."""
+        if self._lines is None:
+            first, found = self._first, dict[str, str]()
+            for key in keys:
+                if key in first:
+                    found[key] = first[key]
+            return Headers.from_unique(found)
         return Headers.from_lines([pair for key in keys for pair in self._lines if pair[0] == key])
 
-    def copy(self) -> Headers:
+    def copy(self) -> Self:
         """The same headers, to be changed apart."""
-        return Headers.from_lines(self._lines.copy())
+        if self._lines is None:
+            return self.from_unique(self._first.copy())
+        return self.from_lines(self._lines.copy())
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and key_of(name) in self.first
+        return isinstance(name, str) and key_of(name) in self._first
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        for _, line in self._lines:
+        for line in self.texts:
             yield line.partition(":")[0].rstrip(LWS), value_of(line)
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return len(self._first if self._lines is None else self._lines)
 
     def __repr__(self) -> str:
         return f"<Headers {', '.join(name for name, _ in self)}>"
 
+    def _append(self, key: str, line: str) -> None:
+        if self._lines is None:
+            if key not in self._first:
+                self._first[key] = line
+                return
+            self._lines = self.lines
+        self._lines.append((key, line))
+        self._first.setdefault(key, line)
+
+    def _take(self, lines: list[tuple[str, str]]) -> None:
+        self._first, self._lines = dict(lines), None
+        if len(self._first) < len(lines):
+            self._first, self._lines = dict(reversed(lines)), lines
+
     def _place(self, key: str) -> int | None:
-        return next((n for n, (other, _) in enumerate(self._lines) if other == key), None)
+        return next((n for n, (other, _) in enumerate(self.lines) if other == key), None)
+
+
+class CompactHeaders(Headers):
+    """Headers that are spelt in their compact forms (RFC 3261 section 7.3.3)."""
+
+    __slots__ = ()
+    LENGTH = "l"
+
+    def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
+        super().__init__((_compact(name), value) for name, value in items)
+
+    def set(self, name: str, value: str) -> None:
+        super().set(_compact(name), value)
+
+    def add(self, name: str, value: str) -> None:
+        super().add(_compact(name), value)
+
+    def prepend(self, name: str, value: str) -> None:
+        super().prepend(_compact(name), value)
+
+    def insert_after(self, anchor: str, name: str, value: str) -> None:
+        super().insert_after(anchor, _compact(name), value)
+
+
+def _compact(name: str) -> str:
+    return SHORT.get(key_of(name), name)

@@ -9,23 +9,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import sipmessage
 
 from phone_emulator.sip import values
 from phone_emulator.sip.framing import MAX_SIZE, Framer, content_length
 from phone_emulator.sip.headers import (
-    KEYS,
+    BEGINNINGS,
     LWS,
     TOKEN,
     Headers,
     MessageError,
     key_of,
+    line_of,
     mended,
     parameter,
     split,
-    tag_of,
+    tag_in,
     value_of,
 )
 
@@ -43,13 +44,14 @@ __all__ = [
 ]
 
 MAX_HEADERS = 200
-REMEMBERED = 4096
+REMEMBERED = 1024
 """Header lines whose values are remembered: every message of a dialog repeats those of the first."""
 MAX_REMEMBERED = 256
 """Characters of such a line."""
 SCHEMES = ("sip", "sips", "tel")
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)
+STATUSES = {str(status): status for status in range(100, 700)}
 
 METHODS = {
     *("ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH", "REFER"),
@@ -141,6 +143,15 @@ SINGLE = {**REQUIRED, "content-length": "Content-Length", "max-forwards": "Max-F
 del SINGLE["via"]
 
 
+_COPIED = ("via", "from", "to", "call-id", "cseq")
+"""What a response copies."""
+_COPIED_BY = {
+    100: (*_COPIED, "timestamp"),
+    **dict.fromkeys(range(180, 300), ("via", "record-route", *_COPIED[1:])),
+}
+"""The same of a 100, and of those with which a dialog may begin."""
+
+
 class CSeq(NamedTuple):
     """RFC 3261 section 20.16."""
 
@@ -170,80 +181,97 @@ class Message:
         start = self.start_line()
         if "\r" in start or "\n" in start:
             raise MessageError("the start line cannot hold a line break")
-        lines = [start]
-        for key, line in self.headers.lines:
-            if key == "content-length" and value_of(line) != str(len(self.body)):
-                line = f"{line.partition(':')[0]}: {len(self.body)}"
-            lines.append(line)
-        if "Content-Length" not in self.headers:
-            lines.append(f"Content-Length: {len(self.body)}")
-        lines.append("\r\n")
+        headers, length = self.headers, len(self.body)
+        named = headers.first.get("content-length")
+        if named is None:
+            lines = (start, *headers.texts, f"{headers.LENGTH}: {length}", "\r\n")
+        elif value_of(named) == str(length):
+            lines = (start, *headers.texts, "\r\n")
+        else:
+            right = f"{named.partition(':')[0]}: {length}"
+            texts = (right if key == "content-length" else line for key, line in headers.lines)
+            lines = (start, *texts, "\r\n")
         return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
 
     @property
     def call_id(self) -> str:
         """Call-ID (RFC 3261 section 20.8)."""
-        return self._required("Call-ID")
+        return value_of(self.headers.first.get("call-id", "")) or _missing("Call-ID")
 
     @property
     def cseq(self) -> CSeq:
         """CSeq, taken apart. Raises MessageError when it is not a number below 2**32 and a method."""
-        return _cseq(self._required("CSeq"))
+        line = self.headers.first.get("cseq")
+        return _read_cseq(line) if line else _missing("CSeq")
 
     @property
     def branch(self) -> str | None:
         """The branch of the top Via, without the full grammar (RFC 3261 section 8.1.1.7)."""
-        via = self.headers.get("Via") or ""
-        return parameter(split(via, ",")[0] if "," in via else via, "branch") or None
+        line = self.headers.first.get("via", "")
+        _, found, rest = line.partition(";branch=")
+        if found and "," not in line and '"' not in line and "\r" not in line:
+            return rest.partition(";")[0].strip(LWS) or None
+        return parameter(split(value_of(line), ",")[0], "branch") or None
 
     @property
     def from_tag(self) -> str | None:
         """The tag of From, without the full grammar."""
-        return tag_of(self.headers.get("From") or "")
+        return tag_in(self.headers.first.get("from", ""))
 
     @property
     def to_tag(self) -> str | None:
         """The tag of To, without the full grammar."""
-        return tag_of(self.headers.get("To") or "")
+        return tag_in(self.headers.first.get("to", ""))
 
     @property
-    def top_via(self) -> sipmessage.Via:
-        """The first Via. Raises MessageError when it breaks the grammar (RFC 3261 section 20.42)."""
-        return _read_via(self.headers.first.get("via", ""))
+    def via(self) -> values.Via:
+        """The first Via in its parts. Raises MessageError when it breaks the grammar (section 20.42)."""
+        try:
+            return values.top_via(self.headers.first.get("via", ""))
+        except ValueError:
+            raise _no("Via") from None
 
     @property
-    def from_address(self) -> sipmessage.Address:
-        """From. Raises MessageError when it breaks the grammar (RFC 3261 section 20.20)."""
-        return self._address("from", "From")
+    def from_(self) -> values.Address:
+        """From in its parts. Raises MessageError when it breaks the grammar (RFC 3261 section 20.20)."""
+        return _read_address(self.headers.first.get("from", ""), "From")
 
     @property
-    def to_address(self) -> sipmessage.Address:
-        """To. Raises MessageError when it breaks the grammar (RFC 3261 section 20.39)."""
-        return self._address("to", "To")
+    def to(self) -> values.Address:
+        """To in its parts. Raises MessageError when it breaks the grammar (RFC 3261 section 20.39)."""
+        return _read_address(self.headers.first.get("to", ""), "To")
 
     @property
-    def contacts(self) -> list[sipmessage.Address]:
-        """All Contacts; ``*`` is none. Raises MessageError when one breaks the grammar (section 20.10)."""
+    def contact_list(self) -> list[values.Address]:
+        """All Contacts in their parts; ``*`` is none. Raises MessageError when one breaks the grammar."""
         headers = self.headers
         line = headers.first.get("contact")
         if line is None:
             return []
-        if "," not in line and "*" not in line and len(headers.first) == len(headers):
+        if "," not in line and "*" not in line and headers.unique:
             return [_read_address(line, "Contact")]
         texts = headers.values("Contact")
         return [_read_address(f"Contact:{text}", "Contact") for text in texts if text != "*"]
 
-    def _address(self, key: str, name: str) -> sipmessage.Address:
-        line = self.headers.first.get(key)
-        if line is None:
-            raise MessageError(f"{name}: missing or empty")
-        return _read_address(line, name)
+    @property
+    def top_via(self) -> sipmessage.Via:
+        """The first Via as an object of ``sipmessage``. Raises MessageError as ``via`` does."""
+        return self.via.object()
 
-    def _required(self, name: str) -> str:
-        value = self.headers.get(name)
-        if not value:
-            raise MessageError(f"{name}: missing or empty")
-        return value
+    @property
+    def from_address(self) -> sipmessage.Address:
+        """From as an object of ``sipmessage``. Raises MessageError as ``from_`` does."""
+        return self.from_.object()
+
+    @property
+    def to_address(self) -> sipmessage.Address:
+        """To as an object of ``sipmessage``. Raises MessageError as ``to`` does."""
+        return self.to.object()
+
+    @property
+    def contacts(self) -> list[sipmessage.Address]:
+        """All Contacts as objects of ``sipmessage``. Raises MessageError as ``contact_list`` does."""
+        return [contact.object() for contact in self.contact_list]
 
 
 class Request(Message):
@@ -318,22 +346,21 @@ def parse(data: bytes) -> Request | Response:
     if len(data) > MAX_SIZE:
         raise MessageError(f"{len(data)} bytes are more than a message may have ({MAX_SIZE})")
     text = data if data[:1] not in b"\r\n" else data.lstrip(b"\r\n")
-    end = text.find(b"\r\n\r\n")
-    if end < 0:
+    head, end, body = text.partition(b"\r\n\r\n")
+    if not end:
         raise MessageError(
             "no empty line ends the headers" if text else "empty: no message, only line ends at most"
         )
-    start, lines = _lines(text[:end].decode("utf-8", "surrogateescape"))
-    headers = Headers.from_lines(lines)
+    start, headers = _head(head.decode("utf-8", "surrogateescape"))
     first = headers.first
-    if not first.keys() >= REQUIRED.keys():
+    if not ("via" in first and "from" in first and "to" in first and "call-id" in first and "cseq" in first):
         missing = ", ".join(name for key, name in REQUIRED.items() if key not in first)
         raise MessageError(f"{missing}: missing")
-    if len(first) != len(lines):
-        _check_single(lines)
-    body = text[end + 4 :]
+    if not headers.unique:
+        _check_single(headers.lines)
     if "content-length" in first:
-        length = content_length(value_of(first["content-length"]))
+        named = first["content-length"]
+        length = _remembered_length(named) if len(named) <= MAX_REMEMBERED else _length(named)
         if length > len(body):
             raise MessageError(f"Content-Length is {length}, but only {len(body)} bytes of body came")
         body = body[:length]
@@ -341,7 +368,7 @@ def parse(data: bytes) -> Request | Response:
     call_id = value_of(first["call-id"])
     if not call_id or not call_id.isascii():
         raise MessageError("Call-ID: expected ASCII text")
-    method = _cseq(value_of(first["cseq"])).method
+    method = _read_cseq(first["cseq"]).method
     if isinstance(message, Request) and method != message.method:
         raise MessageError(f"CSeq names {method[:20]}, but the request is {message.method[:20]}")
     return message
@@ -360,22 +387,17 @@ def response_to(
 
     *to_tag* is added to To unless it has a tag already (RFC 3261 section 8.2.6).
     """
-    names = ["Via", "Record-Route", "From", "To", "Call-ID", "CSeq"]
-    if not 180 <= status <= 299:
-        names.remove("Record-Route")
-    if status == 100:
-        names.append("Timestamp")
-    headers = request.headers.select(*names)
-    to = headers.get("To")
-    if to_tag and to and request.to_tag is None:
-        headers.set("To", f"{to};tag={to_tag}")
+    headers = request.headers.select(*_COPIED_BY.get(status, _COPIED))
+    to = headers.first.get("to", "")
+    if to_tag and tag_in(to) is None and (value := value_of(to)):
+        headers.set_line("to", line_of("To", f"{value};tag={to_tag}"))
     for name, value in extra:
         headers.add(name, value)
     return Response(status, REASONS.get(status, "") if reason is None else reason, headers, body)
 
 
-def _lines(head: str) -> tuple[str, list[tuple[str, str]]]:
-    """Start line and (key, line) pairs of a header block."""
+def _head(head: str) -> tuple[str, Headers]:
+    """Start line and headers of what comes before the empty line."""
     texts = head.split("\r\n")
     flat = "".join(texts)
     if "\r" in flat or "\n" in flat:
@@ -384,12 +406,16 @@ def _lines(head: str) -> tuple[str, list[tuple[str, str]]]:
         raise MessageError("the headers hold a NUL byte")
     start = texts.pop(0)
     try:
-        lines = [(KEYS[name], line) for line in texts for name, _ in (line.split(":", 1),)]
-    except (KeyError, ValueError):
+        first = {BEGINNINGS[line.partition(" ")[0]]: line for line in texts}
+    except KeyError:
         lines = _unusual_lines(texts)
+    else:
+        if len(first) == len(texts) <= MAX_HEADERS:
+            return start, Headers.from_unique(first)
+        lines = [(BEGINNINGS[line.partition(" ")[0]], line) for line in texts]
     if len(lines) > MAX_HEADERS:
         raise MessageError(f"{len(lines)} header lines are more than {MAX_HEADERS}")
-    return start, lines
+    return start, Headers.from_lines(lines)
 
 
 def _unusual_lines(texts: list[str]) -> list[tuple[str, str]]:
@@ -412,16 +438,6 @@ def _unusual_lines(texts: list[str]) -> list[tuple[str, str]]:
     return lines
 
 
-@lru_cache(maxsize=1024)
-def _cseq(value: str) -> CSeq:
-    words = value.split()
-    if len(words) != 2 or len(value) > 100 or not TOKEN.fullmatch(words[1]):
-        raise MessageError("CSeq: expected a number and a method, like '1 INVITE'")
-    if not (words[0].isascii() and words[0].isdigit() and int(words[0]) < 2**32):
-        raise MessageError(f"CSeq: expected a number below 2**32, got {words[0][:20]!r}")
-    return CSeq(int(words[0]), words[1])
-
-
 def _check_single(lines: list[tuple[str, str]]) -> None:
     keys = [key for key, _ in lines]
     for key, name in SINGLE.items():
@@ -432,13 +448,13 @@ def _check_single(lines: list[tuple[str, str]]) -> None:
 def _start(line: str, headers: Headers, body: bytes, raw: bytes) -> Request | Response:
     """Take the start line apart. Its text is not quoted in errors: a URI may hold a password."""
     head, _, rest = line.partition(" ")
-    if head[:4].upper() == "SIP/":
+    if head == "SIP/2.0" or head[:4].upper() == "SIP/":
         if head.upper() != "SIP/2.0":
             raise MessageError(f"SIP version: expected SIP/2.0, got {head[:20]!r}")
         digits, _, reason = rest.partition(" ")
-        if not (len(digits) == 3 and digits.isascii() and digits.isdigit() and "100" <= digits <= "699"):
+        if digits not in STATUSES:
             raise MessageError(f"status: expected 100 to 699, got {digits[:20]!r}")
-        return Response(int(digits), mended(reason), headers, body, raw)
+        return Response(STATUSES[digits], mended(reason), headers, body, raw)
     uri, _, version = rest.rpartition(" ")
     if version != "SIP/2.0" and version.upper() != "SIP/2.0":
         got = repr(version[:20]) if version[:4].upper() == "SIP/" else "something else"
@@ -453,40 +469,46 @@ def _start(line: str, headers: Headers, body: bytes, raw: bytes) -> Request | Re
     return Request(head, uri, headers, body, raw)
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _remembered_address(line: str) -> sipmessage.Address:
-    return values.address(value_of(line))
+def _cseq(line: str) -> CSeq:
+    value = value_of(line)
+    words = value.split()
+    if len(words) != 2 or len(value) > 100 or not TOKEN.fullmatch(words[1]):
+        raise MessageError("CSeq: expected a number and a method, like '1 INVITE'")
+    if not (words[0].isascii() and words[0].isdigit() and int(words[0]) < 2**32):
+        raise MessageError(f"CSeq: expected a number below 2**32, got {words[0][:20]!r}")
+    return CSeq(int(words[0]), words[1])
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _remembered_via(line: str) -> sipmessage.Via:
-    return values.via(split(value_of(line), ",")[0])
+def _length(line: str) -> int:
+    return content_length(value_of(line))
 
 
-def _read_address(line: str, name: str) -> sipmessage.Address:
+_remembered_address = lru_cache(maxsize=REMEMBERED)(values.address_in)
+_remembered_cseq = lru_cache(maxsize=REMEMBERED)(_cseq)
+_remembered_length = lru_cache(maxsize=REMEMBERED)(_length)
+
+
+def _read_address(line: str, name: str) -> values.Address:
     try:
-        if len(line) <= MAX_REMEMBERED:
-            return _remembered_address(line)
-        return values.address(value_of(line))
+        return _remembered_address(line) if len(line) <= MAX_REMEMBERED else values.address_in(line)
     except ValueError:
         if not value_of(line):
-            raise MessageError(f"{name}: missing or empty") from None
+            _missing(name)
         raise _no(name) from None
 
 
-def _read_via(line: str) -> sipmessage.Via:
-    try:
-        if len(line) <= MAX_REMEMBERED:
-            return _remembered_via(line)
-        return values.via(split(value_of(line), ",")[0])
-    except ValueError:
-        raise _no("Via") from None
+def _read_cseq(line: str) -> CSeq:
+    return _remembered_cseq(line) if len(line) <= MAX_REMEMBERED else _cseq(line)
 
 
 def forget() -> None:
     """Forget the header lines that are remembered; for measuring."""
-    for remembered in (_remembered_address, _remembered_via, _cseq):
+    for remembered in (_remembered_address, _remembered_cseq, _remembered_length):
         remembered.cache_clear()
+
+
+def _missing(name: str) -> NoReturn:
+    raise MessageError(f"{name}: missing or empty") from None
 
 
 def _no(name: str) -> MessageError:

@@ -15,6 +15,33 @@ from phone_emulator.sip.message import REASONS, Response
 REQUEST_LINE = re.compile(
     rf"({TOKEN.pattern})[ \t].*[ \t]SIP/[0-9]+\.[0-9]+[ \t]*", re.IGNORECASE | re.DOTALL
 )
+WHY = {
+    302: "it is forwarded",
+    400: "it cannot be understood",
+    403: "the source is not trusted",
+    404: "there is no such user here",
+    405: "the phone does not take this method here",
+    406: "the caller takes no session description",
+    413: "its body is longer than a message may be",
+    415: "the phone cannot read the body",
+    416: "the phone does not know this kind of address",
+    420: "it requires an extension that the phone does not have",
+    422: "the session interval is too short",
+    423: "the interval is too brief",
+    480: "the phone is not to be disturbed",
+    481: "no such call or subscription is known here",
+    482: "it came on another way before (a merged request)",
+    486: "the phone is busy, or the user rejected it",
+    488: "no codec in common",
+    489: "the phone does not know this event",
+    491: "another offer is under way",
+    500: "it came out of order, or something of the kind is under way",
+    501: "the phone does not know this method",
+    513: "it is longer than a message may be",
+    603: "the user rejected it",
+}
+"""What a refusal is about, where whoever refuses says no more."""
+
 MAX_LINES = 200
 MAX_LINE = 8192
 """Characters of a header line that is copied; a longer one is no header but an attack."""

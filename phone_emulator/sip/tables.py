@@ -20,6 +20,11 @@ Each kind is a table: state x event -> what to do, and the next state. Three rul
   and K are zero: the state that waits for them is left at once.
 - **Terminated is the end.** Entering it is told to whoever keeps the transaction; it has no row.
 
+Most of what a busy endpoint keeps has nothing left to do. A state **rests** when its timer ends it, and until
+then repetitions at most draw the last response again: `endpoint.py` keeps such a transaction as its key and
+those bytes. A server goes **straight** when its table says deliver, run no timer, send the final response,
+rest: no machine is made for it until something else happens. Both are read off the tables, below.
+
 What does not fit the tables stands in `transaction.py`: the first 1xx of an INVITE server's user stops its
 200 ms timer without leaving the state, timer E is T2 in Proceeding whatever it was before, and giving up goes
 before retransmitting when both are due.
@@ -223,3 +228,39 @@ RUNNING: Mapping[Kind, Mapping[State, tuple[Timer, ...]]] = {
     for kind, table in TABLES.items()
 }
 """The timers that run in each state: those that its row names."""
+
+
+def _rests(row: Mapping[Event | Timer, Step]) -> bool:
+    over = Step((), State.TERMINATED)
+    timers = [event for event in row if isinstance(event, Timer)]
+    others = [step for event, step in row.items() if event not in (*timers, Event.TRANSPORT_ERROR)]
+    return (
+        bool(timers)
+        and all(row[timer] == over for timer in timers)
+        and all(step.do in ((), (Do.SEND_AGAIN,)) for step in others)
+    )
+
+
+RESTING: Mapping[Kind, frozenset[State]] = {
+    kind: frozenset(state for state, row in table.items() if _rests(row)) for kind, table in TABLES.items()
+}
+"""The states in which nothing is left to do but to say the same again, until their timer ends them."""
+
+
+def _straight(kind: Kind) -> bool:
+    start = TABLES[kind][State.INITIAL][Event.START]
+    row = TABLES[kind].get(start.then, {})
+    finals = [row.get(event) for event in (Event.SUCCESS, Event.FAILURE)]
+    return (
+        start.do == (Do.DELIVER,)
+        and not RUNNING[kind][start.then]
+        and all(each is not None and each.do == (Do.SEND_RESPONSE,) for each in finals)
+        and all(each is not None and each.then in RESTING[kind] for each in finals)
+    )
+
+
+STRAIGHT = frozenset(kind for kind in Kind if _straight(kind))
+"""The servers that hand their request on, run no timer, and rest once the final response is sent: as long as
+nothing else happens, nothing of the machine is needed."""
+
+CLIENTS = frozenset(kind for kind in Kind if kind.is_client)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from math import isfinite
 
@@ -67,11 +67,14 @@ class Timers:
     """Longest pause between retransmissions of anything but an INVITE (``sip.timer_t2``)."""
     t4: float = 5.0
     """How long a message may stay in the network (``sip.timer_t4``)."""
+    _durations: dict[tuple[Timer, bool], float | None] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name, seconds in (("T1", self.t1), ("T2", self.t2), ("T4", self.t4)):
             if not (isfinite(seconds) and seconds >= SHORTEST):
                 raise ValueError(f"SIP timer {name} must be at least {SHORTEST} s, not {seconds} s")
+        ways = [(timer, reliable) for timer in Timer for reliable in (False, True)]
+        object.__setattr__(self, "_durations", {way: self._duration(*way) for way in ways})
 
     @property
     def b(self) -> float:
@@ -123,6 +126,9 @@ class Timers:
 
         *reliable* tells whether the transport retransmits by itself (TCP, TLS).
         """
+        return self._durations[timer, reliable]
+
+    def _duration(self, timer: Timer, reliable: bool) -> float | None:
         if timer in RETRANSMITS:
             return None if reliable else self.t1
         if timer in LINGERS and reliable:

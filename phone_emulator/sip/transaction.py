@@ -10,15 +10,21 @@ What each kind does is a table in ``tables.py``; here is what turns the tables. 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .message import Headers, Message, Request, Response, response_to
-from .tables import RUNNING, TABLES, Do, Event, Kind, State
+from . import values
+from .message import Message, MessageError, Request, Response, response_to
+from .tables import CLIENTS, RESTING, RUNNING, TABLES, Do, Event, Kind, State, Step
 from .timers import RETRANSMITS, Timer, Timers
 
 MAGIC_COOKIE = "z9hG4bK"
 """What a Via branch begins with where it names one transaction only (RFC 3261 section 8.1.1.7)."""
+COOKIE = MAGIC_COOKIE.lower()
+
+NOTHING: Mapping[Event | Timer, Step] = {}
+"""The row of Terminated."""
 
 INSTANT = 1e-6
 """Seconds. Times closer than this are the same: sums of intervals may differ in their last bits."""
@@ -31,21 +37,21 @@ class FailureKind(StrEnum):
     TRANSPORT = "transport"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Send:
     """Send this message: to the request's target (clients), to where the request came from (servers)."""
 
     message: Request | Response
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Deliver:
     """Hand this message to the user of the transaction."""
 
     message: Request | Response
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Failed:
     """Tell the user that it failed. Servers may live on; :class:`Ended` follows where it ended."""
 
@@ -54,7 +60,7 @@ class Failed:
     """For people: ``no response within 64*T1 = 32.0 s``, ``ICMP port unreachable``."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ended:
     """The transaction is over: forget it."""
 
@@ -97,12 +103,17 @@ class Transaction:
     @property
     def next_timer(self) -> float | None:
         """When ``fire`` is due next; None when only the far end or the user can move it, or it has ended."""
-        return min(self._due.values(), default=None)
+        return min(self._due.values()) if self._due else None
 
     @property
     def ended(self) -> bool:
         """Whether it is over."""
         return self.state is State.TERMINATED
+
+    @property
+    def resting(self) -> bool:
+        """Whether only ``last_sent`` counts, until ``next_timer``: repetitions draw it again, and no more."""
+        return self.state in RESTING[self.kind]
 
     def start(self, now: float) -> list[Action]:
         """Begin: clients send the request, servers deliver it. Raises RuntimeError the second time."""
@@ -113,7 +124,7 @@ class Transaction:
     def receive(self, message: Request | Response, now: float) -> list[Action]:
         """A message that matches came in: a response to a client, the request again or an ACK to a server."""
         event: Event | None = None
-        if self.kind.is_client:
+        if self.kind in CLIENTS:
             if isinstance(message, Response):
                 event = _event_of(message)
         elif isinstance(message, Request):
@@ -125,7 +136,7 @@ class Transaction:
 
     def respond(self, response: Response, now: float) -> list[Action]:
         """The user of a server transaction answers; too late is no error. Raises RuntimeError on clients."""
-        if self.kind.is_client:
+        if self.kind in CLIENTS:
             raise RuntimeError(f"{self!r} is a client's: it receives responses and gives none")
         return self._step(_event_of(response), now, response)
 
@@ -154,40 +165,17 @@ class Transaction:
     def _step(
         self, event: Event | Timer, now: float, message: Request | Response | None = None, detail: str = ""
     ) -> list[Action]:
-        row = TABLES[self.kind].get(self.state, {})
-        if event not in row:
+        step = TABLES[self.kind].get(self.state, NOTHING).get(event)
+        if step is None:
             return []
-        do, then = row[event]
-        actions = [action for what in do if (action := self._do(what, message, event, detail)) is not None]
-        if then is not self.state:
-            self._enter(then, now, actions)
+        actions: list[Action] = []
+        for what in step.do:
+            action = DEEDS[what](self, message, event, detail)
+            if action is not None:
+                actions.append(action)
+        if step.then is not self.state:
+            self._enter(step.then, now, actions)
         return actions
-
-    def _do(
-        self, what: Do, message: Request | Response | None, event: Event | Timer, detail: str
-    ) -> Action | None:
-        match what:
-            case Do.SEND_REQUEST:
-                return self._send(self.request)
-            case Do.SEND_ACK:
-                if self.state is not State.COMPLETED and isinstance(message, Response):
-                    self.last_sent = ack_to(self.request, message)
-                return self._send(self.last_sent)
-            case Do.SEND_RESPONSE:
-                return self._send(message)
-            case Do.SEND_AGAIN:
-                return self._send(self.last_sent)
-            case Do.SEND_TRYING:
-                return self._send(response_to(self.request, 100))
-            case Do.STOP_TRYING:
-                self._due.pop(Timer.TRYING, None)
-                return None
-            case Do.DELIVER:
-                return None if message is None else Deliver(message)
-            case Do.FAIL if isinstance(event, Timer):
-                return Failed(FailureKind.TIMEOUT, self._silence(event))
-            case Do.FAIL:
-                return Failed(FailureKind.TRANSPORT, detail)
 
     def _send(self, message: Request | Response | None) -> Send | None:
         if message is None:
@@ -202,8 +190,11 @@ class Transaction:
             self._due = {}
             actions.append(Ended())
             return
-        before, self._due = self._due, {}
-        for timer in RUNNING[self.kind][state]:
+        before, running = self._due, RUNNING[self.kind][state]
+        if not before and not running:
+            return
+        self._due = {}
+        for timer in running:
             if timer in before:
                 self._due[timer] = before[timer]
                 continue
@@ -238,6 +229,60 @@ class Transaction:
         if timer is Timer.H or self._timeout is None:
             return f"{missing} within 64*T1 = {round(64 * self._timers.t1, 3)} s"
         return f"{missing} within {round(self._timeout, 3)} s"
+
+
+# -- what the machine does ---------------------------------------------------------------------------------
+
+Said = Request | Response | None
+
+
+def _send_request(machine: Transaction, message: Said, event: Event | Timer, detail: str) -> Action | None:
+    return machine._send(machine.request)
+
+
+def _send_ack(machine: Transaction, message: Said, event: Event | Timer, detail: str) -> Action | None:
+    if machine.state is not State.COMPLETED and isinstance(message, Response):
+        machine.last_sent = ack_to(machine.request, message)
+    return machine._send(machine.last_sent)
+
+
+def _send_response(machine: Transaction, message: Said, event: Event | Timer, detail: str) -> Action | None:
+    return machine._send(message)
+
+
+def _send_again(machine: Transaction, message: Said, event: Event | Timer, detail: str) -> Action | None:
+    return machine._send(machine.last_sent)
+
+
+def _send_trying(machine: Transaction, message: Said, event: Event | Timer, detail: str) -> Action | None:
+    return machine._send(response_to(machine.request, 100))
+
+
+def _stop_trying(machine: Transaction, message: Said, event: Event | Timer, detail: str) -> Action | None:
+    machine._due.pop(Timer.TRYING, None)
+    return None
+
+
+def _deliver(machine: Transaction, message: Said, event: Event | Timer, detail: str) -> Action | None:
+    return None if message is None else Deliver(message)
+
+
+def _fail(machine: Transaction, message: Said, event: Event | Timer, detail: str) -> Action | None:
+    if isinstance(event, Timer):
+        return Failed(FailureKind.TIMEOUT, machine._silence(event))
+    return Failed(FailureKind.TRANSPORT, detail)
+
+
+DEEDS: Mapping[Do, Callable[[Transaction, Said, Event | Timer, str], Action | None]] = {
+    Do.SEND_REQUEST: _send_request,
+    Do.SEND_ACK: _send_ack,
+    Do.SEND_RESPONSE: _send_response,
+    Do.SEND_AGAIN: _send_again,
+    Do.SEND_TRYING: _send_trying,
+    Do.STOP_TRYING: _stop_trying,
+    Do.DELIVER: _deliver,
+    Do.FAIL: _fail,
+}
 
 
 def invite_client(
@@ -276,12 +321,17 @@ def non_invite_server(request: Request, *, reliable: bool, timers: Timers) -> Tr
     return Transaction(Kind.NON_INVITE_SERVER, request, reliable=reliable, timers=timers)
 
 
+def server_kind(request: Request) -> Kind:
+    """The kind of transaction that *request* begins where it comes in."""
+    return Kind.INVITE_SERVER if request.method == "INVITE" else Kind.NON_INVITE_SERVER
+
+
 def ack_to(request: Request, response: Response) -> Request:
     """The ACK that a client transaction sends for a 300-699 to its INVITE (RFC 3261 section 17.1.1.3).
 
     It carries what the phone's does: Via, Route, From, To, Call-ID, CSeq, Content-Length and nothing else.
     """
-    headers = Headers([("Via", request.headers.values("Via")[0])])
+    headers = type(request.headers)([("Via", request.headers.values("Via")[0])])
     for route in request.headers.get_all("Route"):
         headers.add("Route", route)
     headers.add("From", request.headers.get("From") or "")
@@ -291,37 +341,38 @@ def ack_to(request: Request, response: Response) -> Request:
     return Request("ACK", request.uri, headers, b"")
 
 
-Key = tuple[str, ...]
+Key = str
 """What a message is matched by. Keys of clients and of servers are not compared with each other."""
 
 
 def client_key(message: Message) -> Key:
     """What a response finds its client transaction by: branch and method (RFC 3261 section 17.1.3)."""
-    return ((message.branch or "").lower(), message.cseq.method)
+    return f"{(message.branch or '').lower()}\n{message.cseq.method}"
 
 
-def server_key(message: Message, method: str | None = None) -> Key:
+def server_key(message: Message, method: str | None = None, via: values.Via | None = None) -> Key:
     """What a request finds its server transaction by (RFC 3261 section 17.2.3): branch, sent-by and method.
 
     An ACK finds the INVITE that it belongs to. A CANCEL has a transaction of its own; *method* ``INVITE``
     gives the key of the one that it cancels. Without the magic cookie and more the branch proves nothing, and
     the message is matched by Request-URI, From tag, Call-ID, CSeq number and the whole top Via (RFC 2543).
+    *via* is the top Via, where it is read already.
     """
-    method = method or message.cseq.method
+    if method is None:
+        method = message.method if isinstance(message, Request) else message.cseq.method
     if method == "ACK":
         method = "INVITE"
-    via = next(iter(message.headers.values("Via")), "")
-    branch = (message.branch or "").lower()
-    if branch.startswith(MAGIC_COOKIE.lower()) and len(branch) > len(MAGIC_COOKIE):
-        return (branch, _sent_by(via), method)
+    try:
+        via = via or message.via
+    except MessageError:
+        pass  # what does not follow the grammar proves nothing either
+    else:
+        branch = (via.parameters.get("branch") or "").lower()
+        if branch.startswith(COOKIE) and branch != COOKIE:
+            return f"{branch}\n{via.host.lower()}\n{via.port}\n{method}"
     uri = message.uri if isinstance(message, Request) else ""
-    return (uri, message.from_tag or "", message.call_id, str(message.cseq.number), via, method)
-
-
-def _sent_by(via: str) -> str:
-    """``host:port`` of a Via value, which may have blanks around its slashes and its colon."""
-    _, _, rest = via.partition(";")[0].rpartition("/")
-    return "".join(rest.split()[1:]).lower()
+    top = next(iter(message.headers.values("Via")), "")
+    return "\n".join((uri, message.from_tag or "", message.call_id, str(message.cseq.number), top, method))
 
 
 def _event_of(response: Response) -> Event:

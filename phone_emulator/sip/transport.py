@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,10 +20,19 @@ from phone_emulator.world.base import (
     World,
 )
 
-from .message import Framer, MessageError, Request, Response, parse
+from .connection import PING, PONG, Connection
+from .message import MessageError, Request, Response, parse
 
+DATAGRAM_LIMIT = 1300
+"""Bytes of a request that may go over UDP where the path's MTU is not known (RFC 3261 section 18.1.1)."""
+BLANK = b"\r\n\0"
+"""What keep-alives are made of (RFC 5626 section 3.5.1, and Yealink's four zero bytes)."""
+MAX_FLOWS = 1000
+"""Sources of datagrams that are kept for their next one."""
 MAX_CONNECTIONS = 1000
 """Incoming connections beyond these are refused, so that a peer cannot use up the machine."""
+MAX_CONNECTIONS_OF_ONE = 100
+"""The same for those of one IP address, so that one peer cannot keep out the others."""
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +47,12 @@ class Flow:
     """The connection; None over UDP."""
     lost: bool = False
     """Whether the connection has ended."""
+    used: float = 0.0
+    """When something last came or went over the connection."""
+    registrations: frozenset[str] = frozenset()
+    """Call-IDs of the registrations that are reached over the connection: it stays open without use."""
+    any_size: bool = False
+    """Whether requests go over UDP here however large they are, since TCP was tried in vain."""
 
     def via(self, branch: str, *, rport: bool = False) -> str:
         """The value of the Via header for a request on this flow (section 18.1.1)."""
@@ -49,19 +65,34 @@ Malformed = Callable[[bytes, Flow, MessageError], None]
 Failed = Callable[[Flow, str], None]
 
 
+class TooLarge(SendFailed):
+    """A request is too large for UDP.
+
+    Args:
+        size: of the request, in bytes.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"{size} bytes are too many for UDP")
+        self.size = size
+
+
 class TransportLayer:
     """The sockets of one user agent.
 
     Args:
         world: where the sockets are.
         bus: is told each message that leaves, comes in or is ignored.
-        host: local IP address of every socket.
+        host: local IP address of the sockets.
+        other_host: local IP address of the other IP version, whose sockets are then open too; empty for none.
         port: of UDP and TCP, 0 for any.
         tls_port: what Via and Contact say over TLS.
         tls: how to accept TLS connections; None accepts none.
         received: called with each well-formed message and its flow.
         malformed: called with the bytes that are none, their flow, and what is wrong with them.
         failed: called when a flow is known to be dead, with the reason.
+        datagram_limit: bytes that a request may have over UDP; 0 for no limit.
+        dscp: 0..63, how packets are marked.
     """
 
     def __init__(
@@ -70,15 +101,19 @@ class TransportLayer:
         bus: Bus,
         *,
         host: str,
+        other_host: str = "",
         port: int,
         tls_port: int = 5061,
         tls: TlsServer | None = None,
         received: Received,
         malformed: Malformed,
         failed: Failed,
+        datagram_limit: int = DATAGRAM_LIMIT,
+        dscp: int = 0,
     ) -> None:
         self._world = world
         self._bus = bus
+        self._hosts = {":" in each: each for each in (other_host, host) if each}
         self._host = host
         self._port = port
         self._tls_port = tls_port
@@ -86,24 +121,36 @@ class TransportLayer:
         self._received = received
         self._malformed = malformed
         self._failed = failed
-        self._udp: DatagramSocket | None = None
+        self._datagram_limit = datagram_limit
+        self._dscp = dscp
+        self._udp: dict[bool, DatagramSocket] = {}
+        """By whether it is IPv6."""
         self._listeners: list[Listener] = []
-        self._connections: dict[tuple[Transport, Address, str], _Connection] = {}
+        self._connections: dict[tuple[Transport, Address, str], Connection] = {}
         self._connecting: dict[tuple[Transport, Address, str], _Connecting] = {}
-        self._accepted: set[_Connection] = set()
+        self._accepted: dict[Connection, None] = {}
+        self._flows: dict[Address, Flow] = {}
+        """Where datagrams came from lately."""
 
     async def open(self) -> None:
-        """Open the UDP socket and the listeners; raises WorldError and leaves nothing open then."""
+        """Open the UDP sockets and the listeners; raises WorldError and leaves nothing open then."""
         try:
-            self._udp = await self._world.open_udp(Address(self._host, self._port), self)
-            self._port = self._udp.local.port
-            self._listeners.append(await self._world.listen(Address(self._host, self._port), self._accept))
-            if self._tls is not None:
-                tls_address = Address(self._host, self._tls_port)
-                self._listeners.append(await self._world.listen(tls_address, self._accept, tls=self._tls))
+            for host in dict.fromkeys((self._host, *self._hosts.values())):
+                await self._open_at(host)
         except BaseException:
             await self.close()
             raise
+
+    async def _open_at(self, host: str) -> None:
+        """Open the sockets of one IP address, all at the same port."""
+        socket = await self._world.open_udp(Address(host, self._port), self, dscp=self._dscp)
+        self._udp[":" in host] = socket
+        self._port = socket.local.port
+        listen, dscp = self._world.listen, self._dscp
+        self._listeners.append(await listen(Address(host, self._port), self._accept, dscp=dscp))
+        if self._tls is not None:
+            address = Address(host, self._tls_port)
+            self._listeners.append(await listen(address, self._accept, tls=self._tls, dscp=dscp))
 
     async def close(self) -> None:
         """Close every socket."""
@@ -118,13 +165,19 @@ class TransportLayer:
         self._connections.clear()
         self._accepted.clear()
         self._listeners.clear()
-        if self._udp is not None:
-            self._udp.close()
-            self._udp = None
+        self._flows.clear()
+        for socket in self._udp.values():
+            socket.close()
+        self._udp.clear()
 
-    def local(self, transport: Transport) -> Address:
-        """This user agent's address as Via and Contact give it."""
-        return Address(self._host, self._tls_port if transport is Transport.TLS else self._port)
+    def host_for(self, remote: str) -> str:
+        """The local IP address of the IP version of *remote*; the first one where there is none."""
+        return self._hosts.get(":" in remote, self._host)
+
+    def local(self, transport: Transport, remote: str = "") -> Address:
+        """This user agent's address as Via and Contact give it to *remote*, an IP address."""
+        host = self.host_for(remote) if remote else self._host
+        return Address(host, self._tls_port if transport is Transport.TLS else self._port)
 
     async def flow(
         self,
@@ -147,7 +200,7 @@ class TransportLayer:
             TimeoutError: it is not up in time.
         """
         if not transport.reliable:
-            return Flow(transport, self.local(transport), remote)
+            return Flow(transport, self.local(transport, remote.host), remote)
         key = (transport, remote, tls.server_name if tls else "")
         connection = self._connections.get(key)
         if connection is None:
@@ -155,7 +208,7 @@ class TransportLayer:
                 connection = await self._connected(key, tls)
         return connection.flow
 
-    async def _connected(self, key: tuple[Transport, Address, str], tls: TlsClient | None) -> _Connection:
+    async def _connected(self, key: tuple[Transport, Address, str], tls: TlsClient | None) -> Connection:
         """The connection being made: requests at once share it, and it goes on while one of them waits."""
         connecting = self._connecting.get(key)
         if connecting is None:
@@ -181,36 +234,58 @@ class TransportLayer:
         if self._connecting.get(key) is connecting:
             del self._connecting[key]
 
-    def send(self, message: Request | Response, flow: Flow) -> None:
-        """Send *message*; raises SendFailed."""
+    def send(self, message: Request | Response, flow: Flow) -> bytes:
+        """Send *message*, and return its bytes; raises SendFailed.
+
+        Raises TooLarge for requests too large for UDP; responses and ACKs go nevertheless (section 18.1.1).
+        """
         data = message.to_bytes()
-        if flow.stream is not None:
-            flow.stream.send(data)
-        elif self._udp is None:
-            raise SendFailed("the socket is closed")
+        if flow.stream is None and len(data) > self._datagram_limit > 0 and _prefers_tcp(message, flow):
+            raise TooLarge(len(data))
+        self.send_bytes(data, flow)
+        return data
+
+    def send_bytes(self, data: bytes, flow: Flow) -> None:
+        """Send the bytes of a message; raises SendFailed."""
+        if flow.stream is None:
+            # A phone of one IP version lets its socket say why it cannot send to the other.
+            socket = self._udp.get(":" in flow.remote.host) or self._udp.get(":" in self._host)
+            if socket is None:
+                raise SendFailed("the socket is closed")
+            socket.send(data, flow.remote)
         else:
-            self._udp.send(data, flow.remote)
-        self._bus.tell(
-            MessageSent(
-                at=self._world.now(),
-                local=flow.local,
-                remote=flow.remote,
-                transport=flow.transport,
-                data=data,
+            try:
+                flow.stream.send(data)
+            except SendFailed:
+                flow.stream.abort()  # nothing goes through it any more: the next message takes a new one
+                raise
+            flow.used = self._world.now()
+        if self._bus.listening:
+            self._bus.tell(
+                MessageSent(
+                    at=self._world.now(),
+                    local=flow.local,
+                    remote=flow.remote,
+                    transport=flow.transport,
+                    data=data,
+                )
             )
-        )
 
     # -- what the sockets tell -----------------------------------------------------------------------------
 
     def datagram_received(self, data: bytes, remote: Address) -> None:
         """A datagram came in."""
-        flow = Flow(Transport.UDP, self.local(Transport.UDP), remote)
-        if data.strip(b"\r\n\0"):  # else a keep-alive (RFC 5626 section 3.5.1, and Yealink's four zero bytes)
+        flow = self._flows.get(remote)
+        if flow is None:
+            if len(self._flows) >= MAX_FLOWS:
+                self._flows.clear()
+            flow = self._flows[remote] = Flow(Transport.UDP, self.local(Transport.UDP, remote.host), remote)
+        if data[:1] not in BLANK or data.strip(BLANK):
             self.message_received(data, flow)
 
     def datagram_failed(self, remote: Address, reason: str) -> None:
         """An ICMP error came in for *remote*."""
-        self._failed(Flow(Transport.UDP, self.local(Transport.UDP), remote), reason)
+        self._failed(Flow(Transport.UDP, self.local(Transport.UDP, remote.host), remote), reason)
 
     def message_received(self, data: bytes, flow: Flow) -> None:
         """The bytes of one message came in."""
@@ -220,104 +295,111 @@ class TransportLayer:
             self.ignored(flow, str(error), data)
             self._malformed(data, flow, error)
             return
-        self._bus.tell(
-            MessageReceived(
-                at=self._world.now(),
-                local=flow.local,
-                remote=flow.remote,
-                transport=flow.transport,
-                data=data,
+        if self._bus.listening:
+            self._bus.tell(
+                MessageReceived(
+                    at=self._world.now(),
+                    local=flow.local,
+                    remote=flow.remote,
+                    transport=flow.transport,
+                    data=data,
+                )
             )
-        )
         try:
             self._received(message, flow)
         except MessageError as error:
             self.ignored(flow, str(error), data)
             self._malformed(data, flow, error)
 
-    def ignored(self, flow: Flow, reason: str, data: bytes) -> None:
-        """Tell that something that came in is not acted upon."""
+    def ignored(
+        self, flow: Flow, reason: str, data: bytes, status: int | None = None, *, outwards: bool = False
+    ) -> None:
+        """Tell that something that came in is not acted upon, or refused with *status*; or did not leave."""
         self._bus.tell(
             MessageIgnored(
-                at=self._world.now(), remote=flow.remote, transport=flow.transport, reason=reason, data=data
+                at=self._world.now(),
+                local=flow.local,
+                remote=flow.remote,
+                transport=flow.transport,
+                reason=reason,
+                data=data,
+                status=status,
+                outwards=outwards,
             )
         )
 
-    def connection_lost(self, connection: _Connection, reason: str) -> None:
+    def ping(self, transport: Transport, remote: Address) -> None:
+        """Keep the way to *remote* open, where there is one; it is no message, and nobody is told."""
+        with contextlib.suppress(SendFailed):
+            if not transport.reliable:
+                socket = self._udp.get(":" in remote.host)
+                if socket is not None:
+                    socket.send(PING, remote)
+                return
+            for (kind, where, _), connection in self._connections.items():
+                if (kind, where) == (transport, remote) and connection.flow.stream is not None:
+                    connection.flow.stream.send(PING)
+                    connection.flow.used = self._world.now()
+
+    def pong(self, flow: Flow) -> None:
+        """Answer a keep-alive on a connection (RFC 5626 section 4.4.1)."""
+        if flow.stream is not None:
+            with contextlib.suppress(SendFailed):
+                flow.stream.send(PONG)
+
+    def connection_lost(self, connection: Connection, reason: str) -> None:
         """A connection has ended."""
         for key, known in list(self._connections.items()):
             if known is connection:
                 del self._connections[key]
-        self._accepted.discard(connection)
+        self._accepted.pop(connection, None)
         connection.flow.lost = True
         self._failed(connection.flow, reason or "connection closed by the peer")
 
-    async def _connect(self, key: tuple[Transport, Address, str], tls: TlsClient | None) -> _Connection:
+    async def _connect(self, key: tuple[Transport, Address, str], tls: TlsClient | None) -> Connection:
         transport, remote, _ = key
-        connection = _Connection(self)
+        connection = Connection(self, self._world)
         if transport is Transport.TLS and tls is None:
             raise TlsFailed("no server name to check the certificate against")
         stream = await self._world.connect(
-            remote, connection, local_host=self._host, tls=tls if transport is Transport.TLS else None
+            remote,
+            connection,
+            local_host=self.host_for(remote.host),
+            tls=tls if transport is Transport.TLS else None,
+            dscp=self._dscp,
         )
         if connection.lost:
             raise ConnectFailed("connection closed at once")
-        connection.flow = Flow(transport, self.local(transport), remote, stream)
+        connection.opened(Flow(transport, self.local(transport, remote.host), remote, stream))
         self._connections[key] = connection
         return connection
 
-    def _accept(self, stream: Stream) -> _Connection:
-        connection = _Connection(self)
-        connection.flow = Flow(stream.transport, self.local(stream.transport), stream.remote, stream)
+    def _accept(self, stream: Stream) -> Connection:
+        connection = Connection(self, self._world)
+        local = self.local(stream.transport, stream.remote.host)
+        flow = connection.flow = Flow(stream.transport, local, stream.remote, stream)
+        theirs = sum(each.flow.remote.host == stream.remote.host for each in self._accepted)
         if len(self._accepted) >= MAX_CONNECTIONS:
+            self.ignored(flow, f"connection refused: {MAX_CONNECTIONS} are open already", b"")
+            stream.abort()
+        elif theirs >= MAX_CONNECTIONS_OF_ONE:
+            why = f"connection refused: {MAX_CONNECTIONS_OF_ONE} from this address are open already"
+            self.ignored(flow, why, b"")
             stream.abort()
         else:
-            self._accepted.add(connection)
+            self._accepted[connection] = None
+            connection.opened(flow)
         return connection
+
+
+def _prefers_tcp(message: Request | Response, flow: Flow) -> bool:
+    """Whether a large *message* should go over TCP: an ACK would have no transaction to go over UDP later."""
+    return isinstance(message, Request) and message.method != "ACK" and not flow.any_size
 
 
 @dataclass(slots=True, eq=False)
 class _Connecting:
     """A connection that is being made, and how many wait for it."""
 
-    task: asyncio.Task[_Connection]
+    task: asyncio.Task[Connection]
     waiting: int = 0
-
-
-class _Connection:
-    """One TCP or TLS connection: bytes in, messages out."""
-
-    flow: Flow
-
-    def __init__(self, layer: TransportLayer) -> None:
-        self._layer = layer
-        self._framer = Framer()
-        self.lost = False
-
-    def data_received(self, data: bytes) -> None:
-        """The next bytes."""
-        try:
-            for message in self._framer.feed(data):
-                if not self.lost:
-                    self._layer.message_received(message, self.flow)
-            self._framer.feed(b"")  # tells at once what is wrong behind the last whole message
-        except MessageError as error:
-            if self.lost:
-                return
-            # After a framing error nothing tells where the next message starts.
-            self._layer.ignored(self.flow, f"{error}; connection closed", data[:4096])
-            self.close()
-            self.connection_lost(str(error))
-
-    def connection_lost(self, reason: str) -> None:
-        """The connection has ended."""
-        if self.lost:
-            return
-        self.lost = True
-        if hasattr(self, "flow"):
-            self._layer.connection_lost(self, reason)
-
-    def close(self) -> None:
-        """Close the connection."""
-        if self.flow.stream is not None:
-            self.flow.stream.close()

@@ -17,6 +17,7 @@ from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
 from phone_emulator.lab.lab import Lab, Place
 from phone_emulator.lab.zone import Zone, parse_zone, read_zone
 from phone_emulator.phone import Call, CallError, CallResult, IncomingCall, Phone, PhoneOptions
+from phone_emulator.phone.transfer import transfer_blind, transfer_to
 from phone_emulator.redundancy import Silence
 from phone_emulator.report.text import attempt_line, call_lines
 from phone_emulator.scenario.session import call_report
@@ -271,6 +272,15 @@ class VirtualCall:
         """Take the far end back. Raises CallError."""
         __tracebackhide__ = True
         self._stepper.do(self._call.resume)
+
+    def transfer(self, to: str | VirtualCall) -> None:
+        """Send the far end to a number, or join it with that of another call. Raises CallError."""
+        __tracebackhide__ = True
+        if isinstance(to, VirtualCall):
+            other = to._call
+            self._stepper.do(lambda: transfer_to(self._call, other))
+        else:
+            self._stepper.do(lambda: transfer_blind(self._call, to))
 
     def send_dtmf(self, digits: str) -> None:
         """Press keys. Raises CallError."""

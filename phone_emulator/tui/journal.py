@@ -14,10 +14,12 @@ from phone_emulator.events import (
     CallChanged,
     Direction,
     Event,
+    MessageIgnored,
     MessageReceived,
     MessageSent,
     Target,
 )
+from phone_emulator.report.remarks import LOOK_BACK, as_message, with_remark
 from phone_emulator.report.wire import Endpoint
 from phone_emulator.sip.message import MessageError, Request, Response, parse
 
@@ -67,6 +69,8 @@ class Journal:
         if isinstance(event, MessageSent | MessageReceived):
             self._keep_message(event)
         else:
+            if isinstance(event, MessageIgnored) and not event.outwards:
+                self._remark(event)
             self._keep_event(event)
         self.changed()
 
@@ -117,6 +121,17 @@ class Journal:
                 self._claim(call_id, event)
             else:
                 self._unclaimed = call_id
+
+    def _remark(self, event: MessageIgnored) -> None:
+        """Note on a message why it was refused or ignored; what was none at all is kept with that, too."""
+        for place in range(len(self._messages) - 1, max(-1, len(self._messages) - 1 - LOOK_BACK), -1):
+            heard = self._messages[place]
+            noted = with_remark(heard.message, event)
+            if noted is not None:
+                self._messages[place] = Heard(noted, heard.call_id)
+                return
+        if event.data:
+            self._messages.append(Heard(as_message(event), ""))
 
     def _claim(self, call_id: str, event: MessageSent) -> None:
         """An INVITE with a new Call-ID left: it is the call's whose attempt goes to that place."""

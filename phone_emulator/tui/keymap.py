@@ -23,6 +23,8 @@ class Scene(StrEnum):
     INCOMING = auto()
     TALKING = auto()
     HELD = auto()
+    TRANSFER = auto()
+    """The dial field asks whom a call is transferred to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +40,15 @@ class SoftKey:
     alias: str = ""
     """Another key that does the same, as people read it."""
     needs: str = ""
-    """``calls``: only with a second call; ``lines``: only with a second line; ``lab``: only in the lab."""
+    """``calls``: only with a second call; ``alone``: only without one; ``lines``: only with a second line;
+    ``lab``: only in the lab; ``pickup``: only while a watched number rings whose call can be picked up."""
 
 
 SOFT_KEYS: dict[Scene, tuple[SoftKey, ...]] = {
     Scene.IDLE: (
         SoftKey("f1", "ReDial", "redial"),
         SoftKey("f2", "Line", "next_line", needs="lines"),
+        SoftKey("f2", "DPickup", "pick_up", needs="pickup"),
         SoftKey("f3", "Call me", "call_me", needs="lab"),
         SoftKey("f4", "Register", "register"),
     ),
@@ -56,6 +60,7 @@ SOFT_KEYS: dict[Scene, tuple[SoftKey, ...]] = {
     ),
     Scene.CALLING: (
         SoftKey("f1", "New Call", "new_call"),
+        SoftKey("f2", "Transfer", "transfer", needs="calls"),
         SoftKey("f3", "Swap", "swap", needs="calls"),
         SoftKey("f4", "Cancel", "cancel", "Esc"),
     ),
@@ -65,16 +70,24 @@ SOFT_KEYS: dict[Scene, tuple[SoftKey, ...]] = {
         SoftKey("f4", "Reject", "cancel", "Esc"),
     ),
     Scene.TALKING: (
-        SoftKey("f1", "New Call", "new_call"),
+        SoftKey("f1", "Transfer", "transfer"),
         SoftKey("f2", "Hold", "hold"),
+        SoftKey("f3", "New Call", "new_call", needs="alone"),
         SoftKey("f3", "Swap", "swap", needs="calls"),
         SoftKey("f4", "End Call", "cancel", "Esc"),
     ),
     Scene.HELD: (
-        SoftKey("f1", "New Call", "new_call"),
+        SoftKey("f1", "Transfer", "transfer"),
         SoftKey("f2", "Resume", "resume"),
+        SoftKey("f3", "New Call", "new_call", needs="alone"),
         SoftKey("f3", "Swap", "swap", needs="calls"),
         SoftKey("f4", "End Call", "cancel", "Esc"),
+    ),
+    Scene.TRANSFER: (
+        SoftKey("f1", "B Trans", "transfer_blind", "Enter"),
+        SoftKey("f2", "Dial", "send"),
+        SoftKey("f3", "Delete", "delete"),
+        SoftKey("f4", "Cancel", "cancel", "Esc"),
     ),
 }
 
@@ -117,10 +130,15 @@ DIAL_KEYS = frozenset("0123456789*#+")
 DTMF_KEYS = DIAL_KEYS - {"+"}
 
 
-def scene_of(call: Call | None, dialling: bool) -> Scene:
-    """What the soft keys are for, with *call* in hand and digits in the dial field or not."""
+def scene_of(call: Call | None, dialling: bool, transferring: bool = False) -> Scene:
+    """What the soft keys are for, with *call* in hand and digits in the dial field, or not.
+
+    *transferring*: the dial field asks whom *call* is transferred to.
+    """
     if call is not None and call.state is CallState.RINGING and call.direction is Direction.INCOMING:
         return Scene.INCOMING
+    if transferring:
+        return Scene.TRANSFER
     if dialling:
         return Scene.DIALLING
     if call is None:
@@ -138,7 +156,16 @@ _SCENES = {
 }
 
 
-def soft_keys(scene: Scene, *, calls: int, lines: int, lab: bool) -> tuple[SoftKey, ...]:
-    """The soft keys of *scene* that can be pressed now."""
-    have = {"": True, "calls": calls > 1, "lines": lines > 1, "lab": lab}
-    return tuple(key for key in SOFT_KEYS[scene] if have[key.needs])
+def soft_keys(
+    scene: Scene, *, calls: int, lines: int, lab: bool, pickup: bool = False
+) -> tuple[SoftKey, ...]:
+    """The soft keys of *scene* that can be pressed now; of several for one key it is the last."""
+    have = {
+        "": True,
+        "calls": calls > 1,
+        "alone": calls == 1,
+        "lines": lines > 1,
+        "lab": lab,
+        "pickup": pickup,
+    }
+    return tuple({key.key: key for key in SOFT_KEYS[scene] if have[key.needs]}.values())

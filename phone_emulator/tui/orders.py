@@ -8,6 +8,9 @@ from collections.abc import Awaitable, Callable
 from phone_emulator.events import CallState, Direction
 from phone_emulator.lab.behaviour import Behaviour
 from phone_emulator.phone import Call, CallError, IncomingCall
+from phone_emulator.phone.replaces import pick_up
+from phone_emulator.phone.session import UP
+from phone_emulator.phone.transfer import transfer_blind, transfer_to
 
 from .lab_control import ServerView
 from .presenter import Presenter
@@ -30,6 +33,8 @@ class Orders:
         self._phone = presenter.phone
         self.aside = False
         """Whether the dial field is open for a further call beside the one in hand."""
+        self.transferring = False
+        """Whether it asks whom the call in hand is transferred to."""
         self.sent_digits: dict[str, str] = {}
         """The DTMF that was sent, by call; the newest digits last."""
         self.provisioning: Callable[[], None] | None = None
@@ -41,6 +46,8 @@ class Orders:
             "resume": self.resume,
             "swap": self.swap,
             "new_call": self.new_call,
+            "transfer": self.transfer,
+            "pick_up": self.pick_up,
             "redial": self.redial,
             "register": self.register,
             "next_line": self.next_line,
@@ -66,7 +73,7 @@ class Orders:
             await current.hold()
         call = self._phone.dial(number, self._presenter.chosen_line)
         self._presenter.chosen_call = call.id
-        self.aside = False
+        self._close_dial()
 
     async def answer(self) -> None:
         """Answer the call that rings; one that is up is put on hold. Raises CallError."""
@@ -78,12 +85,12 @@ class Orders:
                 await other.hold()
         call.answer()
         self._presenter.chosen_call = call.id
-        self.aside = False
+        self._close_dial()
 
     async def cancel(self) -> None:
         """Close the dial field of a further call, else reject, cancel or hang up the call in hand."""
         if self.aside and not self._rings():
-            self.aside = False
+            self._close_dial()
             return
         call = self._presenter.live_call
         if call is not None:
@@ -112,6 +119,41 @@ class Orders:
         """Open the dial field for a further call."""
         self.aside = True
 
+    async def transfer(self) -> None:
+        """Join the call in hand with another one that is up, else ask whom it is transferred to.
+
+        Raises CallError.
+        """
+        call = self._call()
+        others = [other for other in self._presenter.live_calls if other is not call and other.state in UP]
+        if others:
+            await self._transfer(transfer_to(others[-1], call))
+        else:
+            self.aside = self.transferring = True
+
+    async def pick_up(self) -> None:
+        """Answer the call that rings at a watched number; raises CallError."""
+        found = self._presenter.rings_elsewhere
+        if found is None:
+            raise CallError("no watched number rings")
+        self._presenter.chosen_call = pick_up(*found).id
+
+    async def transfer_blind(self, number: str) -> None:
+        """Send the far end of the call in hand to *number*; raises CallError."""
+        number = number.strip()
+        if number:
+            self._close_dial()
+            await self._transfer(transfer_blind(self._call(), number))
+
+    async def _transfer(self, transfer: Awaitable[None]) -> None:
+        try:
+            await transfer
+        except CallError as error:
+            raise CallError(f"Transfer failed! {error}") from None
+
+    def _close_dial(self) -> None:
+        self.aside = self.transferring = False
+
     async def redial(self) -> None:
         """Call the number of the last outgoing call again; raises CallError."""
         outgoing = [call for call in self._phone.history if call.direction is Direction.OUTGOING]
@@ -130,7 +172,7 @@ class Orders:
         live = {call.id for call in self._presenter.live_calls}
         self.sent_digits = {call: digits for call, digits in self.sent_digits.items() if call in live}
         if not live:
-            self.aside = False
+            self._close_dial()
 
     # -- lines ---------------------------------------------------------------------------------------------
 

@@ -19,6 +19,8 @@ from .rows.registration import LineRow, line_rows
 from .rows.route import RouteView, route_view
 
 if TYPE_CHECKING:
+    from phone_emulator.phone.dialog_info import DialogState
+    from phone_emulator.phone.line import Line
     from phone_emulator.phone.phone import Phone
 
 LOG_ROWS = 200
@@ -60,6 +62,15 @@ class Presenter:
     def live_calls(self) -> list[Call]:
         """The calls that are up or on their way, oldest first; those that are ending are the phone's own."""
         return [call for call in self.phone.calls if call.state not in (CallState.ENDING, CallState.ENDED)]
+
+    @property
+    def rings_elsewhere(self) -> tuple[Line, DialogState] | None:
+        """A call at a watched number that can be picked up, and the line that watches (BLF keys)."""
+        for line in self.phone.lines.values():
+            for lamp in line.subscriptions.lamps:
+                if line.account.dialog_pickup and lamp.ringing is not None:
+                    return line, lamp.ringing
+        return None
 
     @property
     def past_calls(self) -> list[Call]:

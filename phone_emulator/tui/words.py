@@ -66,8 +66,15 @@ def call_word(call: Call) -> str:
     """The state of *call* as the phone's screen shows it: ``Calling``, ``Incoming call``, ``Busy here!``."""
     if call.state is CallState.RINGING and call.direction is Direction.INCOMING:
         return "Incoming call"
+    if call.state in (CallState.TALKING, CallState.HELD):
+        if call.transfer is not None:
+            return "Transferring"
+        if call.referrals:
+            return "Be Transferred"
     if call.state is CallState.CALLING and call.route and call.route[-1].status:
         return "Connecting"
+    if call.state is CallState.TALKING and call.far_held:
+        return "Held"
     over = call.state in (CallState.ENDING, CallState.ENDED)
     if over and call.result is not None and call.result != "answered":
         return failure_word(call)

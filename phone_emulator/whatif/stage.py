@@ -10,13 +10,23 @@ from dataclasses import dataclass, field
 
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.dns import Unresolved
-from phone_emulator.events import Bus, Event, Listener, MessageReceived, MessageSent, ServerChanged, Target
+from phone_emulator.events import (
+    Bus,
+    Event,
+    Listener,
+    MessageIgnored,
+    MessageReceived,
+    MessageSent,
+    ServerChanged,
+    Target,
+)
 from phone_emulator.lab import plans
 from phone_emulator.lab.behaviour import Behaviour, BehaviourKind, CalleeBehaviour
 from phone_emulator.lab.lab import Lab, Place
 from phone_emulator.lab.zone import Zone
 from phone_emulator.phone import CallResult, OutgoingCall, Phone, PhoneOptions
 from phone_emulator.redundancy import hops
+from phone_emulator.report import remarks
 from phone_emulator.report.result import Message
 from phone_emulator.world import SimulatedWorld
 
@@ -62,7 +72,7 @@ class Stage:
         self, site: Site, line: int, *, listeners: Sequence[Listener] = (), keep_messages: bool = False
     ) -> None:
         moved = plans.simulated(
-            site.config, site.places, site.zone, CalleeBehaviour.ANSWER, site.options.local_address
+            site.config, site.places, site.zone, CalleeBehaviour.ANSWER, site.options.first_address
         )
         self.site = site
         self.world = SimulatedWorld(site.seed, moved.plan.nameservers)
@@ -135,8 +145,8 @@ class Stage:
         return any(server.behaviour.for_method("INVITE").kind is BehaviourKind.OK for server in servers)
 
     def _keep(self, event: Event) -> None:
-        if isinstance(event, MessageSent | MessageReceived):
-            self.messages.append(event)
+        if isinstance(event, MessageSent | MessageReceived | MessageIgnored):
+            remarks.keep(self.messages, event)
 
 
 def as_found(site: Site) -> Site:

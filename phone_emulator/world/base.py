@@ -122,6 +122,12 @@ class TlsClient:
     """Whether the certificate is checked (``static.security.trust_certificates``)."""
     ca_pem: str | None = None
     """Trusted CAs in PEM; None trusts the machine's own."""
+    machine_cas: bool = False
+    """Whether the machine's own CAs are trusted besides those of ``ca_pem``."""
+    check_name: bool = True
+    """Whether the certificate must carry ``server_name`` (``static.security.cn_validation``)."""
+    identity_pem: str = ""
+    """Our own certificate with its chain, and its key, for servers that ask for one; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +139,12 @@ class TlsServer:
     certificate_pem: str = ""
     key_pem: str = ""
     ca_pem: str = ""
-    """The CA that signed it; in the simulated world a client trusts exactly this text."""
+    """The CA that signed it; in the simulated world a client trusts it whose own CAs hold this text."""
+    client_ca_pem: str = ""
+    """CAs, in PEM, one of which must have signed the certificate that a client shows; empty asks for none.
+
+    In the simulated world the client's `identity_pem` must hold this text.
+    """
 
 
 class World(Protocol):
@@ -157,13 +168,25 @@ class World(Protocol):
     def nameservers(self) -> list[Address]:
         """The DNS servers of the machine, used where the cfg names none; may be empty."""
 
-    async def open_udp(self, local: Address, receiver: DatagramReceiver) -> DatagramSocket:
-        """Bind a UDP socket; raises WorldError."""
+    async def open_udp(self, local: Address, receiver: DatagramReceiver, *, dscp: int = 0) -> DatagramSocket:
+        """Bind a UDP socket; raises WorldError.
+
+        *dscp*, 0..63, here and below: how what is sent is marked for the routers on its way (RFC 2474). A
+        machine that will not mark sends unmarked.
+        """
 
     async def connect(
-        self, remote: Address, receiver: StreamReceiver, *, local_host: str = "", tls: TlsClient | None = None
+        self,
+        remote: Address,
+        receiver: StreamReceiver,
+        *,
+        local_host: str = "",
+        tls: TlsClient | None = None,
+        dscp: int = 0,
     ) -> Stream:
         """Open a connection; raises ConnectFailed, TlsFailed. The caller bounds the wait."""
 
-    async def listen(self, local: Address, accept: Accept, *, tls: TlsServer | None = None) -> Listener:
+    async def listen(
+        self, local: Address, accept: Accept, *, tls: TlsServer | None = None, dscp: int = 0
+    ) -> Listener:
         """Listen for connections; raises WorldError."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from phone_emulator.events import Address
@@ -23,6 +24,21 @@ if TYPE_CHECKING:
 
 LARGEST_DATAGRAM = 65507
 """Bytes of payload (RFC 768 over IPv4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """What befalls datagrams on one way."""
+
+    loss: float = 0.0
+    """The probability that one gets lost."""
+    duplicate: float = 0.0
+    """The probability that one comes twice."""
+    reorder: float = 0.0
+    """The probability that one is late by REORDER_DELAY."""
+    delay: float = 0.0
+    """Seconds that each takes longer."""
+
 
 REORDER_DELAY = 0.05
 """Seconds by which a reordered datagram comes later, so that those sent in the meantime overtake it."""
@@ -107,6 +123,7 @@ class Network:
         self.reorder = 0.0
         self.phone = (canonical(phone[0]), canonical(phone[1]))
         self.hosts: dict[str, Host] = {}
+        self._ways: dict[tuple[Host, Host], Disturbance] = {}
         self._last_arrival: dict[tuple[Host, Host], float] = {}
         for address in self.phone:
             self.add_host(address)
@@ -139,14 +156,14 @@ class Network:
         except ValueError as error:
             raise WorldError(str(error)) from None
 
-    def open_udp(self, local: Address, receiver: DatagramReceiver) -> SimulatedDatagramSocket:
+    def open_udp(self, local: Address, receiver: DatagramReceiver, dscp: int = 0) -> SimulatedDatagramSocket:
         """Bind a socket; adds the host. Raises WorldError."""
         host = self.local_host(local.host, is_ipv6(local.host))
         port = local.port or host.free_port("udp")
         bound = Address(host.address, port)
         if port in host.udp:
             raise WorldError(f"cannot bind {bound}/udp: address already in use")
-        host.udp[port] = SimulatedDatagramSocket(self, host, bound, receiver)
+        host.udp[port] = SimulatedDatagramSocket(self, host, bound, receiver, dscp)
         return host.udp[port]
 
     def latency_between(self, one: Host, other: Host) -> float:
@@ -154,12 +171,26 @@ class Network:
         said = [host.latency for host in {one, other} if host.latency is not None]
         return sum(said) if said else self.latency
 
+    def disturb(self, source: str, target: str, disturbance: Disturbance | None) -> None:
+        """From now on *disturbance* is what befalls datagrams from *source* to *target*, and not back.
+
+        It takes the place of what the hosts and the network say, but for their latency; None gives that back.
+        Adds the hosts; raises WorldError for what is no IP address.
+        """
+        way = self.add_host(source), self.add_host(target)
+        if disturbance is None:
+            self._ways.pop(way, None)
+        else:
+            self._ways[way] = disturbance
+
     def chance(self, what: str, one: Host, other: Host) -> bool:
-        """Throw the dice for *what* (``loss``, ``duplicate``, ``reorder``) on the way between two hosts.
+        """Throw the dice for *what* (``loss``, ``duplicate``, ``reorder``) on the way from *one* to *other*.
 
         What cannot happen throws none, so that a seeded run stays as it was until something is switched on.
         """
-        said = [getattr(host, what) for host in (one, other) if getattr(host, what) is not None]
+        way = self._ways.get((one, other))
+        says = (one, other) if way is None else (way,)
+        said = [getattr(each, what) for each in says if getattr(each, what) is not None]
         return any(chance > 0 and self.random.random() < chance for chance in said or [getattr(self, what)])
 
     def call_at(self, when: float, callback: Callable[..., object], *args: Any) -> None:
@@ -177,8 +208,10 @@ class Network:
         if self.chance("loss", source, target):
             return
         copies = 2 if self.chance("duplicate", source, target) else 1
+        way = self._ways.get((source, target))
+        latency = self.latency_between(source, target) + (way.delay if way is not None else 0.0)
         for _ in range(copies):
-            arrival = self.loop.time() + self.latency_between(source, target)
+            arrival = self.loop.time() + latency
             if self.chance("reorder", source, target):
                 arrival += REORDER_DELAY
             else:
@@ -199,10 +232,16 @@ class Network:
 
 
 class SimulatedDatagramSocket:
-    """A UDP socket of a simulated host."""
+    """A UDP socket of a simulated host.
 
-    def __init__(self, network: Network, host: Host, local: Address, receiver: DatagramReceiver) -> None:
+    :ivar dscp: how what it sends would be marked; the simulated network treats all alike
+    """
+
+    def __init__(
+        self, network: Network, host: Host, local: Address, receiver: DatagramReceiver, dscp: int
+    ) -> None:
         self.host = host
+        self.dscp = dscp
         self._network = network
         self._local = local
         self._receiver = receiver

@@ -77,21 +77,29 @@ class RealWorld:
                     continue
         return found
 
-    async def open_udp(self, local: Address, receiver: DatagramReceiver) -> udp.MachineSocket:
+    async def open_udp(
+        self, local: Address, receiver: DatagramReceiver, *, dscp: int = 0
+    ) -> udp.MachineSocket:
         """Bind a UDP socket; raises WorldError."""
-        return await udp.open_udp(local, receiver, self._open)
+        return await udp.open_udp(local, receiver, self._open, dscp=dscp)
 
     async def connect(
-        self, remote: Address, receiver: StreamReceiver, *, local_host: str = "", tls: TlsClient | None = None
+        self,
+        remote: Address,
+        receiver: StreamReceiver,
+        *,
+        local_host: str = "",
+        tls: TlsClient | None = None,
+        dscp: int = 0,
     ) -> stream.MachineStream:
         """Open a connection; raises ConnectFailed, TlsFailed. The caller bounds the wait."""
-        return await stream.connect(remote, receiver, local_host, tls, self._open)
+        return await stream.connect(remote, receiver, local_host, tls, self._open, dscp)
 
     async def listen(
-        self, local: Address, accept: Accept, *, tls: TlsServer | None = None
+        self, local: Address, accept: Accept, *, tls: TlsServer | None = None, dscp: int = 0
     ) -> stream.MachineListener:
         """Listen for connections; raises WorldError."""
-        return await stream.listen(local, accept, tls, self._open)
+        return await stream.listen(local, accept, tls, self._open, dscp)
 
     def run(self, main: Coroutine[Any, Any, _Result]) -> _Result:
         """Run *main* on an event loop of its own (uvloop's where it is installed); returns what it returns.

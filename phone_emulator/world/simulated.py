@@ -74,21 +74,29 @@ class SimulatedWorld:
         """Those given when the world was made."""
         return list(self._nameservers)
 
-    async def open_udp(self, local: Address, receiver: DatagramReceiver) -> SimulatedDatagramSocket:
+    async def open_udp(
+        self, local: Address, receiver: DatagramReceiver, *, dscp: int = 0
+    ) -> SimulatedDatagramSocket:
         """Bind a UDP socket; raises WorldError. The unspecified address is the phone's."""
-        return self.network.open_udp(local, receiver)
+        return self.network.open_udp(local, receiver, dscp)
 
     async def connect(
-        self, remote: Address, receiver: StreamReceiver, *, local_host: str = "", tls: TlsClient | None = None
+        self,
+        remote: Address,
+        receiver: StreamReceiver,
+        *,
+        local_host: str = "",
+        tls: TlsClient | None = None,
+        dscp: int = 0,
     ) -> SimulatedStream:
         """Open a connection; raises ConnectFailed, TlsFailed. One that nobody answers waits without end."""
-        return await simulated_stream.connect(self.network, remote, receiver, local_host, tls)
+        return await simulated_stream.connect(self.network, remote, receiver, local_host, tls, dscp)
 
     async def listen(
-        self, local: Address, accept: Accept, *, tls: TlsServer | None = None
+        self, local: Address, accept: Accept, *, tls: TlsServer | None = None, dscp: int = 0
     ) -> SimulatedListener:
         """Listen for connections; raises WorldError."""
-        return simulated_stream.listen(self.network, local, accept, tls)
+        return simulated_stream.listen(self.network, local, accept, tls, dscp)
 
     def run(self, main: Coroutine[Any, Any, _Result]) -> _Result:
         """Run *main* to its end and the world with it; returns what *main* returns. May be called once.

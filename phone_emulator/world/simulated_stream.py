@@ -7,7 +7,7 @@ from collections import deque
 
 from phone_emulator.events import Address, Transport
 
-from . import reasons
+from . import peer_names, reasons
 from .address import canonical, is_ipv6, unsendable
 from .base import (
     Accept,
@@ -31,11 +31,12 @@ RETRIES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 class SimulatedListener:
     """A listening socket of a simulated host."""
 
-    def __init__(self, host: Host, local: Address, accept: Accept, tls: TlsServer | None) -> None:
+    def __init__(self, host: Host, local: Address, accept: Accept, tls: TlsServer | None, dscp: int) -> None:
         self._host = host
         self._local = local
         self.accept = accept
         self.tls = tls
+        self.dscp = dscp
 
     @property
     def local(self) -> Address:
@@ -52,13 +53,15 @@ class SimulatedStream:
     """One end of a connection. What it sends waits in its outbox until it arrives at the other end.
 
     :ivar peer: the other end
+    :ivar dscp: how what it sends would be marked
     """
 
     peer: SimulatedStream
 
     def __init__(
-        self, network: Network, host: Host, local: Address, remote: Address, transport: Transport
+        self, network: Network, host: Host, local: Address, remote: Address, transport: Transport, dscp: int
     ) -> None:
+        self.dscp = dscp
         self._network = network
         self._host = host
         self._local = local
@@ -166,19 +169,26 @@ class _NoTls:
         """Nobody is to be told."""
 
 
-def listen(network: Network, local: Address, accept: Accept, tls: TlsServer | None) -> SimulatedListener:
+def listen(
+    network: Network, local: Address, accept: Accept, tls: TlsServer | None, dscp: int = 0
+) -> SimulatedListener:
     """Listen at *local*; adds the host. Raises WorldError."""
     host = network.local_host(local.host, is_ipv6(local.host))
     port = local.port or host.free_port("tcp")
     bound = Address(host.address, port)
     if port in host.listeners:
         raise WorldError(f"cannot bind {bound}/{'tls' if tls else 'tcp'}: address already in use")
-    host.listeners[port] = SimulatedListener(host, bound, accept, tls)
+    host.listeners[port] = SimulatedListener(host, bound, accept, tls, dscp)
     return host.listeners[port]
 
 
 async def connect(
-    network: Network, remote: Address, receiver: StreamReceiver, local_host: str, tls: TlsClient | None
+    network: Network,
+    remote: Address,
+    receiver: StreamReceiver,
+    local_host: str,
+    tls: TlsClient | None,
+    dscp: int = 0,
 ) -> SimulatedStream:
     """Open a connection; raises ConnectFailed, TlsFailed. One that nobody answers waits without end."""
     source = network.local_host(local_host, is_ipv6(remote.host))
@@ -199,8 +209,9 @@ async def connect(
             raise TlsFailed(fault)
     local = Address(source.address, source.free_port("tcp"))
     transport = Transport.TLS if tls else Transport.TCP
-    client = SimulatedStream(network, source, local, remote, transport)
-    server = SimulatedStream(network, target, remote, local, Transport.TLS if listener.tls else Transport.TCP)
+    client = SimulatedStream(network, source, local, remote, transport, dscp)
+    spoken = Transport.TLS if listener.tls else Transport.TCP
+    server = SimulatedStream(network, target, remote, local, spoken, listener.dscp)
     client.peer, server.peer = server, client
     network.loop.call_soon(_accept, listener, server, tls is not None)
     try:
@@ -235,19 +246,15 @@ def handshake_fault(client: TlsClient, server: TlsServer | None, address: str) -
     """Why the TLS handshake with *server* (None: it speaks plain TCP) fails; empty if it succeeds."""
     if server is None:
         return reasons.TLS_NOT_SPOKEN
+    if server.client_ca_pem and server.client_ca_pem not in client.identity_pem:
+        return reasons.TLS_NOT_TRUSTED if client.identity_pem else reasons.TLS_NO_CERTIFICATE
     if not client.verify:
         return ""
-    if client.ca_pem is not None and client.ca_pem != server.ca_pem:
+    if client.ca_pem is not None and not client.machine_cas and not _holds(client.ca_pem, server.ca_pem):
         return reasons.TLS_UNKNOWN_CA
-    wanted = (client.server_name or address).rstrip(".").lower()
-    if not any(name_matches(name, wanted) for name in server.names):
-        return reasons.wrong_name(server.names, wanted)
-    return ""
+    wanted = (client.server_name or address).rstrip(".")
+    return peer_names.fault(server.names, wanted) if client.check_name else ""
 
 
-def name_matches(name: str, wanted: str) -> bool:
-    """Whether a certificate for *name* is one for *wanted*; ``*.`` is any one label (RFC 6125)."""
-    name = name.lower()
-    if not name.startswith("*."):
-        return name == wanted
-    return wanted.partition(".")[2] == name[2:]
+def _holds(trusted: str, ca: str) -> bool:
+    return trusted == ca or (ca != "" and ca in trusted)

@@ -151,7 +151,7 @@ class MachineStream(asyncio.Protocol):
         if self._why_closed is not None:
             self._lost = self._why_closed
         elif isinstance(exc, ssl.SSLError):
-            self._lost = f"TLS error: {(exc.reason or str(exc)).replace('_', ' ').lower()}"
+            self._lost = tls.ended_in_words(exc)
         else:
             self._lost = "" if exc is None else reasons.in_words(exc)
         if self._why_closed is None:
@@ -181,12 +181,12 @@ class MachineListener:
 
 
 async def listen(
-    local: Address, accept: Accept, server: TlsServer | None, registry: set[Any]
+    local: Address, accept: Accept, server: TlsServer | None, registry: set[Any], dscp: int = 0
 ) -> MachineListener:
     """Listen at *local*; raises WorldError."""
     transport = Transport.TLS if server else Transport.TCP
     context = tls.server_context(server) if server else None
-    sock = bind(local, socket.SOCK_STREAM, transport)
+    sock = bind(local, socket.SOCK_STREAM, transport, dscp)  # the connections inherit the mark
     bound = Address(*sock.getsockname()[:2])
     loop = asyncio.get_running_loop()
     try:
@@ -200,16 +200,26 @@ async def listen(
 
 
 async def connect(
-    remote: Address, receiver: StreamReceiver, local_host: str, client: TlsClient | None, registry: set[Any]
+    remote: Address,
+    receiver: StreamReceiver,
+    local_host: str,
+    client: TlsClient | None,
+    registry: set[Any],
+    dscp: int = 0,
 ) -> MachineStream:
     """Open a connection; raises ConnectFailed, TlsFailed."""
-    context, wanted = tls.client_context(client, remote.host) if client else (None, None)
+    context, wanted = tls.client_context(client, remote.host, sip=True) if client else (None, None)
     loop = asyncio.get_running_loop()
-    sock = await _connected(loop, remote, local_host)
+    sock = await _connected(loop, remote, local_host, dscp)
     stream = MachineStream(Transport.TLS if client else Transport.TCP, registry)
     try:
         # From here on the socket is the transport's, which closes it; closing it twice may hit another's.
-        await loop.create_connection(lambda: stream, sock=sock, ssl=context, server_hostname=wanted)
+        wire, _ = await loop.create_connection(lambda: stream, sock=sock, ssl=context, server_hostname=wanted)
+        if client is not None and wanted is not None:
+            tls.check_name(client, wanted, wire.get_extra_info("peercert"))
+    except TlsFailed:
+        stream.abort()
+        raise
     except OSError as error:
         if wanted is None:
             raise ConnectFailed(reasons.in_words(error)) from None
@@ -218,12 +228,14 @@ async def connect(
     return stream
 
 
-async def _connected(loop: asyncio.AbstractEventLoop, remote: Address, local_host: str) -> socket.socket:
+async def _connected(
+    loop: asyncio.AbstractEventLoop, remote: Address, local_host: str, dscp: int
+) -> socket.socket:
     if why := unsendable(local_host or remote.host, remote):
         raise ConnectFailed(why)
     any_host = "::" if ":" in remote.host else "0.0.0.0"
     try:
-        sock = bind(Address(local_host or any_host, 0), socket.SOCK_STREAM, Transport.TCP)
+        sock = bind(Address(local_host or any_host, 0), socket.SOCK_STREAM, Transport.TCP, dscp)
     except WorldError as error:
         raise ConnectFailed(str(error)) from None
     try:

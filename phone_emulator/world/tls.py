@@ -1,6 +1,7 @@
 """TLS contexts, and why a handshake failed, in words.
 
-The peer's certificate is checked against the configured name, also when the connection goes to an IP address.
+A SIP server's certificate is checked against the configured domain (`peer_names`), an HTTPS server's against
+its host name by OpenSSL.
 """
 
 from __future__ import annotations
@@ -8,11 +9,12 @@ from __future__ import annotations
 import os
 import ssl
 import tempfile
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from . import reasons
+from . import peer_names, reasons
 from .base import TlsClient, TlsFailed, TlsServer, WorldError
 
 # OpenSSL's X509_V_ERR_… numbers.
@@ -36,42 +38,69 @@ _HANDSHAKE = {
     "UNSUPPORTED_PROTOCOL": "the peer offers only TLS versions older than 1.2",
     "TLSV1_ALERT_PROTOCOL_VERSION": "the peer takes no TLS version that we offer",
     "SSLV3_ALERT_HANDSHAKE_FAILURE": "the peer refused: no cipher in common, or it wants a certificate",
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the peer wants a certificate",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": reasons.TLS_NO_CERTIFICATE,
     "TLSV1_UNRECOGNIZED_NAME": "the peer knows no such server name",
-    "TLSV1_ALERT_UNKNOWN_CA": "the peer does not trust our certificate",
+    "TLSV1_ALERT_UNKNOWN_CA": reasons.TLS_NOT_TRUSTED,
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "the peer does not trust our certificate",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "the peer does not accept our certificate",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "the peer says that our certificate has expired",
+    "SSLV3_ALERT_CERTIFICATE_REVOKED": "the peer says that our certificate is revoked",
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "the peer cannot use our kind of certificate",
+    "TLSV1_ALERT_ACCESS_DENIED": "the peer does not let the owner of our certificate in",
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "the peer shows no certificate",
     "UNEXPECTED_EOF_WHILE_READING": reasons.TLS_CLOSED,
 }
 """By OpenSSL's reason, as Python spells it."""
 
 
-def client_context(tls: TlsClient, address: str) -> tuple[ssl.SSLContext, str]:
-    """How to open a connection to *address*, and the name that the server must prove; raises TlsFailed."""
+def client_context(tls: TlsClient, address: str, *, sip: bool = False) -> tuple[ssl.SSLContext, str]:
+    """How to open a connection to *address*, and the name that the server must prove; raises TlsFailed.
+
+    With *sip* the name is not looked at during the handshake but by `check_name` after it.
+    """
     wanted = (tls.server_name or address).rstrip(".")
     try:
         wanted.encode("idna")
     except UnicodeError as error:
         raise TlsFailed(f"{wanted!r} cannot be used as a server name: {error}") from None
     try:
-        return _client_context(tls.verify, tls.ca_pem, os.environ.get("SSLKEYLOGFILE")), wanted
+        alike = replace(tls, server_name="", check_name=True)
+        named = os.environ.get("SSLKEYLOGFILE"), os.environ.get("SSL_CERT_FILE")
+        return _client_context(alike, sip, *named), wanted
+    except WorldError as error:
+        raise TlsFailed(str(error)) from None
     except (ssl.SSLError, ValueError) as error:
         raise TlsFailed(f"the trusted certificates cannot be used: {error}") from None
 
 
 @lru_cache(maxsize=32)  # reading the machine's own CAs takes 10 ms
-def _client_context(verify: bool, ca_pem: str | None, keylog: str | None) -> ssl.SSLContext:
+def _client_context(tls: TlsClient, sip: bool, keylog: str | None, machine: str | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.sslobject_class = _NamingObject
-    if not verify:
+    if sip or not tls.verify:
         context.check_hostname = False
+    if not tls.verify:
         context.verify_mode = ssl.CERT_NONE
-    elif ca_pem is None:
+    elif tls.ca_pem is None or tls.machine_cas:
         context.load_default_certs()
-    else:
-        context.load_verify_locations(cadata=ca_pem)
+    if tls.verify and tls.ca_pem:
+        context.load_verify_locations(cadata=tls.ca_pem)
+    if tls.identity_pem:
+        _show(context, tls.identity_pem, "our own certificate")
     if keylog:
         context.keylog_filename = keylog
     return context
+
+
+def check_name(tls: TlsClient, wanted: str, certificate: dict[str, Any] | None) -> None:
+    """Look whether *certificate*, which a SIP server has shown, is one for *wanted*; raises TlsFailed."""
+    if (
+        tls.verify
+        and tls.check_name
+        and (why := peer_names.fault(peer_names.names_of(certificate or {}), wanted))
+    ):
+        raise TlsFailed(why)
 
 
 def server_context(tls: TlsServer) -> ssl.SSLContext:
@@ -81,18 +110,31 @@ def server_context(tls: TlsServer) -> ssl.SSLContext:
         raise WorldError(f"cannot listen for TLS: no certificate and key are given for {names}")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _show(context, f"{tls.key_pem}\n{tls.certificate_pem}\n", f"the TLS certificate for {names}")
+    if tls.client_ca_pem:
+        context.verify_mode = ssl.CERT_REQUIRED
+        try:
+            context.load_verify_locations(cadata=tls.client_ca_pem)
+        except (ssl.SSLError, ValueError) as error:
+            raise WorldError(f"cannot use the CAs of the clients of {names}: {error}") from None
+    if keylog := os.environ.get("SSLKEYLOGFILE"):
+        context.keylog_filename = keylog
+    return context
+
+
+def _show(context: ssl.SSLContext, pem: str, what: str) -> None:
+    """Let *context* show the certificate in *pem*, which holds its key too; raises WorldError."""
     # OpenSSL reads a chain from files only.
     with tempfile.TemporaryDirectory(prefix="phone-emulator-") as folder:
         path = Path(folder, "chain.pem")
         path.touch(mode=0o600)
-        path.write_text(f"{tls.key_pem}\n{tls.certificate_pem}\n", encoding="utf-8")
+        path.write_text(pem, encoding="utf-8")
         try:
-            context.load_cert_chain(path)
+            # A key that wants a password would make OpenSSL ask for one at the terminal.
+            context.load_cert_chain(path, password=lambda: "")
         except (ssl.SSLError, ValueError) as error:
-            raise WorldError(f"cannot use the TLS certificate for {names}: {error}") from None
-    if keylog := os.environ.get("SSLKEYLOGFILE"):
-        context.keylog_filename = keylog
-    return context
+            reason = getattr(error, "reason", None) or str(error)
+            raise WorldError(f"cannot use {what}: {reason.replace('_', ' ').lower()}") from None
 
 
 class _NamingObject(ssl.SSLObject):
@@ -115,6 +157,13 @@ def _names_of(handshake: Any) -> tuple[str, ...]:
         )
     except (AttributeError, IndexError, TypeError, ValueError):
         return ()
+
+
+def ended_in_words(error: ssl.SSLError) -> str:
+    """Why TLS ended a connection: in TLS 1.3 a server refuses our certificate only after the handshake."""
+    return _HANDSHAKE.get(
+        error.reason or "", f"TLS error: {(error.reason or str(error)).replace('_', ' ').lower()}"
+    )
 
 
 def handshake_in_words(error: OSError, wanted: str) -> str:

@@ -30,6 +30,9 @@ RECEIVE_BUFFER = 4 * 1024 * 1024
 READS_PER_WAKE = 64
 """Datagrams read before the event loop has its turn."""
 
+LARGEST = 65507
+"""Bytes of a datagram's payload over IPv4."""
+
 UNSENT_LIMIT = 256
 """Datagrams that may wait until the machine takes more."""
 
@@ -57,14 +60,20 @@ class MachineSocket(Protocol):
 
 
 async def open_udp(
-    local: Address, receiver: DatagramReceiver, registry: set[Any], *, plain: bool = False
+    local: Address,
+    receiver: DatagramReceiver,
+    registry: set[Any],
+    *,
+    plain: bool = False,
+    dscp: int = 0,
 ) -> MachineSocket:
     """Bind a UDP socket; raises WorldError.
 
     :param registry: where the socket is entered while it is open
     :param plain: do without the error queue where there is one
+    :param dscp: 0..63, how its datagrams are marked
     """
-    sock = bind(local, socket.SOCK_DGRAM, "udp")
+    sock = bind(local, socket.SOCK_DGRAM, "udp", dscp)
     with suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
     loop = asyncio.get_running_loop()
@@ -74,8 +83,11 @@ async def open_udp(
     return protocol
 
 
-def bind(local: Address, kind: socket.SocketKind, protocol: str) -> socket.socket:
-    """A non-blocking socket bound to *local*; raises WorldError. *protocol* names it in the error."""
+def bind(local: Address, kind: socket.SocketKind, protocol: str, dscp: int = 0) -> socket.socket:
+    """A non-blocking socket bound to *local*; raises WorldError. *protocol* names it in the error.
+
+    What it sends is marked with *dscp*, 0..63, where the machine lets it.
+    """
     try:
         canonical(local.host)
     except ValueError as error:
@@ -91,12 +103,21 @@ def bind(local: Address, kind: socket.SocketKind, protocol: str) -> socket.socke
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if kind is socket.SOCK_STREAM and sys.platform != "win32":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if dscp:
+            mark(sock, dscp, ipv6=ipv6)
         sock.bind((local.host, local.port))
     except (OSError, OverflowError) as error:
         if sock is not None:
             sock.close()
         raise WorldError(reasons.cannot_bind(local, protocol, error)) from None
     return sock
+
+
+def mark(sock: socket.socket, dscp: int, *, ipv6: bool) -> None:
+    """Have what *sock* sends marked with *dscp*, 0..63 (RFC 2474); a machine that refuses sends unmarked."""
+    level, option = (socket.IPPROTO_IPV6, socket.IPV6_TCLASS) if ipv6 else (socket.IPPROTO_IP, socket.IP_TOS)
+    with suppress(OSError):
+        sock.setsockopt(level, option, dscp << 2)
 
 
 class ErrorQueueSocket:
@@ -116,6 +137,12 @@ class ErrorQueueSocket:
         self._closed = False
         self._local = Address(*sock.getsockname()[:2])
         self._unsent: deque[tuple[bytes, Address]] = deque()
+        self._held: list[tuple[bytes, Address]] | None = None
+        """What is sent while datagrams that came together are handed on: it leaves together too.
+
+        The machine's network code and Python displace each other from the processor's caches: in turn, each
+        datagram sent costs three times as much.
+        """
         if is_ipv6(self._local.host):
             sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
         else:
@@ -136,6 +163,12 @@ class ErrorQueueSocket:
             raise SendFailed(reasons.SOCKET_CLOSED)
         if why := unsendable(self._local.host, remote):
             raise SendFailed(why)
+        if self._held is not None and len(data) <= LARGEST:
+            self._held.append((data, remote))
+        else:
+            self._send(data, remote)
+
+    def _send(self, data: bytes, remote: Address) -> None:
         if not self._unsent and self._try_to_send(data, remote):
             return
         if len(self._unsent) >= UNSENT_LIMIT:
@@ -148,6 +181,7 @@ class ErrorQueueSocket:
         """Close; what is unsent is dropped."""
         if self._closed:
             return
+        self._send_held()
         self._closed = True
         self._loop.remove_reader(self._events.fileno())
         self._events.close()
@@ -178,16 +212,32 @@ class ErrorQueueSocket:
                 self._send_unsent()
 
     def _read_datagrams(self) -> None:
+        came: list[tuple[bytes, tuple[str, int]]] = []
         for _ in range(READS_PER_WAKE):
             try:
-                data, remote = self._socket.recvfrom(65535)
+                came.append(self._socket.recvfrom(65535))
             except (BlockingIOError, InterruptedError):
-                return
+                break
             except OSError:
                 continue  # an ICMP error on its way to the error queue, which tells more
-            self._receiver.datagram_received(data, Address(remote[0], remote[1]))
+        self._held = []
+        try:
+            for data, remote in came:
+                self._receiver.datagram_received(data, Address(remote[0], remote[1]))
+                if self._closed:
+                    return
+        finally:
+            self._send_held()
+
+    def _send_held(self) -> None:
+        held, self._held = self._held or (), None
+        for data, remote in held:
             if self._closed:
                 return
+            try:
+                self._send(data, remote)
+            except SendFailed as error:
+                self._receiver.datagram_failed(remote, str(error))
 
     def _read_errors(self) -> None:
         for _ in range(READS_PER_WAKE):

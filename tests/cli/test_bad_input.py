@@ -117,6 +117,7 @@ def test_an_unknown_server_of_the_lab(run: Run, example: Path) -> None:
         (["--set", "nonsense"], "--set:1: expected KEY=VALUE"),
         (["--mac", "00:15:65"], "is not a MAC address"),
         (["--model", "T46S\r\nX: y"], "is not a model"),
+        (["--firmware", "V73"], "'V73' is not a firmware version: expected numbers such as 66.86.0.15"),
         (["--local-address", "phone"], "'phone' is not an IP address"),
         (["--dns", "192.0.2.53"], "--dns is for --world real"),
         (["--duration", "long"], "'long' is not a duration"),

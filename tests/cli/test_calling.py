@@ -109,6 +109,17 @@ def test_the_phone_is_the_one_that_is_asked_for(call: Run) -> None:
     assert "User-Agent: Yealink SIP-T58 58.86.0.15 805ec0000001" in log
 
 
+def test_the_firmware_decides_how_sip_is_written(call: Run) -> None:
+    said = ("--model", "SIP-T46G", "--log-level", "debug")
+    log = call(*said, "--firmware", "28.73.0.48").stderr
+    assert "User-Agent: Yealink SIP-T46G 28.73.0.48" in log
+    assert "INVITE sip:1002@yealink.pbx.com SIP/2.0" in log
+    assert "Contact: <sip:1001@192.168.1.21:5062>" in log
+    assert log.index("Supported: replaces") < log.index("Allow-Events", log.index("Supported: replaces"))
+    assert "<sip:1001@192.168.1.21:5070>" in call(*said, "--set", "sip.listen_port=5070").stderr
+    assert "<sip:1001@192.168.1.21:5060>" in call(*said).stderr
+
+
 def test_the_reading_of_silence_can_be_forced(call: Run) -> None:
     told = json.loads(
         call("--down", "primary=silent", "--silence", "retry-counts", "--format", "json").stdout

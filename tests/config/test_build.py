@@ -18,6 +18,9 @@ from phone_emulator.config.model import (
     DnsCacheType,
     FailbackMode,
     FailoverConfig,
+    ForwardConfig,
+    KeyConfig,
+    KeyType,
     PhoneConfig,
     RedundancyType,
     ServerConfig,
@@ -402,15 +405,30 @@ def test_a_password_stays_hidden_and_whole() -> None:
     assert "p=w" not in repr(found)
 
 
+def test_forwards_of_the_phone_and_of_a_line() -> None:
+    found = loaded(
+        "forward.always.enable = 1\n"
+        "forward.always.target = 1005\n"
+        "forward.no_answer.timeout = 21\n"
+        "account.1.timeout_fwd.enable = 1\n"
+        "account.1.timeout_fwd.target = 1006\n"
+        "account.1.timeout_fwd.timeout = 5\n"
+    )
+    assert found.config.forward == ForwardConfig(always=True, always_target="1005")
+    own = ForwardConfig(no_answer=True, no_answer_target="1006", rings=5)
+    assert found.config.accounts[0].forward == own
+
+
 def test_every_field_of_the_model_has_its_parameter() -> None:
     given_fields = {parameter.field for parameter in catalogue().parameters.values()}
     made_here = {
-        "AccountConfig": {"index", "servers", "proxies", "codecs"},
+        "AccountConfig": {"index", "servers", "proxies", "codecs", "forward"},
         "ServerConfig": {"number", "failover"},
-        "PhoneConfig": {"accounts", "timers", "dns"},
+        "PhoneConfig": {"accounts", "timers", "dns", "keys", "forward"},
         "FailoverConfig": set[str](),
+        "ForwardConfig": set[str](),
     }
-    for model in (AccountConfig, ServerConfig, PhoneConfig, FailoverConfig):
+    for model in (AccountConfig, ServerConfig, PhoneConfig, FailoverConfig, ForwardConfig):
         for attribute in fields(model):
             if attribute.name not in made_here[model.__name__]:
                 assert f"{model.__name__}.{attribute.name}" in given_fields
@@ -430,3 +448,17 @@ def test_any_values_make_a_phone_or_an_error(facts: dict[str, str]) -> None:
     text = "\n".join(["x.y = 1", *(f"{key} = {value}" for key, value in facts.items())])
     found = load_text(text, strict=False)
     assert bool(found.config.lines) or "no-account" in {f.code for f in found.diagnostics}
+
+
+def test_line_keys_and_voice_mail() -> None:
+    config = loaded(
+        "linekey.2.type = 16\nlinekey.2.value = 1002\nlinekey.2.label = Bob\nlinekey.2.extension = *8\n"
+        "linekey.1.type = 15\nlinekey.1.line = 1\nlinekey.3.value = 1003\nlinekey.4.type = blf\n"
+        "voice_mail.number.2 = *98\nvoice_mail.number.1 = *97\nvoice_mail.number.3 =\n"
+    ).config
+    assert config.keys == (
+        KeyConfig(index=1, type=15, line=1),
+        KeyConfig(index=2, type=KeyType.BLF, value="1002", label="Bob", extension="*8"),
+    )
+    assert config.voice_mail_numbers == ((1, "*97"), (2, "*98"))
+    assert [config.voice_mail_number(line) for line in (1, 2, 3)] == ["*97", "*98", ""]

@@ -118,17 +118,45 @@ def test_port_and_transport_where_only_the_address_is_asked_for(
 
 
 # rule D1
-@pytest.mark.parametrize("ipv6", [False, True])
-def test_aaaa_follows_a_where_the_phone_has_ipv6(lab: Lab, ipv6: bool) -> None:
+@pytest.mark.parametrize(
+    ("sources", "hosts", "asked"),
+    [
+        ((), ["192.168.1.13"], ["A pbx.com"]),
+        (("192.168.1.21",), ["192.168.1.13"], ["A pbx.com"]),
+        (("2001:db8::21",), ["[2001:db8::13]"], ["AAAA pbx.com"]),
+        (("192.168.1.21", "2001:db8::21"), ["[2001:db8::13]", "192.168.1.13"], ["A pbx.com", "AAAA pbx.com"]),
+        # An address for use within a site leads less surely to the world than IPv4 does (RFC 6724).
+        (("192.168.1.21", "fd00::21"), ["192.168.1.13", "[2001:db8::13]"], ["A pbx.com", "AAAA pbx.com"]),
+    ],
+)
+def test_the_phones_addresses_tell_which_records_count(
+    lab: Lab, sources: tuple[str, ...], hosts: list[str], asked: list[str]
+) -> None:
     zone = "pbx.com. AAAA 2001:db8::13\npbx.com. A 192.168.1.13"
-    found = targets(lab, zone, port=5060, ipv6=ipv6)
-    assert found == ["primary 192.168.1.13:5060/udp", "secondary [2001:db8::13]:5060/udp"][: 1 + ipv6]
-    assert lab.asked == ["A pbx.com", "AAAA pbx.com"][: 1 + ipv6]
+    found = targets(lab, zone, port=5060, sources=sources)
+    assert found == [
+        f"{role} {host}:5060/udp" for role, host in zip(("primary", "secondary"), hosts, strict=False)
+    ]
+    assert lab.asked == asked
 
 
 # rule D1
-def test_aaaa_alone_will_do(lab: Lab) -> None:
-    assert targets(lab, "pbx.com. AAAA 2001:db8::13", ipv6=True) == ["primary [2001:db8::13]:5060/udp"]
+@pytest.mark.parametrize("sources", [("2001:db8::21",), ("192.168.1.21", "2001:db8::21")])
+def test_aaaa_alone_will_do(lab: Lab, sources: tuple[str, ...]) -> None:
+    assert targets(lab, "pbx.com. AAAA 2001:db8::13", sources=sources) == ["primary [2001:db8::13]:5060/udp"]
+
+
+# rule D4
+def test_the_priority_of_srv_goes_before_the_ip_version(lab: Lab) -> None:
+    zone = (
+        "_sip._udp.pbx.com. SRV 1 1 5060 four.pbx.com.\n_sip._udp.pbx.com. SRV 2 1 5060 both.pbx.com.\n"
+        "four.pbx.com. A 192.168.1.13\nboth.pbx.com. A 192.168.1.14\nboth.pbx.com. AAAA 2001:db8::14"
+    )
+    assert targets(lab, zone, sources=("192.168.1.21", "2001:db8::21")) == [
+        "primary 192.168.1.13:5060/udp",
+        "secondary [2001:db8::14]:5060/udp",
+        "target-3 192.168.1.14:5060/udp",
+    ]
 
 
 HOSTS = "\n".join(f"h{number}.pbx.com. A 10.0.0.{number}" for number in range(10))
@@ -437,7 +465,7 @@ def test_whatever_the_records_are_there_are_targets_or_a_reason(data: st.DataObj
     async def main() -> None:
         await lab.serve("\n".join(["$ORIGIN pbx.com.", "other A 10.0.0.9", *lines]))
         try:
-            located = await find(lab.resolver(), naptr_build=True, ipv6=True)
+            located = await find(lab.resolver(), naptr_build=True, sources=("192.168.1.21", "2001:db8::21"))
         except Unresolved as unresolved:
             reason = str(unresolved)
         else:

@@ -209,6 +209,16 @@ def test_a_damaged_answer_is_an_answer_or_none_and_raises_nothing(data: st.DataO
         assert found is None or isinstance(found, Reply)
 
 
+def test_an_answer_to_many_questions_is_not_even_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """dnspython would take long over thousands of them."""
+    many = wire(reply())
+    many = many[:4] + (1000).to_bytes(2) + many[6:] + b"\0\0\x01\0\x01" * 999
+    reads = list[int]()
+    monkeypatch.setattr(dns.message, "from_wire", lambda data, **options: reads.append(len(data)))
+    assert decode(many, QUESTION) is None
+    assert reads == []
+
+
 def test_static_text_that_is_no_record_is_said_so() -> None:
     for rdtype, text in (
         (RdType.A, "192.168.1"),

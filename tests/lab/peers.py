@@ -40,6 +40,8 @@ class Peer:
         self.failed = asyncio.Event()
         self.icmp: list[str] = []
         self.lost: list[str] = []
+        self.keepalives: list[tuple[float, bytes]] = []
+        """Datagrams that are no messages, and when they came."""
         self.framer = Framer()
         self.raw: Callable[[bytes], None]
 
@@ -68,7 +70,10 @@ class Peer:
 
     def datagram_received(self, data: bytes, remote: Address) -> None:
         self.remote = remote
-        self.inbox.put_nowait(parse(data))
+        if data.strip(b"\r\n"):
+            self.inbox.put_nowait(parse(data))
+        else:
+            self.keepalives.append((self.world.now(), data))
 
     def datagram_failed(self, remote: Address, reason: str) -> None:
         self.icmp.append(reason)

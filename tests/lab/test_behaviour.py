@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,9 +25,12 @@ UNAVAILABLE = Behaviour(BehaviourKind.STATUS, 503)
         ({"status": 503, "retry_after": 30}, Behaviour(BehaviourKind.STATUS, 503, retry_after=30)),
         ({"retry_after": 30, "status": 503}, Behaviour(BehaviourKind.STATUS, 503, retry_after=30)),
         ("delay=2s", Behaviour(delay=2.0)),
+        ("{delay: 2s}", Behaviour(delay=2.0)),
+        ("{INVITE: 503, REGISTER: ok}", Behaviour(per_method={"INVITE": UNAVAILABLE, "REGISTER": OK})),
         ({"delay": "2s"}, Behaviour(delay=2.0)),
         ("delay: 250ms, loss: 20%", Behaviour(delay=0.25, loss=0.2)),
         ("silent, loss=0.5", Behaviour(BehaviourKind.SILENT, loss=0.5)),
+        ({"loss": 0.3, "duplicate": 0.2, "reorder": "10%"}, Behaviour(loss=0.3, duplicate=0.2, reorder=0.1)),
         ("INVITE=503", Behaviour(per_method={"INVITE": UNAVAILABLE})),
         ("silent, invite: ok", Behaviour(BehaviourKind.SILENT, per_method={"INVITE": OK})),
         ({"INVITE": 503, "REGISTER": "ok"}, Behaviour(per_method={"INVITE": UNAVAILABLE, "REGISTER": OK})),
@@ -39,6 +44,7 @@ def test_reads_yaml_and_command_line(written: object, behaviour: Behaviour) -> N
     "wrong",
     [
         *("", "silet", "99", "100", "700", "INVITE=", "INVIT=503", "delay", "delay=soon", "loss=2", "loss=x"),
+        *("{delay: 2s", "{delay}", "{}", "{INVITE: [}", "{delay: 2s}, silent"),
         *(None, True, 5.5, [], {}, {"delay": None}, {"status": True}, {"INVITE": {"REGISTER": 503}}),
         *(
             {"retry_after": 5},
@@ -60,10 +66,21 @@ def test_a_method_has_its_own_way_and_the_servers_delay() -> None:
     assert behaviour.for_method("INVITE") == Behaviour(BehaviourKind.STATUS, 503, retry_after=9, delay=2.0)
     assert behaviour.for_method("BYE") == Behaviour(delay=1.0)
     assert behaviour.for_method("REGISTER") == Behaviour(delay=2.0)
+    shares = Behaviour.parse({"loss": 0.3, "duplicate": 0.2, "reorder": 0.1, "BYE": {"loss": 0.5}})
+    assert shares.for_method("BYE") == Behaviour(loss=0.5, duplicate=0.2, reorder=0.1)
 
 
 @pytest.mark.parametrize(
-    "text", ["ok", "503", "silent", "INVITE: 503, REGISTER: ok", "delay 2s", "503 retry-after 5"]
+    "text",
+    [
+        "ok",
+        "503",
+        "silent",
+        "INVITE: 503, REGISTER: ok",
+        "delay 2s",
+        "503 retry-after 5",
+        "loss 0.1 reorder 0.3",
+    ],
 )
 def test_is_written_as_people_write_it(text: str) -> None:
     assert str(Behaviour.parse(text)) == text
@@ -75,7 +92,7 @@ _STATUSES = st.builds(
     st.integers(201, 699),
     st.none() | st.integers(0, 3600),
     st.integers(0, 5000).map(lambda ms: ms / 1000),
-    st.integers(0, 100).map(lambda percent: percent / 100),
+    *[st.integers(0, 100).map(lambda percent: percent / 100)] * 3,
 )
 _PLAIN = st.builds(
     Behaviour, st.sampled_from([kind for kind in BehaviourKind if kind is not BehaviourKind.STATUS])
@@ -84,7 +101,7 @@ _PLAIN = st.builds(
 
 @given(_STATUSES | _PLAIN, st.dictionaries(st.sampled_from(METHODS), _STATUSES | _PLAIN, max_size=3))
 def test_text_reads_back(base: Behaviour, per_method: dict[str, Behaviour]) -> None:
-    behaviour = Behaviour(base.kind, base.status, base.retry_after, base.delay, base.loss, per_method)
+    behaviour = replace(base, per_method=per_method)
     assert Behaviour.parse(str(behaviour)) == behaviour
 
 

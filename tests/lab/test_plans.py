@@ -51,6 +51,17 @@ def test_on_loopback_each_server_gets_an_address_of_its_own() -> None:
     assert stage.config.skip_redundant_failover_addr
 
 
+@pytest.mark.parametrize(
+    ("single", "asked", "port"), [(False, None, None), (True, None, 5062), (True, 5070, 5070), (False, 0, 0)]
+)
+def test_the_lab_moves_the_phone_only_where_they_share_an_address(
+    single: bool, asked: int | None, port: int | None
+) -> None:
+    stage = plans.loopback(example(), plans.EXAMPLE_PLACES, plans.example_zone(), single=single)
+    lab = Lab(SimulatedWorld(), stage.plan, stage.config, Bus())
+    assert lab.phone_options(PhoneOptions(local_port=asked)).local_port == port
+
+
 def test_servers_with_the_same_last_number_do_not_collide() -> None:
 
     places = [Place(name="a", address="10.0.0.13"), Place(name="b", address="10.0.1.13")]

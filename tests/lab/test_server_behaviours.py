@@ -200,3 +200,21 @@ def test_loss_loses_datagrams_both_ways_and_nothing_of_a_connection() -> None:
         assert 60 < phone.inbox.qsize() < 140
 
     ladder(story, behaviour=Behaviour.parse({"loss": 0.5}))
+
+
+def test_duplicates_and_reordering_both_ways() -> None:
+    async def story(lab: Lab) -> None:
+        phone, connected = await lab.phone(), await lab.phone(TCP)
+        for n in range(200):
+            phone.send(phone.make("OPTIONS", f"sip:{DOMAIN}", cseq=n + 1))
+        connected.send(connected.make("OPTIONS", f"sip:{DOMAIN}"))
+        await connected.response(200)
+        await asyncio.sleep(1)
+        assert connected.inbox.empty()
+        assert 260 < lab.server.received["OPTIONS"] - 1 < 340
+        numbers = [phone.inbox.get_nowait().cseq.number for _ in range(phone.inbox.qsize())]
+        assert set(numbers) == set(range(1, 201))
+        assert numbers != sorted(numbers)
+        assert len(numbers) > lab.server.received["OPTIONS"]
+
+    ladder(story, behaviour=Behaviour.parse({"duplicate": 0.5, "reorder": 0.2}))

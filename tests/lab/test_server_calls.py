@@ -119,6 +119,17 @@ def test_a_registered_phone_whose_connection_has_closed_is_unavailable() -> None
     ladder(story)
 
 
+def test_the_callee_can_call_numbers_that_are_its_own() -> None:
+    # A transfer of a call to the callee leads back to it: it is every user that is not registered.
+    async def story(lab: Lab) -> None:
+        callee = await lab.callee()
+        callee.send(callee.make("INVITE", f"sip:1005@{DOMAIN}", user="1002"))
+        invite = await callee.request()
+        assert invite.uri == f"sip:1005@{DOMAIN}"
+
+    ladder(story)
+
+
 def test_who_is_not_registered_is_not_sent_back_to_the_callee() -> None:
     async def story(lab: Lab) -> None:
         callee = await lab.callee()

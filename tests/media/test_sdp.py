@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phone_emulator.media.codecs import CODECS
-from phone_emulator.media.sdp import Sdp, SdpError, answer, offer, parse
+from phone_emulator.media.sdp import V6X, V7X, Sdp, SdpError, answer, offer, parse
 
 DEFAULT = ("g722", "pcmu", "pcma", "g729")
 
@@ -120,6 +120,8 @@ class TestParse:
             (V8X.replace("m=audio 11808", "m=audio 65536"), "line 6: port: .* got '65536'"),
             (V8X.replace("m=audio 11808", "m=audio -1"), "line 6: port: .* got '-1'"),
             (V8X.replace(" 11808 RTP/AVP 9 0 8 18 101", ""), "line 6: expected m="),
+            (V8X.replace("RTP/AVP 9", "RTP/AVP <9"), "line 6: payload type: .* up to 127, got '<9'"),
+            (V8X.replace("RTP/AVP 9", "RTP/AVP 128"), "line 6: payload type: .* got '128'"),
             (V8X.replace("a=rtpmap:9 G722/8000", "a=rtpmap:9"), "line 7: expected a=rtpmap"),
             (V8X.replace("ptime:20", "ptime:abc"), "line 12: ptime: expected a number"),
             (V8X.replace("SDP data", "\0"), "NUL"),
@@ -152,6 +154,19 @@ class TestOffer:
 
     def test_the_v8x_trace(self) -> None:
         assert offer("10.0.0.9", 11808, DEFAULT, 20211, 20211, 20, 101) == crlf(V8X)
+
+    def test_the_v7x_trace(self) -> None:
+        text = offer("10.0.0.9", 11782, ["pcmu", "g729"], 20001, 20001, 20, 101, order=V7X).decode()
+        assert text.split("\r\n")[5:-1] == [
+            "m=audio 11782 RTP/AVP 0 18 101",
+            "a=rtpmap:0 PCMU/8000",
+            "a=rtpmap:18 G729/8000",
+            "a=fmtp:18 annexb=no",
+            "a=fmtp:101 0-15",
+            "a=rtpmap:101 telephone-event/8000",
+            "a=ptime:20",
+            "a=sendrecv",
+        ]
 
     def test_hold_ptime_and_ipv6(self) -> None:
         text = offer("2001:db8::5", 11780, ["pcma"], 20000, 20001, 0, 101, "sendonly").decode()
@@ -204,6 +219,17 @@ class TestAnswer:
             "a=ptime:20",
             "a=fmtp:101 0-15",
             "",
+        ]
+
+    def test_the_older_order(self) -> None:
+        text = answer(parse(V8X), "10.0.0.5", 11780, ["pcmu"], 20000, 20000, 101, order=V6X)
+        assert text is not None
+        assert text.decode().split("\r\n")[6:-1] == [
+            "a=rtpmap:0 PCMU/8000",
+            "a=ptime:20",
+            "a=rtpmap:101 telephone-event/8000",
+            "a=fmtp:101 0-15",
+            "a=sendrecv",
         ]
 
     def test_the_order_of_the_offer_decides(self) -> None:

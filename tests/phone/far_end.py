@@ -85,16 +85,22 @@ class FarEnd(Peer):
         return request
 
     def answer(
-        self, request: Request, status: int, *, body: bytes = b"", extra: Iterable[tuple[str, str]] = ()
+        self,
+        request: Request,
+        status: int,
+        *,
+        body: bytes = b"",
+        extra: Iterable[tuple[str, str]] = (),
+        tag: str = "far-tag",
     ) -> Response:
-        """Answer *request*; a 2xx to an INVITE carries a Contact."""
+        """Answer *request*; a 2xx to an INVITE carries a Contact. *tag* tells one far end from another."""
         headers = list(extra)
         if 101 <= status < 300 and not any(name == "Contact" for name, _ in headers):
             headers.append(("Contact", f"<sip:1002@{SERVER};transport={self.transport}>"))
         if body:
             headers.append(("Content-Type", "application/sdp"))
-        tag = None if status == 100 else "far-tag"
-        response = response_to(request, status, to_tag=tag, extra=headers, body=body)
+        to_tag = None if status == 100 else tag
+        response = response_to(request, status, to_tag=to_tag, extra=headers, body=body)
         self.send(response)
         return response
 
@@ -182,9 +188,11 @@ class Play:
         await call.settled()
         return invite, call
 
-    def from_far(self, method: str, invite: Request, cseq: int = 101, *, body: bytes = b"") -> Request:
+    def from_far(
+        self, method: str, invite: Request, cseq: int = 101, *, body: bytes = b"", tag: str = "far-tag"
+    ) -> Request:
         """A request of the far end in the dialog that the phone's *invite* made."""
-        own, phone = f"{invite.headers.get('To')};tag=far-tag", invite.headers.get("From") or ""
+        own, phone = f"{invite.headers.get('To')};tag={tag}", invite.headers.get("From") or ""
         return self.far.inside(method, invite.call_id, own, phone, cseq, body=body)
 
     async def rest(self) -> None:

@@ -90,6 +90,8 @@ class Actor:
         self._socket = await world.open_udp(Address(self.host, 5060), self)
 
     def datagram_received(self, data: bytes, remote: Address) -> None:
+        if not data.strip(b"\r\n"):
+            return  # a keep-alive
         message = parse(data)
         self.heard.append((round(self._world.now(), 3), message))
         if not isinstance(message, Request) or message.method not in self.script:

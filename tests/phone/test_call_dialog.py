@@ -114,6 +114,41 @@ def test_a_repeated_200_draws_its_ack_again() -> None:
     play(story, actors={"primary": script})
 
 
+def test_a_200_that_comes_twice_at_once_is_no_fork() -> None:
+    # rule C8
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        await call.settled()
+        await asyncio.sleep(3)
+        assert stage.ladder("INVITE", "ACK", "BYE") == [
+            "0.000 >> INVITE .13",
+            "0.000 << 200 INVITE .13",
+            "0.000 << 200 INVITE .13",
+            "0.000 >> ACK .13",
+        ]
+        assert call.state is CallState.TALKING
+
+    script = {"INVITE": [[Answer(0.0, 200), Answer(0.0, 200)]], "BYE": OK}
+    play(story, actors={"primary": script})
+
+
+def test_each_200_to_a_cancelled_invite_draws_its_ack() -> None:
+    # rule C8
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        await asyncio.sleep(1)
+        await call.hang_up()
+        await asyncio.sleep(40)
+        sent = [str(line.at) for line in stage.sent("ACK")]
+        assert sent == ["3.0", "3.0", "3.5", "34.5"], "CANCEL at 1.0, the first 200 at 3.0"
+        assert {line.at for line in stage.sent("BYE")} == {3.0}
+        assert call.state is CallState.ENDED
+
+    answers = [Answer(after, 200) for after in (3.0, 3.0, 3.5, 34.5)]
+    script = {"INVITE": [[Answer(0.0, 180), *answers]], "CANCEL": OK, "BYE": OK}
+    play(story, actors={"primary": script})
+
+
 def test_hold_and_resume_over_tcp_after_a_failover() -> None:
     # rule C11
     async def story(stage: Stage) -> None:

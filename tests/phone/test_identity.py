@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
 import re
@@ -15,12 +14,10 @@ from typing import Any
 import pytest
 
 from phone_emulator.config.model import AccountConfig, PhoneConfig, ServerConfig
-from phone_emulator.events import Address, MessageSent, Transport
+from phone_emulator.events import Address, Transport
 from phone_emulator.phone.identity import Device, Identity, new_call_id
-from phone_emulator.sip.digest import challenge_value
-from phone_emulator.sip.message import Request, Response
-from tests.lab.peers import ack_to
-from tests.phone.far_end import Play, Story, offer, play
+from phone_emulator.sip.message import Request
+from tests.phone.wire_stories import STORIES, sent
 
 GOLDEN = Path(__file__).parent / "golden"
 MASKS = (
@@ -33,116 +30,11 @@ MASKS = (
 )
 """What is random, and its placeholder; the first value is number 1, so that equal ones show as equal."""
 
-CHALLENGE = challenge_value("example.com", "abc")
-PROXY_CHALLENGE = challenge_value("example.com", "abc", qop="")
-
-
-async def registering(on: Play) -> None:
-    """REGISTER, 401, REGISTER with credentials, refresh at once, un-REGISTER."""
-    cycle = asyncio.create_task(on.phone.register())
-    on.far.answer(await on.far.heard("REGISTER"), 401, extra=[("WWW-Authenticate", CHALLENGE)])
-    on.far.answer(await on.far.heard("REGISTER"), 200, extra=[("Expires", "3600")])
-    await cycle
-    again = asyncio.create_task(on.phone.register())
-    on.far.answer(await on.far.heard("REGISTER"), 200, extra=[("Expires", "3600")])
-    await again
-    ending = asyncio.create_task(on.phone.line().registrar.unregister())
-    on.far.answer(await on.far.heard("REGISTER"), 200)
-    await ending
-
-
-async def calling(on: Play) -> None:
-    """INVITE, 407, ACK, INVITE with credentials, 200, ACK, hold, digit, BYE."""
-    call = on.phone.dial("*72#5")
-    on.far.answer(await on.far.heard("INVITE"), 407, extra=[("Proxy-Authenticate", PROXY_CHALLENGE)])
-    await on.far.heard("ACK")
-    on.far.answer(await on.far.heard("INVITE"), 200, body=offer())
-    await on.far.heard("ACK")
-    await call.settled()
-    holding = asyncio.create_task(call.hold())
-    on.far.answer(await on.far.heard("INVITE"), 200, body=offer("recvonly"))
-    await on.far.heard("ACK")
-    await holding
-    ending = asyncio.create_task(call.hang_up())
-    on.far.answer(await on.far.heard("BYE"), 401, extra=[("WWW-Authenticate", CHALLENGE)])
-    on.far.answer(await on.far.heard("BYE"), 200)
-    await ending
-
-
-async def cancelling(on: Play) -> None:
-    """INVITE, 180, CANCEL, 487, ACK."""
-    call = on.phone.dial("1002")
-    invite = await on.far.heard("INVITE")
-    on.far.answer(invite, 180)
-    await on.rest()
-    await call.hang_up()
-    on.far.answer(await on.far.heard("CANCEL"), 200)
-    on.far.answer(invite, 487)
-    await on.far.heard("ACK")
-    await call.over()
-
-
-async def being_called(on: Play) -> None:
-    """180, 200, 200 to UPDATE and BYE."""
-    route = [("Record-Route", "<sip:192.168.1.13;lr>")]
-    invite, response, _ = await on.taken(extra=route)
-    own, phone = invite.headers.get("From") or "", response.headers.get("To") or ""
-    for number, (method, body) in enumerate((("UPDATE", offer("sendonly")), ("BYE", b"")), 2):
-        on.far.send(on.far.inside(method, "in-1", own, phone, number, body=body))
-        await on.far.response(200, method)
-
-
-async def refusing(on: Play) -> None:
-    """486, 404, 481, 405, 487 and the 200 to a CANCEL, 200 to OPTIONS."""
-    invite, _, call = await on.ringing()
-    call.reject()
-    on.far.send(ack_to(invite, await on.far.response(486)))
-    for method, user in (("INVITE", "9"), ("BYE", "1001"), ("REFER", "1001"), ("OPTIONS", "1001")):
-        request = on.far.make(method, f"sip:{user}@192.168.1.21", call_id=f"alone-{method}")
-        on.far.send(request)
-        response = await on.far.hear()
-        assert isinstance(response, Response)
-        if method == "INVITE":
-            on.far.send(ack_to(request, response))
-    invite, _, _ = await on.ringing(call_id="in-2")
-    on.far.send(on.far.make("CANCEL", invite.uri, branch=invite.branch or "", call_id="in-2", user="1002"))
-    await on.far.response(200, "CANCEL")
-    on.far.send(ack_to(invite, await on.far.response(487)))
-
-
-ALL_OPTIONS: dict[str, Any] = {
-    "account__1__register_line": 1,
-    "account__1__register_mac": 1,
-    "account__1__nat__rport": 1,
-    "account__1__enable_user_equal_phone": 1,
-    "account__1__display_name": 'Zoë "Z" \\ Ltd.',
-    "account__1__auth_name": "auth1001",
-    "sip__mac_in_ua": 1,
-    "sip__use_23_as_pound": 0,
-}
-STORIES: dict[str, tuple[Story, dict[str, Any]]] = {
-    "register": (registering, {}),
-    "register-options": (registering, ALL_OPTIONS),
-    "register-tcp": (registering, {"account__1__sip_server__1__transport_type": 1}),
-    "call": (calling, {}),
-    "call-options": (calling, {**ALL_OPTIONS, "account__1__custom_ua": "Reception/1.0"}),
-    "cancel": (cancelling, {}),
-    "called": (being_called, {}),
-    "refused": (refusing, {}),
-}
-
 
 @pytest.mark.parametrize("name", STORIES)
 def test_the_wire(name: str) -> None:
-    story, settings = STORIES[name]
-    sent: list[str] = []
-
-    async def told(on: Play) -> None:
-        await story(on)
-        sent.extend(event.data.decode() for event in on.events if isinstance(event, MessageSent))
-
-    play(told, **settings)
-    text = "\n----\n".join(message.replace("\r\n", "\n").rstrip("\n") for message in sent) + "\n"
+    messages = sent(*STORIES[name])
+    text = "\n----\n".join(each.decode().replace("\r\n", "\n").rstrip("\n") for each in messages) + "\n"
     for pattern, name_of in MASKS:
         for number, value in enumerate(dict.fromkeys(re.findall(pattern, text)), 1):
             text = re.sub(

@@ -123,6 +123,32 @@ def test_hold_the_old_way() -> None:
     play(story, sip__rfc2543_hold=1)
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "sends", "hears"),
+    [
+        ("sendrecv", "sendonly", False, True),
+        ("sendrecv", "recvonly", True, False),
+        ("sendrecv", "sendrecv", True, True),
+        ("sendonly", "inactive", False, False),
+        ("sendonly", "recvonly", True, False),
+    ],
+)
+def test_sound_goes_the_ways_that_offer_and_answer_allow(
+    ours: str, theirs: str, sends: bool, hears: bool
+) -> None:
+    """The far end may keep this one on hold, whatever is offered (RFC 3264 section 6.1)."""
+
+    async def story(on: Play) -> None:
+        _, call = await on.talking()
+        doing = asyncio.create_task(call.hold() if ours == "sendonly" else call.resume())
+        await on.far.accept_invite(body=offer(theirs))
+        await doing
+        assert call.voice.audio is not None
+        assert (call.voice.audio._sends, call.voice.audio._receives) == (sends, hears)
+
+    play(story)
+
+
 def test_a_refused_hold_changes_nothing() -> None:
     async def story(on: Play) -> None:
         _, call = await on.talking()
@@ -331,7 +357,7 @@ def test_requests_in_the_dialog() -> None:
     async def story(on: Play) -> None:
         invite, call = await on.talking()
         for number, (method, status) in enumerate(
-            {"INFO": 200, "OPTIONS": 200, "NOTIFY": 200, "MESSAGE": 200, "UPDATE": 200, "REFER": 501}.items()
+            {"INFO": 200, "OPTIONS": 200, "NOTIFY": 489, "MESSAGE": 200, "UPDATE": 200, "REFER": 400}.items()
         ):
             on.far.send(on.from_far(method, invite, 101 + number))
             response = await on.far.response(status, method)

@@ -318,6 +318,68 @@ def test_what_cannot_be_taken_is_refused() -> None:
     play(story)
 
 
+@pytest.mark.parametrize(
+    ("accepted", "status"),
+    [("text/plain", 406), ("text/plain, application/sdp", 180), ("application/*;q=0.5", 180), ("*/*", 180)],
+)
+def test_a_caller_that_takes_no_description(accepted: str, status: int) -> None:
+    async def story(on: Play) -> None:
+        on.far.send(on.far.invite(extra=[("Accept", accepted)]))
+        await on.far.response(status, "INVITE")
+
+    play(story)
+
+
+def test_a_session_description_may_be_one_part_of_many() -> None:
+    async def story(on: Play) -> None:
+        parts = (
+            b"--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b\r\nContent-Type: application/sdp\r\n\r\n"
+        )
+        invite = on.far.invite(body=parts + offer() + b"\r\n--b--\r\n")
+        invite.headers.set("Content-Type", 'multipart/mixed; boundary="b"')
+        on.far.send(invite)
+        await on.far.response(180, "INVITE")
+        [call] = on.phone.calls
+        assert isinstance(call, IncomingCall)
+        call.answer()
+        response = await on.far.response(200, "INVITE")
+        assert lines(response.body, "m=") == ["m=audio 11780 RTP/AVP 0"]
+
+    play(story)
+
+
+def test_a_body_that_is_encoded() -> None:
+    async def story(on: Play) -> None:
+        on.far.send(on.far.invite(extra=[("Content-Encoding", "gzip")]))
+        response = await on.far.response(415, "INVITE")
+        assert response.headers.get("Accept-Encoding") == "identity"
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"INVITE mailto:a@b SIP/2.0", 416),
+        (b"INVITE sip:1001@192.168.1.21 SIP/3.0", 505),
+        (b"INVITE sip:1001@192.168.1.21:5060 SIP/2.0\r\nContent-Length: 65536", 413),
+        (b"INVITE sip:1001@192.168.1.21:5060 SIP/2.0\r\nContent-Length: none", 400),
+        (b"INVITE sip:1001@192.168.1.21:5060 SIP/2.0\r\nMax-Forwards: 0", 180),
+    ],
+)
+def test_requests_that_cannot_be_read(head: bytes, status: int) -> None:
+    async def story(on: Play) -> None:
+        invite = on.far.invite(body=b"").to_bytes()
+        _, _, rest = invite.partition(b"\r\n")
+        for own in (b"Content-Length: 0\r\n", b"Max-Forwards: 70\r\n"):
+            if own.partition(b":")[0] in head:
+                rest = rest.replace(own, b"")
+        on.far.raw(head + b"\r\n" + rest)
+        await on.far.response(status)
+
+    play(story)
+
+
 def test_retransmissions_ring_once() -> None:
     async def story(on: Play) -> None:
         invite, _, call = await on.ringing()
@@ -368,7 +430,7 @@ def test_requests_without_a_call() -> None:
     async def story(on: Play) -> None:
         for method, status in {
             "OPTIONS": 200,
-            "NOTIFY": 200,
+            "NOTIFY": 489,
             "MESSAGE": 200,
             "BYE": 481,
             "INFO": 481,
@@ -376,7 +438,7 @@ def test_requests_without_a_call() -> None:
             "PRACK": 481,
             "CANCEL": 481,
             "REGISTER": 405,
-            "SUBSCRIBE": 405,
+            "SUBSCRIBE": 489,
             "NONSENSE": 501,
         }.items():
             on.far.send(on.far.make(method, f"sip:1001@{PHONE}", call_id=f"alone-{method}"))

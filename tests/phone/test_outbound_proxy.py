@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from phone_emulator.events import Address
 from phone_emulator.phone import CallResult
+from phone_emulator.sip.message import Request
 from tests.phone.stage import Answer, Stage, play, server_1, server_2
 
 ZONE = """\
@@ -254,6 +256,22 @@ def test_each_key(key: Key, position: int, how: str) -> None:
 SUBSCRIBED = [[Answer(0, 200, [("Contact", "<sip:mailbox@192.168.1.13>"), ("Expires", "3600")])]]
 
 
+def notify_to(subscribe: Request, tag: str) -> Request:
+    """The NOTIFY that establishes the subscription."""
+    notify = Request("NOTIFY", str(subscribe.contacts[0].uri))
+    for name, value in (
+        ("Via", "SIP/2.0/UDP 192.168.1.13;branch=z9hG4bKnotify"),
+        ("From", f"{subscribe.headers.get('To')};tag={tag}"),
+        ("To", subscribe.headers.get("From") or ""),
+        ("Call-ID", subscribe.call_id),
+        ("CSeq", "1 NOTIFY"),
+        ("Event", "message-summary"),
+        ("Subscription-State", "active;expires=3600"),
+    ):
+        notify.headers.add(name, value)
+    return notify
+
+
 @pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize(("follows", "where"), [(0, [".13"]), (1, [".13", ".14"])])
 def test_subscriptions_follow(follows: int, where: list[str], how: str) -> None:
@@ -262,6 +280,8 @@ def test_subscriptions_follow(follows: int, where: list[str], how: str) -> None:
     async def story(stage: Stage) -> None:
         await stage.phone.register()
         await asyncio.sleep(1)
+        [subscribe] = stage.actors["primary"].requests("SUBSCRIBE")
+        stage.actors["primary"].send(notify_to(subscribe, "actor13"), Address("192.168.1.21", 5060))
         stage.actors["primary"].script.pop("REGISTER")
         await asyncio.sleep(600)
         assert stage.registered() == ["secondary"]

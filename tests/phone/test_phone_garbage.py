@@ -23,10 +23,14 @@ EXAMPLES = settings(
     derandomize=bool(os.environ.get("CI")),
     suppress_health_check=[HealthCheck.too_slow],
 )
-METHODS = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "INFO", "UPDATE", "NOTIFY", "X-ODD")
+METHODS = (
+    *("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "INFO", "UPDATE", "NOTIFY", "X-ODD"),
+    "PRACK",
+)
 NAMES = (
     *("Via", "From", "To", "Call-ID", "CSeq", "Contact", "Record-Route", "Route", "Content-Type", "Require"),
     *("Content-Length", "Max-Forwards", "Expires", "Subject", "v", "m", "Supported", "Event"),
+    *("RSeq", "RAck", "Session-Expires", "Min-SE", "Allow"),
 )
 ODD = (
     *("", " ", ",", ";", "<", ">", '"', "<sip:>", "<sip:a@>", "sip:@", "*", "\\", "=;=", "<tel:+1>"),
@@ -39,7 +43,7 @@ ODD = (
     ),
     *("0 INVITE", "4294967296 INVITE", "-1 BYE", "<sip:a@[::1>", "<sip:a@b;lr;self=1>;tag=", "a\tb", "ÿ"),
     *("<sip:1001@192.168.1.21;transport=sctp>", "SIP/2.0/TLS x:99999;branch=z9hG4bKq;maddr=1.2.3.4"),
-    "application/sdp;boundary=x",
+    *("application/sdp;boundary=x", "100rel", "timer", "1 1 INVITE", "1;refresher=uac", "4294967295"),
 )
 
 
@@ -90,7 +94,7 @@ def attacked(attack: list[bytes]) -> None:
     async def story(on: Play) -> None:
         await survives(on, attack)
 
-    play(story)
+    play(story, account__1__100rel_enable=1)
 
 
 def message(method: str, seed: int = 1) -> Request:
@@ -184,12 +188,12 @@ def test_odd_requests_within_the_call(method: str, odd: list[tuple[str, str]], b
         assert on.world.pending_tasks() == []
         assert on.world.pending_timers() == []
 
-    play(story)
+    play(story, account__1__100rel_enable=1)
 
 
 @EXAMPLES
 @given(
-    st.sampled_from([100, 180, 200, 202, 302, 401, 407, 423, 482, 491, 503, 600, 699]),
+    st.sampled_from([100, 180, 183, 199, 200, 202, 302, 401, 407, 422, 423, 482, 491, 503, 600, 699]),
     st.lists(
         st.tuples(
             st.sampled_from(
@@ -226,7 +230,7 @@ def test_odd_responses(status: int, odd: list[tuple[str, str]], method: str) -> 
             await call.over()
         # What is left may be retried for ever, so the phone is stopped with it.
 
-    play(story)
+    play(story, account__1__100rel_enable=1, account__1__session_timer__enable=1)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from phone_emulator.sip.endpoint import Endpoint, ServerTransaction
 from phone_emulator.sip.message import Request, response_to
 from phone_emulator.sip.timers import Timers
 from phone_emulator.world import SimulatedWorld
+from tests.phone.stage import Answer, Stage, play, server_1
 
 MWI = "account.1.subscribe_mwi = 1\naccount.1.sip_server.1.failback_mode = 3\n"
 FOLLOW = MWI + "account.1.sip_server.1.failback_subscribe.enable = 1\n"
@@ -133,3 +134,19 @@ def test_a_subscription_follows_the_registration() -> None:
 def test_nothing_is_subscribed_to_unless_asked_for() -> None:
     subscribes, news = subscribed("account.1.sip_server.1.failback_subscribe.enable = 1\n")
     assert (subscribes, news) == ([], [])
+
+
+def test_one_that_a_server_refused_for_good_is_tried_where_the_line_registers_next() -> None:
+    # rule F6
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await asyncio.sleep(1)
+        stage.actors["primary"].script.pop("REGISTER")
+        await asyncio.sleep(600)
+        assert stage.registered() == ["secondary", "fallback"]
+        assert [line.where for line in stage.sent("SUBSCRIBE") if line.what == "SUBSCRIBE"] == [".13", ".14"]
+
+    refused = {"REGISTER": [[Answer(0, 200, [("Expires", "600")])]], "SUBSCRIBE": [[Answer(0, 489)]]}
+    settings = server_1(failback_mode=3, retry_counts=1, **{"failback_subscribe.enable": 1})
+    settings["account.1.subscribe_mwi"] = "1"
+    play(story, settings, actors={"primary": refused, "secondary": refused})

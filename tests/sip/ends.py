@@ -28,6 +28,7 @@ class Far:
         self.heard: list[Message] = []
         self.lost: list[str] = []
         self.icmp: list[str] = []
+        self.pongs = 0
         self.streams: list[Stream] = []
 
     async def bind(self, address: Address = THERE) -> Far:
@@ -65,7 +66,10 @@ class Far:
         self.icmp.append(reason)
 
     def data_received(self, data: bytes) -> None:
-        self.heard.append(parse(data))
+        if data == b"\r\n":
+            self.pongs += 1
+        else:
+            self.heard.append(parse(data))
 
     def connection_lost(self, reason: str) -> None:
         self.lost.append(reason)

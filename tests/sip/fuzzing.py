@@ -1,20 +1,25 @@
 """What the fuzzers run: targets that take any bytes, and the seeds that their inputs are made from.
 
 A target raises AssertionError where a promise is broken, and lets every other exception but the one that its
-input deserves out too. ``scripts/fuzz`` runs them for long, test_fuzz.py for a moment.
+input deserves out too. ``scripts/fuzz`` runs them for long, test_fuzz.py for a moment. Whole phones are in
+siege.py.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import random
-import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from phone_emulator.events import CallState
-from phone_emulator.media import sdp
-from phone_emulator.sip import digest, values
+import dns.message as wire
+from dns.zonefile import read_rrsets
+
+from phone_emulator.dns import message as dns_message
+from phone_emulator.dns.records import RdType
+from phone_emulator.media import dtmf, g711, rtp, sdp
+from phone_emulator.phone import dialog_info, xml_body
+from phone_emulator.phone.mwi import read_summary
+from phone_emulator.sip import digest, refer, values
 from phone_emulator.sip.dialog import Dialog, dialog_of_request, dialog_of_response
 from phone_emulator.sip.framing import MAX_SIZE
 from phone_emulator.sip.headers import key_of
@@ -30,8 +35,7 @@ from phone_emulator.sip.message import (
 )
 from phone_emulator.sip.refusal import refusal
 from phone_emulator.sip.transaction import client_key, server_key
-from tests.lab.peers import PHONE, Peer
-from tests.phone.far_end import Play, offer, play
+from tests.phone.far_end import offer
 from tests.sip.torture.table import messages
 
 Target = Callable[[bytes], None]
@@ -70,7 +74,7 @@ def message(data: bytes) -> None:
 
 
 READERS: tuple[Callable[[Message], object], ...] = (
-    lambda parsed: str(parsed.top_via),
+    lambda parsed: (parsed.via, str(parsed.top_via)),
     lambda parsed: str(parsed.from_address),
     lambda parsed: str(parsed.to_address),
     lambda parsed: [str(contact) for contact in parsed.contacts],
@@ -141,13 +145,85 @@ def _framed(chunks: list[bytes]) -> tuple[list[bytes], bool]:
     return found, False
 
 
+def carried(data: bytes) -> None:
+    """What NOTIFY and REFER carry: voice mail, dialogs, how a transfer goes; Refer-To and Replaces."""
+    read_summary(data, 1, 0.0)
+    refer.parse_sipfrag(data)
+    with contextlib.suppress(xml_body.XmlError):
+        info = dialog_info.read(data)
+        again = dialog_info.read(dialog_info.write(info))
+        assert len(again.dialogs) == len(info.dialogs)
+    text = data.decode("utf-8", "surrogateescape")
+    with contextlib.suppress(MessageError):
+        refer.parse_refer_to(text)
+    with contextlib.suppress(MessageError):
+        replaces = refer.parse_replaces(text)
+        assert refer.parse_replaces(str(replaces)) == replaces
+
+
+def dns_answer(data: bytes) -> None:
+    """A DNS server's answer, to each kind of question."""
+    for rdtype in RdType:
+        number = int.from_bytes(data[:2])
+        reply = dns_message.decode(data, dns_message.Question(number, NAME, rdtype))
+        assert reply is None or len(reply.records) <= len(data)
+
+
+def sound(data: bytes) -> None:
+    """An RTP packet, one after the other at the same port: counted, its digits taken, its sound heard."""
+    with contextlib.suppress(rtp.RtpError, dtmf.DtmfError):
+        packet = rtp.parse(data)
+        assert rtp.parse(packet.pack()) == packet
+        EAR.receive(packet, 0.02 * EAR.packets)
+        DIGITS.receive(packet)
+        g711.LAWS["pcmu"].decode(packet.payload)
+
+
+EAR, DIGITS = rtp.Reception(8000), dtmf.DigitReceiver()
+NAME = "pbx.example"
+
 TARGETS: dict[str, Target] = {
     "message": message,
     "sdp": session,
     "uri": uri,
     "auth": auth,
     "framing": framing,
+    "body": carried,
+    "dns": dns_answer,
+    "rtp": sound,
 }
+BODIES = [
+    b"Messages-Waiting: yes\r\nMessage-Account: sip:1001@pbx\r\nVoice-Message: 2/8 (0/2)\r\n",
+    b'<?xml version="1.0"?><dialog-info xmlns="urn:ietf:params:xml:ns:dialog-info" version="3" state="full" '
+    b'entity="sip:1002@pbx"><dialog id="1" call-id="a" local-tag="b" remote-tag="c" direction="recipient">'
+    b"<state>confirmed</state><local><identity>sip:1002@pbx</identity><target uri='sip:1002@pbx'>"
+    b'<param pname="+sip.rendering" pval="no"/></target></local><remote><identity display="&lt;B&gt;">'
+    b"sip:1003@pbx</identity></remote></dialog></dialog-info>",
+    b"SIP/2.0 180 Ringing\r\n",
+    b"<sip:1003@pbx;method=INVITE?Replaces=a%3Bto-tag%3Db%3Bfrom-tag%3Dc&X=1>",
+    b"a@b;to-tag=1;from-tag=2;early-only",
+    b"Signal=5\r\nDuration=160\r\n",
+]
+
+
+def _answers() -> Iterator[bytes]:
+    """Answers of a DNS server: addresses, an alias, SRV with addresses beside it, NAPTR, nothing."""
+    zone = {
+        "A": ["@ A 192.0.2.1", "@ A 192.0.2.2"],
+        "AAAA": ["@ CNAME a", "a AAAA 2001:db8::1"],
+        "SRV": ["@ SRV 1 2 5060 a", "@ SRV 2 0 5061 b", "a A 192.0.2.3"],
+        "NAPTR": ['@ NAPTR 10 20 "s" "SIP+D2U" "" _sip._udp'],
+        "MX": [],
+    }
+    for rdtype, lines in zone.items():
+        query = wire.make_query(NAME, rdtype, id=1)
+        answer = wire.make_response(query)
+        for rrset in read_rrsets("\n".join(lines), origin=NAME, default_ttl=300):
+            section = answer.additional if rdtype == "SRV" and rrset.rdtype == 1 else answer.answer
+            section.append(rrset)
+        yield answer.to_wire()
+
+
 TORTURE = [each.data for each in messages().values()]
 SEEDS: dict[str, list[bytes]] = {
     "message": TORTURE,
@@ -156,6 +232,16 @@ SEEDS: dict[str, list[bytes]] = {
     "uri": [text.encode() for text in URIS],
     "auth": [text.encode() for text in CHALLENGES],
     "framing": [*TORTURE, b"".join(TORTURE[5:8])],
+    "body": BODIES,
+    "dns": [*_answers()],
+    "rtp": [
+        rtp.Packet(0, 1, 160, 7, b"\xff" * 160).pack(),
+        *(
+            packet.pack()
+            for packet in dtmf.digit_packets("5", payload_type=101, sequence=2, timestamp=320, ssrc=7)
+        ),
+        b"\xb1\x00\x00\x05\x00\x00\x00\xa0\x00\x00\x00\x07\x00\x00\x00\x01\x00\x01\x00\x01abcdefgh\x01",
+    ],
 }
 PIECES = [
     *(
@@ -235,96 +321,3 @@ def mutation(dice: random.Random, seed: bytes) -> bytes:
         else:
             data[place:place] = dice.choice(PIECES)
     return bytes(data)
-
-
-METHODS = (
-    "INVITE",
-    "ACK",
-    "BYE",
-    "CANCEL",
-    "OPTIONS",
-    "INFO",
-    "UPDATE",
-    "NOTIFY",
-    "REFER",
-    "PRACK",
-    "SUBSCRIBE",
-)
-REST = 400.0
-"""Seconds, after which nothing is left of any request."""
-
-
-class Stranger(Peer):
-    """Takes whatever comes back."""
-
-    def datagram_received(self, data: bytes, remote: object) -> None:
-        with contextlib.suppress(MessageError):
-            parse(data)
-
-    def datagram_failed(self, remote: object, reason: str) -> None:
-        pass
-
-
-def endpoint(
-    dice: random.Random,
-    going_on: Callable[[], bool],
-    watched: Callable[[Target], Target],
-    inputs: int = 2000,
-) -> None:
-    """A phone in a call hears mutated messages, in and outside its dialog, while *going_on*.
-
-    After each *inputs* it is left alone, and nothing may be left of them. *watched* wraps what takes them.
-    """
-    heard = list[Target]()
-    watch = watched(lambda data: heard[-1](data))
-    largest = 0
-    while going_on():
-
-        async def story(on: Play) -> None:
-            invite, answered, call = await on.taken()
-            stranger = await Stranger(on.world).bind(PHONE._replace(host="192.168.1.66"), remote=PHONE)
-            transports = on.phone.context.endpoint.transports
-            heard.append(lambda data: transports.datagram_received(data, stranger.local))
-            own, phone = invite.headers.get("From") or "", answered.headers.get("To") or ""
-            seeds = [
-                *TORTURE,
-                *(on.far.inside(method, "in-1", own, phone, body=offer()).to_bytes() for method in METHODS),
-            ]
-            seeds += [_outside(method) for method in METHODS]
-            for number in range(inputs):
-                watch(mutation(dice, dice.choice(seeds)).replace(b"=z9hG4bK", b"=z9hG4bK%d" % number, 1))
-                on.events.clear()
-                if number % 20 == 0:
-                    await asyncio.sleep(dice.choice((0, 0.001, 0.6)))
-                for other in on.phone.calls[3:]:
-                    if other.state is CallState.RINGING:
-                        await other.hang_up()
-            await call.hang_up()
-            for other in tuple(on.phone.calls):
-                await other.hang_up()
-            await asyncio.sleep(REST)
-            assert on.phone.calls == []
-            assert on.phone._dialogs == {}
-            assert on.phone.context.endpoint.live_transactions == 0
-
-        play(story)
-        heard.clear()
-        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        assert not largest or used < largest * 1.3, f"{largest} KiB have become {used}"
-        largest = largest or used
-
-
-def _outside(method: str) -> bytes:
-    """A request of no dialog."""
-    headers = Headers(
-        [
-            ("Via", "SIP/2.0/UDP 192.168.1.66:5060;branch=z9hG4bK"),
-            ("From", "<sip:66@192.168.1.66>;tag=1"),
-            ("To", f"<sip:1001@{PHONE.host}>"),
-            ("Call-ID", "outside"),
-            ("CSeq", f"1 {method}"),
-            ("Contact", "<sip:66@192.168.1.66>"),
-            ("Content-Type", "application/sdp"),
-        ]
-    )
-    return Request(method, f"sip:1001@{PHONE.host}", headers, offer()).to_bytes()

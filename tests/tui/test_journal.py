@@ -10,6 +10,7 @@ from phone_emulator.events import (
     CallChanged,
     CallState,
     Direction,
+    MessageIgnored,
     MessageReceived,
     MessageSent,
     Outcome,
@@ -19,6 +20,8 @@ from phone_emulator.events import (
     Wait,
 )
 from phone_emulator.tui.journal import MAX_MESSAGES, Journal
+from phone_emulator.tui.rows.ladder import rungs
+from phone_emulator.tui.widgets.messages import message_text
 
 PHONE = Address("192.168.1.21", 5060)
 PRIMARY = Target(1, "primary", "yealink.pbx.com", "192.168.1.13", 5060, Transport.UDP, Source.DNS)
@@ -113,3 +116,26 @@ def test_keeps_garbage_and_bounds_what_it_keeps() -> None:
         journal(sent(message(str(number))))
     assert len(journal.messages) == MAX_MESSAGES
     assert journal.total == MAX_MESSAGES + 11
+
+
+def test_why_a_message_was_refused_or_ignored_stands_beside_it() -> None:
+    journal = Journal()
+    refused, garbage = message("a", "SIP/2.0 200 OK"), b"garbage"
+    for event in (tries("call-1"), sent(message("a")), heard(refused)):
+        journal(event)
+    for data, status in ((refused, 481), (garbage, None)):
+        journal(
+            MessageIgnored(
+                at=1.0,
+                local=PHONE,
+                remote=PRIMARY.remote,
+                transport=Transport.UDP,
+                reason="why",
+                data=data,
+                status=status,
+            )
+        )
+    shown = rungs(journal.messages, journal.names, 0.0)
+    assert [rung.remark for rung in shown] == ["", "refused with 481: why", "ignored: why"]
+    assert [event.data for event in journal.messages_of("call-1")] == [message("a"), refused]
+    assert str(message_text(shown[1])).startswith("refused with 481: why\n\nSIP/2.0 200 OK")

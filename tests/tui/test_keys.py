@@ -6,6 +6,8 @@ import pytest
 
 from phone_emulator.events import CallState
 from phone_emulator.lab.behaviour import CalleeBehaviour
+from phone_emulator.phone import dialog_info
+from phone_emulator.phone.dialog_info import DialogInfo, DialogState
 from phone_emulator.tui.widgets.dial import DialField
 from tests.tui.stage import LARGE, SMALL, Stage, perform
 
@@ -113,7 +115,7 @@ def test_digits_in_a_call_are_dtmf_and_a_new_call_holds_the_first(monkeypatch: p
         await stage.wait(0.5)
         await stage.press("4", "2", "#")
         assert "DTMF 42#" in stage.text()
-        await stage.press("f1")
+        await stage.press("f3")
         assert "F1 Enter Send" in stage.text()
         await stage.dial("1003")
         await stage.wait(1.0)
@@ -132,6 +134,82 @@ def test_digits_in_a_call_are_dtmf_and_a_new_call_holds_the_first(monkeypatch: p
         }
 
     perform(play, monkeypatch)
+
+
+def test_a_blind_transfer(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.dial("1002")
+        await stage.wait(0.5)
+        await stage.press("f1")
+        assert "Transfer to" in stage.text()
+        assert "F1 Enter B Trans" in stage.text()
+        await stage.press("escape")
+        assert "Transfer to" not in stage.text()
+        await stage.press("f1", "1", "0", "0", "3", "enter")
+        await stage.wait(1.0)
+        assert not stage.phone.calls
+        assert stage.phone.history[-1].transferred_to == "1003"
+        assert "answered via primary after 0.0 s, transferred to 1003" in stage.text()
+
+    perform(play, monkeypatch)
+
+
+def test_a_transfer_that_fails_says_so_and_the_call_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.dial("1002")
+        await stage.wait(0.5)
+        stage.lab.callee.behaviour = CalleeBehaviour.BUSY
+        await stage.press("f1", "1", "0", "0", "3", "f1")
+        await stage.wait(1.0)
+        assert "Transfer failed! 1003 could not be reached: 486 Busy Here" in stage.said()
+        assert [call.state for call in stage.phone.calls] == [CallState.TALKING]
+
+    perform(play, monkeypatch)
+
+
+def test_an_attended_transfer(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.dial("1002")
+        await stage.wait(0.5)
+        await stage.press("f1", "1", "0", "0", "3", "f2")  # Transfer, then Dial: ask first
+        await stage.wait(1.0)
+        assert {call.remote: call.state for call in stage.phone.calls} == {
+            "1002": CallState.HELD,
+            "1003": CallState.TALKING,
+        }
+        await stage.press("f1")
+        await stage.wait(1.0)
+        assert not stage.phone.calls
+        assert stage.phone.history[-1].remote in ("1002", "1003")
+
+    perform(play, monkeypatch)
+
+
+def test_picks_up_what_rings_at_a_watched_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        assert "DPickup" not in stage.text()
+        [lamp] = stage.phone.line().subscriptions.lamps
+        rings = DialogState(
+            id="1",
+            phase="early",
+            incoming=True,
+            call_id="c",
+            local_tag="a",
+            remote_tag="b",
+            remote="sip:1003@yealink.pbx.com",
+        )
+        document = dialog_info.write(DialogInfo(entity="sip:1005@x", version=9, full=True, dialogs=(rings,)))
+        assert lamp.take(document)
+        await stage.wait(0.5)
+        assert "F2 DPickup" in stage.text()
+        await stage.press("f2")
+        await stage.wait(0.5)
+        # Nobody has that dialog here: the far end refuses to have it replaced.
+        [call] = stage.phone.history
+        assert (call.remote, call.status) == ("sip:1003@yealink.pbx.com", 481)
+
+    keys = ("linekey.3.type=16", "linekey.3.value=1005", "account.1.dialoginfo_callpickup=1")
+    perform(play, monkeypatch, overrides=keys)
 
 
 def test_digits_reach_the_dial_field_from_any_pane(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from phone_emulator.events import (
     Transport,
     Wait,
 )
-from phone_emulator.tui.keymap import SOFT_KEYS, VIEWS, Scene, soft_keys
+from phone_emulator.tui.keymap import VIEWS, Scene, soft_keys
 from phone_emulator.tui.layout import layout_of
 from phone_emulator.tui.rows.ladder import rungs
 from phone_emulator.tui.spans import bar, clock, seconds
@@ -87,18 +87,23 @@ def test_layouts(width: int, height: int, layout: str) -> None:
 
 def test_every_scene_has_soft_keys_and_no_key_twice() -> None:
     for scene in Scene:
-        names = [key.key for key in SOFT_KEYS[scene]]
-        assert names
-        assert len(names) == len(set(names))
-        assert set(names) <= {"f1", "f2", "f3", "f4"}
+        for calls in (1, 2):
+            names = [key.key for key in soft_keys(scene, calls=calls, lines=2, lab=True)]
+            assert names
+            assert len(names) == len(set(names))
+            assert set(names) <= {"f1", "f2", "f3", "f4"}
     assert len({view.key for view in VIEWS}) == len(VIEWS)
 
 
 def test_soft_keys_that_cannot_be_pressed_are_not_offered() -> None:
     alone = [key.label for key in soft_keys(Scene.TALKING, calls=1, lines=1, lab=False)]
-    assert alone == ["New Call", "Hold", "End Call"]
+    assert alone == ["Transfer", "Hold", "New Call", "End Call"]
     two = [key.label for key in soft_keys(Scene.TALKING, calls=2, lines=1, lab=False)]
-    assert two == ["New Call", "Hold", "Swap", "End Call"]
+    assert two == ["Transfer", "Hold", "Swap", "End Call"]
+    idle = [key.label for key in soft_keys(Scene.IDLE, calls=0, lines=2, lab=False)]
+    assert idle == ["ReDial", "Line", "Register"]
+    rings = [key.label for key in soft_keys(Scene.IDLE, calls=0, lines=2, lab=False, pickup=True)]
+    assert rings == ["ReDial", "DPickup", "Register"]
 
 
 def test_a_ladder_knows_the_way_the_role_and_what_is_sent_again() -> None:

@@ -95,7 +95,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture(scope="module")
 def certificate(authority: trustme.CA) -> TlsServer:
-    names = ("*.pbx.example", "sip.example")
+    names = ("*.pbx.example", "sip.example", "a.pbx.example")
     issued = authority.issue_cert(*names)
     chain = b"".join(pem.bytes() for pem in issued.cert_chain_pems)
     key = issued.private_key_pem.bytes()
@@ -316,7 +316,11 @@ def test_a_certificate_must_carry_the_configured_name(run: Run, certificate: Tls
         for wrong in ("pbx.example", "a.b.pbx.example", "other.example"):
             failed = world.connect(listener.local, Ear(), tls=TlsClient(wrong, ca_pem=ca))
             why = await reason_of(failed, TlsFailed)
-            assert why == f"certificate is for *.pbx.example, sip.example, not {wrong}"
+            assert why == f"certificate is for *.pbx.example, sip.example, a.pbx.example, not {wrong}"
+        wild = world.connect(listener.local, Ear(), tls=TlsClient("b.pbx.example", ca_pem=ca))
+        assert (await reason_of(wild, TlsFailed)).endswith("a wildcard names no SIP domain (RFC 5922)")
+        unnamed = TlsClient("other.example", ca_pem=ca, check_name=False)
+        assert (await world.connect(listener.local, Ear(), tls=unnamed)).transport is Transport.TLS
         nameless = world.connect(listener.local, Ear(), tls=TlsClient("", ca_pem=ca))
         assert (await reason_of(nameless, TlsFailed)).endswith(f"not {SERVER}")
         for right in (TlsClient("SIP.example", ca_pem=ca), TlsClient("other.example", verify=False)):

@@ -255,6 +255,57 @@ def test_a_waiting_datagram_that_fails_is_told(run: Run, monkeypatch: pytest.Mon
     run(check)
 
 
+class Echo(Ear):
+    """Sends back what it hears, each three times, and closes its socket after that."""
+
+    def datagram_received(self, data: bytes, remote: Address) -> None:
+        for _ in range(3):
+            self.socket.send(data, remote)
+        with pytest.raises(SendFailed, match=r"too (long|large|big)"):
+            self.socket.send(bytes(66_000), remote)
+        if data == b"last":
+            self.socket.close()
+
+    socket: udp.MachineSocket
+
+
+def test_what_is_sent_while_datagrams_are_handed_on_leaves_in_order(run: Run) -> None:
+    async def check(world: RealWorld) -> None:
+        ear, echo = Ear(), Echo()
+        phone = await world.open_udp(Address(HOST, 0), ear)
+        echo.socket = await world.open_udp(Address(HOST, 0), echo)
+        texts = [b"%d" % n for n in range(40)] + [b"last"]
+        for text in texts:
+            phone.send(text, echo.socket.local)
+        expected = [text for text in texts for _ in range(3)]
+        assert [await ear.next() for _ in expected] == expected
+
+    run(check)
+
+
+@linux
+def test_what_could_not_be_sent_while_datagrams_are_handed_on_is_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Answering(Ear):
+        def datagram_received(self, data: bytes, remote: Address) -> None:
+            refusals[:] = [PermissionError(errno.EPERM, "")] * udp.SEND_TRIES
+            self.socket.send(b"answer", remote)
+
+        socket: udp.MachineSocket
+
+    async def check(world: RealWorld) -> None:
+        ear = Answering()
+        phone = await world.open_udp(Address(HOST, 0), Ear())
+        full_socket(monkeypatch, refusals)
+        ear.socket = await world.open_udp(Address(HOST, 0), ear)
+        phone.send(b"question", ear.socket.local)
+        assert await ear.next() == (phone.local, "the machine's firewall forbids it")
+
+    refusals: list[OSError] = []
+    run(check)
+
+
 @linux
 def test_only_an_error_that_stays_fails_the_send(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     async def check(world: RealWorld) -> None:

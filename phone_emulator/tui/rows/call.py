@@ -46,7 +46,7 @@ def _row(call: Call, in_hand: bool, now: float) -> CallRow:
     return CallRow(
         in_hand=in_hand,
         arrow="→" if call.direction is Direction.OUTGOING else "←",
-        remote=call.remote,
+        remote=call.party,
         word=call_word(call),
         time=clock(now - since),
         where=where,

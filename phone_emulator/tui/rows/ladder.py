@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from phone_emulator.events import MessageReceived, MessageSent
-from phone_emulator.report.wire import Endpoint, endpoint, first_line, label, shown_text
+from phone_emulator.report.wire import Endpoint, endpoint, first_line, label, printable, shown_text
 
 Message = MessageSent | MessageReceived
 
@@ -29,6 +29,8 @@ class Rung:
     """Whether the same bytes went the same way before: a retransmission."""
     text: str
     """The whole message, without secrets."""
+    remark: str = ""
+    """Why it was refused or ignored; empty for others."""
 
     @property
     def summary(self) -> str:
@@ -59,6 +61,7 @@ def rungs(messages: Iterable[Message], names: Mapping[Endpoint, str], since: flo
                 first_line=first_line(message.data),
                 again=once in seen,
                 text=shown_text(message.data),
+                remark=printable(message.remark) if isinstance(message, MessageReceived) else "",
             )
         )
         seen.add(once)

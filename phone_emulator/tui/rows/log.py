@@ -8,17 +8,27 @@ from dataclasses import dataclass
 from phone_emulator.events import (
     AttemptEnded,
     AttemptStarted,
+    BlfChanged,
     CallChanged,
+    CallForwarded,
     CheckSync,
+    DigitReceived,
     DnsAnswered,
     Event,
+    MediaChanged,
     MessageIgnored,
+    MessagesWaiting,
     Outcome,
     ProvisioningState,
     ProvisioningStep,
     RegistrationChanged,
     RegistrationState,
     ServerChanged,
+    SubscriptionChanged,
+    SubscriptionState,
+    TextReceived,
+    TransferChanged,
+    TransferState,
 )
 from phone_emulator.tui.words import REGISTRATION
 
@@ -58,6 +68,26 @@ def _row(event: Event) -> LogRow | None:
             return LogRow(event.at, f"line {line}", f"{word}: {reason}", state is RegistrationState.FAILED)
         case CallChanged(call=call, state=state, reason=reason):
             return LogRow(event.at, call, f"{state}: {reason}")
+        case MediaChanged(call=call, reason=reason):
+            return LogRow(event.at, call, reason)
+        case TransferChanged(line=line, call=call, state=state, to=to, reason=reason):
+            failed = state is TransferState.FAILED
+            return LogRow(event.at, call or f"line {line}", f"transfer to {to} {state}: {reason}", failed)
+        case CallForwarded(line=line, remote=remote, reason=reason):
+            return LogRow(event.at, f"line {line}", f"{remote} calls: {reason}")
+        case MessagesWaiting(line=line, new=new, old=old):
+            return LogRow(event.at, f"line {line}", f"voice mail: {new} new, {old} old")
+        case SubscriptionChanged(line=line, event=package, about=about, state=state, reason=reason):
+            ended = state is SubscriptionState.ENDED
+            what = f"{package} of {about}" if about else package
+            return LogRow(event.at, f"line {line}", f"{what}: {reason}", ended)
+        case BlfChanged(line=line, key=key, number=number, state=lamp, remote=remote):
+            told = f"{lamp} with {remote}" if remote else str(lamp)
+            return LogRow(event.at, f"line {line}", f"key {key}, {number}: {told}")
+        case TextReceived(line=line, sender=sender, text=text):
+            return LogRow(event.at, f"line {line}", f"text message from {sender}: {text}")
+        case DigitReceived(call=call, digit=digit):
+            return LogRow(event.at, call, f"the far end pressed {digit}")
         case ServerChanged(server=server, behaviour=behaviour):
             return LogRow(event.at, "lab", f"{server} is now {behaviour}", behaviour != "ok")
         case ProvisioningStep(state=state, location=location, reason=reason):
@@ -65,8 +95,15 @@ def _row(event: Event) -> LogRow | None:
             return LogRow(event.at, "files", f"{state} {location}: {reason}", bad)
         case CheckSync(remote=remote, reboot=reboot):
             return LogRow(event.at, "files", f"check-sync from {remote}{', with a reboot' if reboot else ''}")
-        case MessageIgnored(remote=remote, transport=transport, reason=reason):
-            return LogRow(event.at, "wire", f"ignored from {remote}/{transport}: {reason}", True)
+        case MessageIgnored(remote=remote, transport=transport, reason=reason, status=status):
+            what = (
+                f"refused with {status}, from"
+                if status
+                else "not sent to"
+                if event.outwards
+                else "ignored from"
+            )
+            return LogRow(event.at, "wire", f"{what} {remote}/{transport}: {reason}", True)
         case _:
             return None
 

@@ -6,14 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from phone_emulator.events import RegistrationState
+from phone_emulator.events import LampState, RegistrationState
 from phone_emulator.tui.spans import clock
 from phone_emulator.tui.words import NOWHERE, REGISTRATION
 
 if TYPE_CHECKING:
+    from phone_emulator.events import MessagesWaiting
+    from phone_emulator.phone.binding import Binding
+    from phone_emulator.phone.blf import Lamp
     from phone_emulator.phone.health import TargetHealth
     from phone_emulator.phone.line import Line
-    from phone_emulator.phone.registrar import Binding
 
 SYMBOLS = {
     RegistrationState.UNREGISTERED: "·",
@@ -54,6 +56,17 @@ class TroubleRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LampRow:
+    """A BLF key."""
+
+    label: str
+    word: str
+    """``ringing``, ``talking with Bob``."""
+    busy: bool
+    """Whether the watched number is in a call."""
+
+
+@dataclass(frozen=True, slots=True)
 class LineRow:
     """A line."""
 
@@ -69,6 +82,10 @@ class LineRow:
     bindings: tuple[BindingRow, ...]
     troubles: tuple[TroubleRow, ...]
     """Targets that did not respond correctly when they were asked last."""
+    mail: str = ""
+    """``2 New Voice Mail(s)``; empty for none."""
+    lamps: tuple[LampRow, ...] = ()
+    """Its BLF keys."""
 
 
 def line_rows(lines: Iterable[Line], now: float, chosen: int | None) -> list[LineRow]:
@@ -95,7 +112,21 @@ def _line_row(line: Line, now: float, chosen: bool) -> LineRow:
         chosen=chosen,
         bindings=rows,
         troubles=tuple(_trouble_row(target, now) for target in health.targets if not target.works),
+        mail=_mail(line.mailbox),
+        lamps=tuple(_lamp_row(lamp) for lamp in line.subscriptions.lamps),
     )
+
+
+def _mail(mailbox: MessagesWaiting | None) -> str:
+    if mailbox is None or not mailbox.waiting:
+        return ""
+    return f"{mailbox.new} New Voice Mail(s)" if mailbox.new else "New Voice Mail(s)"
+
+
+def _lamp_row(lamp: Lamp) -> LampRow:
+    busy = lamp.state not in (LampState.IDLE, LampState.UNKNOWN)
+    word = f"{lamp.state} with {lamp.remote}" if lamp.remote else str(lamp.state)
+    return LampRow(lamp.label or f"key {lamp.key.index}", word, busy)
 
 
 _BEST_FIRST = (

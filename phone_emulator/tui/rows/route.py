@@ -173,7 +173,7 @@ def _looking_up(call: Call, to_come: Sequence[Target]) -> str:
 def _end_sentence(call: Call) -> str:
     if call.result == "answered":
         tries = f" (attempt {len(call.route)})" if len(call.route) > 1 else ""
-        return f"answered via {call.via} after {seconds(call.elapsed)}{tries}"
+        return f"answered via {call.via} after {seconds(call.elapsed)}{tries}{_transferred(call)}"
     # The rows say why each server was left; once is enough.
     exhausted = call.result == "failed" and bool(call.route) and moves_on(call.route[-1])
     reason = "every server is exhausted" if exhausted else call.reason
@@ -183,7 +183,14 @@ def _end_sentence(call: Call) -> str:
 def _incoming_sentence(call: Call) -> str:
     if call.result is None:
         return f"{call.remote} calls line {call.line.number}"
-    return f"{call.result} after {seconds(call.elapsed)}: {call.reason}"
+    return f"{call.result} after {seconds(call.elapsed)}: {call.reason}{_transferred(call)}"
+
+
+def _transferred(call: Call) -> str:
+    """What has become of the call since it was answered, where it was transferred."""
+    if call.transfer is not None:
+        return f", being transferred to {call.transfer.to}"
+    return f", transferred to {call.transferred_to}" if call.transferred_to else ""
 
 
 def _result_mark(call: Call) -> Mark:

@@ -143,6 +143,7 @@ class PhoneScreen(Screen[None]):
             call_rows(presenter.live_calls, call, now),
             idle=f"{last.remote}: {call_word(last)}" if last is not None else "Ready.",
             dialling=offered,
+            transferring=orders.transferring,
             dtmf=orders.sent_digits.get(call.id, "") if call is not None else "",
             line=lines[presenter.chosen_line].account.shown_label
             if len(lines) > 1 and presenter.chosen_line is not None
@@ -153,14 +154,18 @@ class PhoneScreen(Screen[None]):
         elif not offered and self.focused in (None, pane.dial):
             self.set_focus(pane)
         keys = soft_keys(
-            scene, calls=len(presenter.live_calls), lines=len(lines), lab=presenter.lab is not None
+            scene,
+            calls=len(presenter.live_calls),
+            lines=len(lines),
+            lab=presenter.lab is not None,
+            pickup=presenter.rings_elsewhere is not None,
         )
         self.query_one(SoftKeys).show(keys)
 
     @property
     def _scene(self) -> Scene:
         dialling = bool(self.query_one(DialField).value) or self._orders.aside
-        return scene_of(self._presenter.live_call, dialling)
+        return scene_of(self._presenter.live_call, dialling, self._orders.transferring)
 
     @property
     def _dial_offered(self) -> bool:
@@ -216,9 +221,12 @@ class PhoneScreen(Screen[None]):
         if name == "send":
             number, dial.value = dial.value, ""
             self._dial(number)
+        elif name == "transfer_blind":
+            number, dial.value = dial.value, ""
+            self.carry_out(self._orders.transfer_blind(number))
         elif name == "delete":
             dial.value = dial.value[:-1]
-        elif name == "cancel" and self._scene is Scene.DIALLING and dial.value:
+        elif name == "cancel" and self._scene in (Scene.DIALLING, Scene.TRANSFER) and dial.value:
             dial.value = ""
         else:
             if name == "redial":
@@ -232,6 +240,8 @@ class PhoneScreen(Screen[None]):
             self.action_order("answer")
         elif self._scene is Scene.DIALLING:
             self.action_order("send")
+        elif self._scene is Scene.TRANSFER:
+            self.action_order("transfer_blind")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter in the dial field."""

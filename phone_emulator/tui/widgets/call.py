@@ -34,20 +34,31 @@ class CallPane(Vertical, can_focus=True):
         yield self._row
         yield self._dtmf
 
-    def show(self, calls: Sequence[CallRow], *, idle: str, dialling: bool, dtmf: str, line: str) -> None:
+    def show(
+        self,
+        calls: Sequence[CallRow],
+        *,
+        idle: str,
+        dialling: bool,
+        transferring: bool,
+        dtmf: str,
+        line: str,
+    ) -> None:
         """Show the live *calls*.
 
         Args:
             calls: the one in hand first.
             idle: said when there is none.
             dialling: whether the dial field is offered.
+            transferring: whether it asks whom the call in hand is transferred to.
             dtmf: digits sent in the call in hand.
             line: who the next call comes from; empty where the phone has only one line.
         """
         self.border_title = f"Call 1/{len(calls)}" if len(calls) > 1 else "Call"
         self._cards.draw(_cards(calls, self.content_size.width) if calls else Content.styled(idle, DIM))
         self._row.display = dialling
-        self._prompt.draw(Content(f"Dial from {line} " if line else "Dial "))
+        prompt = "Transfer to " if transferring else f"Dial from {line} " if line else "Dial "
+        self._prompt.draw(Content(prompt))
         self._dtmf.display = not dialling
         talking = bool(calls) and calls[0].up
         self._dtmf.draw(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from phone_emulator.report.wire import printable
-from phone_emulator.tui.rows.registration import BindingRow, LineRow, TroubleRow
+from phone_emulator.tui.rows.registration import BindingRow, LampRow, LineRow, TroubleRow
 from phone_emulator.tui.theme import BAD, DIM, GOOD, STRONG, WAITING
 
 from .text_pane import TextPane, hanging, joined
@@ -35,6 +35,7 @@ class LinesPane(TextPane):
                 lines += _binding(binding, places, self.columns)
             for trouble in row.troubles[:TROUBLES_SHOWN]:
                 lines += _trouble(trouble, self.columns)
+            lines += [_lamp(lamp) for lamp in row.lamps]
         self.draw(joined(lines or [Content.styled("no account is enabled", BAD)]))
 
 
@@ -52,6 +53,14 @@ def _line(row: LineRow, several: bool) -> Content:
         (f"{row.number} {printable(row.label)}", STRONG),
         (f"  {printable(row.who)}  ", DIM),
         (row.word, style),
+        (f"  {row.mail}" if row.mail else "", WAITING),
+    )
+
+
+def _lamp(row: LampRow) -> Content:
+    symbol, style = ("●", BAD) if row.busy else ("○", DIM)
+    return Content.assemble(
+        "    ", (f"{symbol} ", style), f"{printable(row.label)}  ", (printable(row.word), style)
     )
 
 

@@ -90,7 +90,8 @@ def heading(rung: Rung) -> str:
 def message_text(rung: Rung) -> Content:
     """The message, its start line and its header names set off."""
     first, *rest = rung.text.split("\n")
-    lines = [Content.styled(first, f"bold {_style(rung)}")]
+    remark = [Content.styled(rung.remark, BAD), Content("")] if rung.remark else []
+    lines = [*remark, Content.styled(first, f"bold {_style(rung)}")]
     in_head = True
     for line in rest:
         in_head = in_head and line != ""
@@ -110,6 +111,7 @@ def _rung(rung: Rung, columns: int) -> Content:
         (f"{rung.peer or rung.place:<10} ", ""),
         (rung.summary, DIM if rung.again else _style(rung)),
         (" again" if rung.again else "", DIM),
+        (f"  {rung.remark}" if rung.remark else "", BAD),
     )
     place = Content.styled(f"  {rung.place}", DIM)
     if not rung.peer or line.cell_length + place.cell_length > columns:

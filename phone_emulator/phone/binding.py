@@ -1,0 +1,86 @@
+"""One registration of a line: what is known of it, and what the registrar's 200 gave."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from phone_emulator.config.model import ServerConfig
+from phone_emulator.events import RegistrationState, Target
+from phone_emulator.sip import values
+from phone_emulator.sip.headers import after_address, parameter
+from phone_emulator.sip.message import Response
+
+LONGEST_GRUU = 500
+"""Characters; a longer one is not believed."""
+_EXPIRES = re.compile(r";\s*expires\s*=\s*(\d{1,10})\b", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Binding:
+    """The line's registration at one server: what is known of it, and how its REGISTERs are numbered."""
+
+    number: int
+    """Of the hop that it goes through: 1 or 2. Two outbound proxies may lead to one SIP server (O1)."""
+    server: ServerConfig
+    call_id: str
+    tag: str
+    cseq: int = 0
+    state: RegistrationState = RegistrationState.UNREGISTERED
+    target: Target | None = None
+    registered_at: float = 0.0
+    """When the last REGISTER succeeded."""
+    expires_at: float | None = None
+    refresh_at: float | None = None
+    next_at: float | None = None
+    reason: str = "not yet tried"
+    contact: str = ""
+    """The phone's address and port, as its Contact gave them."""
+    must_clear: bool = False
+    """Whether ``Contact: *`` goes before the first REGISTER since the phone started (R11)."""
+
+    def take_cseq(self) -> int:
+        """The next CSeq: whoever registers this binding, no number is used twice (RFC 3261 section 10.2)."""
+        self.cseq += 1
+        return self.cseq
+
+    @property
+    def live(self) -> bool:
+        """Whether a server holds this binding, as far as the phone knows."""
+        return self.target is not None
+
+
+def granted_gruu(response: Response, contact: str) -> str:
+    """The public GRUU that a 200 to REGISTER gives this phone (RFC 5627 section 4.2); empty for none.
+
+    Args:
+        response: the 200; it lists every binding of the account, also those of other phones.
+        contact: this phone's address and port, as its Contact gave them.
+    """
+    own = next((value for value in response.headers.values("Contact") if contact in value), "")
+    gruu = (parameter(after_address(own), "pub-gruu") or "").strip('"')
+    try:
+        uri = values.uri(gruu[:LONGEST_GRUU])
+    except ValueError:
+        return ""
+    return gruu if len(gruu) <= LONGEST_GRUU and "gr" in uri.parameters else ""
+
+
+def granted_lease(response: Response, contact: str, asked: int) -> int:
+    """Seconds that a 200 to REGISTER grants (R8).
+
+    Contact's ``expires`` counts first, then ``Expires``, then what was asked.
+
+    Args:
+        response: the 200; it lists every binding of the account, also those of other phones.
+        contact: this phone's address and port, as its Contact gave them.
+        asked: seconds.
+    """
+    values = response.headers.values("Contact")
+    own = [value for value in values if contact in value] or values
+    for value in own:
+        match = _EXPIRES.search(value)
+        if match:
+            return int(match[1])
+    text = (response.headers.get("Expires") or "").strip()
+    return int(text) if text.isdecimal() and len(text) <= 10 else asked

@@ -1,0 +1,41 @@
+"""Calls that the phone takes by itself: intercom (``features.intercom.*``) and auto answer."""
+
+from __future__ import annotations
+
+import re
+
+from phone_emulator.sip.headers import after_address, parameter, split
+from phone_emulator.sip.message import Request
+
+LONGEST = 30
+"""Seconds; a caller who asks for a later answer is not heard."""
+_AFTER = re.compile(r"0*([0-9]{1,3})")
+
+
+def asked_delay(request: Request) -> float | None:
+    """Seconds after which the caller asks the phone to answer by itself; None where it does not ask.
+
+    ``intercom=true`` in the Request-URI or To, ``Alert-Info: Auto Answer``, ``info=alert-autoanswer``, or
+    ``answer-after=N`` in Alert-Info or Call-Info.
+    """
+    to = request.headers.get("To") or ""
+    if any("intercom=true" in text.lower() for text in (request.uri, to)):
+        return 0.0
+    for name in ("Alert-Info", "Call-Info"):
+        for value in request.headers.get_all(name):
+            for part in split(value, ","):
+                delay = _delay(part)
+                if delay is not None:
+                    return delay
+    return None
+
+
+def _delay(value: str) -> float | None:
+    words = value.strip().lower()
+    if words.startswith("auto answer"):
+        return 0.0
+    parameters = after_address(words)
+    if parameter(parameters, "info") in ("alert-autoanswer", '"alert-autoanswer"'):
+        return 0.0
+    after = _AFTER.fullmatch(parameter(parameters, "answer-after") or "")
+    return float(after[1]) if after is not None and int(after[1]) <= LONGEST else None

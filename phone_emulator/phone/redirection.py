@@ -1,0 +1,62 @@
+"""Where 3xx responses send a call: a set of URIs, each tried once (RFC 3261 sections 8.1.3.4 and 21.3)."""
+
+from __future__ import annotations
+
+from phone_emulator.sip import values
+from phone_emulator.sip.message import Response
+
+MAX_TRIED = 6
+"""URIs that one INVITE is sent to at one server, the dialled one included."""
+MAX_WAITING = 20
+"""Contacts that are remembered."""
+CALLABLE = ("sip", "sips", "tel")
+
+
+class Redirection:
+    """The target set of one INVITE.
+
+    Args:
+        first: the URI that was dialled.
+    """
+
+    def __init__(self, first: str) -> None:
+        self._tried = {first}
+        self._waiting: list[tuple[float, str]] = []
+
+    @property
+    def begun(self) -> bool:
+        """Whether anybody has redirected it yet."""
+        return len(self._tried) > 1 or bool(self._waiting)
+
+    def redirected(self, response: Response) -> None:
+        """Add the Contacts of a 3xx, by q, the first among equals first; none twice."""
+        known = self._tried | {uri for _, uri in self._waiting}
+        for text in response.headers.values("Contact"):
+            try:
+                contact = values.address(text)
+            except ValueError:
+                continue
+            uri = str(contact.uri)
+            if contact.uri.scheme in CALLABLE and uri not in known:
+                known.add(uri)
+                self._waiting.append((_q_value(contact.parameters.get("q")), uri))
+        self._waiting = sorted(self._waiting, key=lambda each: -each[0])[:MAX_WAITING]
+
+    def next(self) -> str | None:
+        """The URI to try next; None when there is none, or enough were tried."""
+        if not self._waiting or len(self._tried) >= MAX_TRIED:
+            return None
+        _, uri = self._waiting.pop(0)
+        self._tried.add(uri)
+        return uri
+
+
+def _q_value(text: str | None) -> float:
+    """0 to 1 (RFC 3261 section 20.10); 1 where it is not said, 0 where it cannot be read."""
+    if not text:
+        return 1.0
+    try:
+        value = float(text)
+    except ValueError:
+        return 0.0
+    return value if 0.0 <= value <= 1.0 else 0.0

@@ -1,0 +1,46 @@
+"""The line's own registrations, as the registrar tells them (``account.X.subscribe_register``, RFC 3680)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from phone_emulator.sip.message import Request
+
+from . import xml_body
+from .event_package import Topic
+from .subscription import Subscription
+
+if TYPE_CHECKING:
+    from .line import Line
+
+EVENT = "reg"
+CONTENT_TYPE = "application/reginfo+xml"
+REGISTER_AGAIN = frozenset({"deactivated", "unregistered", "expired"})
+"""Why a registrar removes a binding that the phone should make again at once (RFC 3680 section 5.2.4)."""
+
+
+class OwnRegistrations:
+    """Registers again when the registrar has removed the phone's binding at server 1.
+
+    Args:
+        line: whose registrations they are.
+    """
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        topic = Topic(event=EVENT, content_types=(CONTENT_TYPE,), expires=line.account.servers[0].expires)
+        self.subscription = Subscription(line, topic, self._hear)
+
+    def _hear(self, notify: Request) -> None:
+        """A NOTIFY; raises XmlError."""
+        if not notify.body:
+            return
+        document = xml_body.read(notify.body, "reginfo")
+        own = self._line.registrar.contact
+        for registration in document.all("registration"):
+            for contact in registration.all("contact"):
+                removed = contact.attributes.get("state") == "terminated"
+                event = contact.attributes.get("event")
+                if own and removed and event in REGISTER_AGAIN and own in contact.text_of("uri"):
+                    self._line.registrar.removed(f"the registrar removed the binding: {event}")
+                    return

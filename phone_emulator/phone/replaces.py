@@ -1,0 +1,81 @@
+"""An INVITE that takes the place of a call: Replaces (RFC 3891 section 3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from phone_emulator.events import CallState
+from phone_emulator.sip.refer import Replaces
+
+from .call import Call
+from .dialog_info import DialogState
+from .errors import CallError
+from .outgoing import OutgoingCall
+from .session import UP
+
+if TYPE_CHECKING:
+    from .line import Line
+    from .phone import Phone
+
+
+class NotReplaced(Exception):
+    """There is no call that can be replaced.
+
+    Args:
+        status: what the INVITE is answered with.
+        why: for people.
+    """
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+        self.why = why
+
+
+def replaced_call(phone: Phone, wanted: Replaces) -> Call:
+    """The call of *phone* that an INVITE with *wanted* takes the place of; raises NotReplaced.
+
+    A call that is up may be replaced, and one that rings at the far end; not one that rings here, which is
+    the far end's to replace. 481: there is none; 486: it is up, and only a ringing one was meant; 603: it is
+    over.
+    """
+    live = [call for call in phone.calls if _means(wanted, call)]
+    if len(live) > 1:
+        raise NotReplaced(481, f"Replaces means {len(live)} calls")
+    if not live:
+        if any(_means(wanted, call) for call in phone.history):
+            raise NotReplaced(603, "the call to be replaced is over")
+        raise NotReplaced(481, "there is no call to be replaced")
+    call = live[0]
+    if call.state in UP:
+        if wanted.early_only:
+            raise NotReplaced(486, "the call to be replaced was answered already")
+        return call
+    if call.state is CallState.ENDING:
+        raise NotReplaced(603, "the call to be replaced is about to end")
+    if isinstance(call, OutgoingCall):
+        return call
+    raise NotReplaced(481, "the call to be replaced rings here: its caller is to be asked")
+
+
+def pick_up(line: Line, ringing: DialogState) -> OutgoingCall:
+    """Answer from *line* a call that rings elsewhere (``account.X.dialoginfo_callpickup``); raises CallError.
+
+    An INVITE with Replaces goes to the caller: the early dialog is the caller's to give away (section 3), and
+    its own tag is the remote one of whoever it rings at.
+
+    Args:
+        line: that talks then.
+        ringing: the early dialog, as a BLF key knows it (`Lamp.ringing`).
+    """
+    if not line.account.dialog_pickup:
+        raise CallError(f"account.{line.number}.dialoginfo_callpickup = 0: calls are not picked up this way")
+    if not (ringing.remote and ringing.call_id and ringing.remote_tag and ringing.local_tag):
+        raise CallError("the server does not tell enough of the call that rings to pick it up")
+    replaces = Replaces(ringing.call_id, ringing.remote_tag, ringing.local_tag, early_only=True)
+    return line.dial(ringing.remote, [("Replaces", str(replaces))])
+
+
+def _means(wanted: Replaces, call: Call) -> bool:
+    dialogs = call.ringing_dialogs if call.dialog is None else [call.dialog]
+    return any(wanted.names(each.call_id, each.local_tag, each.remote_tag) for each in dialogs)

@@ -1,0 +1,47 @@
+"""Text messages that come in (RFC 3428)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from phone_emulator.events import TextReceived
+from phone_emulator.sip.body import part_of
+from phone_emulator.sip.headers import mended, parameter
+from phone_emulator.sip.message import Request
+
+if TYPE_CHECKING:
+    from .line import Line
+
+CONTENT_TYPE = "text/plain"
+LONGEST = 2000
+"""Characters of a message that are told."""
+
+
+def received(line: Line, request: Request) -> tuple[int, tuple[tuple[str, str], ...]]:
+    """Tell the MESSAGE *request* to *line*; the status of its answer, and headers for it.
+
+    Raises MessageError where its sender cannot be read.
+    """
+    declared = request.headers.get("Content-Type") or CONTENT_TYPE
+    body = part_of(request, CONTENT_TYPE) if "Content-Type" in request.headers else request.body
+    if request.body and not body:
+        return 415, (("Accept", CONTENT_TYPE),)
+    if request.headers.get("Content-Encoding") not in (None, "identity"):
+        return 415, (("Accept-Encoding", "identity"),)
+    sender = request.from_address
+    line.context.bus.tell(
+        TextReceived(
+            at=line.context.world.now(),
+            line=line.number,
+            sender=mended(sender.uri.user or str(sender.uri)),
+            text=_decoded(body, parameter(declared, "charset") or "utf-8")[:LONGEST],
+        )
+    )
+    return 200, ()
+
+
+def _decoded(body: bytes, charset: str) -> str:
+    try:
+        return body.decode(charset.strip('"'), "replace")
+    except (LookupError, ValueError):  # no such charset, or a codec that is none of text (idna)
+        return body.decode("utf-8", "replace")

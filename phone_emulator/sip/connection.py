@@ -1,0 +1,120 @@
+"""One TCP or TLS connection: bytes in, messages out, and an end to what leads nowhere.
+
+A peer may fall silent in the middle of a message, or never send one; it is waited for, but not for ever.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from phone_emulator.world.base import TimerHandle, World
+
+from .framing import Framer
+from .headers import MessageError
+
+if TYPE_CHECKING:
+    from .transport import Flow, TransportLayer
+
+IDLE = 600.0
+"""Seconds after which a connection is closed over which nothing came or went, and no line is registered."""
+MESSAGE_TIME = 32.0
+"""Seconds within which a message that has begun must be whole: what a transaction lasts (64*T1)."""
+PING, PONG = b"\r\n\r\n", b"\r\n"
+"""Keep-alives (RFC 5626 section 3.5.1)."""
+
+
+class Connection:
+    """One connection of *layer*; ``flow`` is set as soon as it is open.
+
+    Args:
+        layer: is told what comes, and the end.
+        world: its clock.
+    """
+
+    flow: Flow
+
+    def __init__(self, layer: TransportLayer, world: World) -> None:
+        self._layer = layer
+        self._world = world
+        self._framer = Framer()
+        self._begun: float | None = None
+        """When the message began to come that is not whole yet."""
+        self._timer: TimerHandle | None = None
+        self.lost = False
+
+    def opened(self, flow: Flow) -> None:
+        """The connection is up."""
+        self.flow = flow
+        flow.used = self._world.now()
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """The next bytes."""
+        self.flow.used = now = self._world.now()
+        try:
+            messages = self._framer.feed(data)
+            for message in messages:
+                if not self.lost:
+                    self._layer.message_received(message, self.flow)
+            self._framer.feed(b"")  # tells at once what is wrong behind the last whole message
+        except MessageError as error:
+            # After a framing error nothing tells where the next message starts.
+            self._break_off(str(error), data[:4096])
+            return
+        if not self._framer.pending:
+            self._begun = None
+            if data == PING:
+                self._layer.pong(self.flow)
+        elif messages or self._begun is None:
+            self._begun = now
+            self._watch()
+
+    def connection_lost(self, reason: str) -> None:
+        """The connection has ended."""
+        if self.lost:
+            return
+        self.lost = True
+        self._rest()
+        if hasattr(self, "flow"):
+            self._layer.connection_lost(self, reason)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._rest()
+        if self.flow.stream is not None:
+            self.flow.stream.close()
+
+    def _break_off(self, reason: str, data: bytes) -> None:
+        """Close the connection for *reason*, which *data* shows."""
+        if not self.lost:
+            self._layer.ignored(self.flow, f"{reason}; connection closed", data)
+            self.close()
+            self.connection_lost(reason)
+
+    # -- waiting -------------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """Look again when this connection may have to end; what happens until then only moves the time."""
+        self._rest()
+        if self.lost:
+            return
+        now = self._world.now()
+        if self._begun is not None and now >= self._begun + MESSAGE_TIME:
+            self._break_off(
+                f"half a message, and no more of it within {MESSAGE_TIME:.0f} s", self._framer.rest
+            )
+            return
+        idle_since = now if self.flow.registrations else self.flow.used
+        if now >= idle_since + IDLE:
+            self.close()
+            self.connection_lost(f"closed after {IDLE:.0f} s without use")
+            return
+        due = idle_since + IDLE
+        if self._begun is not None:
+            due = min(due, self._begun + MESSAGE_TIME)
+        self._timer = self._world.call_at(due, self._watch)
+
+    def _rest(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,186 @@
+"""The words of a transfer: Refer-To (RFC 3515), Replaces (RFC 3891), message/sipfrag (RFC 3420).
+
+Texts in, values out, and back; what a transfer does with them is :mod:`phone_emulator.phone.transfer`.
+Everything read here was written by a peer: it is bounded, and raises MessageError where it cannot be read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
+
+from . import values
+from .headers import LWS, QUOTED, TOKEN
+from .message import REASONS, SCHEMES, Headers, MessageError
+
+SIPFRAG = "message/sipfrag"
+MAX_LENGTH = 2048
+"""Characters of a Refer-To or Replaces value."""
+MAX_HEADERS = 16
+"""Headers that the URI of a Refer-To may carry."""
+
+_CALL_ID = re.compile(r"[!-+\--:<-~]+")
+"""What a Call-ID within Replaces may hold: anything printable but a comma and a semicolon."""
+_STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: ([^\r\n]{0,200}))?(?:\r?\n|$)")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class Replaces:
+    """A dialog that an INVITE is to take the place of, as its recipient knows it (RFC 3891 section 6.1)."""
+
+    call_id: str
+    to_tag: str
+    """The recipient's own tag."""
+    from_tag: str
+    """The tag of the recipient's peer."""
+    early_only: bool = False
+    """Only while that dialog is early."""
+
+    def __str__(self) -> str:
+        early = ";early-only" if self.early_only else ""
+        return f"{self.call_id};to-tag={self.to_tag};from-tag={self.from_tag}{early}"
+
+    def names(self, call_id: str, local_tag: str, remote_tag: str) -> bool:
+        """Whether it means the dialog with these; a tag of 0 also means that there is none (section 3)."""
+        return (
+            self.call_id == call_id
+            and self.to_tag in (local_tag, *([] if local_tag else ["0"]))
+            and self.from_tag in (remote_tag, *([] if remote_tag else ["0"]))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReferTo:
+    """Whom, and how, a REFER asks to contact (RFC 3515 section 2.1)."""
+
+    uri: str
+    """Without method and headers: a Request-URI."""
+    method: str = "INVITE"
+    headers: tuple[tuple[str, str], ...] = ()
+    """What the URI carries after its question mark, unescaped."""
+
+    def header(self, name: str) -> list[str]:
+        """The values that the URI carries for header *name*."""
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+
+def refer_to(uri: str, replaces: Replaces | None = None) -> str:
+    """A Refer-To value for *uri*; the new call is to take the place of *replaces*."""
+    if replaces is None:
+        return f"<{uri}>"
+    return f"<{uri}?Replaces={quote(str(replaces), safe='')}>"
+
+
+def parse_refer_to(text: str) -> ReferTo:
+    """A Refer-To value; raises MessageError: 400, or 416 for a scheme that the phone cannot call."""
+    if len(text) > MAX_LENGTH:
+        raise MessageError(f"Refer-To is longer than {MAX_LENGTH} characters")
+    quoted = QUOTED.match(text)
+    opening = text.find("<", quoted.end() if quoted else 0)
+    if opening < 0:
+        uri = text.partition(";")[0].strip(LWS)
+    else:
+        closing = text.find(">", opening)
+        if closing < 0:
+            raise MessageError("Refer-To: no closing bracket")
+        uri = text[opening + 1 : closing].strip(LWS)
+    plain, _, carried = uri.partition("?")
+    scheme = plain.partition(":")[0].lower()
+    if ":" in plain and TOKEN.fullmatch(scheme) and scheme not in SCHEMES:
+        raise MessageError(f"Refer-To: a {scheme} URI cannot be called", 416)
+    if _unprintable(plain):
+        raise MessageError("Refer-To: a URI holds neither blanks nor control characters")
+    plain, method = _without_method(plain)
+    try:
+        values.uri(plain)
+    except ValueError as error:
+        raise MessageError(f"Refer-To: {error}") from None
+    return ReferTo(plain, method, tuple(_carried(carried)))
+
+
+def _without_method(uri: str) -> tuple[str, str]:
+    """*uri* without its ``method`` parameter, and that method."""
+    user, at, place = uri.rpartition("@")
+    first, *parameters = place.split(";")
+    method, kept = "INVITE", [first]
+    for each in parameters:
+        name, _, value = each.partition("=")
+        if name.lower() == "method":
+            if not TOKEN.fullmatch(value):
+                raise MessageError("Refer-To: its method is no method")
+            method = value
+        else:
+            kept.append(each)
+    return f"{user}{at}{';'.join(kept)}", method
+
+
+def _carried(text: str) -> Iterable[tuple[str, str]]:
+    """The headers in ``name=value&name=value`` (RFC 3261 section 19.1.1)."""
+    parts = text.split("&") if text else []
+    if len(parts) > MAX_HEADERS:
+        raise MessageError(f"Refer-To: its URI carries more than {MAX_HEADERS} headers")
+    for part in parts:
+        name, equals, value = part.partition("=")
+        if _BAD_ESCAPE.search(part):
+            raise MessageError("Refer-To: a % in its URI is not followed by two hex digits")
+        name, value = unquote(name), unquote(value)
+        if not equals or not TOKEN.fullmatch(name):
+            raise MessageError("Refer-To: what follows the ? of its URI are no headers")
+        if any(ord(character) < 32 or ord(character) == 127 for character in value):
+            raise MessageError(f"Refer-To: the header {name} holds a control character")
+        yield name, value
+
+
+def parse_replaces(text: str) -> Replaces:
+    """A Replaces value; raises MessageError."""
+    if len(text) > MAX_LENGTH:
+        raise MessageError(f"Replaces is longer than {MAX_LENGTH} characters")
+    # Without regard to quotes and brackets: a Call-ID may hold any of them (RFC 3261 section 25.1, word).
+    call_id, *parameters = (part.strip(LWS) for part in text.split(";"))
+    if not _CALL_ID.fullmatch(call_id):
+        raise MessageError("Replaces: no Call-ID")
+    found: dict[str, str] = {}
+    for each in parameters:
+        name, _, value = each.partition("=")
+        name, value = name.strip(LWS).lower(), value.strip(LWS)
+        if name in found:
+            raise MessageError(f"Replaces: {name} stands there twice")
+        found[name] = value
+    for name in ("to-tag", "from-tag"):
+        if not TOKEN.fullmatch(found.get(name, "")):
+            raise MessageError(f"Replaces: no {name}")
+    return Replaces(call_id, found["to-tag"], found["from-tag"], "early-only" in found)
+
+
+def replaces_of(headers: Headers) -> Replaces | None:
+    """What a request is to replace; raises MessageError for two, for one beside Join, or a bad one."""
+    given = headers.get_all("Replaces")
+    if not given:
+        return None
+    if len(given) > 1 or "," in given[0]:
+        raise MessageError("Replaces: a request can replace one dialog only")
+    if "Join" in headers:
+        raise MessageError("Replaces and Join exclude each other")
+    return parse_replaces(given[0])
+
+
+def sipfrag(status: int, reason: str = "") -> bytes:
+    """The body of a NOTIFY that tells how far a referred call is: a status line (RFC 3515 section 2.4.4)."""
+    words = reason or REASONS.get(status, "")
+    return f"SIP/2.0 {status} {words}\r\n".encode()
+
+
+def parse_sipfrag(body: bytes) -> tuple[int, str] | None:
+    """Status and reason of the response that *body* tells, or None where it tells none."""
+    match = _STATUS_LINE.match(body[:MAX_LENGTH].decode("utf-8", "replace"))
+    if match is None:
+        return None
+    reason = "".join(character for character in match[2] or "" if character.isprintable())
+    return int(match[1]), reason or REASONS.get(int(match[1]), "")
+
+
+def _unprintable(text: str) -> bool:
+    return any(character.isspace() or not character.isprintable() for character in text)

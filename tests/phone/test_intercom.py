@@ -1,0 +1,84 @@
+"""Calls that the phone takes by itself because their caller asks for it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from phone_emulator.events import CallState
+from phone_emulator.phone.intercom import asked_delay
+from phone_emulator.sip.message import Headers, Request
+from tests.phone.far_end import Play, play
+
+
+def delay(*headers: tuple[str, str], uri: str = "sip:1001@phone") -> float | None:
+    return asked_delay(Request("INVITE", uri, Headers(headers)))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "seconds"),
+    [
+        ("Alert-Info", "Auto Answer", 0),
+        ("Alert-Info", "<http://x/y>;info=alert-autoanswer", 0),
+        ("Alert-Info", '<http://x/y>;info="alert-autoanswer";delay=0', 0),
+        ("Alert-Info", "<sip:x>;answer-after=2", 2),
+        ("Call-Info", "<http://www.notused.com>; answer-after=0", 0),
+        ("Call-Info", "<http://a>;purpose=icon, <sip:x>;answer-after=3", 3),
+        ("To", "<sip:1001@phone;intercom=true>", 0),
+        ("Call-Info", "<sip:x>;answer-after=31", None),
+        ("Call-Info", "<sip:x>;answer-after=-1", None),
+        ("Call-Info", "<sip:x>;answer-after=", None),
+        ("Alert-Info", "<http://x/bell.wav>", None),
+        ("Subject", "Auto Answer", None),
+    ],
+)
+def test_how_a_caller_asks(name: str, value: str, seconds: float | None) -> None:
+    assert delay((name, value)) == seconds
+
+
+def test_by_the_request_uri() -> None:
+    assert delay(uri="sip:1001@phone;intercom=true") == 0
+
+
+def test_the_phone_answers() -> None:
+    async def story(on: Play) -> None:
+        start = on.world.now()
+        invite, _, call = await on.ringing(extra=[("Call-Info", "<sip:x>;answer-after=2")])
+        response = await on.far.response(200, "INVITE")
+        assert round(on.world.now() - start, 3) == 2
+        on.far.send(on.far.ack(invite, response))
+        assert call.state is CallState.TALKING
+
+    play(story)
+
+
+def test_it_may_be_forbidden() -> None:
+    async def story(on: Play) -> None:
+        _, _, call = await on.ringing(extra=[("Alert-Info", "Auto Answer")])
+        await asyncio.sleep(20)
+        assert call.state is CallState.RINGING
+
+    play(story, features__intercom__allow=0)
+
+
+def test_not_during_another_call() -> None:
+    async def story(on: Play) -> None:
+        await on.taken()
+        _, _, call = await on.ringing(call_id="in-2", extra=[("Alert-Info", "Auto Answer")])
+        await asyncio.sleep(20)
+        assert call.state is CallState.RINGING
+
+    play(story)
+
+
+@pytest.mark.parametrize("seconds", [1, 4])
+def test_auto_answer_has_its_own_delay(seconds: int) -> None:
+    async def story(on: Play) -> None:
+        start = on.world.now()
+        invite, _, _ = await on.ringing()
+        response = await on.far.response(200, "INVITE")
+        assert round(on.world.now() - start, 3) == seconds
+        on.far.send(on.far.ack(invite, response))
+
+    play(story, account__1__auto_answer=1, features__auto_answer_delay=seconds)

@@ -1,0 +1,109 @@
+"""The step `transfer`, played: blind and attended, in both directions of a call, and what can go wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from phone_emulator.report.result import ScenarioResult
+from phone_emulator.scenario.reader import parse_scenario
+from phone_emulator.scenario.runner import run
+from phone_emulator.scenario.session import RunOptions, prepare
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+HEAD = f"""name: t
+config: {CONFIGS / "guide-example.cfg"}
+zone: {CONFIGS / "guide-example.zone"}
+servers:
+  primary: 192.168.1.13
+  secondary: 192.168.1.14
+  fallback: 192.168.1.15
+steps:
+"""
+
+
+def play(*steps: str, options: RunOptions | None = None) -> ScenarioResult:
+    """What becomes of *steps*."""
+    options = options or RunOptions()
+    return run(
+        prepare(parse_scenario(HEAD + "".join(f"  - {step}\n" for step in steps), "t.yaml"), options), options
+    )
+
+
+def faults(result: ScenarioResult) -> list[str]:
+    return [f"{failure.step}: {failure.message}" for failure in result.failures]
+
+
+def test_a_call_that_came_in_is_transferred() -> None:
+    result = play(
+        "register: 1",
+        "incoming: {from: '1002', id: c1}",
+        "answer: c1",
+        "transfer: {call: c1, to: '1003'}",
+        "expect: {call: c1, state: ended}",
+    )
+    assert faults(result) == []
+
+
+def test_a_call_that_came_in_is_joined_with_one_that_was_placed() -> None:
+    result = play(
+        "register: 1",
+        "incoming: {from: '1002', id: c1}",
+        "answer: c1",
+        "hold: c1",
+        "call: {to: '1003', id: c2}",
+        "transfer: {call: c1, with: c2}",
+        "expect: {call: c1, state: ended}",
+        "expect: {call: c2, state: ended}",
+    )
+    assert faults(result) == []
+
+
+def test_a_transfer_to_a_phone_that_only_rings_ends_when_it_gives_up() -> None:
+    # A call that rings at its far end is not the far end's to give away (RFC 3891 section 3): 481.
+    result = play(
+        "call: {to: '1002', id: c1}",
+        "callee: no-answer",
+        "call: {to: '1003', id: c2, background: true}",
+        "wait: 1s",
+        "transfer: {call: c1, with: c2}\n    expect: {state: ended}",
+        "expect: {call: c1, state: talking}",
+        "expect: {call: c2, state: ringing}",
+    )
+    assert faults(result) == [
+        "step 5 (transfer): 1003 could not be reached: 481 Call/Transaction Does Not Exist"
+    ]
+
+
+def test_without_semi_attended_transfers_it_becomes_a_blind_one() -> None:
+    result = play(
+        "call: {to: '1002', id: c1}",
+        "callee: no-answer",
+        "call: {to: '1003', id: c2, background: true}",
+        "wait: 1s",
+        "callee: answer",
+        "transfer: {call: c1, with: c2}",
+        "expect: {call: c1, state: ended}",
+        "expect: {call: c2, result: cancelled}",
+        options=RunOptions(overrides=("transfer.semi_attend_tran_enable=0",)),
+    )
+    assert faults(result) == []
+
+
+@pytest.mark.parametrize(
+    ("steps", "why"),
+    [
+        (["callee: busy", "call: {to: '1', id: c1}"], "the call is ended, not up"),
+        (["call: {to: '1', id: c1}", "hangup: c1"], "the call is ended, not up"),
+    ],
+)
+def test_a_call_that_is_not_up_cannot_be_transferred(steps: list[str], why: str) -> None:
+    result = play(*steps, "transfer: {call: c1, to: '1003'}\n    expect: {state: ended}")
+    assert faults(result) == [f"step 3 (transfer): {why}"]
+
+
+def test_the_json_of_the_call_tells_what_was_dialled() -> None:
+    result = play("call: {to: '1002', id: c1}", "transfer: {call: c1, to: '1003'}")
+    [call] = result.calls
+    assert (call.to, call.result, call.via) == ("1002", "answered", "primary")

@@ -1,0 +1,160 @@
+"""Transactions that only repeat themselves are kept as bytes, as long as the machine would run (RFC 3261)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from phone_emulator.events import MessageSent, Transport
+from phone_emulator.sip.message import Request, response_to
+from phone_emulator.sip.resting import Resting
+from phone_emulator.sip.tables import RESTING, STRAIGHT, TABLES, Event, Kind, State
+from phone_emulator.sip.timers import Timers
+from phone_emulator.sip.transaction import Deliver, Ended, Send, Transaction
+from phone_emulator.world.simulated import SimulatedWorld
+from tests.sip.ends import THERE, Ends, Far, incoming, request, run
+
+
+def resting_for(story: list[tuple[float, str]], until: float, most: int = 100) -> list[str]:
+    """The keys still known at *until*, where each of *story* rests from its time on, for 32 s."""
+    world = SimulatedWorld(seed=1)
+    left: list[str] = []
+
+    async def main() -> None:
+        resting = Resting(world, 32.0, most)
+        for at, key in story:
+            await asyncio.sleep(at - world.now())
+            resting.add(key, key.encode())
+        await asyncio.sleep(until - world.now())
+        assert all(resting.said(key) == key.encode() for _, key in story if key in resting)
+        left.extend(key for _, key in story if key in resting)
+        assert len(resting) == len(set(left))
+        resting.clear()
+        assert len(resting) == 0
+        assert world.pending_timers() == []
+
+    world.run(main())
+    return left
+
+
+@pytest.mark.parametrize(
+    ("until", "left"), [(31.9, ["a", "b", "c"]), (32.1, ["b", "c"]), (33.1, ["c"]), (50.1, [])]
+)
+def test_each_is_remembered_for_its_time(until: float, left: list[str]) -> None:
+    assert resting_for([(0, "a"), (1, "b"), (18, "c")], until) == left
+
+
+def test_the_oldest_make_room() -> None:
+    assert resting_for([(0, "a"), (1, "b"), (2, "c")], 3, most=2) == ["b", "c"]
+
+
+def test_what_has_expired_can_come_again() -> None:
+    assert resting_for([(0, "a"), (40, "a")], 70) == ["a", "a"]
+
+
+def test_the_states_that_rest_are_those_with_nothing_to_do() -> None:
+    assert {
+        Kind.INVITE_CLIENT: frozenset(),
+        Kind.NON_INVITE_CLIENT: {State.COMPLETED},
+        Kind.INVITE_SERVER: {State.CONFIRMED},
+        Kind.NON_INVITE_SERVER: {State.COMPLETED},
+    } == RESTING
+    assert {Kind.NON_INVITE_SERVER} == STRAIGHT
+
+
+@pytest.mark.parametrize("kind", STRAIGHT)
+@pytest.mark.parametrize("reliable", [False, True])
+@pytest.mark.parametrize("status", [200, 404])
+def test_going_straight_is_what_the_machine_does(kind: Kind, reliable: bool, status: int) -> None:
+    asked = incoming("OPTIONS")
+    machine = Transaction(kind, asked, reliable=reliable, timers=Timers())
+    assert machine.start(0.0) == [Deliver(asked)]
+    waits_for = [machine.next_timer]
+    response = response_to(asked, status)
+    actions = machine.respond(response, 1.0)
+    assert actions[0] == Send(response)
+    assert (machine.ended, machine.resting) == (reliable, not reliable)
+    if not reliable:
+        assert [*waits_for, machine.next_timer] == [None, 33.0]
+        assert machine.receive(asked, 2.0) == [Send(response)]
+        assert machine.fire(33.0) == [Ended()]
+    assert Event.REQUEST in TABLES[kind][State.COMPLETED]
+
+
+def test_a_request_is_answered_again_as_long_as_timer_j_runs() -> None:
+    async def story(ends: Ends) -> None:
+        far = await Far(ends.world).bind()
+        far.send(incoming("OPTIONS"))
+        await asyncio.sleep(0.001)
+        [server] = ends.requests
+        answer = response_to(server.request, 200, to_tag="t", extra=[("X", "y")])
+        server.respond(answer)
+        for wait in (1.0, 30.0):
+            await asyncio.sleep(wait)
+            far.send(incoming("OPTIONS"))
+        await asyncio.sleep(0.9)
+        sent = [event.data for event in ends.events if isinstance(event, MessageSent)]
+        assert sent == [answer.to_bytes()] * 3
+        assert len(ends.requests) == 1
+        assert ends.endpoint.live_transactions == 1
+        await asyncio.sleep(0.2)
+        assert ends.endpoint.live_transactions == 0
+        far.send(incoming("OPTIONS"))
+        await asyncio.sleep(0.001)
+        assert len(ends.requests) == 2
+        server.respond(response_to(server.request, 200, to_tag="late"))
+        assert len(far.responses) == 3
+
+    run(story)
+
+
+def test_a_repeated_response_is_nobodys_while_timer_k_runs() -> None:
+    async def story(ends: Ends) -> None:
+        far = await Far(ends.world).bind()
+        flow = await ends.endpoint.transports.flow(Transport.UDP, THERE)
+        client = ends.endpoint.request(request("OPTIONS"), flow)
+        await asyncio.sleep(0.001)
+        [asked] = far.heard
+        assert isinstance(asked, Request)
+        for wait in (0.0, 1.0, 3.9, 0.2):
+            await asyncio.sleep(wait)
+            far.send(response_to(asked, 200, to_tag="t"))
+        await asyncio.sleep(0.001)
+        assert (await client.final()).status == 200
+        assert len(ends.strays) == 1, "the last came after T4"
+
+    run(story)
+
+
+def test_a_provisional_response_wakes_the_machine() -> None:
+    async def story(ends: Ends) -> None:
+        far = await Far(ends.world).bind()
+        far.send(incoming("SUBSCRIBE"))
+        far.send(incoming("SUBSCRIBE"))
+        await asyncio.sleep(0.001)
+        [server] = ends.requests
+        assert far.responses == []
+        for status in (100, 202):
+            server.respond(response_to(server.request, status, to_tag="t"))
+            far.send(incoming("SUBSCRIBE"))
+            await asyncio.sleep(0.001)
+        assert [response.status for response in far.responses] == [100, 100, 202, 202]
+        assert ends.endpoint.live_transactions == 1
+
+    run(story)
+
+
+def test_a_late_cancel_finds_an_invite_that_rests() -> None:
+    async def story(ends: Ends) -> None:
+        far = await Far(ends.world).bind()
+        far.send(incoming("INVITE"))
+        await asyncio.sleep(0.001)
+        [server] = ends.requests
+        server.respond(response_to(server.request, 486, to_tag="t"))
+        far.send(incoming("ACK", to="<sip:b@x>;tag=t"))
+        far.send(incoming("CANCEL"))
+        await asyncio.sleep(0.001)
+        assert [response.status for response in far.responses] == [486, 200]
+
+    run(story)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
+from typing import Literal
 
 import pytest
 
 from tests.integration.harness.capture import Capture
 from tests.integration.harness.certificates import Certificates, ServerCertificate
+from tests.integration.harness.far_end import Peers
 from tests.integration.harness.kamailio import Kamailio
 from tests.integration.harness.live import LivePhone
 from tests.integration.harness.net import Net, reserved_net
@@ -24,9 +26,10 @@ _STAGE = pytest.StashKey[Stage]()
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show the servers' logs with a failed test."""
     report = yield
-    stage = item.stash.get(_STAGE, None)
-    if report.failed and report.when == "call" and stage is not None:
-        report.sections += [(f"log of {process.name}", process.log[-8000:]) for process in stage.processes]
+    if report.failed and report.when == "call":
+        stages = [node.stash[_STAGE] for node in item.listchain() if _STAGE in node.stash]
+        processes = [process for stage in stages for process in stage.processes]
+        report.sections += [(f"log of {process.name}", process.log[-8000:]) for process in processes]
     return report
 
 
@@ -56,6 +59,19 @@ def stage(
             stack.callback(process.stop)
 
 
+@pytest.fixture(scope="module")
+def lasting_stage(
+    net: Net, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Stage]:
+    """A stage for what all tests of a module share; it ends with the module."""
+    stage = Stage(net, tmp_path_factory.mktemp("it"))
+    request.node.stash[_STAGE] = stage
+    with ExitStack() as stack:
+        yield stage
+        for process in stage.processes:
+            stack.callback(process.stop)
+
+
 @pytest.fixture
 def make_kamailio(stage: Stage) -> Callable[..., Kamailio]:
     """Makes a server (not started): ``make_kamailio(name, address, **options of Kamailio)``."""
@@ -66,6 +82,7 @@ def make_kamailio(stage: Stage) -> Callable[..., Kamailio]:
         certificate: ServerCertificate | None = None,
         retry_after: int = 0,
         max_expires: int = 3600,
+        algorithm: Literal["MD5", "SHA-256"] = "MD5",
     ) -> Kamailio:
         server = Kamailio(
             name,
@@ -75,6 +92,7 @@ def make_kamailio(stage: Stage) -> Callable[..., Kamailio]:
             certificate=certificate,
             retry_after=retry_after,
             max_expires=max_expires,
+            algorithm=algorithm,
         )
         stage.processes.append(server)
         return server
@@ -134,3 +152,11 @@ def phone(stage: Stage, nsd: Nsd, capture: Capture, certificates: Certificates) 
 def live(phone: Phone) -> LivePhone:
     """The same phone in this process, for tests that act while it runs."""
     return LivePhone(phone.net, phone.cfg)
+
+
+@pytest.fixture
+def peers(stage: Stage, certificates: Certificates) -> Peers:
+    """The phone in this process and far ends that follow scripts: no name server and no capture."""
+    cfg = Phone(stage.net, stage.folder("phone")).cfg
+    live = LivePhone(stage.net, cfg, certificates.ca_file.read_text())
+    return Peers(stage, certificates.issue(stage.net.primary), live)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.harness.baresip import Baresip
+from tests.integration.harness.baresip import Account, Baresip
 from tests.integration.harness.capture import Capture
 from tests.integration.harness.kamailio import USERS, Kamailio
 from tests.integration.harness.namespace import GUIDE_NET, Lan, guide_lan
@@ -45,14 +45,12 @@ def server(lan: Lan, stage: Stage) -> Kamailio:
 
 @pytest.fixture
 def baresip(lan: Lan, stage: Stage, server: Kamailio) -> Baresip:
-    """1002, registered at the primary; in a namespace, since on plain loopback its RTP goes astray."""
+    """1002, registered at the primary."""
     address = lan.net.peer
     peer = Baresip(
         address,
         stage.folder("baresip"),
-        user="1002",
-        password=USERS["1002"],
-        server=server.address,
+        [Account("1002", USERS["1002"], server.address)],
         hertz=TONE,
         namespace=lan.namespace(address),
     )

@@ -1,47 +1,145 @@
-"""baresip as another phone: registered, and answering whoever calls with a tone."""
+"""baresip as another phone: registered, and answering or calling as it is told."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
 
 from tests.integration.harness.process import Process, require
 
 MODULES = ("/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules")
+CONTROL_PORT = 4444
+PATIENCE = 5.0
+"""Seconds that baresip may take for anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account of baresip: an address of record at a server, and what calls to it meet."""
+
+    user: str
+    password: str
+    server: str
+    """``address:port``, with ``;transport=`` where it is not UDP."""
+    answer: Literal["auto", "manual", "early"] = "auto"
+    """``early``: 183 with sound; then, as with ``manual``, it waits to be told."""
+
+    @property
+    def line(self) -> str:
+        """As it stands in baresip's file of accounts."""
+        credentials = f"auth_user={self.user};auth_pass={self.password}"
+        # Else it calls whom a REFER names without the account's transport.
+        way = f'outbound="sip:{self.server}"'
+        return f"<sip:{self.user}@{self.server}>;{credentials};{way};answermode={self.answer};regint=60\n"
 
 
 class Baresip(Process):
-    """One baresip that registers *user* at *server* and answers every call with a tone of *hertz*."""
+    """One baresip that registers its accounts and sounds a tone of *hertz* in every call."""
 
     def __init__(
         self,
         address: str,
         directory: Path,
+        accounts: Sequence[Account],
         *,
-        user: str,
-        password: str,
-        server: str,
         hertz: int = 440,
+        ca_file: Path | None = None,
         namespace: str | None = None,
     ) -> None:
+        """*ca_file* has the CAs that TLS servers are checked against."""
         require("baresip")
         super().__init__("baresip", directory, namespace)
         self.address = address
         modules = next((path for path in MODULES if Path(path).is_dir()), MODULES[0])
         (directory / "config").write_text(
             f"sip_listen {address}:5060\n"
+            # Else it takes the machine's other address for RTP.
+            f"net_interface {address}\n"
             # ausine knows no other rate and number of channels; baresip turns them into PCMU's.
             f"audio_source ausine,{hertz}\nausrc_srate 48000\nausrc_channels 2\n"
             "audio_player aubridge,nowhere\naudio_alert aubridge,nowhere\n"
-            f"module_path {modules}\n"
+            f"ctrl_tcp_listen {address}:{CONTROL_PORT}\n"
+            + (f"sip_cafile {ca_file}\n" if ca_file is not None else "")
+            + f"module_path {modules}\n"
             "module g711.so\nmodule ausine.so\nmodule aubridge.so\n"
-            "module_app account.so\nmodule_app menu.so\n"
+            "module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n"
         )
-        (directory / "accounts").write_text(
-            f"<sip:{user}@{server}>;auth_user={user};auth_pass={password};answermode=auto;regint=60\n"
-        )
+        self._accounts = accounts
+        (directory / "accounts").write_text("".join(account.line for account in accounts))
         (directory / "contacts").write_text("")
 
     def start(self) -> Baresip:
-        """Start it and wait until it is registered; returns itself."""
-        self.launch(["baresip", "-f", str(self.directory), "-v"], lambda: "200 OK" in self.log)
+        """Start it and wait until all its accounts are registered; returns itself."""
+        self.launch(
+            ["baresip", "-f", str(self.directory), "-v", "-s"],
+            lambda: self.log.count(" 200 OK (") >= len(self._accounts),
+        )
         return self
+
+    def control(self) -> Control:
+        """Its remote control, open within an ``async with`` block."""
+        return Control(self.address)
+
+
+class Control:
+    """The remote control of a baresip: orders to it, and what it tells meanwhile."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._heard: list[dict[str, Any]] = []
+        self._news = asyncio.Event()
+
+    async def __aenter__(self) -> Control:
+        self._reader, self._writer = await asyncio.open_connection(self._address, CONTROL_PORT)
+        self._listener = asyncio.create_task(self._listen(), name="baresip's control")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._listener.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._listener
+        self._writer.close()
+        with suppress(OSError):
+            await self._writer.wait_closed()
+
+    async def do(self, command: str, parameter: str = "") -> str:
+        """Give an order of baresip's menu (``dial``, ``accept``, ``hold`` …); what it says to that."""
+        order = json.dumps({"command": command, "params": parameter})
+        self._writer.write(f"{len(order)}:{order},".encode())
+        answer = await self._take("response", True)
+        assert answer["ok"], f"baresip: {command} {parameter}: {answer}"
+        return str(answer["data"])
+
+    async def told(self, kind: str) -> dict[str, Any]:
+        """Wait for the next event of *kind* (``CALL_INCOMING``, ``CALL_RTPESTAB`` …); earlier ones count."""
+        return await self._take("type", kind)
+
+    async def _take(self, key: str, value: object) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while True:
+                    for item in self._heard:
+                        if item.get(key) == value:
+                            self._heard.remove(item)
+                            return item
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            raise TimeoutError(f"baresip told no {value}, but {self._heard}") from None
+
+    async def _listen(self) -> None:
+        """Netstrings of JSON: ``12:{"event": …},``"""
+        with suppress(asyncio.IncompleteReadError):
+            while True:
+                length = int((await self._reader.readuntil(b":"))[:-1])
+                self._heard.append(json.loads(await self._reader.readexactly(length)))
+                await self._reader.readexactly(1)
+                self._news.set()

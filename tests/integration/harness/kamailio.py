@@ -55,9 +55,17 @@ class Kamailio(Process):
         retry_after: int = 0,
         min_expires: int = 1,
         max_expires: int = 3600,
+        algorithm: Literal["MD5", "SHA-256"] = "MD5",
         namespace: str | None = None,
     ) -> None:
-        """*retry_after* (seconds) goes into refusals when positive; *…_expires* (seconds) bound leases."""
+        """A server that is not started yet.
+
+        Args:
+            retry_after: seconds; goes into refusals when positive.
+            min_expires: seconds, of leases.
+            max_expires: seconds, of leases.
+            algorithm: of the digest.
+        """
         require("kamailio")
         super().__init__(name, directory, namespace)
         self.address = address
@@ -86,6 +94,7 @@ class Kamailio(Process):
             "RETRY_AFTER": str(retry_after),
             "MIN_EXPIRES": str(min_expires),
             "MAX_EXPIRES": str(max_expires),
+            "ALGORITHM": algorithm,
         }
         text = TEMPLATE.read_text()
         for key, value in values.items():
@@ -113,6 +122,10 @@ class Kamailio(Process):
         """Treat every request, or those of *method*, like this from now on; the method's own comes first."""
         code = behaviour if isinstance(behaviour, int) else _CODES[behaviour]
         self.rpc("pv.shvSet", (method or "all").lower(), "int", code)
+
+    def challenge_dialogs(self, status: Literal[0, 401, 407]) -> None:
+        """Ask 1001 for credentials in every request within a dialog as well; 0: no more."""
+        self.rpc("pv.shvSet", "dialog", "int", status)
 
     def bindings(self) -> list[Binding]:
         """Who is registered here now."""

@@ -30,8 +30,10 @@ CLOCKS_AGREE = 0.25
 class LivePhone:
     """The phone of `harness.phone.Phone`, run by `play`."""
 
-    def __init__(self, net: Net, cfg: Path) -> None:
+    def __init__(self, net: Net, cfg: Path, ca_pem: str | None = None) -> None:
+        """*ca_pem* has the CAs to trust; None trusts the machine's own."""
         self.net = net
+        self._ca_pem = ca_pem
         self.events: list[Event] = []
         """All that was told, in order."""
         self._cfg = cfg
@@ -60,6 +62,7 @@ class LivePhone:
         options = PhoneOptions(
             local_address=self.net.phone,
             nameservers=tuple(Address(host, DNS_PORT) for host in ([self.net.dns] if dns is None else dns)),
+            ca_pem=self._ca_pem,
         )
         overrides = [f"{key}={value}" for key, value in (settings or {}).items()]
         config = load([str(self._cfg)], overrides, options.device.model).config

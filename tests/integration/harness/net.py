@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import fcntl
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 DOMAIN = "yealink.pbx.com"
 """The guide's example domain: server 1 of the phone."""
+SIP_PORT, TLS_PORT = 5060, 5061
 DNS_PORT = 5353
 """Of the name servers."""
 
@@ -81,3 +84,17 @@ def reserved_net() -> Iterator[Net]:
             yield Net(f"127.0.{third}")
             return
     raise RuntimeError(f"240 test processes at once? All locks in {folder} are held")
+
+
+def listening(host: str, port: int, layer: Literal["udp", "tcp"]) -> bool:
+    """Whether a program of this machine has taken *port* of the loopback address *host*."""
+    kind = socket.SOCK_DGRAM if layer == "udp" else socket.SOCK_STREAM
+    with socket.socket(socket.AF_INET, kind) as probe:
+        if layer == "tcp":
+            # Connections that have just ended take no port away.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
+    return False

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from pathlib import Path
 from typing import Literal
 
 from tests.integration.harness.kamailio import USERS
+from tests.integration.harness.net import listening
 from tests.integration.harness.process import Process, require
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
 
-class _Sipp(Process):
+class Sipp(Process):
     """One SIPp that runs a scenario of ours and writes every message to a file."""
 
     def __init__(self, name: str, address: str, directory: Path, port: int, namespace: str | None) -> None:
@@ -35,7 +35,7 @@ class _Sipp(Process):
         return command
 
 
-class SippUas(_Sipp):
+class SippUas(Sipp):
     """The called party over UDP: any number rings (180), answers (200) and waits for BYE."""
 
     def __init__(
@@ -54,19 +54,14 @@ class SippUas(_Sipp):
             return (
                 f":{self.port} " in subprocess.run(command, capture_output=True, text=True, check=True).stdout
             )
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.bind((self.address, self.port))
-            except OSError:
-                return True
-        return False
+        return listening(self.address, self.port, "udp")
 
 
 Ending = Literal["hangs-up", "waits", "cancels", "is-refused"]
 """How a caller's call goes on: BYE 0.1 s after the answer; wait for BYE; CANCEL after 180; expect 486."""
 
 
-class SippCaller(_Sipp):
+class SippCaller(Sipp):
     """A caller that places one call with digest, sees it to its end, and stops."""
 
     def __init__(

@@ -1,0 +1,511 @@
+"""Calls with baresip through Kamailio, the whole way over UDP, TCP or TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from array import array
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Literal
+
+import pytest
+
+from phone_emulator.events import CallChanged, CallState, MediaChanged, MessageReceived, MessageSent
+from phone_emulator.phone import Call, IncomingCall
+from phone_emulator.phone.transfer import transfer_blind
+from tests.integration.harness.baresip import Account, Baresip, Control
+from tests.integration.harness.certificates import Certificates
+from tests.integration.harness.far_end import TRANSPORTS, Transport, only_server
+from tests.integration.harness.kamailio import USERS, Kamailio
+from tests.integration.harness.live import LivePhone, aside
+from tests.integration.harness.net import Net
+from tests.integration.harness.phone import Phone
+from tests.integration.harness.process import wait_until
+from tests.integration.harness.stage import Stage
+
+pytestmark = pytest.mark.integration
+every_transport = pytest.mark.parametrize("transport", TRANSPORTS)
+
+TONE = 440
+RATE = 8000
+MANUAL: Mapping[Transport, str] = {"udp": "1002", "tcp": "1003", "tls": "1004"}
+"""Who waits to be told what to do with a call."""
+EARLY: Mapping[Transport, str] = {"udp": "1012", "tcp": "1013", "tls": "1014"}
+"""Who sounds its tone before it answers."""
+FORKED: Mapping[Transport, str] = {"udp": "1022", "tcp": "1023", "tls": "1024"}
+"""Who has two phones, that wait to be told."""
+EAGER = "1032"
+"""Who has two phones that both answer at once; over UDP."""
+CAST = {
+    **USERS,
+    **{user: f"secret{user}" for cast in (MANUAL, EARLY, FORKED) for user in cast.values()},
+    EAGER: "e",
+}
+
+
+@pytest.fixture(scope="module")
+def server(lasting_stage: Stage, certificates: Certificates, net: Net) -> Kamailio:
+    """Kamailio at the primary's address, over all three transports; it knows the whole cast."""
+    kamailio = Kamailio(
+        "primary",
+        net.primary,
+        lasting_stage.folder("primary"),
+        callee=f"{net.callee}:9",
+        certificate=certificates.issue(net.primary),
+        users=CAST,
+    )
+    lasting_stage.processes.append(kamailio)
+    return kamailio.start()
+
+
+@pytest.fixture(scope="module")
+def baresip(server: Kamailio, lasting_stage: Stage, certificates: Certificates, net: Net) -> Baresip:
+    """baresip with an account for every part of the cast, each over its own transport."""
+    ports = {"udp": "5060", "tcp": "5060;transport=tcp", "tls": "5061;transport=tls"}
+
+    def account(user: str, transport: Transport, answer: Literal["auto", "manual", "early"]) -> Account:
+        return Account(user, CAST[user], f"{net.primary}:{ports[transport]}", answer)
+
+    accounts = [account(user, transport, "manual") for transport, user in MANUAL.items()]
+    accounts += [account(user, transport, "early") for transport, user in EARLY.items()]
+    accounts += [account(user, transport, "manual") for transport, user in FORKED.items() for _ in range(2)]
+    accounts += [account(EAGER, "udp", "auto")] * 2
+    folder = lasting_stage.folder("baresip")
+    peer = Baresip(net.peer, folder, accounts, hertz=TONE, ca_file=certificates.ca_file)
+    lasting_stage.processes.append(peer)
+    peer.start()
+    wait_until(lambda: len(server.bindings()) == len(accounts), "baresip to be registered")
+    return peer
+
+
+@pytest.fixture
+def live(stage: Stage, certificates: Certificates) -> LivePhone:
+    """The phone in this process; no name server and no capture."""
+    cfg = Phone(stage.net, stage.folder("phone")).cfg
+    return LivePhone(stage.net, cfg, certificates.ca_file.read_text())
+
+
+class Scene:
+    """The phone, registered over one transport, and the remote control of baresip."""
+
+    def __init__(self, live: LivePhone, transport: Transport, control: Control) -> None:
+        self.live = live
+        self.transport = transport
+        self.baresip = control
+
+    async def place(self, user: str) -> Call:
+        """The phone calls *user*; returns when baresip has heard of it."""
+        call = self.live.phone.dial(user)
+        await self.baresip.told("CALL_INCOMING")
+        return call
+
+    async def ringing(self, user: str) -> IncomingCall:
+        """baresip calls the phone as *user*; the call as soon as it rings."""
+        await self.be(user)
+        await self.baresip.do("dial", "1001")
+        await self.live.until(lambda: bool(self.live.phone.calls), "a call from baresip")
+        (call,) = self.live.phone.calls
+        assert isinstance(call, IncomingCall)
+        return call
+
+    async def be(self, user: str) -> None:
+        """What baresip is told from now on is for *user*."""
+        server = self.live.phone.line().account.servers[0]
+        await self.baresip.do("uafind", f"sip:{user}@{server.address}:{server.port}")
+
+    async def is_heard(self, call: Call) -> None:
+        """Wait for RTP both ways: baresip tells when it hears, the phone must hear the tone."""
+        await self.tone(call)
+        await self.baresip.told("CALL_RTPESTAB")
+
+    async def tone(self, call: Call) -> None:
+        """Wait for baresip's tone."""
+        audio = call.voice.audio
+        assert audio is not None
+        audio.record(2.0)
+        await self.live.until(lambda: len(audio.recording) >= RATE // 10, "sound from baresip")
+        assert loudest(audio.recording[-RATE // 10 :]) == TONE
+
+
+def loudest(samples: array[int]) -> float:
+    """The frequency, in Hz, that *samples* have most of, among multiples of 20 below 1 kHz."""
+
+    def power(hertz: int) -> float:
+        turns = [2 * math.pi * hertz * n / RATE for n in range(len(samples))]
+        return math.hypot(
+            sum(sample * math.cos(turn) for sample, turn in zip(samples, turns, strict=True)),
+            sum(sample * math.sin(turn) for sample, turn in zip(samples, turns, strict=True)),
+        )
+
+    return max(range(100, 1000, 20), key=power)
+
+
+Story = Callable[[Scene], Awaitable[None]]
+
+
+@pytest.fixture
+def play(live: LivePhone, server: Kamailio, baresip: Baresip) -> Iterator[Callable[..., None]]:
+    """Lets a story happen: ``play(transport, story, settings)``; every message then went over *transport*."""
+
+    def play(transport: Transport, story: Story, settings: Mapping[str, str] | None = None) -> None:
+        async def whole() -> None:
+            async with baresip.control() as control:
+                await live.phone.register()
+                assert live.registered == ["primary"]
+                await story(Scene(live, transport, control))
+                await live.until(lambda: not live.phone.calls, "all calls to end")
+
+        live.play(whole, only_server(server.address, transport) | dict(settings or {}))
+        messages = [event for event in live.events if isinstance(event, MessageSent | MessageReceived)]
+        # A request of more than 1,300 bytes goes over TCP (RFC 3261 section 18.1.1).
+        large = transport == "udp" and any(len(event.data) > 1300 for event in live.told(MessageSent))
+        assert {str(event.transport) for event in messages} == ({"udp", "tcp"} if large else {transport})
+        assert {event.remote.host for event in messages} == {server.address}
+
+    yield play
+    server.challenge_dialogs(0)
+
+
+def answered(call: Call) -> None:
+    """The call was answered and is over."""
+    assert (call.result, call.state) == ("answered", "ended"), call.reason
+
+
+# -- registration --------------------------------------------------------------------------------------------
+
+
+@every_transport
+def test_registers(transport: Transport, play: Callable[..., None], server: Kamailio, net: Net) -> None:
+    def bindings() -> list[str]:
+        return [binding.contact for binding in server.bindings() if binding.user == "1001"]
+
+    async def story(scene: Scene) -> None:
+        port = 5061 if transport == "tls" else 5060
+        parameter = "" if transport == "udp" else f";transport={transport.upper()}"
+        assert await aside(bindings) == [f"sip:1001@{net.phone}:{port}{parameter}"]
+
+    play(transport, story)
+    assert bindings() == []  # rule R12
+
+
+# -- up and down ---------------------------------------------------------------------------------------------
+
+
+@every_transport
+def test_the_phone_calls_and_hangs_up(transport: Transport, play: Callable[..., None]) -> None:
+    async def story(scene: Scene) -> None:
+        call = await scene.place(MANUAL[transport])
+        await scene.baresip.do("accept")
+        assert await call.settled() == "answered"
+        await scene.is_heard(call)
+        await call.hang_up()
+        await scene.baresip.told("CALL_CLOSED")
+        answered(call)
+        assert [(attempt.target.role, str(attempt.target.transport)) for attempt in call.route] == [
+            ("primary", transport)
+        ]
+
+    play(transport, story)
+
+
+@every_transport
+def test_the_phone_calls_and_baresip_hangs_up(transport: Transport, play: Callable[..., None]) -> None:
+    async def story(scene: Scene) -> None:
+        call = await scene.place(MANUAL[transport])
+        await scene.baresip.do("accept")
+        assert await call.settled() == "answered"
+        await scene.baresip.do("hangup")
+        await call.over()
+        answered(call)
+
+    play(transport, story)
+
+
+@every_transport
+def test_baresip_calls_and_hangs_up(transport: Transport, play: Callable[..., None]) -> None:
+    async def story(scene: Scene) -> None:
+        call = await scene.ringing(MANUAL[transport])
+        assert call.remote == MANUAL[transport]
+        call.answer()
+        await scene.baresip.told("CALL_ESTABLISHED")
+        await scene.is_heard(call)
+        await scene.baresip.do("hangup")
+        await call.over()
+        answered(call)
+
+    play(transport, story)
+
+
+@every_transport
+def test_baresip_calls_and_the_phone_hangs_up(transport: Transport, play: Callable[..., None]) -> None:
+    async def story(scene: Scene) -> None:
+        call = await scene.ringing(MANUAL[transport])
+        call.answer()
+        await scene.baresip.told("CALL_ESTABLISHED")
+        await call.hang_up()
+        await scene.baresip.told("CALL_CLOSED")
+        answered(call)
+
+    play(transport, story)
+
+
+@every_transport
+def test_baresip_refuses(transport: Transport, play: Callable[..., None]) -> None:
+    async def story(scene: Scene) -> None:
+        call = await scene.place(MANUAL[transport])
+        await scene.baresip.do("hangup")
+        await call.over()
+        assert (call.result, call.status) == ("rejected", 486)  # rule C3
+
+    play(transport, story)
+
+
+@every_transport
+def test_the_phone_refuses(transport: Transport, play: Callable[..., None]) -> None:
+    async def story(scene: Scene) -> None:
+        call = await scene.ringing(MANUAL[transport])
+        call.reject(603)
+        closed = await scene.baresip.told("CALL_CLOSED")
+        assert closed["param"] == "603 Decline"
+        assert call.result == "rejected"
+
+    play(transport, story)
+
+
+@every_transport
+def test_the_phone_cancels(transport: Transport, play: Callable[..., None]) -> None:
+    async def story(scene: Scene) -> None:
+        call = await scene.place(MANUAL[transport])
+        await scene.live.until(lambda: call.state is CallState.RINGING, "ringing")
+        await call.hang_up()
+        await call.over()
+        await scene.baresip.told("CALL_CLOSED")
+        assert call.result == "cancelled"
+
+    play(transport, story)
+
+
+@every_transport
+def test_baresip_cancels(transport: Transport, play: Callable[..., None]) -> None:
+    async def story(scene: Scene) -> None:
+        call = await scene.ringing(MANUAL[transport])
+        await scene.baresip.do("hangup")
+        await call.over()
+        assert (call.result, call.status) == ("cancelled", 487)
+
+    play(transport, story)
+
+
+# -- while the call is up ------------------------------------------------------------------------------------
+
+
+@every_transport
+def test_both_hold_and_resume(transport: Transport, play: Callable[..., None]) -> None:
+    async def story(scene: Scene) -> None:
+        call = await scene.place(MANUAL[transport])
+        await scene.baresip.do("accept")
+        assert await call.settled() == "answered"
+        for _ in range(2):
+            await call.hold()
+            await call.resume()
+        assert [change.state for change in scene.live.told(CallChanged)][-4:] == ["held", "talking"] * 2
+        for order, direction in (("hold", b"a=recvonly"), ("resume", b"a=sendrecv")):
+            scene.live.events.clear()
+            await scene.baresip.do(order)
+            await scene.live.until(lambda: bool(answers(scene.live)), f"baresip to {order}")
+            assert direction in answers(scene.live)[0]
+        await scene.is_heard(call)
+        await call.hang_up()
+        answered(call)
+
+    play(transport, story)
+
+
+def answers(live: LivePhone) -> list[bytes]:
+    """The 200s to INVITEs that the phone has sent."""
+    sent = [event.data for event in live.told(MessageSent)]
+    return [data for data in sent if data.startswith(b"SIP/2.0 200") and b" INVITE\r\n" in data]
+
+
+@every_transport
+@pytest.mark.parametrize("dtmf_type", ["1", "2"], ids=["rtp", "info"])
+def test_baresip_hears_the_digits(dtmf_type: str, transport: Transport, play: Callable[..., None]) -> None:
+    async def story(scene: Scene) -> None:
+        call = await scene.place(MANUAL[transport])
+        await scene.baresip.do("accept")
+        assert await call.settled() == "answered"
+        await call.send_dtmf("5#")
+        for digit in "5#":
+            assert (await scene.baresip.told("CALL_DTMF_START"))["param"] == digit
+        await call.hang_up()
+
+    play(transport, story, {"account.1.dtmf.type": dtmf_type})
+
+
+@every_transport
+def test_baresip_sends_digits(transport: Transport, play: Callable[..., None]) -> None:
+    async def story(scene: Scene) -> None:
+        call = await scene.ringing(MANUAL[transport])
+        call.answer()
+        await scene.baresip.told("CALL_ESTABLISHED")
+        await scene.baresip.do("sndcode", "7")
+        audio = call.voice.audio
+        assert audio is not None
+        await scene.live.until(lambda: audio.digits == "7", "the digit")
+        await call.hang_up()
+
+    play(transport, story)
+
+
+@every_transport
+def test_early_media(transport: Transport, play: Callable[..., None]) -> None:
+    """baresip describes its session in the 183: it hears the phone before it answers."""
+
+    async def story(scene: Scene) -> None:
+        call = scene.live.phone.dial(EARLY[transport])
+        await scene.baresip.told("CALL_RTPESTAB")
+        assert (call.state, call.result) == (CallState.RINGING, None)
+        assert [change.early for change in scene.live.told(MediaChanged)] == [True]
+        await scene.be(EARLY[transport])
+        await scene.baresip.do("accept")
+        assert await call.settled() == "answered"
+        await scene.tone(call)
+        await call.hang_up()
+        answered(call)
+
+    play(transport, story)
+
+
+# -- forks ---------------------------------------------------------------------------------------------------
+
+
+@every_transport
+def test_two_phones_ring_and_one_answers(transport: Transport, play: Callable[..., None]) -> None:
+    """Kamailio forks, and cancels the branch that only rang."""
+
+    async def story(scene: Scene) -> None:
+        call = await scene.place(FORKED[transport])
+        await scene.baresip.told("CALL_INCOMING")
+        await scene.live.until(lambda: len(ringing_tags(scene.live)) == 2, "both phones to ring")
+        await scene.baresip.do("accept")
+        assert await call.settled() == "answered"
+        await scene.baresip.told("CALL_CLOSED")
+        assert call.state is CallState.TALKING
+        await call.hang_up()
+        await scene.baresip.told("CALL_CLOSED")
+        answered(call)
+
+    play(transport, story)
+
+
+def ringing_tags(live: LivePhone) -> set[bytes]:
+    """The To header of each 180 that came."""
+    came = [event.data for event in live.told(MessageReceived) if event.data.startswith(b"SIP/2.0 180")]
+    return {line for data in came for line in data.splitlines() if line.lower().startswith(b"to:")}
+
+
+def test_two_phones_answer_at_once(play: Callable[..., None]) -> None:
+    """One call is kept, the other is acknowledged and ended (RFC 3261 section 13.2.2.4)."""
+
+    async def story(scene: Scene) -> None:
+        call = scene.live.phone.dial(EAGER)
+        assert await call.settled() == "answered"
+        await scene.baresip.told("CALL_CLOSED")
+        assert call.state is CallState.TALKING
+        await call.hang_up()
+        await scene.baresip.told("CALL_CLOSED")
+        answered(call)
+
+    play("udp", story)
+
+
+# -- transfer ------------------------------------------------------------------------------------------------
+
+
+@every_transport
+def test_the_phone_transfers_baresip(transport: Transport, play: Callable[..., None]) -> None:
+    """baresip does as the REFER says, and tells of it: the phone's call is over."""
+
+    async def story(scene: Scene) -> None:
+        call = await scene.place(MANUAL[transport])
+        await scene.baresip.do("accept")
+        assert await call.settled() == "answered"
+        transfer = asyncio.create_task(transfer_blind(call, FORKED[transport]))
+        await scene.baresip.told("CALL_INCOMING")
+        await scene.baresip.do("accept")
+        await transfer
+        await call.over()
+        answered(call)
+        await scene.baresip.told("CALL_CLOSED")
+        await scene.baresip.do("hangup")
+
+    play(transport, story)
+
+
+@every_transport
+def test_baresip_transfers_the_phone(transport: Transport, play: Callable[..., None]) -> None:
+    """The phone calls whom the REFER names."""
+
+    async def story(scene: Scene) -> None:
+        first = await scene.place(MANUAL[transport])
+        await scene.baresip.do("accept")
+        assert await first.settled() == "answered"
+        await scene.baresip.do("transfer", FORKED[transport])
+        await scene.baresip.told("CALL_INCOMING")
+        second = scene.live.phone.calls[1]
+        assert second.remote.removeprefix("sip:").startswith(FORKED[transport])
+        await scene.baresip.do("accept")
+        assert await second.settled() == "answered"
+        await first.over()
+        await second.hang_up()
+        answered(first)
+        answered(second)
+
+    play(transport, story)
+
+
+# -- credentials ---------------------------------------------------------------------------------------------
+
+
+@every_transport
+@pytest.mark.parametrize("status", [401, 407])
+def test_every_request_is_challenged(
+    status: Literal[401, 407], transport: Transport, play: Callable[..., None], server: Kamailio
+) -> None:
+    """REGISTER and INVITE always are; here the re-INVITE, INFO and BYE too. Kamailio checks each digest."""
+    server.challenge_dialogs(status)
+
+    async def story(scene: Scene) -> None:
+        call = await scene.place(MANUAL[transport])
+        await scene.baresip.do("accept")
+        assert await call.settled() == "answered"
+        await call.hold()
+        await call.resume()
+        await call.send_dtmf("5")
+        await call.hang_up()
+        await scene.baresip.told("CALL_CLOSED")
+        answered(call)
+        header = b"\r\nProxy-Authorization: " if status == 407 else b"\r\nAuthorization: "
+        sent = [event.data for event in scene.live.told(MessageSent)]
+        for method in (b"INVITE", b"INFO", b"BYE"):
+            assert header in [data for data in sent if data.startswith(method)][-1]
+
+    play(transport, story, {"account.1.dtmf.type": "2"})
+
+
+@every_transport
+def test_the_requests_of_the_called_phone_are_challenged(
+    transport: Transport, play: Callable[..., None], server: Kamailio
+) -> None:
+    server.challenge_dialogs(407)
+
+    async def story(scene: Scene) -> None:
+        call = await scene.ringing(MANUAL[transport])
+        call.answer()
+        await scene.baresip.told("CALL_ESTABLISHED")
+        await call.hold()
+        await call.hang_up()
+        await scene.baresip.told("CALL_CLOSED")
+        answered(call)
+
+    play(transport, story)

@@ -1,0 +1,50 @@
+"""docs/peers.md names every test of the matrix, in its own column and with its transports."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PAGE = HERE.parent.parent / "docs" / "peers.md"
+COLUMNS = {
+    "## Calls": ("test_called_peer.py", "test_calling_peer.py", "test_baresip_calls.py"),
+    "## Credentials": ("test_peer_challenges.py",),
+    "## Extensions": ("test_peer_extensions.py",),
+    "## Streams": ("test_peer_streams.py",),
+}
+CELL = re.compile(r"`(\w+)`(?: \(([A-Z, ]+)\))?")
+MARKS = {"every_transport": "UDP, TCP, TLS", "streams": "TCP, TLS"}
+
+
+def on_the_page() -> set[tuple[str, str, str]]:
+    """File, test and transports of each cell; ``one`` for those that run over one transport."""
+    found = set()
+    for section in re.split(r"^(?=## )", PAGE.read_text(), flags=re.MULTILINE):
+        files = COLUMNS.get(section.partition("\n")[0], ())
+        for row in re.findall(r"^\| (?!what |-)(.*)\|$", section, flags=re.MULTILINE):
+            for file, cell in zip(files, row.split("|")[1:], strict=True):
+                for name, transports in CELL.findall(cell):
+                    shown = transports or "UDP, TCP, TLS"
+                    found.add((file, f"test_{name}", shown if "," in shown else "one"))
+    return found
+
+
+def in_the_files() -> set[tuple[str, str, str]]:
+    """The same of the tests themselves."""
+    found = set()
+    for file in (file for files in COLUMNS.values() for file in files):
+        for node in ast.parse((HERE / file).read_text()).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                marks = [MARKS[mark] for each in node.decorator_list if (mark := ast.unparse(each)) in MARKS]
+                found.add((file, node.name, marks[0] if marks else "one"))
+    return found
+
+
+def test_the_page_is_true() -> None:
+    page, files = on_the_page(), in_the_files()
+    assert page - files == set(), "on the page, but not so in the tests"
+    assert files - page == set(), "in the tests, but not so on the page"
+    assert Counter(file for file, *_ in page)["test_called_peer.py"] > 20

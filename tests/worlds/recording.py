@@ -25,6 +25,7 @@ from phone_emulator.phone import Call, CallError, OutgoingCall
 from phone_emulator.scenario.actions import ACTIONS
 from phone_emulator.scenario.reader import parse_scenario
 from phone_emulator.scenario.session import RunOptions, Session, make_session, prepare
+from phone_emulator.sip import connection
 from phone_emulator.sip.message import Request, Response, parse
 from tests.worlds.world import World
 
@@ -252,7 +253,8 @@ async def _come_to_rest(recording: Recording) -> None:
         await line.registrar.unregister()
     recording.rest = len(recording.events)
     # Timers B to M are 64*T1 at most, one after another; RFC 3261 section 17.1.1.2 has 32 s for timer D.
-    pause = 3 * 64 * recording.config.timers.t1 + 100
+    # An idle connection stays open for a while.
+    pause = max(3 * 64 * recording.config.timers.t1 + 100, 2 * connection.IDLE)
     await asyncio.sleep(pause)
     if session.phone.calls:  # a slow server brought one more in the meantime
         await _hang_up(session)

@@ -1,8 +1,9 @@
 """What is measured against a peer: a process on a core of its own. Its arguments tell what it is.
 
 1. ``endpoint``: this program's transactions, with a registrar that grants what is asked. ``empty``: asyncio's
-   DatagramProtocol, which answers every datagram with the same bytes. ``client``: this program's transactions
-   the other way round, asking the port in argument 5 as fast as it is answered.
+   DatagramProtocol, which answers every datagram with the same bytes. ``splitting``: a bare socket and a loop
+   that only splits the headers and repeats those that a response must have. ``client``: this program's
+   transactions the other way round, asking the port in argument 5 as fast as it is answered.
 2. ``uvloop`` or ``asyncio``. 3. The core. 4. T1, in seconds. 5. A port of loopback.
 
 It tells its port, then answers each line on its standard input with what it has used so far.
@@ -16,6 +17,7 @@ import os
 import resource
 import socket
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,31 @@ class Empty(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         self.done += 1
         self.transport.sendto(CANNED, addr)
+
+
+def split_and_answer() -> None:
+    """The least that a SIP server in Python can do: no event loop, no transactions, no grammar."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    sock.bind(("127.0.0.1", 0))
+    print(sock.getsockname()[1], flush=True)
+    threading.Thread(target=_tell_cpu, daemon=True).start()
+    while True:
+        data, source = sock.recvfrom(65535)
+        headers = {}
+        for line in data.decode().split("\r\n")[1:-2]:
+            name, _, value = line.partition(":")
+            headers[name] = value.strip()
+        copied = "".join(f"{name}: {headers[name]}\r\n" for name in ("Via", "From", "To", "Call-ID", "CSeq"))
+        sock.sendto(f"SIP/2.0 200 OK\r\n{copied}Content-Length: 0\r\n\r\n".encode(), source)
+
+
+def _tell_cpu() -> None:
+    """Answer each line on standard input; end the process with it."""
+    while sys.stdin.readline():
+        kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        print(json.dumps({"cpu": time.process_time(), "done": 0, "live": 0, "kib": kib}), flush=True)
+    os._exit(0)
 
 
 class Asking:
@@ -149,6 +176,8 @@ def _endpoint(t1: float) -> Any:
 if __name__ == "__main__":
     which, kind, core, timer, asked_port = sys.argv[1:]
     os.sched_setaffinity(0, {int(core)})
+    if which == "splitting":
+        split_and_answer()
     if kind == "uvloop":
         import uvloop
 

@@ -32,6 +32,17 @@ def pem_of(path: Path, option: str) -> str:
         raise click.BadParameter(f"{path}: {error}", param_hint=option) from None
 
 
+def identity_of(path: Path, option: str) -> str:
+    """The same for a file that holds a certificate and its key."""
+    pem = pem_of(path, option)
+    if "PRIVATE KEY-----" not in pem:
+        raise click.BadParameter(
+            f"{path}: holds no private key: expected the certificate and its key, PEM, in one file",
+            param_hint=option,
+        )
+    return pem
+
+
 def with_certificates(options: PhoneOptions, config: PhoneConfig, *, fetch: bool) -> PhoneOptions:
     """*options* with the certificates that *config* names.
 

@@ -16,7 +16,7 @@ import click
 from phone_emulator.durations import parse_duration
 from phone_emulator.events import Address
 
-from .certificates import pem_of
+from .certificates import identity_of, pem_of
 
 if TYPE_CHECKING:
     from phone_emulator.phone import PhoneOptions
@@ -78,7 +78,7 @@ class Common:
         firmware = self.firmware or model(self.model).firmware
         given = Certificates()
         if self.client_cert is not None:
-            given = Certificates(client_pem=pem_of(self.client_cert, "--client-cert"))
+            given = Certificates(client_pem=identity_of(self.client_cert, "--client-cert"))
         return PhoneOptions(
             ca_pem=None if self.ca is None else pem_of(self.ca, "--ca"),
             certificates=given,
@@ -329,14 +329,10 @@ SCENARIO = (
 )
 """The options of commands whose files are scenarios."""
 
-PHONE = (
-    *SCENARIO,
-    "zone",
-    "down",
-    *PROVISIONING,
-    "client_cert",
-    "large_requests",
-)
+TLS = ("ca", "client_cert", "large_requests")
+"""The options that say how SIP servers are met over TCP and TLS."""
+
+PHONE = (*SCENARIO, "zone", "down", "provision", "pnp", *TLS)
 """The options of commands that put a phone into a world."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,8 +23,9 @@ from phone_emulator.scenario.runner import run as run_scenario
 from phone_emulator.scenario.schema import WorldName
 from phone_emulator.scenario.session import Prepared, RunOptions, prepare
 
+from .certificates import with_certificates
 from .exits import Exit
-from .options import OUTPUT, SCENARIO, Common, common_options
+from .options import OUTPUT, SCENARIO, TLS, Common, common_options
 from .talk import Progress, event_log, say
 
 
@@ -33,7 +35,7 @@ from .talk import Progress, event_log, say
 @click.option("--html", type=OUTPUT, metavar="FILE.html", help="Write one page: verdicts, routes, ladders.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first expectation that does not hold.")
 @click.option("--routes", is_flag=True, help="Print the routes of scenarios that passed, too.")
-@common_options(*SCENARIO)
+@common_options(*SCENARIO, *TLS)
 def run(
     common: Common,
     scenario: tuple[str, ...],
@@ -59,7 +61,7 @@ def run(
     prepared = _read(scenario, common, options)
     results: list[ScenarioResult] = []
     try:
-        _run_all(prepared, options, common, routes, results)
+        _run_all(prepared, common, routes, results)
     finally:
         if junit is not None:
             write_junit(junit, results)
@@ -82,24 +84,29 @@ def _check_outputs(outputs: Mapping[str, Path | None]) -> None:
             raise click.UsageError(f"{other} and {option} name the same file, {path}")
 
 
-def _read(paths: Sequence[str], common: Common, options: RunOptions) -> list[Prepared]:
-    """Every scenario with all its files; raises ScenarioError with the faults of all of them."""
+def _read(paths: Sequence[str], common: Common, options: RunOptions) -> list[tuple[Prepared, RunOptions]]:
+    """Every scenario with all its files, and how it runs: its cfg files may name certificates.
+
+    Raises ScenarioError with the faults of all of them; click.UsageError for a certificate.
+    """
     scenarios = read_scenarios(find_scenarios(paths), world=cast("WorldName | None", common.world))
-    prepared: list[Prepared] = []
+    prepared: list[tuple[Prepared, RunOptions]] = []
     faults: list[str] = []
     for scenario in scenarios:
         try:
-            prepared.append(prepare(scenario, options))
+            ready = prepare(scenario, options)
         except ScenarioError as error:
             faults += error.faults
+        else:
+            phone = with_certificates(options.phone, ready.config, fetch=scenario.world != "simulated")
+            prepared.append((ready, dataclasses.replace(options, phone=phone)))
     if faults:
         raise ScenarioError(list(dict.fromkeys(faults)))
     return prepared
 
 
 def _run_all(
-    prepared: Sequence[Prepared],
-    options: RunOptions,
+    prepared: Sequence[tuple[Prepared, RunOptions]],
     common: Common,
     routes: bool,
     results: list[ScenarioResult],
@@ -107,7 +114,7 @@ def _run_all(
     """Run them in order; each result is told, and put into *results*, as soon as it is there."""
     colour = wants_colour(sys.stdout)
     progress = Progress()
-    for number, each in enumerate(prepared, 1):
+    for number, (each, options) in enumerate(prepared, 1):
         progress.show(f"[{number}/{len(prepared)}] {each.scenario.name} …")
         try:
             result = run_scenario(each, options)

@@ -1,6 +1,6 @@
 """From names to targets: NAPTR, SRV and address records (RFC 3263), cache and static records."""
 
-from .locate import Located, Unresolved, locate
+from .locate import Located, Unresolved, locate, locate_sent_by
 from .resolver import ResolveFailed, Resolver, configured_servers, dns_servers
 
 __all__ = [
@@ -11,4 +11,5 @@ __all__ = [
     "configured_servers",
     "dns_servers",
     "locate",
+    "locate_sent_by",
 ]

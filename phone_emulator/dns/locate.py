@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from phone_emulator.config.model import DnsCacheType, TransportType
-from phone_emulator.events import Source, Target, Transport
+from phone_emulator.events import Address, Source, Target, Transport
 
 from .order import (
     SERVICES,
@@ -21,7 +21,7 @@ from .order import (
     srv_order,
     targets_of,
 )
-from .records import Answer, NaptrRecord, NoRecords, RdType, SrvRecord, key_of
+from .records import Answer, NaptrRecord, NoRecords, RdType, SrvRecord, key_of, literal_address
 from .resolver import ResolveFailed, Resolver, shown_source
 
 VERSIONS = ((False, RdType.A), (True, RdType.AAAA))
@@ -81,6 +81,27 @@ async def locate(
     if not targets:
         raise Unresolved(search.why_nothing())
     return Located(targets, "; ".join(search.path))
+
+
+async def locate_sent_by(
+    resolver: Resolver, host: str, port: int | None, transport: Transport, *, sources: Sequence[str] = ()
+) -> list[Address]:
+    """Where the sent-by of a Via leads, *host* and maybe *port*, over *transport* (RFC 3263 section 5).
+
+    *sources*: the phone's own addresses, as `locate` takes them. Empty where it leads nowhere.
+    """
+    address = literal_address(host)
+    if address is not None:
+        return [Address(address, port or transport.default_port)]
+    search = _Search(resolver, DnsCacheType.TTL, False, None, sources)
+    hops: list[Hop] = []
+    if port is None:
+        [name] = [name for name, other in srv_names(host, naptr_build=True) if other is transport]
+        answer = await search.ask(name, RdType.SRV)
+        if answer is not None:
+            hops = await search.behind_srv(answer, transport)
+    hops = hops or await search.addresses(host, port or transport.default_port, transport)
+    return [Address(each, hop.port) for hop in hops for each in hop.addresses]
 
 
 @dataclass(slots=True)

@@ -335,6 +335,8 @@ class MessageIgnored(Event):
     """What a request was refused with; None for what is ignored."""
     outwards: bool = False
     """Whether it is one of this end's own messages, which could not be sent."""
+    unread: bool = False
+    """Whether it is no message, so that no `MessageReceived` told of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from phone_emulator.config.model import AccountConfig, CodecConfig, PhoneConfig, ServerConfig
 from phone_emulator.events import Address, Bus, CallChanged, CallState, Direction, Event
@@ -26,6 +26,7 @@ class Callee:
         servers: by name, where it sends its own calls.
         behaviour: what it does when called; may be changed while it runs.
         number: who it is when it calls somebody itself.
+        callers: the lines it is called from; it speaks the extensions that they speak.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Callee:
         servers: Mapping[str, Address],
         behaviour: CalleeBehaviour = CalleeBehaviour.ANSWER,
         number: str = "1002",
+        callers: Sequence[AccountConfig] = (),
     ) -> None:
         self.address = address
         self.behaviour = behaviour
@@ -42,7 +44,9 @@ class Callee:
         bus.subscribe(self._hear)
         self._world = world
         self._lines = {name: index for index, name in enumerate(servers, 1)}
-        accounts = tuple(_account(index, number, server) for index, server in enumerate(servers.values(), 1))
+        accounts = tuple(
+            _account(index, number, server, callers) for index, server in enumerate(servers.values(), 1)
+        )
         self._phone = Phone(
             PhoneConfig(accounts=accounts, listen_port=address.port),
             world,
@@ -99,8 +103,8 @@ class Callee:
                 call.answer()
 
 
-def _account(index: int, number: str, server: Address) -> AccountConfig:
-    """The callee's line towards one server."""
+def _account(index: int, number: str, server: Address, callers: Sequence[AccountConfig]) -> AccountConfig:
+    """The callee's line towards one server; it speaks the extensions that *callers* speak."""
     codecs = ("g722", "pcmu", "pcma")
     return AccountConfig(
         index=index,
@@ -110,4 +114,6 @@ def _account(index: int, number: str, server: Address) -> AccountConfig:
         servers=(ServerConfig(number=1, address=server.host, port=server.port),),
         codecs=tuple(CodecConfig(name=name, priority=place) for place, name in enumerate(codecs, 1)),
         custom_ua="phone-emulator lab callee",
+        reliable_provisional=any(caller.reliable_provisional for caller in callers),
+        session_timer=any(caller.session_timer for caller in callers),
     )

@@ -89,7 +89,7 @@ class Lab:
         }
         self.nameservers = [NameServer(world, address, plan.zone) for address in plan.nameservers]
         addresses = {place.name: Address(place.address, place.port) for place in plan.places}
-        self.callee = Callee(world, plan.callee, addresses, plan.callee_behaviour)
+        self.callee = Callee(world, plan.callee, addresses, plan.callee_behaviour, callers=config.lines)
         self.ca_pem = tls.ca_pem if tls is not None else None
         """The CA that the servers' certificates are signed by."""
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from .line import Line
 
 
-REFRESHING = ("INVITE", "UPDATE")
-"""Requests that may move the far end's remote target (RFC 3261 section 12.2, RFC 3311 section 5.1)."""
+REFRESHING = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
+"""Requests whose 2xx may move the far end's remote target (RFC 3261 section 12.2.1.2, RFC 5057 section 5.2)."""
 
 
 class Channel:

@@ -44,6 +44,10 @@ class IncomingCall(Call):
         self._server = server
         self._tag = line.context.endpoint.new_tag()
         self._ringing: TimerHandle | None = None
+        self._answering: TimerHandle | None = None
+        """When the phone answers by itself."""
+        self._replaced: Call | None = None
+        """The call that this one takes the place of, as soon as it is accepted."""
         self._announced = asyncio.Event()
         """Whether the 180 has left, or none is to leave first."""
         self._announced.set()
@@ -86,10 +90,10 @@ class IncomingCall(Call):
         if delay is None and self.line.account.auto_answer:
             delay = config.auto_answer_delay
         if delay is not None and not others:
-            world.call_at(world.now() + delay, self._answer_by_itself)
+            self._answering = world.call_at(world.now() + delay, self._answer_by_itself)
 
     def replace(self, other: Call) -> None:
-        """Take the place of *other*: answer at once, and end that one (RFC 3891 section 3)."""
+        """Take the place of *other*: answer at once, and then end that one (RFC 3891 section 3)."""
         assert self.dialog is not None
         self.line.confirm(self, self.dialog)
         unusable = self._unusable(sdp_of(self._server.request))
@@ -97,9 +101,8 @@ class IncomingCall(Call):
             self._refuse(488, unusable)
             return
         self._change(CallState.RINGING, f"{self.remote} takes the place of {other.remote}")
+        self._replaced = other
         self.answer()
-        reason = f"{self.remote} took the place of {other.remote}"
-        self.spawn(other.finish(reason), "the end of another")
 
     def answer(self) -> None:
         """Answer the call; raises CallError when it does not ring."""
@@ -229,6 +232,9 @@ class IncomingCall(Call):
         else:
             body = late_offer = self.voice.offer()
         response = self._response(200, body, self.session.grant(self._server.request))
+        if self._replaced is not None:
+            reason = f"{self.remote} took the place of {self._replaced.remote}"
+            self.spawn(self._replaced.finish(reason), "the end of another")
         await self.session.repeat(self._server, response, late_offer=late_offer)
 
     def _ring_out(self) -> None:
@@ -249,9 +255,10 @@ class IncomingCall(Call):
             self.answer()
 
     def _stop_ringing(self) -> None:
-        if self._ringing is not None:
-            self._ringing.cancel()
-            self._ringing = None
+        for timer in (self._ringing, self._answering):
+            if timer is not None:
+                timer.cancel()
+        self._ringing = self._answering = None
 
     def _end(self, reason: str) -> None:
         self._stop_ringing()

@@ -10,6 +10,8 @@ from phone_emulator.sip.message import Request
 LONGEST = 30
 """Seconds; a caller who asks for a later answer is not heard."""
 _AFTER = re.compile(r"0*([0-9]{1,3})")
+_INTERCOM = re.compile(r";\s*intercom\s*=\s*true\s*(?:[;?>]|$)", re.IGNORECASE)
+"""The parameter of a URI."""
 
 
 def asked_delay(request: Request) -> float | None:
@@ -19,7 +21,7 @@ def asked_delay(request: Request) -> float | None:
     ``answer-after=N`` in Alert-Info or Call-Info.
     """
     to = request.headers.get("To") or ""
-    if any("intercom=true" in text.lower() for text in (request.uri, to)):
+    if any(map(_INTERCOM.search, (request.uri, to))):
         return 0.0
     for name in ("Alert-Info", "Call-Info"):
         for value in request.headers.get_all(name):

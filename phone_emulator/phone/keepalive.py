@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from phone_emulator.events import Target
+from phone_emulator.redundancy import hops
 from phone_emulator.sip.endpoint import RequestFailed
 from phone_emulator.world.base import TimerHandle
 
@@ -84,8 +85,8 @@ class KeepAlive:
         """Send a request that is answered somehow, or not at all."""
         line = self._line
         context = line.context
-        server = next(each for each in line.account.servers if each.number == target.server)
-        identity = context.identity(line.account, server)
+        hop = next(each for each in hops(line.account) if each.server == target.server)
+        identity = context.identity(line.account, hop.identity)
         method, extra = self._mode.name, []
         if self._mode is Mode.NOTIFY:
             extra = [("Event", KEEP_ALIVE)]

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from phone_emulator.config.model import PhoneConfig
-from phone_emulator.dns import Resolver, dns_servers
-from phone_emulator.events import Address, Bus
+from phone_emulator.dns import Resolver, dns_servers, locate_sent_by
+from phone_emulator.events import Address, Bus, Transport
 from phone_emulator.redundancy import Silence
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.endpoint import Endpoint, ServerTransaction
@@ -121,6 +121,7 @@ class Phone:
             on_request=self._on_request,
             on_ack=self._on_ack,
             on_stray=self._on_stray,
+            locate=self._locate,
         )
         await endpoint.open()
         self._context = Context(
@@ -310,6 +311,10 @@ class Phone:
         else:
             self.spawn(line.end_late_answer(invite, identity, response, flow), "BYE to a late answer")
         return None
+
+    async def _locate(self, host: str, port: int | None, transport: Transport) -> Sequence[Address]:
+        context = self.context
+        return await locate_sent_by(context.resolver, host, port, transport, sources=context.hosts)
 
     # -- before the start ----------------------------------------------------------------------------------
 

@@ -105,6 +105,7 @@ class Referral:
         named = parameter(f";{parameters}", "id") or str(self.number)
         if (server.request.method, event.strip().lower(), named) != ("SUBSCRIBE", "refer", str(self.number)):
             return False
+        self._dialog.refresh_target(server.request)
         text = (server.request.headers.get("Expires") or "").strip()
         ends = text.isdigit() and int(text[:10]) == 0
         self._ends_at = self._channel.line.context.world.now() + (0 if ends else LEASE)
@@ -113,7 +114,8 @@ class Referral:
         contact = identity.contact(flow.local, flow.transport)
         extra = [("Expires", "0" if ends else str(LEASE))]
         server.respond(identity.response(server.request, 200, contact=contact, extra=extra))
-        self._statuses.put_nowait(self._status)
+        if self._statuses.empty():  # else something is about to be told anyway
+            self._statuses.put_nowait(self._status)
         return True
 
     async def _settle(self, call: OutgoingCall) -> None:
@@ -193,6 +195,7 @@ def referred_in(call: Call, server: ServerTransaction) -> None:
     if len(call.referrals) >= MAX_REFERRALS or len(call.line.calls) >= MAX_CALLS:
         call.respond(server, 486)
         return
+    call.dialog.refresh_target(server.request)
     referral = Referral(call.channel, call.dialog, server.request, call, numbered=call.was_referred)
     call.was_referred = True
     call.referrals.append(referral)

@@ -136,15 +136,15 @@ class Registrar:
 
     async def unregister(self) -> None:
         """Stop refreshing, end every subscription and remove every live binding (R12)."""
+        await self._stop_tasks()  # first: a REGISTER that succeeds subscribes
         await self._line.subscriptions.stop(unsubscribe=True)
-        await self._stop_tasks()
         live = [binding for binding in self.bindings.values() if binding.live]
         await asyncio.gather(*(self._remove(binding) for binding in live))
 
     async def abandon(self) -> None:
         """Stop without telling the servers, as a phone that loses power."""
-        await self._line.subscriptions.stop(unsubscribe=False)
         await self._stop_tasks()
+        await self._line.subscriptions.stop(unsubscribe=False)
 
     async def _stop_tasks(self) -> None:
         self._line.keepalive.stop()

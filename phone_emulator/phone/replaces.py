@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from phone_emulator.events import CallState
-from phone_emulator.sip.refer import Replaces
+from phone_emulator.sip.message import MessageError
+from phone_emulator.sip.refer import Replaces, parse_replaces
 
 from .call import Call
 from .dialog_info import DialogState
@@ -73,7 +75,10 @@ def pick_up(line: Line, ringing: DialogState) -> OutgoingCall:
     if not (ringing.remote and ringing.call_id and ringing.remote_tag and ringing.local_tag):
         raise CallError("the server does not tell enough of the call that rings to pick it up")
     replaces = Replaces(ringing.call_id, ringing.remote_tag, ringing.local_tag, early_only=True)
-    return line.dial(ringing.remote, [("Replaces", str(replaces))])
+    with contextlib.suppress(MessageError):
+        if parse_replaces(str(replaces)) == replaces:
+            return line.dial(ringing.remote, [("Replaces", str(replaces))])
+    raise CallError("what the server tells of the call that rings cannot be used to pick it up")
 
 
 def _means(wanted: Replaces, call: Call) -> bool:

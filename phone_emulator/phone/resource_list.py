@@ -64,7 +64,8 @@ def read(body: bytes, content_type: str) -> ResourceList:
     resources = []
     for element in document.all("resource"):
         instances = list(element.all("instance"))
-        found = (by_id.get(instance.attributes.get("cid", "")) for instance in instances)
+        # Each part is one instance's: a list cannot have the same one read over and over.
+        found = [by_id.pop(instance.attributes.get("cid", ""), None) for instance in instances]
         bodies = tuple(part.body for part in found if part is not None)
         gone = bool(instances) and all(each.attributes.get("state") == "terminated" for each in instances)
         resources.append(Resource(element.attributes.get("uri", ""), bodies, gone))

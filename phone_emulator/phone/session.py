@@ -240,9 +240,10 @@ class Session:
                 break
             await asyncio.sleep(pause)
         if response is None or response.status >= 300:
-            said = "no response" if response is None else f"{response.status} {response.reason}"
-            refused = NotTaken if response is not None and response.status in (405, 501) else CallError
-            raise refused(f"the far end refused: {said}")
+            if response is None:
+                raise CallError("the far end did not respond")
+            refused = NotTaken if response.status in (405, 501) else CallError
+            raise refused(f"the far end refused: {response.status} {response.reason}")
         self.note(response)
         self.timer.start(session_timer.agreed(account, response))
         return response

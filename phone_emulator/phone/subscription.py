@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 LEAST_EXPIRES = 10
 """Seconds; a server that grants less cannot make the phone subscribe without end."""
 LEAST_PAUSE = 1.0
-"""Seconds from one SUBSCRIBE outside a dialog to the next, however often the server ends the subscription."""
+"""Seconds from one SUBSCRIBE to the next, however often the server ends the subscription, or tells a part."""
 LAST_WORDS = 8
 """Times T1: how long a phone that stops waits for the answer to its SUBSCRIBE with Expires: 0."""
 MAX_LONGER = 3
@@ -72,7 +72,7 @@ class Subscription:
         self._heard = False
         """Whether a NOTIFY has come."""
         self._expires = topic.expires
-        self._expires_at = self._refresh_at = 0.0
+        self._expires_at = self._refresh_at = self._asked_at = 0.0
         self._over: Over | None = None
         self._told = SubscriptionState.ENDED
         self._changed = asyncio.Event()
@@ -91,8 +91,8 @@ class Subscription:
         self._task = asyncio.create_task(self._keep(), name=name)
 
     def refresh(self) -> None:
-        """Refresh now instead of when it is due: the full state is wanted."""
-        self._refresh_at = self._line.context.world.now()
+        """Refresh as soon as may be instead of when it is due: the full state is wanted."""
+        self._refresh_at = min(self._refresh_at, self._asked_at + LEAST_PAUSE)
         self._changed.set()
 
     async def stop(self, *, unsubscribe: bool) -> None:
@@ -106,6 +106,7 @@ class Subscription:
                 async with asyncio.timeout(LAST_WORDS * self._line.context.config.timers.t1):
                     await self._in_dialog(0)
             # The dialog stays for the NOTIFY that ends it.
+            self._lost()
             self._tell(SubscriptionState.ENDED, "un-subscribed")
         else:
             self._forget()
@@ -149,6 +150,10 @@ class Subscription:
             return
         self._dialog.refresh_target(notify)
         self._respond(server, 200)
+        if self._task is None:  # un-subscribed: what is told still counts for nothing
+            if _state_of(notify) == "terminated":
+                self._drop_dialog()
+            return
         self._heard = True
         self._changed.set()
         try:
@@ -162,9 +167,9 @@ class Subscription:
         """An ACK came in; a subscription has no use for one."""
 
     def _take_state(self, notify: Request) -> None:
-        """What the NOTIFY's Subscription-State says; without one, which RFC 3265 forbade, it is active."""
-        value = notify.headers.get("Subscription-State") or "active"
-        state = value.partition(";")[0].strip().lower()
+        """Act upon what the NOTIFY's Subscription-State says."""
+        value = notify.headers.get("Subscription-State") or ""
+        state = _state_of(notify)
         seconds = seconds_of(parameter(value, "expires"))
         if state == "terminated":
             self._over = ended(value, self._account) if self.topic.expires else Over("asked once", None)
@@ -228,6 +233,7 @@ class Subscription:
             request.headers.add("Supported", topic.supported)
         draft = Draft(identity, request)
         self._request, self._over, self._heard = request, None, False
+        self._asked_at = context.world.now()
         self._expires = topic.expires
         answered: list[Response] = []
 
@@ -305,6 +311,7 @@ class Subscription:
 
     async def _in_dialog(self, expires: int) -> Response | None:
         assert self._dialog is not None
+        self._asked_at = self._line.context.world.now()
         headers = [
             ("Accept", self.topic.accept),
             ("Expires", str(expires)),
@@ -365,3 +372,8 @@ class Subscription:
                 reason=reason,
             )
         )
+
+
+def _state_of(notify: Request) -> str:
+    """What its Subscription-State says; without one, which RFC 3265 forbade, it is active."""
+    return (notify.headers.get("Subscription-State") or "active").partition(";")[0].strip().lower()

@@ -100,7 +100,10 @@ class Transfer:
         """An ACK came in; a subscription has no use for one."""
 
     def notified(self, server: ServerTransaction) -> bool:
-        """A NOTIFY came in within the dialog; whether it is for this subscription, and was answered."""
+        """A NOTIFY came in within the dialog; whether it is for this subscription, and was answered.
+
+        Raises MessageError where its Contact cannot be read.
+        """
         request = server.request
         event, _, parameters = (request.headers.get("Event") or "").partition(";")
         named = parameter(f";{parameters}", "id")
@@ -111,6 +114,8 @@ class Transfer:
             accept = [("Accept", refer.SIPFRAG)]
             server.respond(self._call.channel.identity.response(request, 415, extra=accept))
             return True
+        if self._call.dialog is not None:
+            self._call.dialog.refresh_target(request)
         server.respond(self._call.channel.identity.response(request, 200))
         self._told = refer.parse_sipfrag(request.body) or self._told
         state = request.headers.get("Subscription-State") or ""
@@ -132,10 +137,10 @@ class Transfer:
         call = self._call
         assert call.dialog is not None
         self._first_cseq = call.dialog.local_cseq + 1
-        referred_by = f"<{call.channel.identity.address_of_record}>"
-        response = await call.request_in_dialog(
-            "REFER", extra=[("Refer-To", refer_to), ("Referred-By", referred_by)]
-        )
+        headers = [("Refer-To", refer_to)]
+        if not call.line.account.anonymous_call:  # it would name whom From hides (RFC 3323 section 4.1)
+            headers.append(("Referred-By", f"<{call.channel.identity.address_of_record}>"))
+        response = await call.request_in_dialog("REFER", extra=headers)
         if response is None or response.status >= 300:
             said = "no response" if response is None else f"{response.status} {response.reason}"
             raise CallError(f"the far end refused the transfer: {said}")

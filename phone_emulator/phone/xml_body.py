@@ -10,6 +10,8 @@ from xml.parsers import expat
 MAX_BYTES = 65_535
 MAX_DEPTH = 20
 MAX_ELEMENTS = 2_000
+ENCODINGS = frozenset({"utf-8", "utf-16", "us-ascii", "iso-8859-1"})
+"""Those that the parser knows by itself; it would ask Python for others, which remembers every name."""
 _UNFIT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that no XML document may hold."""
 
@@ -52,6 +54,7 @@ def read(body: bytes, root: str) -> Element:
     builder = _Builder()
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
+    parser.XmlDeclHandler = builder.declared
     parser.StartDoctypeDeclHandler = builder.doctype
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
@@ -78,6 +81,10 @@ class _Builder:
         self.document: Element | None = None
         self._open: list[Element] = []
         self._count = 0
+
+    def declared(self, version: str, encoding: str | None, standalone: int) -> None:
+        if encoding is not None and encoding.lower() not in ENCODINGS:
+            raise XmlError(f"the encoding {encoding[:20]} is not read here")
 
     def doctype(self, *declaration: object) -> None:
         raise XmlError("a document type is not allowed here")

@@ -86,7 +86,7 @@ def _call_heading(call: CallReport) -> str:
     style = "answered" if call.result == "answered" else "lost"
     reason = f": {_text(call.reason)}" if call.reason else ""
     return (
-        f"<h3>Call {_text(call.id)}, line {call.line} to {_text(call.to)}</h3>\n"
+        f"<h3>Call {_text(call.id)}, line {call.line} {_text(call.way)}</h3>\n"
         f'<p><span class="{style}">{_text(call.result or "not ended")}</span>{via} '
         f"after {call.elapsed:.1f} s{reason}</p>"
     )

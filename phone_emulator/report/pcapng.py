@@ -55,7 +55,7 @@ class PcapngWriter:
 
     def interface(self, name: str) -> int:
         """Begin an interface called *name*; the number to give to :meth:`write`."""
-        options = _option(_NAME, name.encode()[:200]) + _option(_RESOLUTION, b"\x06") + _END
+        options = _option(_NAME, name.encode("utf-8", "replace")[:200]) + _option(_RESOLUTION, b"\x06") + _END
         self._block(_INTERFACE, struct.pack("<HHI", _ETHERNET, 0, 0) + options)
         self._interfaces += 1
         return self._interfaces - 1
@@ -75,6 +75,7 @@ class PcapngWriter:
         for start in range(0, len(message.data), _SEGMENT):
             part = message.data[start : start + _SEGMENT]
             self._segment(interface, message.at, flow, source, destination, _PSH | _ACK, part, comment)
+            comment = ""
 
     def _flow(self, interface: int, message: Message) -> _Flow:
         source, destination = source_and_destination(message)
@@ -109,7 +110,7 @@ class PcapngWriter:
     def _packet(self, interface: int, at: float, frame: bytes, comment: str = "") -> None:
         ticks = max(round((self._epoch + at) * 1_000_000), 0)
         body = struct.pack("<IIIII", interface, ticks >> 32, ticks & 0xFFFFFFFF, len(frame), len(frame))
-        options = _option(_COMMENT, comment.encode()) + _END if comment else b""
+        options = _option(_COMMENT, comment.encode("utf-8", "replace")) + _END if comment else b""
         self._block(_PACKET, body + _padded(frame) + options)
 
     def _block(self, kind: int, body: bytes) -> None:

@@ -9,9 +9,6 @@ from phone_emulator.events import Address, MessageIgnored, MessageReceived
 
 from .result import Message
 
-LOOK_BACK = 50
-"""Messages among which the one is searched that an event is about: it is told right after it came."""
-
 
 def keep(messages: MutableSequence[Message], event: Message | MessageIgnored) -> None:
     """Add *event* to *messages*, or the remark that it is to the message that it is about.
@@ -20,20 +17,21 @@ def keep(messages: MutableSequence[Message], event: Message | MessageIgnored) ->
     """
     if not isinstance(event, MessageIgnored):
         messages.append(event)
+    elif event.unread:
+        messages.append(as_message(event))
     elif not event.outwards:
-        for place in range(len(messages) - 1, max(-1, len(messages) - 1 - LOOK_BACK), -1):
+        for place in reversed(range(len(messages))):
             noted = with_remark(messages[place], event)
             if noted is not None:
                 messages[place] = noted
                 return
-        if event.data:
-            messages.append(as_message(event))
 
 
 def with_remark(message: Message, event: MessageIgnored) -> MessageReceived | None:
     """*message* with the remark that *event* is, or None where it is about another one."""
-    fits = isinstance(message, MessageReceived) and not message.remark and message.remote == event.remote
-    if not fits or message.data != event.data or not isinstance(message, MessageReceived):
+    if not isinstance(message, MessageReceived) or message.remark:
+        return None
+    if message.data != event.data or message.remote != event.remote:
         return None
     return dataclasses.replace(message, remark=in_words(event))
 

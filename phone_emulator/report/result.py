@@ -52,6 +52,13 @@ class CallReport:
     elapsed: float
     """Seconds from dialling to the result."""
     route: list[Attempt] = field(default_factory=list)
+    incoming: bool = False
+    """Whether ``to``, the far end, called."""
+
+    @property
+    def way(self) -> str:
+        """``to 1002``, or ``from 1002`` where that is who called."""
+        return f"{'from' if self.incoming else 'to'} {self.to}"
 
     def as_json(self) -> dict[str, Any]:
         """The call as ``call --format json`` prints it."""

@@ -56,7 +56,7 @@ def call_lines(call: CallReport, *, colour: bool = False) -> list[str]:
     if call.status and call.result != "answered":
         ended += f" ({call.status})"
     reason = f": {call.reason}" if call.reason else ""
-    head = f"call {call.id}, line {call.line} to {call.to}: {ended} after {call.elapsed:.1f} s{reason}"
+    head = f"call {call.id}, line {call.line} {call.way}: {ended} after {call.elapsed:.1f} s{reason}"
     return [printable(head), *(attempt_line(attempt, colour=colour) for attempt in call.route)]
 
 

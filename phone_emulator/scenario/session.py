@@ -11,6 +11,7 @@ from phone_emulator.events import (
     Attempt,
     AttemptStarted,
     Bus,
+    Direction,
     Event,
     Listener,
     MessageIgnored,
@@ -181,6 +182,7 @@ def call_report(call: Call, name: str | None = None) -> CallReport:
         elapsed=call.elapsed,
         # Copies: what happens after the report (a late cancel) is not told in it.
         route=[dataclasses.replace(attempt) for attempt in call.route],
+        incoming=call.direction is Direction.INCOMING,
     )
 
 

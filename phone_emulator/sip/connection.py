@@ -19,8 +19,6 @@ IDLE = 600.0
 """Seconds after which a connection is closed over which nothing came or went, and no line is registered."""
 MESSAGE_TIME = 32.0
 """Seconds within which a message that has begun must be whole: what a transaction lasts (64*T1)."""
-PING, PONG = b"\r\n\r\n", b"\r\n"
-"""Keep-alives (RFC 5626 section 3.5.1)."""
 
 
 class Connection:
@@ -61,10 +59,10 @@ class Connection:
             # After a framing error nothing tells where the next message starts.
             self._break_off(str(error), data[:4096])
             return
+        if self._framer.pinged:
+            self._layer.pong(self.flow)
         if not self._framer.pending:
             self._begun = None
-            if data == PING:
-                self._layer.pong(self.flow)
         elif messages or self._begun is None:
             self._begun = now
             self._watch()
@@ -87,7 +85,7 @@ class Connection:
     def _break_off(self, reason: str, data: bytes) -> None:
         """Close the connection for *reason*, which *data* shows."""
         if not self.lost:
-            self._layer.ignored(self.flow, f"{reason}; connection closed", data)
+            self._layer.ignored(self.flow, f"{reason}; connection closed", data, unread=True)
             self.close()
             self.connection_lost(reason)
 

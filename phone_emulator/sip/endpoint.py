@@ -27,14 +27,18 @@ from .timers import Timers
 from .transaction import Deliver, Ended, Failed, Send, Transaction, client_key, server_key, server_kind
 from .transport import DATAGRAM_LIMIT, Flow, TooLarge, TransportLayer
 from .values import Via
+from .way_back import Locate, WaysBack, nowhere
 
 BRANCH_COOKIE = "z9hG4bK"
 STAMPS = re.compile(r"\s*;\s*(?:rport|received)\s*(?:=[^;]*)?(?=;|$)", re.IGNORECASE)
 """The parameters of a Via that its receiver sets."""
 MAX_SERVER_TRANSACTIONS = 20_000
 """Requests of peers that are remembered at one time; further ones draw a 503 and are forgotten."""
-OVERLOAD_RESPONSES = 100
-"""How many of those 503s leave within a second: a flood is not answered with another one."""
+MAX_SERVER_BYTES = 64 * 1024 * 1024
+"""The same for their bytes: 20,000 of the longest would take 1.3 GB."""
+STATELESS_RESPONSES = 100
+"""How many of those 503s, and of the 400s to what cannot be read, leave within a second: a flood is not
+answered with another one."""
 RETRY_AFTER = 32
 """Seconds that such a 503 asks for: by then the transactions of now are over (timer J)."""
 
@@ -215,6 +219,7 @@ class Endpoint:
         on_request: called with each new request but ACK and CANCEL.
         on_ack: called with each ACK that belongs to no transaction: those to a 2xx.
         on_stray: called with each response that matches no transaction.
+        locate: looks up where the sent-by of a Via leads (RFC 3263 section 5); by itself nothing is.
         datagram_limit: bytes that a request may have over UDP; a longer one goes over TCP (section 18.1.1).
             0 lets every request go over UDP.
         dscp: 0..63, how its packets are marked.
@@ -236,6 +241,7 @@ class Endpoint:
         on_request: RequestHandler,
         on_ack: AckHandler,
         on_stray: StrayHandler,
+        locate: Locate = nowhere,
         datagram_limit: int = DATAGRAM_LIMIT,
         dscp: int = 0,
         max_server_transactions: int = MAX_SERVER_TRANSACTIONS,
@@ -270,9 +276,12 @@ class Endpoint:
         self._responded = Resting(world, timers.j)
         """Requests that were responded to, and how: repetitions draw the same again."""
         self._detours = Detours(world, self.transports, TCP_PATIENCE * timers.t1)
+        self.ways_back = WaysBack(self.transports, locate, 64 * timers.t1)
         self._max_servers = max_server_transactions
-        self._overload = (0.0, 0)
-        """The second in which requests were last refused for want of room, and how many."""
+        self._server_bytes = 0
+        """Of the requests in ``_servers``."""
+        self._stateless = (0.0, 0)
+        """The second in which requests were last refused without a transaction, and how many."""
 
     async def open(self) -> None:
         """Open the sockets; raises WorldError."""
@@ -285,8 +294,10 @@ class Endpoint:
             self._forget_client(client)
         for server in list(self._servers.values()):
             self._forget_server(server)
+        self._unanswered.clear()
         self._answered.clear()
         self._responded.clear()
+        await self.ways_back.close()
         await self.transports.close()
 
     @property
@@ -386,7 +397,7 @@ class Endpoint:
         if final and server.merge_key is not None:
             self._forget_unanswered(server)
         if final and server.straight:
-            if self._servers.pop(server.key, None) is not None:
+            if self._drop_server(server):
                 said = self._send(response, server.flow)
                 if not server.flow.transport.reliable:
                     self._responded.add(server.key, said)
@@ -408,10 +419,11 @@ class Endpoint:
         else:
             self._request_received(message, flow)
 
-    def _malformed(self, data: bytes, flow: Flow, error: MessageError) -> None:
-        """Refuse a request that cannot be read, where enough of it can."""
+    def _malformed(self, data: bytes, flow: Flow, error: MessageError, unread: bool) -> None:
+        """Tell what is wrong with what cannot be read; refuse a request of which enough can."""
         response = refusal(data, error, self._user_agent)
-        if response is None:
+        if response is None or not self._may_refuse():
+            self.transports.ignored(flow, str(error), data, unread=unread)
             return
         try:
             via = response.via
@@ -420,9 +432,22 @@ class Endpoint:
         else:
             where = _response_flow(via, flow)
             _stamp_source(response, via, flow)
+        self.transports.ignored(flow, str(error), data, response.status, unread=unread)
         self._send(response, where)
 
+    def _may_refuse(self) -> bool:
+        """Whether one more response without a transaction is no flood yet."""
+        second, told = self._stateless
+        now = self.world.now()
+        if now >= second + 1:
+            second, told = now, 0
+        self._stateless = second, told + 1
+        return told < STATELESS_RESPONSES
+
     def _response_received(self, response: Response, flow: Flow) -> None:
+        if elsewhere := self._misdirected(response):
+            self.transports.ignored(flow, elsewhere, response.raw or response.to_bytes())
+            return
         key = client_key(response)
         client = self._clients.get(key)
         if client is not None:
@@ -431,6 +456,21 @@ class Endpoint:
             ignored = self._on_stray(response, flow)
             if ignored:
                 self.transports.ignored(flow, ignored, response.raw or response.to_bytes())
+
+    def _misdirected(self, response: Response) -> str:
+        """Why *response* is not for this user agent (sections 8.1.3.3 and 18.1.2); empty where it is."""
+        headers = response.headers
+        line = headers.first["via"]
+        if ("," in line or not headers.unique) and len(headers.values("Via")) > 1:
+            return "it has more than one Via: it answers a request that others have passed on"
+        own = self.transports.sent_bys
+        if line.partition(";")[0].rpartition(" ")[2] in own:
+            return ""
+        via = response.via
+        port = via.port or (5061 if via.transport.upper() == "TLS" else 5060)
+        if f"{via.host}:{port}" in own:
+            return ""
+        return f"its Via names {via.host}:{port}, which is not this phone"
 
     def _request_received(self, request: Request, flow: Flow) -> None:
         via = request.via
@@ -448,10 +488,11 @@ class Endpoint:
         if request.method == "ACK":
             self._acknowledged(request, flow)
             return
-        if len(self._servers) >= self._max_servers:
+        if len(self._servers) >= self._max_servers or self._server_bytes > MAX_SERVER_BYTES:
             self._refuse_for_want_of_room(request, where)
             return
         server = self._servers[key] = ServerTransaction(self, request, where, key)
+        self._server_bytes += len(request.raw or b"")
         if server.straight:
             self._deliver(server, request)
         else:
@@ -464,14 +505,9 @@ class Endpoint:
 
     def _refuse_for_want_of_room(self, request: Request, flow: Flow) -> None:
         """Answer 503 without a transaction (section 8.2.7), to the first ones of each second."""
-        second, told = self._overload
-        now = self.world.now()
-        if now >= second + 1:
-            second, told = now, 0
-        self._overload = second, told + 1
-        reason = f"{self._max_servers} requests are being dealt with already, no more are taken"
+        reason = f"{len(self._servers)} requests are being dealt with already, no more are taken"
         data = request.raw or request.to_bytes()
-        if told >= OVERLOAD_RESPONSES:
+        if not self._may_refuse():
             self.transports.ignored(flow, reason, data)
             return
         self.transports.ignored(flow, reason, data, 503)
@@ -588,7 +624,7 @@ class Endpoint:
             # Failed: an ACK never came. The TU sees that by its own 2xx timer, else nothing is owed.
         if not server.machine.resting or server.request.method == "INVITE":
             self._wake(server, self._fire_server)  # of an INVITE that rests, a CANCEL may ask
-        elif self._servers.pop(server.key, None) is not None:
+        elif self._drop_server(server):
             _stop_timer(server)
             self._responded.add(server.key, said)
 
@@ -596,11 +632,17 @@ class Endpoint:
         self._act_server(server, server.machine.fire(self.world.now()))
 
     def _send(self, message: Request | Response, flow: Flow) -> bytes:
-        """Send *message*, and return its bytes; a failure is told, and counts as a loss on the way."""
+        """Send *message*, and return its bytes; a failure is told, and counts as a loss on the way.
+
+        A response takes a new connection where its own has ended.
+        """
         try:
             return self.transports.send(message, flow)
         except SendFailed as error:
             data = message.to_bytes()
+            if flow.stream is not None and isinstance(message, Response):
+                self.ways_back.send(message, flow, str(error))
+                return data
             self.transports.ignored(flow, f"could not be sent: {error}", data, outwards=True)
             return data
 
@@ -631,8 +673,15 @@ class Endpoint:
             client.detour = None
         _stop_timer(client)
 
+    def _drop_server(self, server: ServerTransaction) -> bool:
+        """Whether *server* was still among those that are dealt with."""
+        if self._servers.pop(server.key, None) is None:
+            return False
+        self._server_bytes -= len(server.request.raw or b"")
+        return True
+
     def _forget_server(self, server: ServerTransaction) -> None:
-        self._servers.pop(server.key, None)
+        self._drop_server(server)
         _stop_timer(server)
 
     def _forget_unanswered(self, server: ServerTransaction) -> None:
@@ -663,7 +712,8 @@ def _stamp_source(message: Message, via: Via, flow: Flow) -> None:
     if not asked and via.host.strip("[]") == host:
         return
     line = message.headers.first["via"]
-    if line.endswith(";rport") and line.startswith("Via: ") and len(via.parameters) == 2 and "," not in line:
+    usual = line.endswith(";rport") and line.startswith("Via: ") and "," not in line
+    if usual and len(via.parameters) == 2 and "branch" in via.parameters:
         # As nearly all are: nothing is to be looked for.
         message.headers.set_line("via", f"{line[:-6]};received={host};rport={port}")
         return

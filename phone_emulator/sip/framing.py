@@ -9,6 +9,9 @@ from phone_emulator.sip.headers import MessageError
 MAX_SIZE = 65535
 """Bytes of a message, headers and body."""
 
+PING, PONG = b"\r\n\r\n", b"\r\n"
+"""Keep-alives (RFC 5626 section 3.5.1)."""
+
 CONTENT_LENGTH = re.compile(rb"\r\n(?:content-length|l)[ \t]*:((?:[^\r]|\r\n[ \t])*)", re.IGNORECASE)
 
 
@@ -25,10 +28,18 @@ def content_length(value: str) -> int:
 class Framer:
     """Cuts the bytes of one connection into messages; keeps at most one message and what came with it."""
 
-    __slots__ = ("_buffer", "_error")
+    __slots__ = ("_buffer", "_error", "_searched", "_size", "pinged")
 
     def __init__(self) -> None:
+        self.pinged = False
+        """Whether a keep-alive that wants an answer was among what came last (RFC 5626 section 3.5.1)."""
         self._buffer = b""
+        self._size: int | None = None
+        """Bytes of the message that has begun; None while its headers are not complete.
+
+        Kept, as is how far they were looked through, so that a message that comes byte by byte costs no more.
+        """
+        self._searched = 0
         self._error: MessageError | None = None
 
     @property
@@ -48,15 +59,18 @@ class Framer:
         the broken place are still returned; the error then comes with the next call.
         """
         messages: list[bytes] = []
-        if self._error is None:
+        if data and self._error is None:
             buffer = self._buffer + data
+            self.pinged = False
             try:
-                while buffer := buffer.lstrip(b"\r\n"):
-                    size = _size(buffer)
+                while buffer := self._begin(buffer):
+                    size = self._size = self._size or _size(buffer, self._searched)
                     if size is None or size > len(buffer):
+                        self._searched = max(0, len(buffer) - 3)
                         break
                     messages.append(buffer[:size])
                     buffer = buffer[size:]
+                    self._size, self._searched = None, 0
             except MessageError as error:
                 self._error = error
                 buffer = b""
@@ -65,10 +79,19 @@ class Framer:
             raise self._error
         return messages
 
+    def _begin(self, buffer: bytes) -> bytes:
+        """*buffer* without the line ends before its first message."""
+        begun = buffer.lstrip(b"\r\n")
+        self.pinged = self.pinged or len(buffer) - len(begun) >= len(PING)
+        return begun
 
-def _size(buffer: bytes) -> int | None:
-    """Bytes of the message that *buffer* begins with; None when its headers are not complete yet."""
-    end = buffer.find(b"\r\n\r\n", 0, MAX_SIZE)
+
+def _size(buffer: bytes, searched: int) -> int | None:
+    """Bytes of the message that *buffer* begins with; None when its headers are not complete yet.
+
+    *searched*: where to look for their end from.
+    """
+    end = buffer.find(b"\r\n\r\n", searched, MAX_SIZE)
     if end < 0:
         if len(buffer) >= MAX_SIZE:
             raise MessageError(f"no end of the headers within {MAX_SIZE} bytes", 513)

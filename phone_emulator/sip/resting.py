@@ -13,8 +13,13 @@ from phone_emulator.world.base import TimerHandle, World
 
 from .transaction import INSTANT, Key
 
-MOST = 1_000_000
-"""How many are remembered, some 650 MB of them; beyond that the oldest is forgotten before its time."""
+ROOM = 256 * 1024 * 1024
+"""Bytes of memory for all of them; beyond that the oldest is forgotten before its time.
+
+25,000 OPTIONS in each second fill it within 16 s: who repeats a request has mostly done so by then.
+"""
+OVERHEAD = 300
+"""Bytes that one takes beside its key and its words."""
 
 
 class Resting:
@@ -23,15 +28,16 @@ class Resting:
     Args:
         world: its clock.
         seconds: how long each is remembered.
-        most: how many are.
+        room: bytes that they may take.
     """
 
-    __slots__ = ("_due", "_most", "_said", "_seconds", "_timer", "_world")
+    __slots__ = ("_due", "_room", "_said", "_seconds", "_timer", "_world")
 
-    def __init__(self, world: World, seconds: float, most: int = MOST) -> None:
+    def __init__(self, world: World, seconds: float, room: int = ROOM) -> None:
         self._world = world
         self._seconds = seconds
-        self._most = most
+        self._room = room
+        """What is left of it."""
         self._said: dict[Key, bytes] = {}
         self._due: deque[tuple[float, Key]] = deque()
         self._timer: TimerHandle | None = None
@@ -47,8 +53,9 @@ class Resting:
         due = self._world.now() + self._seconds
         self._said[key] = said
         self._due.append((due, key))
-        if len(self._due) > self._most:
-            self._said.pop(self._due.popleft()[1], None)
+        self._room -= len(key) + len(said) + OVERHEAD
+        while self._room < 0:
+            self._forget_oldest()
         if self._timer is None:
             self._timer = self._world.call_at(due, self._expire)
 
@@ -58,8 +65,8 @@ class Resting:
 
     def clear(self) -> None:
         """Forget all."""
-        self._said.clear()
-        self._due.clear()
+        while self._due:
+            self._forget_oldest()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -67,5 +74,9 @@ class Resting:
     def _expire(self) -> None:
         now, due = self._world.now() + INSTANT, self._due
         while due and due[0][0] <= now:
-            self._said.pop(due.popleft()[1], None)
+            self._forget_oldest()
         self._timer = self._world.call_at(due[0][0], self._expire) if due else None
+
+    def _forget_oldest(self) -> None:
+        _, key = self._due.popleft()
+        self._room += len(key) + len(self._said.pop(key)) + OVERHEAD

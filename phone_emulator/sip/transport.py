@@ -20,7 +20,8 @@ from phone_emulator.world.base import (
     World,
 )
 
-from .connection import PING, PONG, Connection
+from .connection import Connection
+from .framing import PING, PONG
 from .message import MessageError, Request, Response, parse
 
 DATAGRAM_LIMIT = 1300
@@ -53,6 +54,8 @@ class Flow:
     """Call-IDs of the registrations that are reached over the connection: it stays open without use."""
     any_size: bool = False
     """Whether requests go over UDP here however large they are, since TCP was tried in vain."""
+    tls: TlsClient | None = None
+    """How the certificate was checked, of a connection that this end made over TLS."""
 
     def via(self, branch: str, *, rport: bool = False) -> str:
         """The value of the Via header for a request on this flow (section 18.1.1)."""
@@ -61,7 +64,8 @@ class Flow:
 
 
 Received = Callable[[Request | Response, Flow], None]
-Malformed = Callable[[bytes, Flow, MessageError], None]
+Malformed = Callable[[bytes, Flow, MessageError, bool], None]
+"""Also gets whether nobody was told of the bytes before."""
 Failed = Callable[[Flow, str], None]
 
 
@@ -89,7 +93,8 @@ class TransportLayer:
         tls_port: what Via and Contact say over TLS.
         tls: how to accept TLS connections; None accepts none.
         received: called with each well-formed message and its flow.
-        malformed: called with the bytes that are none, their flow, and what is wrong with them.
+        malformed: called with the bytes that are none, their flow, and what is wrong with them; tells
+            it.
         failed: called when a flow is known to be dead, with the reason.
         datagram_limit: bytes that a request may have over UDP; 0 for no limit.
         dscp: 0..63, how packets are marked.
@@ -131,6 +136,8 @@ class TransportLayer:
         self._accepted: dict[Connection, None] = {}
         self._flows: dict[Address, Flow] = {}
         """Where datagrams came from lately."""
+        self.sent_bys: frozenset[str] = frozenset()
+        """What requests of this user agent name in their Via, and so the responses to them."""
 
     async def open(self) -> None:
         """Open the UDP sockets and the listeners; raises WorldError and leaves nothing open then."""
@@ -140,6 +147,9 @@ class TransportLayer:
         except BaseException:
             await self.close()
             raise
+        self.sent_bys = frozenset(
+            str(Address(host, port)) for host in self._hosts.values() for port in (self._port, self._tls_port)
+        )
 
     async def _open_at(self, host: str) -> None:
         """Open the sockets of one IP address, all at the same port."""
@@ -292,8 +302,7 @@ class TransportLayer:
         try:
             message = parse(data)
         except MessageError as error:
-            self.ignored(flow, str(error), data)
-            self._malformed(data, flow, error)
+            self._malformed(data, flow, error, True)
             return
         if self._bus.listening:
             self._bus.tell(
@@ -308,13 +317,22 @@ class TransportLayer:
         try:
             self._received(message, flow)
         except MessageError as error:
-            self.ignored(flow, str(error), data)
-            self._malformed(data, flow, error)
+            self._malformed(data, flow, error, False)
 
     def ignored(
-        self, flow: Flow, reason: str, data: bytes, status: int | None = None, *, outwards: bool = False
+        self,
+        flow: Flow,
+        reason: str,
+        data: bytes,
+        status: int | None = None,
+        *,
+        outwards: bool = False,
+        unread: bool = False,
     ) -> None:
-        """Tell that something that came in is not acted upon, or refused with *status*; or did not leave."""
+        """Tell that something that came in is not acted upon, or refused with *status*; or did not leave.
+
+        *unread*: it is no message, so that nobody was told of it before.
+        """
         self._bus.tell(
             MessageIgnored(
                 at=self._world.now(),
@@ -325,6 +343,7 @@ class TransportLayer:
                 data=data,
                 status=status,
                 outwards=outwards,
+                unread=unread,
             )
         )
 
@@ -370,7 +389,7 @@ class TransportLayer:
         )
         if connection.lost:
             raise ConnectFailed("connection closed at once")
-        connection.opened(Flow(transport, self.local(transport, remote.host), remote, stream))
+        connection.opened(Flow(transport, self.local(transport, remote.host), remote, stream, tls=tls))
         self._connections[key] = connection
         return connection
 

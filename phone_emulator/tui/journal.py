@@ -19,7 +19,7 @@ from phone_emulator.events import (
     MessageSent,
     Target,
 )
-from phone_emulator.report.remarks import LOOK_BACK, as_message, with_remark
+from phone_emulator.report.remarks import as_message, with_remark
 from phone_emulator.report.wire import Endpoint
 from phone_emulator.sip.message import MessageError, Request, Response, parse
 
@@ -124,14 +124,15 @@ class Journal:
 
     def _remark(self, event: MessageIgnored) -> None:
         """Note on a message why it was refused or ignored; what was none at all is kept with that, too."""
-        for place in range(len(self._messages) - 1, max(-1, len(self._messages) - 1 - LOOK_BACK), -1):
+        if event.unread:
+            self._messages.append(Heard(as_message(event), ""))
+            return
+        for place in reversed(range(len(self._messages))):
             heard = self._messages[place]
             noted = with_remark(heard.message, event)
             if noted is not None:
                 self._messages[place] = Heard(noted, heard.call_id)
                 return
-        if event.data:
-            self._messages.append(Heard(as_message(event), ""))
 
     def _claim(self, call_id: str, event: MessageSent) -> None:
         """An INVITE with a new Call-ID left: it is the call's whose attempt goes to that place."""

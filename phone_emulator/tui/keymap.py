@@ -116,6 +116,7 @@ HELP = (
     ("Esc", "in a list: back to the phone"),
     ("F1 … F4", "the soft keys above the last line"),
     ("F5 … F9", "go to Route, History, Messages, Servers, Log"),
+    ("F7 again", "all messages, not only those of the call; and back"),
     ("Tab, arrows", "from pane to pane, within a pane"),
     ("Space", "on a server: break it (silent) or mend it"),
     ("Enter", "on a server: choose what it does"),

@@ -43,6 +43,8 @@ class Presenter:
         """The line of the next call; None until the phone runs."""
         self.chosen_call: str | None = None
         """The call picked from the history, or the live one in hand; None takes the newest live one."""
+        self.all_messages = False
+        """Whether the messages pane shows all that are kept, not only those of the shown call."""
 
     @property
     def now(self) -> float:
@@ -117,9 +119,9 @@ class Presenter:
         return history_rows(self.past_calls)
 
     def ladder(self) -> tuple[str, list[Rung]]:
-        """The messages pane: whose messages, and the messages; all of them before the first call."""
+        """The messages pane: whose messages, and the messages; all before the first call, or if asked."""
         call = self.shown_call
-        if call is None:
+        if call is None or self.all_messages:
             return "all", rungs(self.journal.messages, self.journal.names, 0.0)
         return call.id, rungs(self.journal.messages_of(call.id), self.journal.names, call.started)
 

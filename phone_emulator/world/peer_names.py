@@ -32,19 +32,17 @@ def fault(names: tuple[str, ...], wanted: str) -> str:
 def names_of(certificate: dict[str, Any]) -> tuple[str, ...]:
     """The names in *certificate*, as Python's `getpeercert` gives it (RFC 5922 section 7.1).
 
-    SIP URIs without a user (``sip:example.com``), domains and IP addresses of the subjectAltName; the common
-    name only where there are no such URIs and domains.
+    SIP URIs without a user (``sip:example.com``) of the subjectAltName, domains only where there is no such
+    URI, and IP addresses; the common name only where there is no subjectAltName.
     """
     found = [(kind, str(value)) for kind, value in certificate.get("subjectAltName", ())]
     uris = [
         value for kind, value in found if kind == "URI" and value.lower().startswith(SIP) and "@" not in value
     ]
-    domains = [value for kind, value in found if kind == "DNS"]
+    domains = [value for kind, value in found if kind == "DNS" and not uris]
     addresses = [value for kind, value in found if kind == "IP Address"]
-    if not uris and not domains:
-        subject = [pair for part in certificate.get("subject", ()) for pair in part]
-        addresses += [str(value) for key, value in subject if key == "commonName"]
-    return (*uris, *domains, *addresses)
+    subject = [pair for part in certificate.get("subject", ()) for pair in part if not found]
+    return (*uris, *domains, *addresses, *(str(value) for key, value in subject if key == "commonName"))
 
 
 def _comparable(name: str) -> str:

@@ -115,5 +115,6 @@ def wrong_name(names: tuple[str, ...], wanted: str) -> str:
     """The certificate carries *names* (none if they are not known) and not *wanted*."""
     if not names:
         return f"certificate is not for {wanted}"
+    names = tuple(dict.fromkeys(names))
     shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     return f"certificate is for {shown}, not {wanted}"

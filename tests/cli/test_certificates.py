@@ -9,7 +9,7 @@ import click
 import pytest
 import trustme
 
-from phone_emulator.cli.certificates import pem_of, with_certificates
+from phone_emulator.cli.certificates import identity_of, pem_of, with_certificates
 from phone_emulator.config import load_text
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.phone import PhoneOptions
@@ -50,6 +50,17 @@ def test_files_that_are_none(tmp_path: Path, content: bytes | None, why: str) ->
         with pytest.raises(click.UsageError, match=why) as said:
             with_certificates(PhoneOptions(), config(key, path), fetch=False)
         assert said.value.message.startswith(f"{key}: {path}: ")
+
+
+def test_an_identity_has_its_key(tmp_path: Path) -> None:
+    issued = trustme.CA().issue_cert("phone.example")
+    path = tmp_path / "phone.pem"
+    path.write_bytes(issued.private_key_and_cert_chain_pem.bytes())
+    assert identity_of(path, "--client-cert") == path.read_text()
+    path.write_bytes(issued.cert_chain_pems[0].bytes())
+    with pytest.raises(click.BadParameter, match="holds no private key") as caught:
+        identity_of(path, "--client-cert")
+    assert str(path) in str(caught.value)
 
 
 @pytest.mark.parametrize("prefix", ["", "file:", "file://"])

@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+import trustme
 from click.testing import Result
 
 Run = Callable[..., Result]
@@ -94,3 +95,21 @@ def test_another_world(run: Run, folder: Path, own_address: str) -> None:
 def test_passed_scenarios_show_their_routes_when_asked(run: Run, folder: Path) -> None:
     assert "answered via primary" not in run("run", folder / "a.yaml").stdout
     assert "answered via primary" in run("run", folder / "a.yaml", "--routes").stdout
+
+
+def test_certificates_are_read_before_anything_starts(run: Run, folder: Path, tmp_path: Path) -> None:
+    missing = tmp_path / "none.pem"
+    result = run("run", folder, "--client-cert", missing)
+    assert result.exit_code == 2
+    assert f"{missing}: No such file or directory" in result.stderr
+    result = run("run", folder, "--set", f"static.trusted_certificates.url={missing}")
+    assert result.exit_code == 2
+    assert f"static.trusted_certificates.url: {missing}: No such file or directory" in result.stderr
+    assert result.stdout == ""
+
+
+def test_options_of_tls_and_large_requests(run: Run, folder: Path, tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(trustme.CA().cert_pem.bytes())
+    result = run("run", folder / "a.yaml", "--ca", ca, "--large-requests", "udp")
+    assert result.exit_code == 0

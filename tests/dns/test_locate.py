@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phone_emulator.config.model import DnsCacheType, DnsConfig, StaticRecord, TransportType
-from phone_emulator.dns import Located, Resolver, Unresolved, locate
+from phone_emulator.dns import Located, Resolver, Unresolved, locate, locate_sent_by
 from phone_emulator.dns.locate import MAX_LOOKUPS
 from phone_emulator.dns.records import RdType
-from phone_emulator.events import Address, Source
+from phone_emulator.events import Address, Source, Transport
 
 from .conftest import FIRST, SECOND, Lab
 
@@ -475,3 +475,32 @@ def test_whatever_the_records_are_there_are_targets_or_a_reason(data: st.DataObj
         assert reason
 
     lab.run(main)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "transport", "expected"),
+    [
+        ("192.168.1.13", None, Transport.TLS, ["192.168.1.13:5061"]),
+        ("2001:db8::13", 5070, Transport.TCP, ["[2001:db8::13]:5070"]),
+        ("pbx.com", None, Transport.TCP, ["10.0.0.2:5070"]),
+        ("pbx.com", None, Transport.TLS, ["10.0.0.3:5061"]),
+        ("pbx.com", 5080, Transport.TCP, ["10.0.0.9:5080"]),
+        ("h1.pbx.com", None, Transport.TCP, ["10.0.0.1:5060"]),
+        ("nobody.pbx.com", None, Transport.TCP, []),
+        ("..", None, Transport.TCP, []),
+        ("x" * 300, 5060, Transport.TCP, []),
+    ],
+)
+def test_where_a_sent_by_leads(
+    lab: Lab, host: str, port: int | None, transport: Transport, expected: list[str]
+) -> None:
+    """RFC 3263 section 5."""
+    found: list[str] = []
+
+    async def main() -> None:
+        await lab.serve(SRV_ZONE)
+        resolver = lab.resolver()
+        found.extend(map(str, await locate_sent_by(resolver, host, port, transport)))
+
+    lab.run(main)
+    assert found == expected

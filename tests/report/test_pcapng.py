@@ -65,6 +65,20 @@ def test_blocks_follow_each_other(capture: Path) -> None:
     assert kinds.count(6) == 4 * 2 + 3 * (3 + 2 + 1)
 
 
+@pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP])
+def test_a_remark_is_made_once_and_may_hold_anything(transport: Transport) -> None:
+    stream = io.BytesIO()
+    writer = PcapngWriter(stream)
+    writer.interface("call to \udcff")
+    local, remote = Address("192.168.1.100", 5060), Address("192.168.1.13", 5060)
+    writer.write(
+        MessageReceived(
+            at=0, local=local, remote=remote, transport=transport, data=b"x" * 5000, remark="ignored: \udcff"
+        )
+    )
+    assert stream.getvalue().count(b"ignored: ?") == 1
+
+
 def test_a_datagram_longer_than_udp_is_cut() -> None:
     stream = io.BytesIO()
     writer = PcapngWriter(stream)

@@ -62,9 +62,21 @@ def test_of_equal_messages_each_has_its_own() -> None:
 
 
 def test_what_was_no_message_is_there_too() -> None:
-    assert kept(ignored(b"garbage", "no SIP version")) == [(b"garbage", "ignored: no SIP version")]
+    garbage = ignored(b"garbage", "no SIP version", unread=True)
+    assert kept(garbage) == [(b"garbage", "ignored: no SIP version")]
     elsewhere = received(1, b"garbage", Address("192.168.1.99", 5060))
-    assert len(kept(elsewhere, ignored(b"garbage", "no SIP version"))) == 2
+    assert len(kept(elsewhere, garbage)) == 2
+
+
+def test_a_refusal_finds_its_message_however_long_it_took() -> None:
+    others = [received(2, b"%d" % n) for n in range(200)]
+    shown = kept(received(1, b"invite"), *others, ignored(b"invite", "the phone is busy", 486))
+    assert shown[0] == (b"invite", "refused with 486: the phone is busy")
+    assert len(shown) == 201
+
+
+def test_what_is_not_kept_is_not_made_up() -> None:
+    assert kept(ignored(b"invite", "the phone is busy", 486)) == []
 
 
 def test_what_could_not_be_sent_was_on_no_wire() -> None:
@@ -82,7 +94,7 @@ def test_wireshark_shows_the_remarks_as_comments(tmp_path: Path) -> None:
         ignored(bye, "no such call is known here", 481),
         received(2, bye, transport=Transport.TLS),
         ignored(bye, "too late"),
-        ignored(b"garbage", "no SIP version"),
+        ignored(b"garbage", "no SIP version", unread=True),
         received(4, bye),
     ):
         remarks.keep(messages, event)

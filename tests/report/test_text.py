@@ -24,6 +24,11 @@ def test_a_call_reads_as_a_table(result: ScenarioResult) -> None:
     ]
 
 
+def test_a_call_that_came_in_has_a_caller(result: ScenarioResult) -> None:
+    call = replace(result.calls[0], incoming=True, via=None, route=[])
+    assert call_lines(call) == ["call c1, line 1 from 1002: answered after 32.1 s"]
+
+
 def test_a_status_stands_with_its_outcome(result: ScenarioResult) -> None:
     attempt = replace(result.calls[0].route[0], outcome=Outcome.UNAVAILABLE, status=503)
     assert "unavailable 503" in attempt_line(attempt)

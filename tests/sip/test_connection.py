@@ -139,6 +139,12 @@ def test_a_keep_alive_is_answered() -> None:
             await asyncio.sleep(0.01)
         assert far.pongs == 2
         assert ends.events == []
+        ack = incoming("ACK").to_bytes()
+        for data, pongs in ((ack, 2), (ack + b"\r\n\r\n", 3), (b"\r\n\r\n" + ack[:9], 4), (ack[9:], 4)):
+            far.raw(data)
+            await asyncio.sleep(0.01)
+            assert far.pongs == pongs
+        assert len(ends.acks) == 3
 
     run(story)
 

@@ -97,7 +97,7 @@ def test_a_request_that_cannot_be_understood_is_told_once() -> None:
     async def story(ends: Ends, far: Far) -> None:
         far.raw(incoming("INVITE").to_bytes().replace(b"Content-Length: 0", b"Content-Length: 9"))
         await asyncio.sleep(0.01)
-        assert [status for status, _ in told(ends)] == [None]
+        assert [status for status, _ in told(ends)] == [400]
         assert [response.status for response in far.responses] == [400]
 
     with_peer(story)
@@ -107,7 +107,7 @@ def test_a_request_that_cannot_be_understood_is_told_once() -> None:
 
 
 def test_more_requests_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoints, "OVERLOAD_RESPONSES", 3)
+    monkeypatch.setattr(endpoints, "STATELESS_RESPONSES", 3)
 
     async def story(ends: Ends, far: Far) -> None:
         ends.endpoint._max_servers = 10
@@ -130,6 +130,37 @@ def test_more_requests_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -
         for server in ends.requests:
             server.respond(response_to(server.request, 486, to_tag="2"))
         far.send(incoming("ACK", branch="z9hG4bKlate", call_id="late"))
+
+    with_peer(story)
+
+
+def test_the_bytes_of_requests_need_room_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoints, "MAX_SERVER_BYTES", 3000)
+
+    async def story(ends: Ends, far: Far) -> None:
+        for n in range(6):
+            far.send(incoming("INVITE", branch=f"z9hG4bK{n}", call_id=f"c{n}", subject="x" * 1000))
+        await asyncio.sleep(0.01)
+        assert len(ends.requests) == 3
+        assert told(ends) == [(503, "3 requests are being dealt with already, no more are taken")] * 3
+        for server in ends.requests:
+            server.respond(response_to(server.request, 486, to_tag="2"))
+        await asyncio.sleep(40)
+        assert ends.endpoint._server_bytes == 0
+
+    with_peer(story)
+
+
+def test_what_cannot_be_read_draws_no_flood(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoints, "STATELESS_RESPONSES", 3)
+
+    async def story(ends: Ends, far: Far) -> None:
+        broken = incoming("INVITE").to_bytes().replace(b"Content-Length: 0", b"Content-Length: 9")
+        for _ in range(5):
+            far.raw(broken)
+        await asyncio.sleep(0.01)
+        assert [response.status for response in far.responses] == [400] * 3
+        assert [status for status, _ in told(ends)] == [400, 400, 400, None, None]
 
     with_peer(story)
 

@@ -65,6 +65,53 @@ def test_stray_responses_change_nothing() -> None:
     run(story)
 
 
+@pytest.mark.parametrize(
+    ("via", "why"),
+    [
+        ("SIP/2.0/UDP 192.168.1.21:5062;{}", "its Via names 192.168.1.21:5062, which is not this phone"),
+        ("SIP/2.0/UDP 10.9.9.9;{}", "its Via names 10.9.9.9:5060, which is not this phone"),
+        (
+            "SIP/2.0/UDP 192.168.1.21:5060;{}, SIP/2.0/UDP 192.168.1.7;branch=z9hG4bK7",
+            "it has more than one Via: it answers a request that others have passed on",
+        ),
+    ],
+)
+def test_a_response_to_somebody_else_is_discarded(via: str, why: str) -> None:
+    """RFC 3261 sections 18.1.2 and 8.1.3.3: whatever its branch is."""
+
+    async def story(ends: Ends) -> None:
+        far = await Far(ends.world).bind()
+        flow = await ends.endpoint.transports.flow(UDP, THERE)
+        client = ends.endpoint.request(request("OPTIONS"), flow)
+        await asyncio.sleep(0.001)
+        wrong = response_to(sent(far.heard[0]), 200, to_tag="t")
+        wrong.headers.set("Via", via.format(f"branch={wrong.branch}"))
+        far.send(wrong)
+        await asyncio.sleep(0.1)
+        assert not client.answered
+        assert ends.ignored == [why]
+        assert ends.strays == []
+        far.send(response_to(sent(far.heard[0]), 200, to_tag="t"))
+        assert (await client.final()).status == 200
+
+    run(story)
+
+
+@pytest.mark.parametrize("sent_by", ["192.168.1.21", "192.168.1.21 : 5060"])
+def test_own_sent_by_in_other_words(sent_by: str) -> None:
+    async def story(ends: Ends) -> None:
+        far = await Far(ends.world).bind()
+        flow = await ends.endpoint.transports.flow(UDP, THERE)
+        client = ends.endpoint.request(request("OPTIONS"), flow)
+        await asyncio.sleep(0.001)
+        answer = response_to(sent(far.heard[0]), 200, to_tag="t")
+        answer.headers.set("Via", f"SIP/2.0/UDP {sent_by};branch={answer.branch}")
+        far.send(answer)
+        assert (await client.final()).status == 200
+
+    run(story)
+
+
 def test_icmp_fails_those_who_wait_for_a_first_answer_there() -> None:
     # rule C2
     async def story(ends: Ends) -> None:
@@ -162,6 +209,19 @@ def test_where_responses_go(sent_by: str, source: Address, answered_at: Address,
         await asyncio.sleep(0.001)
         assert len(hearing.responses) == 2
         assert len(ends.requests) == 1
+
+    run(story)
+
+
+def test_a_via_without_branch_has_one_received() -> None:
+    async def story(ends: Ends) -> None:
+        far = await Far(ends.world).bind()
+        far.send(request("OPTIONS", via="SIP/2.0/UDP 192.168.1.13;received=10.6.6.6;rport"))
+        await asyncio.sleep(0.001)
+        [server] = ends.requests
+        assert (
+            server.request.headers.get("Via") == "SIP/2.0/UDP 192.168.1.13;received=192.168.1.13;rport=5060"
+        )
 
     run(story)
 
@@ -385,6 +445,7 @@ def test_a_response_to_a_connection_that_is_gone_is_told() -> None:
         await asyncio.sleep(0.01)
         [server] = ends.requests
         server.respond(response_to(server.request, 200, to_tag="t"))
+        await asyncio.sleep(0.1)
         assert ends.ignored[0].startswith("could not be sent: ")
 
     run(story)

@@ -92,3 +92,14 @@ def test_any_bytes_are_messages_or_a_message_error(chunks: list[bytes]) -> None:
                 assert b"\r\n\r\n" in message
     except MessageError:
         pass
+
+
+@given(st.integers(0, 3), st.integers(0, 60), st.integers(1, 7), st.integers(1, 3))
+def test_pieces_make_no_difference(headers: int, body: int, size: int, count: int) -> None:
+    head = b"OPTIONS sip:x SIP/2.0\r\n" + b"X: y\r\n" * headers
+    message = head + b"l: %d\r\n\r\n" % body + b"\r\n\r\nz"[:body].ljust(body, b"z")
+    data = b"\r\n\r\n".join([message] * count)
+    framer, whole = Framer(), Framer()
+    pieces = [framer.feed(data[start : start + size]) for start in range(0, len(data), size)]
+    assert [each for piece in pieces for each in piece] == whole.feed(data) == [message] * count
+    assert not framer.pending

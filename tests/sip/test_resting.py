@@ -8,7 +8,7 @@ import pytest
 
 from phone_emulator.events import MessageSent, Transport
 from phone_emulator.sip.message import Request, response_to
-from phone_emulator.sip.resting import Resting
+from phone_emulator.sip.resting import OVERHEAD, Resting
 from phone_emulator.sip.tables import RESTING, STRAIGHT, TABLES, Event, Kind, State
 from phone_emulator.sip.timers import Timers
 from phone_emulator.sip.transaction import Deliver, Ended, Send, Transaction
@@ -16,13 +16,13 @@ from phone_emulator.world.simulated import SimulatedWorld
 from tests.sip.ends import THERE, Ends, Far, incoming, request, run
 
 
-def resting_for(story: list[tuple[float, str]], until: float, most: int = 100) -> list[str]:
+def resting_for(story: list[tuple[float, str]], until: float, room: int = 100_000) -> list[str]:
     """The keys still known at *until*, where each of *story* rests from its time on, for 32 s."""
     world = SimulatedWorld(seed=1)
     left: list[str] = []
 
     async def main() -> None:
-        resting = Resting(world, 32.0, most)
+        resting = Resting(world, 32.0, room)
         for at, key in story:
             await asyncio.sleep(at - world.now())
             resting.add(key, key.encode())
@@ -46,7 +46,13 @@ def test_each_is_remembered_for_its_time(until: float, left: list[str]) -> None:
 
 
 def test_the_oldest_make_room() -> None:
-    assert resting_for([(0, "a"), (1, "b"), (2, "c")], 3, most=2) == ["b", "c"]
+    assert resting_for([(0, "a"), (1, "b"), (2, "c")], 3, room=2 * (OVERHEAD + 2)) == ["b", "c"]
+
+
+def test_long_ones_take_more_room() -> None:
+    long = "c" * OVERHEAD
+    assert resting_for([(0, "a"), (1, "b"), (2, long)], 3, room=4 * OVERHEAD) == [long]
+    assert resting_for([(0, "a"), (1, long)], 3, room=2 * OVERHEAD) == []
 
 
 def test_what_has_expired_can_come_again() -> None:

@@ -133,6 +133,7 @@ def test_why_a_message_was_refused_or_ignored_stands_beside_it() -> None:
                 reason="why",
                 data=data,
                 status=status,
+                unread=data is garbage,
             )
         )
     shown = rungs(journal.messages, journal.names, 0.0)

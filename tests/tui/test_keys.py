@@ -339,6 +339,37 @@ def test_no_credentials_on_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     perform(play, monkeypatch, size=LARGE)
 
 
+def test_the_messages_of_no_call_are_within_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F7 once more shows all of them: a registration, or a message that was refused."""
+
+    async def play(stage: Stage) -> None:
+        await stage.dial("1002")
+        await stage.wait(0.5)
+        await stage.press("f7")
+        assert "Messages · call-1" in stage.text()
+        await stage.press("f7")
+        assert "Messages · all" in stage.text()
+        assert "REGISTER" in stage.text()
+        await stage.press("f7")
+        assert "Messages · call-1" in stage.text()
+        await stage.press("f7", "escape", "f7")
+        assert "Messages · call-1" in stage.text()
+
+    perform(play, monkeypatch)
+
+
+def test_the_log_is_as_wide_as_its_pane(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was told while another pane had its place, too."""
+
+    async def play(stage: Stage) -> None:
+        await stage.dial("1002")
+        await stage.wait(0.5)
+        await stage.press("f9")
+        assert "talking: answered at primary 192.168.1.13:5060/udp" in stage.text()
+
+    perform(play, monkeypatch)
+
+
 def test_breaks_and_mends_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     async def play(stage: Stage) -> None:
         await stage.press("f8", "down", "space")

@@ -120,3 +120,11 @@ def test_a_ladder_knows_the_way_the_role_and_what_is_sent_again() -> None:
         (0.5, True, "primary", "INVITE sip:1002@yealink.pbx.com", True, None),
         (1.0, False, "primary", "486 Busy Here", False, 486),
     ]
+
+
+def test_a_call_begins_with_its_invite() -> None:
+    """A call that comes in begins a moment after the INVITE that brings it."""
+    invite = MessageReceived(
+        at=10.0, local=PHONE, remote=PRIMARY.remote, transport=Transport.UDP, data=b"INVITE"
+    )
+    assert f"{rungs([invite], {}, 10.0003)[0].at:.3f}" == "0.000"

@@ -53,7 +53,7 @@ def rungs(messages: Iterable[Message], names: Mapping[Endpoint, str], since: flo
         once = (place, outwards, message.data)
         found.append(
             Rung(
-                at=message.at - since,
+                at=max(message.at - since, 0.0),  # what brings a call in comes a moment before it begins
                 outwards=outwards,
                 peer=names.get(place, ""),
                 place=f"{place[0]}/{place[1]}",

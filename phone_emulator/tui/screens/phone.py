@@ -27,7 +27,7 @@ from phone_emulator.tui.widgets.history import HistoryPane
 from phone_emulator.tui.widgets.key_line import KeyLine
 from phone_emulator.tui.widgets.lines import LinesPane
 from phone_emulator.tui.widgets.log import LogPane
-from phone_emulator.tui.widgets.messages import MessagesPane
+from phone_emulator.tui.widgets.messages import Ladder, MessagesPane
 from phone_emulator.tui.widgets.route import RoutePane
 from phone_emulator.tui.widgets.servers import ServersPane
 from phone_emulator.tui.widgets.soft_keys import SoftKeys
@@ -177,7 +177,7 @@ class PhoneScreen(Screen[None]):
         """The panes that change only when something was told, or another call is shown."""
         presenter = self._presenter
         call = presenter.shown_call
-        shown = call.id if call is not None else ""
+        shown = call.id if call is not None and not presenter.all_messages else ""
         if (self._told, self._shown) == (presenter.journal.total, shown):
             return
         self._told, self._shown = presenter.journal.total, shown
@@ -256,6 +256,7 @@ class PhoneScreen(Screen[None]):
         home = (self.query_one(DialField), self.query_one(CallPane))
         if self.focused is not None and self.focused not in home:
             self._presenter.chosen_call = None
+            self._presenter.all_messages = False
             self.set_focus(home[0] if self._dial_offered else home[1])
             self._show_view("route")
             self.update_soon()
@@ -263,7 +264,11 @@ class PhoneScreen(Screen[None]):
             self.action_order("cancel")
 
     def action_view(self, name: str) -> None:
-        """Go to a pane."""
+        """Go to a pane; from the messages of a call to all messages, and back."""
+        ladder = self.query_one(Ladder)
+        if name == "messages" and self.focused is ladder:
+            self._presenter.all_messages = not self._presenter.all_messages
+            self.update_soon()
         self._show_view(name)
         panes = {"messages": "#ladder"}
         for pane in self.query(panes.get(name, f"#{name}")):

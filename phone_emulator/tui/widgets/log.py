@@ -17,17 +17,26 @@ class LogPane(TextPane):
     """The newest line last, and in sight unless the user looks back."""
 
     TITLE = "Log"
+    _rows: Sequence[LogRow] = ()
 
     def show(self, rows: Sequence[LogRow]) -> None:
         """Show *rows*."""
+        self._rows = rows
         at_end = self.scroll_offset.y >= self.max_scroll_y
-        self.draw(joined([_row(row, self.columns) for row in rows]))
+        self._wrap()
         if at_end:
             self.call_after_refresh(self.scroll_end, animate=False)
+
+    def on_resize(self) -> None:
+        """Use the room there is; while another pane has the place there is none."""
+        self._wrap()
 
     def on_show(self) -> None:
         """Begin at the end."""
         self.call_after_refresh(self.scroll_end, animate=False)
+
+    def _wrap(self) -> None:
+        self.draw(joined([_row(row, self.columns) for row in self._rows]))
 
 
 def _row(row: LogRow, columns: int) -> Content:

@@ -1,0 +1,94 @@
+"""The way back for responses whose connection has ended (RFC 3261 section 18.2.2, RFC 3263 section 5).
+
+A new connection is made to where the request came from, at the port of its Via; where nobody takes it there,
+to where the sent-by of the Via leads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from phone_emulator.events import Address, Transport
+from phone_emulator.world.base import ConnectFailed, SendFailed, TlsFailed
+
+from .message import MessageError, Response
+from .transport import Flow, TransportLayer
+from .values import Via
+
+MOST = 100
+"""Responses that may wait for a connection: a peer can hang up on as many requests as it likes."""
+
+Locate = Callable[[str, int | None, Transport], Awaitable[Sequence[Address]]]
+"""Where a sent-by leads, best first; none where it leads nowhere."""
+
+
+async def nowhere(host: str, port: int | None, transport: Transport) -> Sequence[Address]:
+    """Where a sent-by leads whose names nobody looks up."""
+    return ()
+
+
+class WaysBack:
+    """The ways back of one endpoint.
+
+    Args:
+        transports: makes the connections.
+        locate: looks up where a sent-by leads.
+        patience: seconds that a response may wait.
+    """
+
+    def __init__(self, transports: TransportLayer, locate: Locate, patience: float) -> None:
+        self.locate = locate
+        self._transports = transports
+        self._patience = patience
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def send(self, response: Response, flow: Flow, why: str) -> None:
+        """Send *response* on another connection than *flow*, which failed for the reason *why*."""
+        try:
+            via = response.via
+        except MessageError as error:
+            self._tell(response, flow, f"{why}, and {error}")
+            return
+        if len(self._tasks) >= MOST:
+            self._tell(response, flow, f"{why}, and {MOST} responses wait for new ones")
+            return
+        task = asyncio.create_task(self._send(response, via, flow, why), name=f"way back to {flow.remote}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Give up all."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _send(self, response: Response, via: Via, flow: Flow, why: str) -> None:
+        source = Address(flow.remote.host, via.port or flow.transport.default_port)
+        failed = f"no new one to {source} within {self._patience:.1f} s"
+        try:
+            async with asyncio.timeout(self._patience):
+                fault = await self._try(response, flow, source)
+                if not fault:
+                    return
+                failed = f"no new one to {source}: {fault}"
+                for place in await self.locate(via.host.strip("[]"), via.port, flow.transport):
+                    if place != source and not await self._try(response, flow, place):
+                        return
+        except TimeoutError:
+            pass
+        self._tell(response, flow, f"{why}, and {failed}")
+
+    async def _try(self, response: Response, flow: Flow, place: Address) -> str:
+        """Send *response* to *place*; the reason why it did not leave, empty where it did."""
+        try:
+            way = await self._transports.flow(flow.transport, place, tls=flow.tls)
+            self._transports.send(response, way)
+        except (ConnectFailed, TlsFailed, SendFailed) as error:
+            return str(error)
+        return ""
+
+    def _tell(self, response: Response, flow: Flow, why: str) -> None:
+        reason = f"could not be sent: {why}"
+        self._transports.ignored(flow, reason, response.to_bytes(), outwards=True)

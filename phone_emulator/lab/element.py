@@ -8,6 +8,7 @@ from phone_emulator.lab.behaviour import Behaviour, BehaviourKind
 from phone_emulator.lab.challenger import Challenger
 from phone_emulator.lab.fingerprint import Fingerprint
 from phone_emulator.lab.hop import Hop, hop_of_via, stamped
+from phone_emulator.lab.mailbox import Mailbox
 from phone_emulator.lab.proxy import Proxy, Refusal
 from phone_emulator.lab.registrar import Registrar
 from phone_emulator.lab.site import Site
@@ -20,9 +21,10 @@ Outgoing = tuple[Message, Hop]
 
 
 class Element:
-    """Registrar and stateless proxy behind one front (RFC 3261 sections 10.3 and 16.11).
+    """Registrar, mailbox and stateless proxy behind one front (RFC 3261 sections 10.3 and 16.11).
 
-    It keeps the bindings and nothing else: a retransmitted request gets the answer that it got before.
+    It keeps bindings and subscriptions to voice mail, and nothing else: a retransmitted request gets the
+    answer that it got before.
     """
 
     def __init__(
@@ -40,12 +42,15 @@ class Element:
         self._challenger = challenger
         self._fingerprint = fingerprint
         self._proxy = proxy
+        self._mailbox = Mailbox(site, fingerprint)
 
     def receive(self, message: Message, source: Hop, behaviour: Behaviour, now: float) -> list[Outgoing]:
         """What leaves when *message* comes from *source*. Raises ValueError where no answer can go."""
         if isinstance(message, Request):
             return self._request(_stamp(message, source), source, behaviour, now)
         if isinstance(message, Response) and _answers(behaviour.for_method(message.cseq.method)):
+            if self._mailbox.answered(message):
+                return []
             onward = self._proxy.back(message)
             return [] if onward is None else [onward]
         return []
@@ -56,6 +61,8 @@ class Element:
             return []
         headers = request.headers.copy()
         headers.remove_first("Via")
+        if "Via" not in headers:
+            return []  # the mailbox's own NOTIFY: nobody else sent it
         return [self._answer(Request(request.method, request.uri, headers), 480)]
 
     def _request(self, request: Request, source: Hop, behaviour: Behaviour, now: float) -> list[Outgoing]:
@@ -87,6 +94,9 @@ class Element:
             return [self._answer(request, *(refused or self._registrar.register(request, source, now)))]
         if method == "OPTIONS" and uri.user is None and self._site.owns(uri):
             return [self._answer(request, 200, [("Allow", ALLOW), ("Accept", "application/sdp")])]
+        if self._mailbox.concerns(request) and self._site.owns(uri):
+            answer, told = self._mailbox.subscribe(request, source, now)
+            return [self._answer(request, *answer), *([told] if told is not None else [])]
         if method == "INVITE" and request.to_tag is None and request.from_.uri.user in self._accounts:
             refused = self._challenger.judge(request, 407, now)
             if refused is not None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 REFRESHING = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
-"""Requests whose 2xx may move the far end's remote target (RFC 3261 section 12.2.1.2, RFC 5057 section 5.2)."""
+"""Requests whose 2xx may move the far end's remote target (RFC 3261 section 12.2.1.2, RFC 5057 5.2)."""
 
 
 class Channel:
@@ -99,9 +99,10 @@ class Channel:
             with contextlib.suppress(MessageError):
                 dialog.refresh_target(response)
         if request.method == "INVITE" and response.status < 300:
-            ack = self.acknowledge(dialog, flow)
+            way = await self.way(dialog) or flow  # the 2xx may have moved the remote target
+            ack = self.acknowledge(dialog, way)
             client.on_late = lambda repeated: context.endpoint.send_ack(
-                ack, flow, rport=self.line.account.rport
+                ack, way, rport=self.line.account.rport
             )
         return response
 

@@ -109,8 +109,6 @@ class IncomingCall(Call):
         if self.state is not CallState.RINGING:
             raise CallError(f"the call is {self.state}, it does not ring")
         self._stop_ringing()
-        self.answered_at = self.line.context.world.now()
-        self._settle(CallResult.ANSWERED, "answered by this phone", 200)
         self._change(CallState.TALKING, "answered by this phone")
         self.session.accept(self._accept(sdp_of(self._server.request)))
 
@@ -212,8 +210,7 @@ class IncomingCall(Call):
         try:
             await self.voice.open()
         except VoiceError as error:
-            self._server.respond(self._response(500))
-            self._end(str(error))
+            self._refuse(500, str(error), CallResult.FAILED)
             return
         ringing = self._provisional
         if ringing is not None:
@@ -231,6 +228,8 @@ class IncomingCall(Call):
             self.session.connect(Agreement(offer, body, body))
         else:
             body = late_offer = self.voice.offer()
+        self.answered_at = self.line.context.world.now()
+        self._settle(CallResult.ANSWERED, "answered by this phone", 200)
         response = self._response(200, body, self.session.grant(self._server.request))
         if self._replaced is not None:
             reason = f"{self.remote} took the place of {self._replaced.remote}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
@@ -22,10 +21,11 @@ from phone_emulator.events import (
 )
 from phone_emulator.redundancy import Failback, Hop, Locate, Try, Walk, hops, moves_on, server_order
 from phone_emulator.sip.dialog import Dialog, dialog_of_response
-from phone_emulator.sip.endpoint import RequestFailed, ServerTransaction
+from phone_emulator.sip.endpoint import ServerTransaction
 from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.transport import Flow
 
+from .channel import Channel
 from .context import Context
 from .exchange import Exchange
 from .health import HealthRecord, LineHealth, NextRegister
@@ -273,24 +273,22 @@ class Line:
             dialog = dialog_of_response(invite, response)
         except MessageError:
             return
-        await self.acknowledge_and_bye(identity, dialog, flow)
+        channel = Channel(self, identity)
+        channel.flow = flow
+        await self.acknowledge_and_bye(channel, dialog)
 
-    async def acknowledge_and_bye(self, identity: Identity, dialog: Dialog, flow: Flow | None) -> None:
+    async def acknowledge_and_bye(self, channel: Channel, dialog: Dialog) -> None:
         """End a dialog that nobody wants, as soon as it is up (RFC 3261 section 13.2.2.4).
 
         Each 2xx that asks for it again draws an ACK again, and no further BYE.
         """
+        flow = await channel.way(dialog)
         if flow is None:
             return
-        endpoint, rport = self.context.endpoint, self.account.rport
-        contact = identity.contact(flow.local, flow.transport)
-        endpoint.send_ack(identity.in_dialog(dialog, "ACK", contact), flow, rport=rport)
-        if dialog.key in self._unwanted:
-            return
-        self._unwanted.append(dialog.key)
-        bye = endpoint.request(identity.in_dialog(dialog, "BYE", contact), flow, rport=rport)
-        with contextlib.suppress(RequestFailed):
-            await bye.final()
+        channel.acknowledge(dialog, flow)
+        if dialog.key not in self._unwanted:
+            self._unwanted.append(dialog.key)
+            await channel.converse(dialog, "BYE")
 
     # -- events --------------------------------------------------------------------------------------------
 

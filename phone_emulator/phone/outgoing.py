@@ -211,6 +211,13 @@ class OutgoingCall(Call):
         self._begin_attempt(client)
         forks = self._forks
         client.on_late = lambda response: self._late(response, client, forks)
+        client.on_provisional = lambda response: self._know(response, client, forks)
+
+    def _know(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
+        """A 1xx came in, and is about to be heard: requests in its early dialog belong to this call."""
+        fork = forks.heard(client.request, response)
+        if fork is not None:
+            self.line.confirm(self, fork.dialog)
 
     def _heard(self, response: Response, client: ClientTransaction, attempt: Attempt) -> None:
         """A 1xx came: a CANCEL that was held back may leave now (RFC 3261 section 9.1)."""
@@ -218,7 +225,6 @@ class OutgoingCall(Call):
         fork = self._forks.heard(client.request, response)
         if fork is not None:
             self.channel.flow, self.channel.target = client.flow, attempt.target
-            self.line.confirm(self, fork.dialog)
         if self.state is CallState.ENDING:
             self._send_cancel(client)
             return
@@ -356,7 +362,9 @@ class OutgoingCall(Call):
 
     async def _send_first_ack(self, dialog: Dialog) -> None:
         flow = await self.channel.way(dialog)
-        if flow is not None:
+        if flow is None:
+            self._end(f"no ACK can be sent: there is no way to {dialog.next_hop()}")
+        else:
             self._acks[dialog.remote_tag] = self.channel.acknowledge(dialog, flow)
 
     def _late(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
@@ -385,4 +393,4 @@ class OutgoingCall(Call):
             self.line.context.endpoint.send_ack(ack, flow, rport=self.line.account.rport)
 
     async def _acknowledge_and_bye(self, dialog: Dialog) -> None:
-        await self.line.acknowledge_and_bye(self.channel.identity, dialog, await self.channel.way(dialog))
+        await self.line.acknowledge_and_bye(self.channel, dialog)

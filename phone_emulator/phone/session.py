@@ -136,7 +136,8 @@ class Session:
         if (invites and call.unanswered) or (request.body and call.owes_answer(dialog)):
             # One offer at a time: the far end is to come again when the last one is answered.
             return 500, [("Retry-After", str(call.line.context.world.random.randrange(LONGEST_PAUSE + 1)))]
-        if (invites or request.body) and call.awaits_answer(dialog):
+        calling = call.dialog is None  # this end's first INVITE goes on
+        if (invites and calling) or ((invites or request.body) and call.awaits_answer(dialog)):
             return 491, []
         if session_timer.too_brief(call.line.account, request):
             return 422, [("Min-SE", str(session_timer.MIN_INTERVAL))]
@@ -147,7 +148,12 @@ class Session:
     # -- the far end's INVITEs -----------------------------------------------------------------------------
 
     def grant(self, request: Request) -> list[tuple[str, str]]:
-        """Agree on a session timer in the 2xx to *request*, which leaves now: its headers."""
+        """Agree on a session timer in the 2xx to *request*, which leaves now: its headers.
+
+        No timer before the call is up: the 2xx to its first INVITE starts it.
+        """
+        if self._call.state not in UP:
+            return []
         account = self._call.line.account
         terms, headers = session_timer.granted(account, request, self.timer.terms)
         self.timer.start(terms)
@@ -244,6 +250,8 @@ class Session:
                 raise CallError("the far end did not respond")
             refused = NotTaken if response.status in (405, 501) else CallError
             raise refused(f"the far end refused: {response.status} {response.reason}")
+        if call.state not in UP:
+            raise CallError(f"the call is {call.state}, not up")
         self.note(response)
         self.timer.start(session_timer.agreed(account, response))
         return response

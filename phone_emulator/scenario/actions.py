@@ -45,8 +45,10 @@ async def hangup(session: Session, step: Step, args: schema.HangupStep) -> None:
 
 
 async def answer(session: Session, step: Step, args: schema.AnswerStep) -> None:
-    """Pick up an incoming call."""
-    _incoming(session, args).answer()
+    """Pick up an incoming call; wait for the result."""
+    call = _incoming(session, args)
+    call.answer()
+    await call.settled()
 
 
 async def reject(session: Session, step: Step, args: schema.RejectStep) -> None:

@@ -89,6 +89,8 @@ class ClientTransaction:
         """Makes the TCP connection that it waits for."""
         self.on_late: Callable[[Response], None] | None = None
         """Called with each 2xx that comes after the first final response (RFC 6026)."""
+        self.on_provisional: Callable[[Response], None] | None = None
+        """Called with each 1xx at once: a request in the dialog that it makes may be right behind it."""
         self.timer: TimerHandle | None = None
         self.answered = False
         """Whether any response has come."""
@@ -132,6 +134,8 @@ class ClientTransaction:
                     self.on_late(item)
                 return
             self._final = item.status >= 200
+            if not self._final and self.on_provisional is not None:
+                self.on_provisional(item)
             if self._final and item.status < 300:
                 self.success = item
         elif self._final:
@@ -170,7 +174,7 @@ class ServerTransaction:
         self.key = key
         """What repetitions find it by."""
         self.merge_key: machines.Key | None = None
-        """What a copy of the request that came on another way finds it by, until the final response."""
+        """What a copy of the request that came on another way finds it by."""
         self.timer: TimerHandle | None = None
         self.on_cancel: Callable[[], None] | None = None
         """Called when the peer CANCELs this INVITE (the CANCEL itself is answered already)."""
@@ -268,8 +272,8 @@ class Endpoint:
         self._on_stray = on_stray
         self._clients: dict[machines.Key, ClientTransaction] = {}
         self._servers: dict[machines.Key, ServerTransaction] = {}
-        self._unanswered: dict[machines.Key, ServerTransaction] = {}
-        """Requests outside dialogs that wait for their final response, by what a merged copy shares."""
+        self._mergeable: dict[machines.Key, ServerTransaction] = {}
+        """Requests outside dialogs that are dealt with, by what a merged copy shares."""
         self._by_flow: dict[tuple[Transport, Address], set[ClientTransaction]] = {}
         self._answered = Resting(world, timers.k)
         """Requests whose final response came: others that come are repetitions."""
@@ -294,7 +298,7 @@ class Endpoint:
             self._forget_client(client)
         for server in list(self._servers.values()):
             self._forget_server(server)
-        self._unanswered.clear()
+        self._mergeable.clear()
         self._answered.clear()
         self._responded.clear()
         await self.ways_back.close()
@@ -393,10 +397,7 @@ class Endpoint:
 
     def respond(self, server: ServerTransaction, response: Response) -> None:
         """Send *response* in the transaction *server*; what it refuses is told by `ServerTransaction`."""
-        final = response.status >= 200
-        if final and server.merge_key is not None:
-            self._forget_unanswered(server)
-        if final and server.straight:
+        if response.status >= 200 and server.straight:
             if self._drop_server(server):
                 said = self._send(response, server.flow)
                 if not server.flow.transport.reliable:
@@ -523,7 +524,7 @@ class Endpoint:
         if request.method == "CANCEL":
             self._cancelled(server)
             return
-        if self._unanswered and request.to_tag is None and _merge_key(request) in self._unanswered:
+        if self._mergeable and request.to_tag is None and _merge_key(request) in self._mergeable:
             self._answer(server, 482)  # it came on two ways (section 8.2.2.2)
             return
         try:
@@ -535,7 +536,7 @@ class Endpoint:
                 self.transports.ignored(server.flow, str(error), request.raw or request.to_bytes())
         if server.final is None and request.to_tag is None:
             server.merge_key = _merge_key(request)
-            self._unanswered[server.merge_key] = server
+            self._mergeable[server.merge_key] = server
 
     def _answer(
         self, server: ServerTransaction, status: int, to_tag: str | None = None, why: str = ""
@@ -675,6 +676,8 @@ class Endpoint:
 
     def _drop_server(self, server: ServerTransaction) -> bool:
         """Whether *server* was still among those that are dealt with."""
+        if server.merge_key is not None:
+            self._forget_merged(server)
         if self._servers.pop(server.key, None) is None:
             return False
         self._server_bytes -= len(server.request.raw or b"")
@@ -684,10 +687,10 @@ class Endpoint:
         self._drop_server(server)
         _stop_timer(server)
 
-    def _forget_unanswered(self, server: ServerTransaction) -> None:
+    def _forget_merged(self, server: ServerTransaction) -> None:
         key, server.merge_key = server.merge_key, None
-        if key is not None and self._unanswered.get(key) is server:
-            del self._unanswered[key]
+        if key is not None and self._mergeable.get(key) is server:
+            del self._mergeable[key]
 
 
 _AnyTransaction = TypeVar("_AnyTransaction", ClientTransaction, ServerTransaction)

@@ -256,8 +256,9 @@ class VirtualCall:
         self._stepper.do(self._call.settled)
 
     def answer(self) -> None:
-        """Pick up: only a call that rings here. Raises CallError."""
+        """Pick up, and wait for the result: only a call that rings here. Raises CallError."""
         self._take(lambda call: call.answer())
+        self.wait()
 
     def reject(self) -> None:
         """Refuse it: only a call that rings here. Raises CallError."""

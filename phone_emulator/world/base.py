@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from phone_emulator.events import Address, Transport
@@ -126,7 +126,7 @@ class TlsClient:
     """Whether the machine's own CAs are trusted besides those of ``ca_pem``."""
     check_name: bool = True
     """Whether the certificate must carry ``server_name`` (``static.security.cn_validation``)."""
-    identity_pem: str = ""
+    identity_pem: str = field(default="", repr=False)
     """Our own certificate with its chain, and its key, for servers that ask for one; empty for none."""
 
 
@@ -137,7 +137,7 @@ class TlsServer:
     names: tuple[str, ...]
     """The names that the certificate carries."""
     certificate_pem: str = ""
-    key_pem: str = ""
+    key_pem: str = field(default="", repr=False)
     ca_pem: str = ""
     """The CA that signed it; in the simulated world a client trusts it whose own CAs hold this text."""
     client_ca_pem: str = ""

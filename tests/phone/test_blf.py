@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
 
 from phone_emulator.config.model import KeyConfig
-from phone_emulator.events import BlfChanged, LampState
+from phone_emulator.events import BlfChanged, LampState, SubscriptionChanged
 from phone_emulator.phone import dialog_info
 from phone_emulator.phone.dialog_info import DialogInfo, DialogState
 from phone_emulator.sip.message import Request
@@ -209,5 +210,40 @@ def test_a_lamp_that_needs_no_answer_ends_with_the_phone() -> None:
         on.far.answer(last, 200)
         on.far.answer(await on.far.heard("REGISTER"), 200)
         await stopping
+
+    play(story, **KEY)
+
+
+def test_a_server_that_never_tells_all_is_not_asked_without_end() -> None:
+    async def story(on: Play) -> None:
+        subscribe = await watched(on)
+        for number in range(5):
+            body = document(9 + 2 * number, full=False)
+            on.far.send(notify(on.far, subscribe, 2 + number, body=body, content_type=DIALOG_INFO))
+            await on.far.response(200, "NOTIFY")
+            on.far.answer(await on.far.heard("SUBSCRIBE"), 200)
+            await on.rest()
+        times = [at for at, each in on.sent("SUBSCRIBE") if isinstance(each, Request)]
+        assert [round(later - at, 2) for at, later in itertools.pairwise(times)] == [1.0] * 5
+
+    play(story, **KEY)
+
+
+def test_a_lamp_goes_out_when_the_line_is_unregistered() -> None:
+    async def story(on: Play) -> None:
+        subscribe = await watched(on, document(0, state("confirmed")))
+        leaving = asyncio.create_task(on.phone.line(1).registrar.unregister())
+        last = await on.far.heard("SUBSCRIBE")
+        crossing = document(1, state("early"))
+        on.far.send(notify(on.far, subscribe, 2, body=crossing, content_type=DIALOG_INFO))
+        await on.far.response(200, "NOTIFY")
+        on.far.answer(last, 200)
+        on.far.answer(await on.far.heard("REGISTER"), 200)
+        await leaving
+        on.far.send(notify(on.far, subscribe, 3, "terminated", body=crossing, content_type=DIALOG_INFO))
+        await on.far.response(200, "NOTIFY")
+        assert lamps(on)[-1][2] == "unknown"
+        said = [str(each.state) for each in on.events if isinstance(each, SubscriptionChanged)]
+        assert said == ["active", "ended"]
 
     play(story, **KEY)

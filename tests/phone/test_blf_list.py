@@ -141,3 +141,11 @@ def test_another_line_does_not_take_what_requires_lists() -> None:
         assert (await on.far.response(420)).headers.get("Unsupported") == "eventlist"
 
     play(story, account__1__subscribe_mwi=1)
+
+
+def test_no_part_is_read_twice() -> None:
+    instances = '<instance id="i" state="active" cid="c"/>' * 3
+    rlmi = f'<list version="1" fullState="true"><resource uri="sip:1@pbx">{instances}</resource></list>'
+    body = part("root", resource_list.RLMI, rlmi.encode()) + part("c", "x/y", b"state") + b"--50UBf--"
+    [resource] = resource_list.read(body, KIND).resources
+    assert [each.strip() for each in resource.bodies] == [b"state"]

@@ -89,3 +89,15 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
 def test_too_much_is_refused() -> None:
     with pytest.raises(XmlError, match="more than such a document may have"):
         dialog_info.read(b"<dialog-info>" + b" " * 70_000)
+
+
+@pytest.mark.parametrize("encoding", ["punycode", "cp037", "x-made-up-7"])
+def test_only_common_encodings_are_read(encoding: str) -> None:
+    document = f"<?xml version='1.0' encoding='{encoding}'?><dialog-info version='1' state='full'/>"
+    with pytest.raises(XmlError, match=f"the encoding {encoding} is not read here"):
+        dialog_info.read(document.encode())
+
+
+def test_latin_1_is_read() -> None:
+    document = "<?xml version='1.0' encoding='ISO-8859-1'?><dialog-info version='1' state='full' entity='ä'/>"
+    assert dialog_info.read(document.encode("latin-1")).entity == "ä"

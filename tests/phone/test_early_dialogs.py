@@ -10,6 +10,7 @@ import pytest
 from phone_emulator.events import CallState, MediaChanged
 from phone_emulator.phone import Call, CallResult
 from phone_emulator.sip.message import response_to
+from tests.lab.peers import SERVER, ack_to
 from tests.phone.far_end import Play, lines, offer, play
 
 ON: dict[str, Any] = {"account__1__100rel_enable": 1}
@@ -233,6 +234,21 @@ def test_updates_before_the_answer() -> None:
     play(story)
 
 
+def test_a_request_right_behind_the_180_that_makes_its_dialog() -> None:
+    """Over TCP both may come in one piece."""
+
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        invite = await on.far.heard("INVITE")
+        contact = ("Contact", f"<sip:1002@{SERVER};transport=tcp>")
+        ringing = response_to(invite, 180, to_tag="far-tag", extra=[contact])
+        on.far.raw(ringing.to_bytes() + on.from_far("UPDATE", invite).to_bytes())
+        await on.far.response(200, "UPDATE")
+        assert call.state is CallState.RINGING
+
+    play(story, account__1__sip_server__1__transport_type=1)
+
+
 def test_an_update_with_an_offer_after_a_reliable_answer() -> None:
     async def story(on: Play) -> None:
         call = on.phone.dial("1002")
@@ -251,6 +267,24 @@ def test_an_update_with_an_offer_after_a_reliable_answer() -> None:
         assert heard_from(call) == 5000, "what was agreed last"
         on.far.send(on.from_far("UPDATE", invite, 102))
         await on.far.response(200, "UPDATE")
+
+    play(story, **ON)
+
+
+def test_an_invite_while_this_ends_own_is_not_answered() -> None:
+    """RFC 3261 section 14.2: 491, though the offer of the first INVITE is answered already."""
+
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        invite = await on.far.heard("INVITE")
+        on.far.answer(invite, 183, body=sound(4000), extra=reliable(1))
+        on.far.answer(await on.far.heard("PRACK"), 200)
+        await on.rest()
+        again = on.from_far("INVITE", invite, 101, body=sound(5000))
+        on.far.send(again)
+        on.far.send(ack_to(again, await on.far.response(491, "INVITE")))
+        assert heard_from(call) == 4000
+        assert call.state is CallState.RINGING
 
     play(story, **ON)
 

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from phone_emulator.events import Address, CallState
-from phone_emulator.phone import CallError
+from phone_emulator.events import Address, CallState, MediaChanged
+from phone_emulator.phone import CallError, CallResult
 from phone_emulator.sip.digest import challenge_value
 from phone_emulator.sip.message import Request, Response
 from tests.lab.peers import SERVER, Peer, ack_to
@@ -36,6 +36,29 @@ def test_bye_is_authenticated_when_asked() -> None:
         on.far.answer(again, 200)
         await ending
         assert call.state is CallState.ENDED
+
+    play(story)
+
+
+def test_the_bye_to_an_answer_that_nobody_wants_is_authenticated_when_asked() -> None:
+    # rule C9
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        invite = await on.far.heard("INVITE")
+        on.far.answer(invite, 180)
+        await on.rest()
+        ending = asyncio.create_task(call.hang_up())
+        on.far.answer(await on.far.heard("CANCEL"), 200)
+        on.far.answer(invite, 200, body=offer())
+        await on.far.heard("ACK")
+        on.far.answer(await on.far.heard("BYE"), 407, extra=[CHALLENGE])
+        again = await on.far.heard("BYE")
+        assert again.cseq.number == 3
+        assert 'username="1001"' in (again.headers.get("Proxy-Authorization") or "")
+        on.far.answer(again, 200)
+        await ending
+        await call.over()
+        assert (call.result, call.reason) == (CallResult.CANCELLED, "hung up by the user")
 
     play(story)
 
@@ -191,7 +214,7 @@ def test_a_reinvite_that_is_only_promised_an_answer_is_given_up() -> None:
         holding = asyncio.create_task(call.hold())
         on.far.answer(await on.far.heard("INVITE"), 100)
         start = on.world.now()
-        with pytest.raises(CallError, match="no response"):
+        with pytest.raises(CallError, match="did not respond"):
             await holding
         assert on.world.now() - start == 180
         on.far.answer(await on.far.heard("BYE"), 200)
@@ -398,6 +421,50 @@ async def call_ends_at(peer: Peer, ending: object, uri: str) -> None:
     await task
 
 
+def test_the_ack_to_a_reinvite_goes_to_where_its_200_has_moved() -> None:
+    """RFC 3261 sections 12.2.1.2 and 13.2.2.4: the ACK is a request of the dialog, as it is by then."""
+
+    async def story(on: Play) -> None:
+        _, call = await on.talking()
+        other = await Peer(on.world).bind(Address("192.168.1.40", 5070))
+        holding = asyncio.create_task(call.hold())
+        invite = await on.far.heard("INVITE")
+        moved = [("Contact", "<sip:1002@192.168.1.40:5070>")]
+        response = on.far.answer(invite, 200, body=offer("recvonly"), extra=moved)
+        ack = await other.request()
+        assert (ack.method, ack.uri, ack.cseq.number) == ("ACK", "sip:1002@192.168.1.40:5070", 2)
+        await holding
+        on.far.send(response)
+        assert (await other.request()).method == "ACK"
+        assert on.far.inbox.empty()
+
+    play(story)
+
+
+def test_a_hold_that_is_accepted_after_the_hang_up_changes_nothing() -> None:
+    """Its ACK is owed all the same (RFC 3261 section 13.2.2.4); the clock of the session stays still."""
+
+    async def story(on: Play) -> None:
+        _, call = await on.talking()
+        holding = asyncio.create_task(call.hold())
+        invite = await on.far.heard("INVITE")
+        ending = asyncio.create_task(call.hang_up())
+        on.far.answer(await on.far.heard("BYE"), 200)
+        await ending
+        told = len(on.events)
+        extra = [("Session-Expires", "90;refresher=uac"), ("Require", "timer")]
+        on.far.answer(invite, 200, body=offer("inactive"), extra=extra)
+        await on.far.heard("ACK")
+        with pytest.raises(CallError, match="the call is ended"):
+            await holding
+        assert not call.held
+        assert [event for event in on.events[told:] if isinstance(event, MediaChanged)] == []
+        await asyncio.sleep(40)
+        assert on.world.pending_timers() == []
+
+    play(story, account__1__session_timer__enable=1)
+
+
 def test_another_port_of_the_server_is_another_target() -> None:
     async def story(on: Play) -> None:
         other = await Peer(on.world).bind(SERVER._replace(port=5080))
@@ -488,6 +555,18 @@ def test_an_answer_that_cannot_be_used_ends_the_call() -> None:
         on.far.answer(invite, 200, body=offer(), extra=[("Record-Route", "<nonsense")])
         await call.over()
         assert call.reason.startswith("the 2xx cannot be used: Record-Route")
+
+    play(story)
+
+
+@pytest.mark.parametrize("contact", ["<tel:+123>", "<sip:1002@nowhere.invalid>"])
+def test_an_answer_that_no_ack_can_reach_ends_the_call(contact: str) -> None:
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        invite = await on.far.heard("INVITE")
+        on.far.answer(invite, 200, body=offer(), extra=[("Contact", contact)])
+        await call.over()
+        assert on.states[-1] == f"ended: no ACK can be sent: there is no way to {contact[1:-1]}"
 
     play(story)
 

@@ -411,6 +411,21 @@ def test_a_merged_invite_rings_once() -> None:
     play(story)
 
 
+def test_a_merged_invite_does_not_ring_behind_the_answer() -> None:
+    """Its transaction goes on until no copy can come any more (timer L)."""
+
+    async def story(on: Play) -> None:
+        _, _, call = await on.taken()
+        again = on.far.invite(branch="z9hG4bKother")
+        on.far.send(again)
+        on.far.send(ack_to(again, await on.far.response(482)))
+        assert on.phone.calls == [call]
+        await asyncio.sleep(33)
+        assert on.phone.context.endpoint._mergeable == {}
+
+    play(story)
+
+
 @pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
 def test_an_offer_while_the_phone_rings_comes_too_early(method: str) -> None:
     """RFC 3261 section 14.2: 500 with a Retry-After of 0 to 10 s."""

@@ -82,3 +82,15 @@ def test_auto_answer_has_its_own_delay(seconds: int) -> None:
         on.far.send(on.far.ack(invite, response))
 
     play(story, account__1__auto_answer=1, features__auto_answer_delay=seconds)
+
+
+def test_nothing_is_left_of_a_call_that_ends_before_its_answer() -> None:
+    async def story(on: Play) -> None:
+        await on.ringing(extra=[("Call-Info", "<sip:x>;answer-after=30")])
+
+    play(story)  # which sees to it that no timer is left
+
+
+def test_a_name_asks_for_nothing() -> None:
+    assert delay(("To", '"intercom=true" <sip:1001@phone>')) is None
+    assert delay(uri="sip:intercom=true@phone") is None

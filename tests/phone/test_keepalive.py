@@ -147,3 +147,22 @@ def test_both_servers_are_kept_alive() -> None:
         assert packets(on) == [30.0]  # one address, one packet
 
     play(story, account__1__sip_server__2__address=SERVER.host, account__1__sip_server__2__port=5060)
+
+
+def test_a_server_behind_the_second_proxy_is_kept_alive() -> None:
+    # rule O1: two proxies may lead to one SIP server
+    async def story(on: Play) -> None:
+        await registered(on)  # the first proxy does not respond
+        [target] = on.phone.line(1).registrar.registered_targets
+        assert target.server == 2
+        await asyncio.sleep(29)
+        keepalive = await on.far.heard("OPTIONS")
+        assert keepalive.uri == f"sip:1001@{SERVER}"
+
+    play(
+        story,
+        account__1__nat__udp_update_enable=2,
+        account__1__outbound_proxy_enable=1,
+        account__1__outbound_proxy__1__address="192.168.1.99",
+        account__1__outbound_proxy__2__address=SERVER.host,
+    )

@@ -33,6 +33,8 @@ def message(on: Play, body: bytes, content_type: str = "text/plain", user: str =
         ("Grüße".encode(), "Text/Plain; charset=utf-8", "Grüße"),
         ("Grüße".encode("latin-1"), 'text/plain;charset="iso-8859-1"', "Grüße"),
         (b"a\xff", "text/plain;charset=nonsense", "a�"),
+        (rb"a\u0041", "text/plain;charset=unicode_escape", r"a\u0041"),
+        (b"+AEE-", "text/plain;charset=utf-7", "+AEE-"),
         (b"x" * 5000, "text/plain", "x" * 2000),
         (b"", "text/plain", ""),
     ],

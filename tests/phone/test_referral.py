@@ -388,3 +388,48 @@ def test_a_transfer_to_a_number_that_refuses_is_taken_back() -> None:
         assert not call.far_held
 
     play_on_stage(story)
+
+
+def test_it_is_told_once_however_often_that_is_asked_for() -> None:
+    async def story(on: Play) -> None:
+        first, _ = await on.talking()
+        on.far.send(refer(on, first))
+        await on.far.response(202, "REFER")
+        notify, invite = await on.far.request(), await on.far.request()
+        for cseq in range(102, 112):  # while the first NOTIFY is not answered yet
+            again = on.from_far("SUBSCRIBE", first, cseq)
+            again.headers.add("Event", "refer;id=101")
+            on.far.send(again)
+            await on.far.response(200, "SUBSCRIBE")
+        on.far.answer(notify, 200)
+        await told(on, "100 Trying")
+        await on.far.nothing(0.2)
+        on.far.answer(invite, 486)
+        await on.far.heard("ACK")
+        await told(on, "486 Busy Here", "terminated")
+
+    play(story)
+
+
+def test_a_refer_moves_the_target() -> None:
+    # RFC 5057 section 5.2: REFER and SUBSCRIBE are target refresh requests
+    async def story(on: Play) -> None:
+        first, call = await on.talking()
+        asked = refer(on, first)
+        asked.headers.set("Contact", "<sip:moved@192.168.1.13>")
+        on.far.send(asked)
+        await on.far.response(202, "REFER")
+        notify = await on.far.heard("NOTIFY")
+        assert notify.uri == "sip:moved@192.168.1.13"
+        await on.far.heard("INVITE")
+        on.far.answer(notify, 200, extra=[("Contact", "<sip:moved@192.168.1.13>")])
+        await on.rest()
+        again = on.from_far("SUBSCRIBE", first, 102)
+        again.headers.add("Event", "refer;id=101")
+        again.headers.add("Contact", "<sip:further@192.168.1.13>")
+        on.far.send(again)
+        await on.far.response(200, "SUBSCRIBE")
+        assert (await on.far.heard("NOTIFY")).uri == "sip:further@192.168.1.13"
+        assert call.state is CallState.TALKING
+
+    play(story)

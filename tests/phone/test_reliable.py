@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from phone_emulator.events import Address, CallChanged, CallState, Event
-from phone_emulator.phone import IncomingCall
+from phone_emulator.phone import CallResult, IncomingCall
 from phone_emulator.phone.reliable import InOrder, RAck, rack_of, rseq_of
 from phone_emulator.sip.digest import challenge_value
 from phone_emulator.sip.message import CSeq, Headers, Request, Response
@@ -400,8 +400,42 @@ def test_a_call_taken_whose_offer_is_never_answered_fails() -> None:
         assert (response.status, on.world.now() - start) == (500, 32.0)
         on.far.send(ack_to(invite, response))
         await call.over()
+        assert (call.result, call.status) == (CallResult.FAILED, 500)
 
     play(story, **ON)
+
+
+def test_a_call_taken_that_is_cancelled_before_its_200_is_not_answered() -> None:
+    async def story(on: Play) -> None:
+        invite, _, call = await on.ringing(extra=SPOKEN, body=b"")
+        call.answer()
+        await on.rest()
+        cancel = Request("CANCEL", invite.uri, invite.headers.copy())
+        cancel.headers.set("CSeq", "1 CANCEL")
+        on.far.send(cancel)
+        await on.far.response(200, "CANCEL")
+        on.far.send(ack_to(invite, await on.far.response(487, "INVITE")))
+        await call.over()
+        assert (call.result, call.status, call.reason) == (CallResult.CANCELLED, 487, "the caller hung up")
+        assert call.answered_at is None
+
+    play(story, **ON)
+
+
+def test_a_call_taken_without_a_port_for_the_voice_has_failed() -> None:
+    async def story(on: Play) -> None:
+        port = on.phone.config.min_rtp_port
+        for number in range(3):
+            await Peer(on.world).bind(Address(PHONE.host, port + 2 * number))
+        invite, _, call = await on.ringing()
+        call.answer()
+        on.far.send(ack_to(invite, await on.far.response(500, "INVITE")))
+        await call.over()
+        assert (call.result, call.status) == (CallResult.FAILED, 500)
+        assert call.reason.startswith("no RTP port is free")
+
+    ports: dict[str, Any] = {f"static__network__port__{end}_rtpport": at for end, at in RANGE}
+    play(story, **ports)
 
 
 def test_a_cancel_stops_the_180() -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 
 import pytest
 
-from phone_emulator.events import CallState
+from phone_emulator.events import Address, CallState
 from phone_emulator.phone import Call, CallError
 from phone_emulator.phone.dialog_info import DialogState
 from phone_emulator.phone.replaces import pick_up
 from phone_emulator.sip.message import Request
-from tests.lab.peers import ack_to
+from phone_emulator.world.base import WorldError
+from tests.lab.peers import PHONE, Peer, ack_to
 from tests.phone.far_end import Play, offer, play
 
 
@@ -249,3 +251,28 @@ def test_a_call_that_cannot_be_picked_up(allowed: int, dialog: DialogState, why:
             pick_up(on.phone.line(), dialog)
 
     play(story, account__1__dialoginfo_callpickup=allowed)
+
+
+def test_what_a_server_tells_cannot_add_headers() -> None:
+    async def story(on: Play) -> None:
+        hostile = dataclasses.replace(ELSEWHERE, call_id="c@d\r\nDiversion: <sip:x@y>")
+        with pytest.raises(CallError, match="cannot be used to pick it up"):
+            pick_up(on.phone.line(), hostile)
+
+    play(story, account__1__dialoginfo_callpickup=1)
+
+
+def test_the_old_call_goes_on_where_the_new_one_cannot_be_answered() -> None:
+    async def story(on: Play) -> None:
+        first, old = await on.talking()
+        for port in range(11780, 11800, 2):
+            with contextlib.suppress(WorldError):  # one is the old call's
+                await Peer(on.world).bind(Address(PHONE.host, port))
+        invite = replacing(on, meaning(first))
+        on.far.send(invite)
+        on.far.send(ack_to(invite, await on.far.response(500, "INVITE")))
+        await on.far.nothing(1)
+        assert old.state is CallState.TALKING
+        assert on.phone.calls == [old]
+
+    play(story, static__network__port__max_rtpport=11798)

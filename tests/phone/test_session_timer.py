@@ -9,7 +9,7 @@ import pytest
 
 from phone_emulator.config.model import AccountConfig
 from phone_emulator.events import CallState
-from phone_emulator.phone import CallError
+from phone_emulator.phone import Call, CallError
 from phone_emulator.phone.session_timer import Terms, agreed, ask_longer, granted, wish_of
 from phone_emulator.sip.message import Headers, Request, Response
 from tests.phone.far_end import Play, lines, offer, play
@@ -369,6 +369,32 @@ def test_an_interval_that_is_too_small_in_a_call() -> None:
         assert call.state is CallState.TALKING
 
     play(story, **ON)
+
+
+@pytest.mark.parametrize("direction", ["outgoing", "incoming"])
+def test_no_clock_runs_before_the_call_is_up(direction: str) -> None:
+    """What an UPDATE asks for in an early dialog: the called end may send no BYE there (section 15)."""
+
+    async def story(on: Play) -> None:
+        if direction == "outgoing":
+            call: Call = on.phone.dial("1002")
+            invite = await on.far.heard("INVITE")
+            on.far.answer(invite, 180)
+            await on.rest()
+            update = on.from_far("UPDATE", invite)
+        else:
+            invite, ringing, call = await on.ringing()
+            own, phone = invite.headers.get("From") or "", ringing.headers.get("To") or ""
+            update = on.far.inside("UPDATE", invite.call_id, own, phone, 2)
+        update.headers.add("Session-Expires", "90;refresher=uac")
+        update.headers.add("Supported", "timer")
+        on.far.send(update)
+        response = await on.far.response(200, "UPDATE")
+        assert response.headers.get("Session-Expires") is None
+        await on.far.nothing(70)
+        assert call.state is CallState.RINGING
+
+    play(story, **ON, phone_setting__ringing_timeout=200, phone_setting__ringback_timeout=200)
 
 
 def test_a_hang_up_stops_the_clock() -> None:

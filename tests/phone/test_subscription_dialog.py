@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
@@ -367,3 +368,38 @@ def test_no_time_at_all_asks_once() -> None:
         assert summaries(on.events) == [(True, 2, 8)]
 
     play(story, **MWI, account__1__subscribe_mwi_expires=0)
+
+
+def test_a_registration_that_is_renewed_meanwhile_subscribes_to_nothing() -> None:
+    async def story(on: Play) -> None:
+        registering = asyncio.create_task(on.phone.register())
+        on.far.answer(await on.far.heard("REGISTER"), 200, extra=[("Expires", "200")])
+        await registering
+        await granted(on)
+        await asyncio.sleep(139 - on.world.now())
+        stopping = asyncio.create_task(on.phone.stop())
+        assert (await on.far.heard("SUBSCRIBE")).headers.get("Expires") == "0"  # and draws no answer
+        before = len(subscribes(on))
+        while not stopping.done():
+            with contextlib.suppress(TimeoutError):
+                heard = await asyncio.wait_for(on.far.hear(), 5)
+                if isinstance(heard, Request) and heard.method == "REGISTER":
+                    on.far.answer(heard, 200, extra=[("Expires", "200")])
+        assert {each.call_id for _, each in subscribes(on)[before:]} <= {subscribes(on)[0][1].call_id}
+        assert subscribes(on)[-1][1].headers.get("Expires") == "0"
+
+    play(story, **MWI)
+
+
+def test_the_answer_to_a_refresh_moves_the_target() -> None:
+    # RFC 5057 section 5.2: SUBSCRIBE is a target refresh request
+    async def story(on: Play) -> None:
+        await subscribed(on, expires=200)
+        await asyncio.sleep(139)
+        refresh = await on.far.heard("SUBSCRIBE")
+        moved = ("Contact", f"<sip:moved@{SERVER}>")
+        on.far.answer(refresh, 200, extra=[("Expires", "200"), moved])
+        await asyncio.sleep(139)
+        assert (await on.far.heard("SUBSCRIBE")).uri == f"sip:moved@{SERVER}"
+
+    play(story, **MWI)

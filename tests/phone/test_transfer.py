@@ -435,3 +435,36 @@ def test_without_semi_attended_transfers_the_ringing_call_is_cancelled_first() -
         await task
 
     play(story, transfer__semi_attend_tran_enable=0)
+
+
+def test_an_anonymous_line_does_not_say_who_transfers() -> None:
+    # RFC 3323 section 4.1: Referred-By would name whom From hides
+    async def story(on: Play) -> None:
+        _, call = await on.talking()
+        task, refer = await referring(on, call)
+        assert "Referred-By" not in refer.headers
+        assert (refer.headers.get("From") or "").startswith('"Anonymous" ')
+        on.far.answer(refer, 603)
+        await taken_back(on)
+        with pytest.raises(CallError, match="603 Decline"):
+            await task
+
+    play(story, account__1__anonymous_call=1)
+
+
+def test_a_notify_moves_the_target() -> None:
+    # RFC 5057 section 5.2
+    async def story(on: Play) -> None:
+        invite, call = await on.talking()
+        task, refer = await referring(on, call)
+        on.far.answer(refer, 202)
+        await on.rest()
+        moved = [("Contact", "<sip:moved@192.168.1.13>")]
+        on.far.send(notify(on, invite, 101, "200 OK", extra=moved))
+        await on.far.response(200, "NOTIFY")
+        bye = await on.far.heard("BYE")
+        assert bye.uri == "sip:moved@192.168.1.13"
+        on.far.answer(bye, 200)
+        await task
+
+    play(story)

@@ -246,3 +246,8 @@ def test_old_versions_of_tls_are_not_spoken(run: Run) -> None:
             await asyncio.open_connection(*listener.local, ssl=context, server_hostname="a.example")
 
     run(check)
+
+
+def test_no_key_is_ever_shown() -> None:
+    shown = f"{TlsClient('x', identity_pem='secret')} {TlsServer(('x',), key_pem='secret')}"
+    assert "secret" not in shown

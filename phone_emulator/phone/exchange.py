@@ -142,6 +142,12 @@ class Exchange:
             flow.registrations |= {name}
             self._registered_over[name] = flow
 
+    def keep_nothing(self) -> None:
+        """No registration keeps a connection open any more."""
+        for name, flow in self._registered_over.items():
+            flow.registrations -= {name}
+        self._registered_over.clear()
+
     async def flow_to(self, target: Target, within: float | None, why: str) -> Flow:
         """A way to *target*; raises RequestFailed (C6)."""
         try:

@@ -140,6 +140,7 @@ class Registrar:
         await self._line.subscriptions.stop(unsubscribe=True)
         live = [binding for binding in self.bindings.values() if binding.live]
         await asyncio.gather(*(self._remove(binding) for binding in live))
+        self._line.exchange.keep_nothing()
 
     async def abandon(self) -> None:
         """Stop without telling the servers, as a phone that loses power."""

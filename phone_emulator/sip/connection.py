@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from phone_emulator.world.base import TimerHandle, World
 
-from .framing import Framer
+from .framing import PING, Framer
 from .headers import MessageError
 
 if TYPE_CHECKING:
@@ -59,10 +59,10 @@ class Connection:
             # After a framing error nothing tells where the next message starts.
             self._break_off(str(error), data[:4096])
             return
-        if self._framer.pinged:
-            self._layer.pong(self.flow)
         if not self._framer.pending:
             self._begun = None
+            if data == PING:  # not beside a message: peers that send line ends there know no answer to them
+                self._layer.pong(self.flow)
         elif messages or self._begun is None:
             self._begun = now
             self._watch()

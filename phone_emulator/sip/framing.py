@@ -28,11 +28,9 @@ def content_length(value: str) -> int:
 class Framer:
     """Cuts the bytes of one connection into messages; keeps at most one message and what came with it."""
 
-    __slots__ = ("_buffer", "_error", "_searched", "_size", "pinged")
+    __slots__ = ("_buffer", "_error", "_searched", "_size")
 
     def __init__(self) -> None:
-        self.pinged = False
-        """Whether a keep-alive that wants an answer was among what came last (RFC 5626 section 3.5.1)."""
         self._buffer = b""
         self._size: int | None = None
         """Bytes of the message that has begun; None while its headers are not complete.
@@ -61,9 +59,8 @@ class Framer:
         messages: list[bytes] = []
         if data and self._error is None:
             buffer = self._buffer + data
-            self.pinged = False
             try:
-                while buffer := self._begin(buffer):
+                while buffer := buffer.lstrip(b"\r\n"):
                     size = self._size = self._size or _size(buffer, self._searched)
                     if size is None or size > len(buffer):
                         self._searched = max(0, len(buffer) - 3)
@@ -78,12 +75,6 @@ class Framer:
         if self._error is not None and not messages:
             raise self._error
         return messages
-
-    def _begin(self, buffer: bytes) -> bytes:
-        """*buffer* without the line ends before its first message."""
-        begun = buffer.lstrip(b"\r\n")
-        self.pinged = self.pinged or len(buffer) - len(begun) >= len(PING)
-        return begun
 
 
 def _size(buffer: bytes, searched: int) -> int | None:

@@ -106,3 +106,18 @@ def test_a_call_that_registers_first_and_the_refresh_beside_it_share_no_cseq() -
     steps += [{"call": {"to": f"200{n}", "id": f"c{n}"}} for n in (1, 2, 3)]
     domain = Domain(DOMAINS[0], own=("192.168.1.15", "192.168.1.14"))
     judge(World((domain,), servers, BASE | settings, tuple(steps)))
+
+
+def test_a_registration_that_was_lost_keeps_no_connection_open() -> None:
+    # rule R12
+    settings = {
+        f"{LINE}sip_server.1.address": DOMAINS[0],
+        f"{LINE}sip_server.1.port": "0",
+        f"{LINE}sip_server.1.transport_type": "1",
+        f"{LINE}sip_server.1.expires": "60",
+        "account.1.dns_cache_type": "0",
+    }
+    steps: list[Mapping[str, Any]] = [{"register": {}}, {"dns": {"behaviour": "silent"}}]
+    steps += [{"call": {"to": "2001", "id": "c1"}}, {"wait": "100s"}]
+    domain = Domain(DOMAINS[0], own=("192.168.1.13",))
+    judge(World((domain,), {"s13": {"address": "192.168.1.13"}}, BASE | settings, tuple(steps)))

@@ -12,6 +12,7 @@ from phone_emulator.lab.mailbox import Mailbox
 from phone_emulator.lab.proxy import Proxy, Refusal
 from phone_emulator.lab.registrar import Registrar
 from phone_emulator.lab.site import Site
+from phone_emulator.sip.body import SDP
 from phone_emulator.sip.message import Message, MessageError, Request, Response, response_to
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, SUBSCRIBE, NOTIFY, REFER, INFO, UPDATE, PRACK, MESSAGE"
@@ -93,7 +94,7 @@ class Element:
             refused = self._challenger.judge(request, 401, now)
             return [self._answer(request, *(refused or self._registrar.register(request, source, now)))]
         if method == "OPTIONS" and uri.user is None and self._site.owns(uri):
-            return [self._answer(request, 200, [("Allow", ALLOW), ("Accept", "application/sdp")])]
+            return [self._answer(request, 200, [("Allow", ALLOW), ("Accept", SDP)])]
         if self._mailbox.concerns(request) and self._site.owns(uri):
             answer, told = self._mailbox.subscribe(request, source, now)
             return [self._answer(request, *answer), *([told] if told is not None else [])]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from phone_emulator.config.model import TimerConfig
-from phone_emulator.sip.endpoint import ServerTransaction
+from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.message import Response
+
+from .repetition import repeated
 
 
 class Acceptance:
@@ -35,16 +37,7 @@ class Acceptance:
 
     async def run(self, response: Response) -> bool:
         """Send *response* at 0, T1, 3*T1, … (at most T2 apart); False when no ACK comes within 64*T1."""
-        limit = 64 * self._timers.t1
-        interval, waited = self._timers.t1, 0.0
-        while waited < limit:
-            self._server.respond(response)
-            try:
-                async with asyncio.timeout(interval):
-                    await self._over.wait()
-                return True
-            except TimeoutError:
-                waited += interval
-                interval = min(2 * interval, self._timers.t2, limit - waited)
-        self._over.set()
-        return False
+        timers = self._timers
+        return await repeated(
+            lambda: self._server.respond(response), self._over, t1=timers.t1, longest=timers.t2
+        )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from phone_emulator.config.model import KeyConfig, KeyType, PhoneConfig
 from phone_emulator.events import BlfChanged, LampState
+from phone_emulator.sip.body import type_of
 from phone_emulator.sip.message import Request
 
 from . import dialog_info, resource_list
@@ -147,10 +148,9 @@ class WatchedList:
         self.subscription = Subscription(line, topic, self._hear, self._lost)
 
     def _hear(self, notify: Request) -> None:
-        content_type = notify.headers.get("Content-Type") or ""
-        if content_type.partition(";")[0].strip().lower() != resource_list.CONTENT_TYPE:
+        if type_of(notify) != resource_list.CONTENT_TYPE:
             return  # no list, so nothing that belongs to a key
-        told = resource_list.read(notify.body, content_type)
+        told = resource_list.read(notify.body, notify.headers.get("Content-Type") or "")
         numbers = {number_of(resource.uri): resource for resource in told.resources}
         for lamp in self.lamps:
             if told.full and lamp.number and lamp.number not in numbers:

@@ -16,7 +16,7 @@ from phone_emulator.events import (
 )
 from phone_emulator.media import dtmf
 from phone_emulator.sip.dialog import Dialog
-from phone_emulator.sip.endpoint import ServerTransaction
+from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.message import Request, Response
 
 from . import in_dialog, option_tags

@@ -16,7 +16,7 @@ from phone_emulator.events import Address, Outcome, Target, Transport
 from phone_emulator.redundancy import Hop
 from phone_emulator.sip import values
 from phone_emulator.sip.dialog import Dialog
-from phone_emulator.sip.endpoint import RequestFailed
+from phone_emulator.sip.handles import RequestFailed
 from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.transport import Flow
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from phone_emulator.config.model import AccountConfig, PhoneConfig
 from phone_emulator.events import Attempt, Outcome, Target, Transport
-from phone_emulator.sip.endpoint import ClientTransaction, Endpoint, RequestFailed
+from phone_emulator.sip.endpoint import Endpoint
+from phone_emulator.sip.handles import ClientTransaction, RequestFailed
 from phone_emulator.sip.message import Request, Response
 from phone_emulator.sip.transport import Flow
 from phone_emulator.world.base import ConnectFailed, TlsFailed

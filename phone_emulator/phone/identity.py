@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from phone_emulator.config.model import AccountConfig, PhoneConfig, ServerConfig
 from phone_emulator.events import Address, Transport
+from phone_emulator.sip.body import SDP
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.message import Request, Response, response_to
 
@@ -139,7 +140,7 @@ class Identity:
         add("Call-ID", call_id)
         add("CSeq", "1 INVITE")
         add("Contact", contact)
-        add("Content-Type", "application/sdp")
+        add("Content-Type", SDP)
         add("Allow", ALLOW)
         self._add_common(request)
         add("Allow-Events", ALLOW_EVENTS)
@@ -249,7 +250,7 @@ class Identity:
         """A response in the phone's own header order."""
         headers = [("Contact", contact)] if contact else []
         if body:
-            headers.append(("Content-Type", "application/sdp"))
+            headers.append(("Content-Type", SDP))
         session = request.method == "INVITE" and 180 <= status < 300
         if session:
             headers.append(("Allow", ALLOW))

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from phone_emulator.config.model import AccountConfig
-from phone_emulator.sip.endpoint import ServerTransaction
+from phone_emulator.sip.body import SDP
+from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.message import METHODS
 
 from . import info, option_tags, text
@@ -26,7 +27,7 @@ CONTROLS = frozenset({"talk", "hold"})
 def abilities(account: AccountConfig | None) -> tuple[tuple[str, str], ...]:
     """What an OPTIONS to the line of *account* hears: headers (RFC 3261 section 11.2)."""
     return (
-        ("Accept", "application/sdp"),
+        ("Accept", SDP),
         ("Allow", ALLOW),
         ("Supported", option_tags.supported(account)),
         ("Allow-Events", ALLOW_EVENTS),

@@ -10,7 +10,7 @@ from phone_emulator.events import CallState, Direction
 from phone_emulator.media import sdp
 from phone_emulator.sip.body import sdp_of
 from phone_emulator.sip.dialog import Dialog, dialog_of_request
-from phone_emulator.sip.endpoint import ServerTransaction
+from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.message import Response
 from phone_emulator.world.base import TimerHandle
 
@@ -68,11 +68,7 @@ class IncomingCall(Call):
 
     def ring(self) -> None:
         """Answer 180 and ring, for ``phone_setting.ringing_timeout`` seconds."""
-        assert self.dialog is not None
-        self.line.confirm(self, self.dialog)
-        unusable = self._unusable(sdp_of(self._server.request))
-        if unusable:
-            self._refuse(488, unusable)
+        if not self._begin():
             return
         if self.line.account.reliable_provisional and understood(self._server.request, RELIABLE):
             self._announced.clear()
@@ -94,11 +90,7 @@ class IncomingCall(Call):
 
     def replace(self, other: Call) -> None:
         """Take the place of *other*: answer at once, and then end that one (RFC 3891 section 3)."""
-        assert self.dialog is not None
-        self.line.confirm(self, self.dialog)
-        unusable = self._unusable(sdp_of(self._server.request))
-        if unusable:
-            self._refuse(488, unusable)
+        if not self._begin():
             return
         self._change(CallState.RINGING, f"{self.remote} takes the place of {other.remote}")
         self._replaced = other
@@ -143,6 +135,15 @@ class IncomingCall(Call):
             self._refuse(487, "the caller hung up", CallResult.CANCELLED)
         else:
             super().far_end_hung_up()
+
+    def _begin(self) -> bool:
+        """Take the dialog up; whether its offer can be answered, else the call is refused."""
+        assert self.dialog is not None
+        self.line.confirm(self, self.dialog)
+        unusable = self._unusable(sdp_of(self._server.request))
+        if unusable:
+            self._refuse(488, unusable)
+        return not unusable
 
     def _unusable(self, offer: bytes) -> str:
         """Why *offer* cannot be answered; empty when it can."""

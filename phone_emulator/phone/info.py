@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from phone_emulator.events import DigitReceived
 from phone_emulator.media import dtmf
+from phone_emulator.sip.body import type_of
 from phone_emulator.sip.message import Request
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def received(call: Call, request: Request) -> tuple[int, tuple[tuple[str, str], 
         return 469, (("Recv-Info", ""),)
     if not request.body:
         return 200, ()
-    kind = (request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+    kind = type_of(request)
     if kind not in TYPES:
         return 415, (("Accept", ", ".join(TYPES)),)
     try:

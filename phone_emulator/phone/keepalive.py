@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from phone_emulator.events import Target
 from phone_emulator.redundancy import hops
-from phone_emulator.sip.endpoint import RequestFailed
+from phone_emulator.sip.handles import RequestFailed
 from phone_emulator.world.base import TimerHandle
 
 from .identity import new_call_id

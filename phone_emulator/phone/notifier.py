@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from phone_emulator.events import CallChanged, CallState, Direction, Event
+from phone_emulator.sip.body import accepts
 from phone_emulator.sip.dialog import dialog_of_request
-from phone_emulator.sip.endpoint import ServerTransaction
+from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.message import MessageError, Request, Response
 
 from . import dialog_info
@@ -75,7 +76,7 @@ class Notifier:
         request = server.request
         if event_of(request) != dialog_info.EVENT:
             return 489, (("Allow-Events", f"{ALLOW_EVENTS},{dialog_info.EVENT}"),)
-        if not _accepts(request):
+        if not accepts(request, dialog_info.CONTENT_TYPE):  # where it does not say: RFC 4235 section 3.5
             return 406, (("Accept", dialog_info.CONTENT_TYPE),)
         if not request.contacts:
             raise MessageError("Contact: missing or empty")
@@ -294,14 +295,6 @@ def expires_of(request: Request) -> int:
     if not (text.isascii() and text.isdigit()):
         raise MessageError(f"Expires: expected a number, got {text[:20]!r}")
     return min(int(text[:12]), MOST_EXPIRES)
-
-
-def _accepts(request: Request) -> bool:
-    """Whether the watcher takes dialog-info; it does where it does not say (RFC 4235 section 3.5)."""
-    if "Accept" not in request.headers:
-        return True
-    ranges = {value.partition(";")[0].strip().lower() for value in request.headers.values("Accept")}
-    return not ranges.isdisjoint((dialog_info.CONTENT_TYPE, "application/*", "*/*"))
 
 
 def _heard(response: Response | None) -> bool:

@@ -11,7 +11,7 @@ from phone_emulator.events import Attempt, CallState, Direction, Outcome
 from phone_emulator.redundancy import Try
 from phone_emulator.sip.body import sdp_of
 from phone_emulator.sip.dialog import Dialog
-from phone_emulator.sip.endpoint import ClientTransaction
+from phone_emulator.sip.handles import ClientTransaction
 from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.tables import State
 from phone_emulator.sip.transport import Flow

@@ -14,7 +14,8 @@ from phone_emulator.dns import Resolver, dns_servers, locate_sent_by
 from phone_emulator.events import Address, Bus, Transport
 from phone_emulator.redundancy import Silence
 from phone_emulator.sip.dialog import Dialog
-from phone_emulator.sip.endpoint import Endpoint, ServerTransaction
+from phone_emulator.sip.endpoint import Endpoint
+from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.message import Request, Response
 from phone_emulator.sip.timers import Timers
 from phone_emulator.sip.transport import DATAGRAM_LIMIT, Flow

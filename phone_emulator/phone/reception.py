@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from phone_emulator.config.model import AccountConfig
-from phone_emulator.sip.body import SDP, sdp_of
-from phone_emulator.sip.endpoint import ServerTransaction
+from phone_emulator.sip.body import SDP, accepts, sdp_of
+from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.message import METHODS, MessageError, Request, response_to
 from phone_emulator.sip.refer import replaces_of
 
@@ -263,11 +263,7 @@ def body_readable(invitation: Invitation) -> Reply | None:
 
 def answer_accepted(invitation: Invitation) -> Reply | None:
     """The caller takes a session description for an answer (section 20.1)."""
-    headers = invitation.request.headers
-    if "Accept" not in headers:
-        return None
-    ranges = {value.partition(";")[0].strip().lower() for value in headers.values("Accept")}
-    return Reply(406) if ranges.isdisjoint((SDP, "application/*", "*/*")) else None
+    return None if accepts(invitation.request, SDP) else Reply(406)
 
 
 def caller_known(invitation: Invitation) -> Reply | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from phone_emulator.events import CallChanged, CallState, Event, TransferChanged, TransferRole, TransferState
 from phone_emulator.sip import refer
 from phone_emulator.sip.dialog import Dialog, dialog_of_request
-from phone_emulator.sip.endpoint import ServerTransaction
+from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.headers import parameter
 from phone_emulator.sip.message import Headers, MessageError, Request
 

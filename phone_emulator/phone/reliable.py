@@ -6,11 +6,12 @@ import asyncio
 from typing import NamedTuple
 
 from phone_emulator.config.model import TimerConfig
-from phone_emulator.sip.endpoint import ServerTransaction
+from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.message import CSeq, Request, Response
 
 from . import option_tags
 from .option_tags import RELIABLE
+from .repetition import repeated
 
 MAX_RSEQ = 2**32 - 1
 
@@ -99,19 +100,7 @@ class ReliableProvisional:
 
     async def run(self, response: Response) -> bool:
         """Send *response* at 0, T1, 3*T1, 7*T1, …; False when it is given up after 64*T1."""
-        limit = 64 * self._timers.t1
-        interval, waited = self._timers.t1, 0.0
-        while waited < limit:
-            self._server.respond(response)
-            try:
-                async with asyncio.timeout(interval):
-                    await self._over.wait()
-                return True
-            except TimeoutError:
-                waited += interval
-                interval = min(2 * interval, limit - waited)
-        self._over.set()
-        return False
+        return await repeated(lambda: self._server.respond(response), self._over, t1=self._timers.t1)
 
 
 def _number(text: str) -> int | None:

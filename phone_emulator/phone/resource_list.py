@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from phone_emulator.sip.headers import parameter
+from phone_emulator.sip.body import LAST, Part, media_type, part_in, split
+from phone_emulator.sip.message import MessageError
 
 from . import xml_body
 from .xml_body import XmlError
@@ -14,23 +13,6 @@ from .xml_body import XmlError
 CONTENT_TYPE = "multipart/related"
 RLMI = "application/rlmi+xml"
 MAX_PARTS = 500
-MAX_LINES = 50
-"""Header lines of one part."""
-_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{1,70}").fullmatch
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One part of a multipart body (RFC 2046 section 5.1)."""
-
-    headers: Mapping[str, str]
-    """By name, in lower case."""
-    body: bytes
-
-    @property
-    def content_type(self) -> str:
-        """Its type, without parameters, in lower case."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +37,8 @@ class ResourceList:
 
 def read(body: bytes, content_type: str) -> ResourceList:
     """The list in *body*, whose Content-Type is *content_type*; raises XmlError."""
-    parts = read_parts(body, content_type)
-    root = next((part for part in parts if part.content_type == RLMI), None)
+    parts = _parts(body, content_type)
+    root = next((part for part in parts if media_type(part.content_type) == RLMI), None)
     if root is None:
         raise XmlError(f"expected a part of {RLMI}")
     by_id = {part.headers.get("content-id", "").strip("<> "): part for part in parts}
@@ -72,20 +54,18 @@ def read(body: bytes, content_type: str) -> ResourceList:
     return ResourceList(document.attributes.get("fullState", "").lower() in ("true", "1"), tuple(resources))
 
 
-def read_parts(body: bytes, content_type: str) -> list[Part]:
+def _parts(body: bytes, content_type: str) -> list[Part]:
     """The parts of a multipart *body*; raises XmlError for what is none."""
-    boundary = (parameter(content_type, "boundary") or "").strip('"')
-    if not _BOUNDARY(boundary):
-        raise XmlError("expected a boundary of the parts in Content-Type")
-    pieces = (b"\r\n" + body).split(b"\r\n--" + boundary.encode())
+    try:
+        pieces = split(body, content_type)
+    except MessageError as error:
+        raise XmlError(str(error)) from None
     if len(pieces) > MAX_PARTS:
         raise XmlError(f"{len(pieces)} parts are more than {MAX_PARTS}")
     parts: list[Part] = []
     for piece in pieces[1:]:
-        if piece.startswith(b"--"):
+        if piece.startswith(LAST):
             return parts
-        head, _, rest = piece.partition(b"\r\n")[2].partition(b"\r\n\r\n")
-        lines = head.decode("utf-8", "replace").split("\r\n")[:MAX_LINES]
-        fields = (line.partition(":") for line in lines)
-        parts.append(Part({name.strip().lower(): value.strip() for name, _, value in fields}, rest))
+        part = part_in(piece)
+        parts += [] if part is None else [part]
     raise XmlError("the last boundary is missing")

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from phone_emulator.events import Attempt, SubscriptionChanged, SubscriptionState, Target
 from phone_emulator.redundancy import Try, hops, refresh_delay
+from phone_emulator.sip.body import type_of
 from phone_emulator.sip.dialog import Dialog, dialog_of_notify, dialog_of_response
-from phone_emulator.sip.endpoint import ServerTransaction
+from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.headers import parameter
 from phone_emulator.sip.message import MessageError, Request, Response
 
@@ -144,7 +145,7 @@ class Subscription:
         if event_of(notify) != self.topic.event:
             self._respond(server, 489, [("Allow-Events", self.topic.event)])
             return
-        content_type = (notify.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+        content_type = type_of(notify)
         if notify.body and content_type not in ("", *self.topic.content_types):
             self._respond(server, 415, [("Accept", self.topic.accept)])
             return

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from phone_emulator.events import CallState, TransferChanged, TransferRole, TransferState
 from phone_emulator.sip import refer, values
-from phone_emulator.sip.endpoint import ServerTransaction
+from phone_emulator.sip.body import type_of
+from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.headers import after_address, parameter
 from phone_emulator.sip.message import Request
 
@@ -109,7 +110,7 @@ class Transfer:
         named = parameter(f";{parameters}", "id")
         if event.strip().lower() != EVENT or self._over or (named and not self._is_own(named)):
             return False
-        content_type = (request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+        content_type = type_of(request)
         if request.body and content_type != refer.SIPFRAG:
             accept = [("Accept", refer.SIPFRAG)]
             server.respond(self._call.channel.identity.response(request, 415, extra=accept))

@@ -7,31 +7,26 @@ matches what comes in, and hands the rest to whoever uses the endpoint.
 from __future__ import annotations
 
 import asyncio
-import re
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 from zlib import crc32
 
 from phone_emulator.events import Address, Bus, Outcome, Transport
-from phone_emulator.world.base import SendFailed, TimerHandle, TlsServer, World
+from phone_emulator.world.base import SendFailed, TlsServer, World
 
 from . import transaction as machines
 from .detour import TCP_PATIENCE, Detours
+from .handles import ClientTransaction, RequestFailed, ServerTransaction
 from .message import Message, MessageError, Request, Response, response_to
 from .refusal import WHY, refusal
 from .resting import Resting
-from .tables import STRAIGHT
 from .timers import Timers
-from .transaction import Deliver, Ended, Failed, Send, Transaction, client_key, server_key, server_kind
+from .transaction import Deliver, Ended, Failed, Send, client_key, server_key
 from .transport import DATAGRAM_LIMIT, Flow, TooLarge, TransportLayer
-from .values import Via
-from .way_back import Locate, WaysBack, nowhere
+from .way_back import Locate, WaysBack, nowhere, response_flow, stamp_source
 
 BRANCH_COOKIE = "z9hG4bK"
-STAMPS = re.compile(r"\s*;\s*(?:rport|received)\s*(?:=[^;]*)?(?=;|$)", re.IGNORECASE)
-"""The parameters of a Via that its receiver sets."""
 MAX_SERVER_TRANSACTIONS = 20_000
 """Requests of peers that are remembered at one time; further ones draw a 503 and are forgotten."""
 MAX_SERVER_BYTES = 64 * 1024 * 1024
@@ -41,165 +36,6 @@ STATELESS_RESPONSES = 100
 answered with another one."""
 RETRY_AFTER = 32
 """Seconds that such a 503 asks for: by then the transactions of now are over (timer J)."""
-
-
-class RequestFailed(Exception):
-    """A request got no usable answer.
-
-    Args:
-        outcome: ``NO_RESPONSE``, or what the transport said.
-        detail: for people.
-    """
-
-    def __init__(self, outcome: Outcome, detail: str) -> None:
-        super().__init__(detail)
-        self.outcome = outcome
-        self.detail = detail
-
-
-class ClientTransaction:
-    """A request on its way: await ``response`` for what comes back."""
-
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        machine: Transaction,
-        flow: Flow,
-        on_sent: Callable[[], None] | None,
-        *,
-        timeout: float | None = None,
-        rport: bool = False,
-    ) -> None:
-        self._endpoint = endpoint
-        self.machine = machine
-        self.key: machines.Key = ""
-        """What responses find it by."""
-        self.flow = flow
-        self.on_sent = on_sent
-        """Called each time the request leaves."""
-        self.timeout = timeout
-        self.rport = rport
-        self.remark = ""
-        """What is worth telling of its way, for people: that it went over TCP, and why."""
-        self.size = 0
-        """Bytes, where they were too many for UDP."""
-        self.datagrams: Flow | None = None
-        """The UDP flow that it was meant for, where it goes over TCP for its size."""
-        self.detour: asyncio.Task[None] | None = None
-        """Makes the TCP connection that it waits for."""
-        self.on_late: Callable[[Response], None] | None = None
-        """Called with each 2xx that comes after the first final response (RFC 6026)."""
-        self.on_provisional: Callable[[Response], None] | None = None
-        """Called with each 1xx at once: a request in the dialog that it makes may be right behind it."""
-        self.timer: TimerHandle | None = None
-        self.answered = False
-        """Whether any response has come."""
-        self.success: Response | None = None
-        """The first 2xx."""
-        self._inbox: deque[Response | RequestFailed] = deque()
-        self._waiter: asyncio.Future[None] | None = None
-        self._final = False
-
-    @property
-    def request(self) -> Request:
-        """The request as it was sent."""
-        assert isinstance(self.machine.request, Request)
-        return self.machine.request
-
-    async def response(self) -> Response:
-        """The next response; raises RequestFailed."""
-        while not self._inbox:
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        item = self._inbox.popleft()
-        if isinstance(item, RequestFailed):
-            raise item
-        return item
-
-    async def final(self) -> Response:
-        """The final response; raises RequestFailed."""
-        while (response := await self.response()).status < 200:
-            pass
-        return response
-
-    def deliver(self, item: Response | RequestFailed) -> None:
-        """Put *item* before whoever waits."""
-        if isinstance(item, Response):
-            self.answered = True
-            if self._final:
-                if self.on_late is not None and 200 <= item.status < 300:
-                    self.on_late(item)
-                return
-            self._final = item.status >= 200
-            if not self._final and self.on_provisional is not None:
-                self.on_provisional(item)
-            if self._final and item.status < 300:
-                self.success = item
-        elif self._final:
-            return
-        else:
-            self._final = True
-        self._inbox.append(item)
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-
-class ServerTransaction:
-    """A request that came in: ``respond`` to it."""
-
-    __slots__ = (
-        "_endpoint",
-        "_machine",
-        "final",
-        "flow",
-        "key",
-        "merge_key",
-        "on_cancel",
-        "request",
-        "straight",
-        "timer",
-    )
-
-    def __init__(self, endpoint: Endpoint, request: Request, flow: Flow, key: machines.Key) -> None:
-        self._endpoint = endpoint
-        self._machine: Transaction | None = None
-        self.request = request
-        """The request."""
-        self.flow = flow
-        self.straight = server_kind(request) in STRAIGHT
-        """Whether the request was handed on, and nothing has happened since."""
-        self.key = key
-        """What repetitions find it by."""
-        self.merge_key: machines.Key | None = None
-        """What a copy of the request that came on another way finds it by."""
-        self.timer: TimerHandle | None = None
-        self.on_cancel: Callable[[], None] | None = None
-        """Called when the peer CANCELs this INVITE (the CANCEL itself is answered already)."""
-        self.final: Response | None = None
-        """The final response given."""
-
-    @property
-    def machine(self) -> Transaction:
-        """What decides; not made before there is something to decide (see ``tables.STRAIGHT``)."""
-        if self._machine is None:
-            endpoint, reliable = self._endpoint, self.flow.transport.reliable
-            make = machines.invite_server if self.request.method == "INVITE" else machines.non_invite_server
-            self._machine = make(self.request, reliable=reliable, timers=endpoint.timers)
-            if self.straight:
-                self.straight = False
-                self._machine.start(endpoint.world.now())
-        return self._machine
-
-    def respond(self, response: Response, why: str = "") -> None:
-        """Send *response* (again, for a 2xx to INVITE); *why* tells people what a refusal is about."""
-        if response.status >= 200:
-            if self.final is None and response.status >= 300:
-                self._endpoint.tell_refused(self, response, why)
-            self.final = response
-        self._endpoint.respond(self, response)
 
 
 RequestHandler = Callable[[ServerTransaction], None]
@@ -343,7 +179,7 @@ class Endpoint:
         sent.headers.prepend("Via", flow.via(branch or self.new_branch(), rport=rport))
         make = machines.invite_client if request.method == "INVITE" else machines.non_invite_client
         machine = make(sent, reliable=flow.transport.reliable, timers=self.timers, timeout=timeout)
-        client = ClientTransaction(self, machine, flow, on_sent, timeout=timeout, rport=rport)
+        client = ClientTransaction(machine, flow, on_sent, timeout=timeout, rport=rport)
         self._start_client(client)
         return client
 
@@ -431,8 +267,8 @@ class Endpoint:
         except MessageError:
             where = flow
         else:
-            where = _response_flow(via, flow)
-            _stamp_source(response, via, flow)
+            where = response_flow(via, flow)
+            stamp_source(response, via, flow)
         self.transports.ignored(flow, str(error), data, response.status, unread=unread)
         self._send(response, where)
 
@@ -475,8 +311,8 @@ class Endpoint:
 
     def _request_received(self, request: Request, flow: Flow) -> None:
         via = request.via
-        where = _response_flow(via, flow)
-        _stamp_source(request, via, flow)
+        where = response_flow(via, flow)
+        stamp_source(request, via, flow)
         key = server_key(request, via=via)
         said = self._responded.said(key)
         if said is not None:
@@ -706,34 +542,3 @@ def _merge_key(request: Request) -> machines.Key:
     """What the copies of one request share that came on several ways (RFC 3261 section 8.2.2.2)."""
     number, method = request.cseq
     return f"{request.call_id}\n{request.from_tag or ''}\n{number}\n{method}"
-
-
-def _stamp_source(message: Message, via: Via, flow: Flow) -> None:
-    """Note in the top Via where the request came from (RFC 3261 section 18.2.1, RFC 3581 section 4)."""
-    host, port = flow.remote
-    asked = "rport" in via.parameters
-    if not asked and via.host.strip("[]") == host:
-        return
-    line = message.headers.first["via"]
-    usual = line.endswith(";rport") and line.startswith("Via: ") and "," not in line
-    if usual and len(via.parameters) == 2 and "branch" in via.parameters:
-        # As nearly all are: nothing is to be looked for.
-        message.headers.set_line("via", f"{line[:-6]};received={host};rport={port}")
-        return
-    top, *others = message.headers.values("Via")
-    plain = STAMPS.sub("", top)
-    rport = f";rport={port}" if asked else ""
-    message.headers.remove("Via")
-    for value in reversed([f"{plain};received={host}{rport}", *others]):
-        message.headers.prepend("Via", value)
-
-
-def _response_flow(via: Via, flow: Flow) -> Flow:
-    """Where responses to the request go whose top Via is *via* (RFC 3261 section 18.2.2, RFC 3581)."""
-    if flow.stream is not None:
-        return flow
-    if "rport" in via.parameters:
-        return flow
-    return Flow(
-        flow.transport, flow.local, Address(flow.remote.host, via.port or flow.transport.default_port)
-    )

@@ -271,15 +271,12 @@ class TransportLayer:
                 raise
             flow.used = self._world.now()
         if self._bus.listening:
-            self._bus.tell(
-                MessageSent(
-                    at=self._world.now(),
-                    local=flow.local,
-                    remote=flow.remote,
-                    transport=flow.transport,
-                    data=data,
-                )
-            )
+            self._tell(MessageSent, flow, data)
+
+    def _tell(self, kind: type[MessageSent | MessageReceived], flow: Flow, data: bytes) -> None:
+        """Tell of a message as it is on the wire."""
+        now, transport = self._world.now(), flow.transport
+        self._bus.tell(kind(at=now, local=flow.local, remote=flow.remote, transport=transport, data=data))
 
     # -- what the sockets tell -----------------------------------------------------------------------------
 
@@ -305,15 +302,7 @@ class TransportLayer:
             self._malformed(data, flow, error, True)
             return
         if self._bus.listening:
-            self._bus.tell(
-                MessageReceived(
-                    at=self._world.now(),
-                    local=flow.local,
-                    remote=flow.remote,
-                    transport=flow.transport,
-                    data=data,
-                )
-            )
+            self._tell(MessageReceived, flow, data)
         try:
             self._received(message, flow)
         except MessageError as error:

@@ -1,21 +1,24 @@
-"""The way back for responses whose connection has ended (RFC 3261 section 18.2.2, RFC 3263 section 5).
+"""The way back for responses, as the top Via of their request says it (RFC 3261 section 18.2, RFC 3581).
 
-A new connection is made to where the request came from, at the port of its Via; where nobody takes it there,
-to where the sent-by of the Via leads.
+Where their connection has ended, a new one is made to where the request came from, at the port of its Via;
+where nobody takes it there, to where the sent-by of the Via leads (RFC 3263 section 5).
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 
 from phone_emulator.events import Address, Transport
 from phone_emulator.world.base import ConnectFailed, SendFailed, TlsFailed
 
-from .message import MessageError, Response
+from .message import Message, MessageError, Response
 from .transport import Flow, TransportLayer
 from .values import Via
 
+STAMPS = re.compile(r"\s*;\s*(?:rport|received)\s*(?:=[^;]*)?(?=;|$)", re.IGNORECASE)
+"""The parameters of a Via that its receiver sets."""
 MOST = 100
 """Responses that may wait for a connection: a peer can hang up on as many requests as it likes."""
 
@@ -92,3 +95,34 @@ class WaysBack:
     def _tell(self, response: Response, flow: Flow, why: str) -> None:
         reason = f"could not be sent: {why}"
         self._transports.ignored(flow, reason, response.to_bytes(), outwards=True)
+
+
+def stamp_source(message: Message, via: Via, flow: Flow) -> None:
+    """Note in the top Via where the request came from (RFC 3261 section 18.2.1, RFC 3581 section 4)."""
+    host, port = flow.remote
+    asked = "rport" in via.parameters
+    if not asked and via.host.strip("[]") == host:
+        return
+    line = message.headers.first["via"]
+    usual = line.endswith(";rport") and line.startswith("Via: ") and "," not in line
+    if usual and len(via.parameters) == 2 and "branch" in via.parameters:
+        # As nearly all are: nothing is to be looked for.
+        message.headers.set_line("via", f"{line[:-6]};received={host};rport={port}")
+        return
+    top, *others = message.headers.values("Via")
+    plain = STAMPS.sub("", top)
+    rport = f";rport={port}" if asked else ""
+    message.headers.remove("Via")
+    for value in reversed([f"{plain};received={host}{rport}", *others]):
+        message.headers.prepend("Via", value)
+
+
+def response_flow(via: Via, flow: Flow) -> Flow:
+    """Where responses to the request go whose top Via is *via* (RFC 3261 section 18.2.2, RFC 3581)."""
+    if flow.stream is not None:
+        return flow
+    if "rport" in via.parameters:
+        return flow
+    return Flow(
+        flow.transport, flow.local, Address(flow.remote.host, via.port or flow.transport.default_port)
+    )

@@ -147,7 +147,8 @@ async def main(what: str, t1: float, peer: int) -> None:
 
 def _endpoint(t1: float) -> Any:
     from phone_emulator.events import Bus
-    from phone_emulator.sip.endpoint import Endpoint, ServerTransaction
+    from phone_emulator.sip.endpoint import Endpoint
+    from phone_emulator.sip.handles import ServerTransaction
     from phone_emulator.sip.message import response_to
     from phone_emulator.sip.timers import Timers
     from phone_emulator.world.real import RealWorld

@@ -9,7 +9,8 @@ from phone_emulator.events import Address, Bus, Event, MessagesWaiting, Transpor
 from phone_emulator.lab import plans
 from phone_emulator.lab.lab import Lab
 from phone_emulator.phone import Phone
-from phone_emulator.sip.endpoint import Endpoint, ServerTransaction
+from phone_emulator.sip.endpoint import Endpoint
+from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.message import Request, response_to
 from phone_emulator.sip.timers import Timers
 from phone_emulator.world import SimulatedWorld

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from phone_emulator.events import Address, Outcome, Transport
-from phone_emulator.sip.endpoint import ClientTransaction, RequestFailed
+from phone_emulator.sip.handles import ClientTransaction, RequestFailed
 from phone_emulator.sip.message import Request, Response, response_to
 from tests.sip.ends import HERE, THERE, Ends, Far, incoming, request, run
 

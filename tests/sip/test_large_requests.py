@@ -8,7 +8,7 @@ import pytest
 
 from phone_emulator.events import Outcome, Transport
 from phone_emulator.sip import detour
-from phone_emulator.sip.endpoint import RequestFailed
+from phone_emulator.sip.handles import RequestFailed
 from phone_emulator.sip.message import Request, response_to
 from phone_emulator.sip.transport import DATAGRAM_LIMIT, Flow
 from tests.sip.ends import HERE, THERE, Ends, Far, incoming, request, run

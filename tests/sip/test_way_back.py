@@ -8,7 +8,7 @@ import pytest
 
 from phone_emulator.events import Address, MessageIgnored, Transport
 from phone_emulator.sip import way_back
-from phone_emulator.sip.endpoint import ServerTransaction
+from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.message import response_to
 from phone_emulator.world.base import TlsClient, TlsServer
 from tests.sip.ends import THERE, Ends, Far, incoming, run

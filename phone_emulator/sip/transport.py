@@ -18,6 +18,7 @@ from phone_emulator.world.base import (
     TlsFailed,
     TlsServer,
     World,
+    WorldError,
 )
 
 from .connection import Connection
@@ -28,6 +29,8 @@ DATAGRAM_LIMIT = 1300
 """Bytes of a request that may go over UDP where the path's MTU is not known (RFC 3261 section 18.1.1)."""
 BLANK = b"\r\n\0"
 """What keep-alives are made of (RFC 5626 section 3.5.1, and Yealink's four zero bytes)."""
+PORT_TRIES = 16
+"""Where any port will do, one that is free for UDP may be taken for TCP or at the other IP address."""
 MAX_FLOWS = 1000
 """Sources of datagrams that are kept for their next one."""
 MAX_CONNECTIONS = 1000
@@ -141,12 +144,17 @@ class TransportLayer:
 
     async def open(self) -> None:
         """Open the UDP sockets and the listeners; raises WorldError and leaves nothing open then."""
-        try:
-            for host in dict.fromkeys((self._host, *self._hosts.values())):
-                await self._open_at(host)
-        except BaseException:
-            await self.close()
-            raise
+        asked = self._port
+        for tries_left in reversed(range(1 if asked else PORT_TRIES)):
+            try:
+                for host in dict.fromkeys((self._host, *self._hosts.values())):
+                    await self._open_at(host)
+                break
+            except BaseException as error:
+                await self.close()
+                if not tries_left or not isinstance(error, WorldError):
+                    raise
+                self._port = asked
         self.sent_bys = frozenset(
             str(Address(host, port)) for host in self._hosts.values() for port in (self._port, self._tls_port)
         )

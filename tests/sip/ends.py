@@ -83,7 +83,7 @@ class Far:
 class Ends:
     """The endpoint and what it was told."""
 
-    def __init__(self, world: SimulatedWorld) -> None:
+    def __init__(self, world: SimulatedWorld, port: int = 5060) -> None:
         self.world = world
         self.events: list[Event] = []
         self.requests: list[ServerTransaction] = []
@@ -96,6 +96,7 @@ class Ends:
             bus,
             Timers(),
             host=HERE.host,
+            port=port,
             user_agent="UA",
             on_request=self.requests.append,
             on_ack=lambda ack, flow: self.acks.append(ack),

@@ -8,8 +8,8 @@ import pytest
 
 from phone_emulator.events import Address, Transport
 from phone_emulator.sip import transport
-from phone_emulator.world.base import ConnectFailed, TlsClient, TlsFailed, TlsServer
-from tests.sip.ends import THERE, Ends, Far, incoming, run
+from phone_emulator.world.base import ConnectFailed, TlsClient, TlsFailed, TlsServer, WorldError
+from tests.sip.ends import HERE, THERE, Ends, Far, incoming, run
 
 TCP, TLS = Transport.TCP, Transport.TLS
 SECURE = Address("192.168.1.13", 5061)
@@ -214,6 +214,35 @@ def test_a_port_in_use_leaves_nothing_open() -> None:
     async def story(ends: Ends) -> None:
         other = Ends(ends.world)
         with pytest.raises(OSError, match="already in use"):
+            await other.endpoint.open()
+        assert other.endpoint.transports._udp == {}
+
+    run(story)
+
+
+def test_any_port_is_one_that_every_socket_can_have() -> None:
+    async def story(ends: Ends) -> None:
+        taken = await ends.world.open_udp(Address(HERE.host, 0), Far(ends.world))
+        taken.close()
+        for port in (taken.local.port + 1, taken.local.port + 2):
+            await Far(ends.world).listen(Address(HERE.host, port))
+        other = Ends(ends.world, port=0)
+        await other.endpoint.open()
+        assert other.endpoint.transports.local(Transport.TCP).port == taken.local.port + 3
+        assert other.endpoint.transports.local(Transport.UDP).port == taken.local.port + 3
+        await other.endpoint.close()
+
+    run(story)
+
+
+def test_ports_are_not_tried_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(ends: Ends) -> None:
+        async def listen(*args: object, **kwargs: object) -> None:
+            raise WorldError("address already in use")
+
+        monkeypatch.setattr(ends.world, "listen", listen)
+        other = Ends(ends.world, port=0)
+        with pytest.raises(WorldError, match="already in use"):
             await other.endpoint.open()
         assert other.endpoint.transports._udp == {}
 

@@ -180,17 +180,19 @@ def tag_in(line: str) -> str | None:
 class Headers:
     """Headers in order; names are compared without case, and compact forms are found under the long name."""
 
-    __slots__ = ("_first", "_lines")
+    __slots__ = ("_lines", "first")
     LENGTH = "Content-Length"
     """How that header is spelt where the message itself adds it."""
 
-    _first: dict[str, str]
-    """Key -> first line of that key; in order, and all there is, while no key comes twice."""
+    first: dict[str, str]
+    """Key -> first line of that key; in order, and all there is, while no key comes twice.
+
+    Not to be changed by the reader."""
     _lines: list[tuple[str, str]] | None
     """(key, line) pairs in order, once a key has come twice."""
 
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
-        self._first, self._lines = {}, None
+        self.first, self._lines = {}, None
         for name, value in items:
             self._append(key_of(name), line_of(name, value))
 
@@ -205,23 +207,18 @@ class Headers:
     def from_unique(cls, lines: dict[str, str]) -> Self:
         """Headers of key -> line, none of which comes twice; for the parser. Takes the dictionary over."""
         headers = cls.__new__(cls)
-        headers._first, headers._lines = lines, None
+        headers.first, headers._lines = lines, None
         return headers
 
     @property
     def lines(self) -> list[tuple[str, str]]:
         """(key, line) pairs; a line has no line end. Not to be changed by the reader."""
-        return list(self._first.items()) if self._lines is None else self._lines
+        return list(self.first.items()) if self._lines is None else self._lines
 
     @property
     def texts(self) -> Collection[str]:
         """The lines alone, in order."""
-        return self._first.values() if self._lines is None else [line for _, line in self._lines]
-
-    @property
-    def first(self) -> dict[str, str]:
-        """Key -> first line of that key. Not to be changed by the reader."""
-        return self._first
+        return self.first.values() if self._lines is None else [line for _, line in self._lines]
 
     @property
     def unique(self) -> bool:
@@ -230,14 +227,14 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """The value of the first line of that name."""
-        line = self._first.get(KEYS.get(name) or key_of(name))
+        line = self.first.get(KEYS.get(name) or key_of(name))
         return None if line is None else value_of(line)
 
     def get_all(self, name: str) -> list[str]:
         """One value for each line of that name."""
         key = KEYS.get(name) or key_of(name)
         if self._lines is None:
-            return [value_of(self._first[key])] if key in self._first else []
+            return [value_of(self.first[key])] if key in self.first else []
         return [value_of(line) for other, line in self._lines if other == key]
 
     def values(self, name: str) -> list[str]:
@@ -253,7 +250,7 @@ class Headers:
         """Replace the first line of that name and drop the later ones; append when there is none."""
         key, line = key_of(name), line_of(name, value)
         if self._lines is None:
-            self._first[key] = line
+            self.first[key] = line
             return
         place = self._place(key)
         if place is None:
@@ -264,23 +261,23 @@ class Headers:
 
     def set_line(self, key: str, line: str) -> None:
         """Put *line*, which holds no line break, in the place of the first line of *key*, which there is."""
-        self._first[key] = line
+        self.first[key] = line
         if self._lines is not None:
             self._lines[self._place(key) or 0] = (key, line)
 
     def add(self, name: str, value: str) -> None:
         """Append a line."""
         key, line = KEYS.get(name) or key_of(name), line_of(name, value)
-        if self._lines is None and key not in self._first:
-            self._first[key] = line
+        if self._lines is None and key not in self.first:
+            self.first[key] = line
         else:
             self._append(key, line)
 
     def prepend(self, name: str, value: str) -> None:
         """Insert a line before the first of that name, else at the top."""
         key, line = key_of(name), line_of(name, value)
-        if self._lines is None and key not in self._first:
-            self._first = {key: line, **self._first}
+        if self._lines is None and key not in self.first:
+            self.first = {key: line, **self.first}
         else:
             lines = self.lines
             lines.insert(self._place(key) or 0, (key, line))
@@ -296,7 +293,7 @@ class Headers:
     def arrange(self, places: Mapping[str, int]) -> None:
         """Order the lines by the places of their keys; those of no place of their own go to that of ``*``."""
         rest = places["*"]
-        keys = self._first if self._lines is None else [key for key, _ in self._lines]
+        keys = self.first if self._lines is None else [key for key, _ in self._lines]
         taken = [places.get(key, rest) for key in keys]
         if taken != sorted(taken):
             self._take(sorted(self.lines, key=lambda pair: places.get(pair[0], rest)))
@@ -305,14 +302,14 @@ class Headers:
         """Drop all lines of that name."""
         key = key_of(name)
         if self._lines is None:
-            self._first.pop(key, None)
+            self.first.pop(key, None)
         else:
             self._take([pair for pair in self._lines if pair[0] != key])
 
     def remove_first(self, name: str) -> None:
         """Drop the first value of that name: the top Via or Route, also where one line holds several."""
         key = key_of(name)
-        line = self._first.get(key)
+        line = self.first.get(key)
         if line is None:
             return
         rest = [part for part in split(value_of(line), ",") if part][1:]
@@ -320,48 +317,45 @@ class Headers:
         kept = [(key, line_of(line.partition(":")[0], ", ".join(rest)))] if rest else []
         self._take([*lines[:place], *kept, *lines[place + 1 :]])
 
-    def select(self, *keys: str) -> Headers:
+    def select(self, keys: Collection[str]) -> Headers:
         """A copy of the lines of these *keys* (names in lower case), in their order."""
         if self._lines is None:
-            first, found = self._first, dict[str, str]()
-            for key in keys:
-                if key in first:
-                    found[key] = first[key]
-            return Headers.from_unique(found)
+            first = self.first
+            return Headers.from_unique({key: first[key] for key in keys if key in first})
         return Headers.from_lines([pair for key in keys for pair in self._lines if pair[0] == key])
 
     def copy(self) -> Self:
         """The same headers, to be changed apart."""
         if self._lines is None:
-            return self.from_unique(self._first.copy())
+            return self.from_unique(self.first.copy())
         return self.from_lines(self._lines.copy())
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and key_of(name) in self._first
+        return isinstance(name, str) and key_of(name) in self.first
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         for line in self.texts:
             yield line.partition(":")[0].rstrip(LWS), value_of(line)
 
     def __len__(self) -> int:
-        return len(self._first if self._lines is None else self._lines)
+        return len(self.first if self._lines is None else self._lines)
 
     def __repr__(self) -> str:
         return f"<Headers {', '.join(name for name, _ in self)}>"
 
     def _append(self, key: str, line: str) -> None:
         if self._lines is None:
-            if key not in self._first:
-                self._first[key] = line
+            if key not in self.first:
+                self.first[key] = line
                 return
             self._lines = self.lines
         self._lines.append((key, line))
-        self._first.setdefault(key, line)
+        self.first.setdefault(key, line)
 
     def _take(self, lines: list[tuple[str, str]]) -> None:
-        self._first, self._lines = dict(lines), None
-        if len(self._first) < len(lines):
-            self._first, self._lines = dict(reversed(lines)), lines
+        self.first, self._lines = dict(lines), None
+        if len(self.first) < len(lines):
+            self.first, self._lines = dict(reversed(lines)), lines
 
     def _place(self, key: str) -> int | None:
         return next((n for n, (other, _) in enumerate(self.lines) if other == key), None)

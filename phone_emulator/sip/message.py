@@ -44,10 +44,8 @@ __all__ = [
 ]
 
 MAX_HEADERS = 200
-REMEMBERED = 1024
-"""Header lines whose values are remembered: every message of a dialog repeats those of the first."""
 MAX_REMEMBERED = 256
-"""Characters of such a line."""
+"""Characters of a header line whose value is remembered: a dialog repeats those of its first message."""
 SCHEMES = ("sip", "sips", "tel")
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)
@@ -387,13 +385,21 @@ def response_to(
 
     *to_tag* is added to To unless it has a tag already (RFC 3261 section 8.2.6).
     """
-    headers = request.headers.select(*_COPIED_BY.get(status, _COPIED))
-    to = headers.first.get("to", "")
-    if to_tag and tag_in(to) is None and (value := value_of(to)):
-        headers.set_line("to", line_of("To", f"{value};tag={to_tag}"))
+    headers = request.headers.select(_COPIED_BY.get(status, _COPIED))
+    if to_tag:
+        _tag(headers, to_tag)
     for name, value in extra:
         headers.add(name, value)
     return Response(status, REASONS.get(status, "") if reason is None else reason, headers, body)
+
+
+def _tag(headers: Headers, tag: str) -> None:
+    """Add *tag* to To, where it has none."""
+    line = headers.first.get("to", "")
+    if line[-1:] == ">" and line[:4] == "To: " and tag.isalnum():
+        headers.set_line("to", f"{line};tag={tag}")  # as nearly all are
+    elif tag_in(line) is None and (value := value_of(line)):
+        headers.set_line("to", line_of("To", f"{value};tag={tag}"))
 
 
 def _head(head: str) -> tuple[str, Headers]:
@@ -483,9 +489,9 @@ def _length(line: str) -> int:
     return content_length(value_of(line))
 
 
-_remembered_address = lru_cache(maxsize=REMEMBERED)(values.address_in)
-_remembered_cseq = lru_cache(maxsize=REMEMBERED)(_cseq)
-_remembered_length = lru_cache(maxsize=REMEMBERED)(_length)
+_remembered_address = lru_cache(maxsize=values.REMEMBERED)(values.address_in)
+_remembered_cseq = lru_cache(maxsize=values.REMEMBERED)(_cseq)
+_remembered_length = lru_cache(maxsize=values.REMEMBERED)(_length)
 
 
 def _read_address(line: str, name: str) -> values.Address:
@@ -503,7 +509,8 @@ def _read_cseq(line: str) -> CSeq:
 
 def forget() -> None:
     """Forget the header lines that are remembered; for measuring."""
-    for remembered in (_remembered_address, _remembered_cseq, _remembered_length):
+    remembered_ones = (_remembered_address, _remembered_cseq, _remembered_length, values.remembered_sent)
+    for remembered in remembered_ones:
         remembered.cache_clear()
 
 

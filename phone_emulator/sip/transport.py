@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from phone_emulator.events import Address, Bus, MessageIgnored, MessageReceived, MessageSent, Transport
@@ -290,13 +290,21 @@ class TransportLayer:
 
     def datagram_received(self, data: bytes, remote: Address) -> None:
         """A datagram came in."""
-        flow = self._flows.get(remote)
-        if flow is None:
-            if len(self._flows) >= MAX_FLOWS:
-                self._flows.clear()
-            flow = self._flows[remote] = Flow(Transport.UDP, self.local(Transport.UDP, remote.host), remote)
-        if data[:1] not in BLANK or data.strip(BLANK):
-            self.message_received(data, flow)
+        self.datagrams_received(((data, remote),))
+
+    def datagrams_received(self, came: Sequence[tuple[bytes, Address]]) -> None:
+        """Datagrams came in: all are read first, then each is acted upon."""
+        read = [
+            (data, remote, _read(data)) for data, remote in came if data[:1] not in BLANK or data.strip(BLANK)
+        ]
+        for data, remote, message in read:
+            flow = self._flows.get(remote)
+            if flow is None:
+                if len(self._flows) >= MAX_FLOWS:
+                    self._flows.clear()
+                local = self.local(Transport.UDP, remote.host)
+                flow = self._flows[remote] = Flow(Transport.UDP, local, remote)
+            self._act_on(message, data, flow)
 
     def datagram_failed(self, remote: Address, reason: str) -> None:
         """An ICMP error came in for *remote*."""
@@ -304,10 +312,11 @@ class TransportLayer:
 
     def message_received(self, data: bytes, flow: Flow) -> None:
         """The bytes of one message came in."""
-        try:
-            message = parse(data)
-        except MessageError as error:
-            self._malformed(data, flow, error, True)
+        self._act_on(_read(data), data, flow)
+
+    def _act_on(self, message: Request | Response | MessageError, data: bytes, flow: Flow) -> None:
+        if isinstance(message, MessageError):
+            self._malformed(data, flow, message, True)
             return
         if self._bus.listening:
             self._tell(MessageReceived, flow, data)
@@ -406,6 +415,14 @@ class TransportLayer:
             self._accepted[connection] = None
             connection.opened(flow)
         return connection
+
+
+def _read(data: bytes) -> Request | Response | MessageError:
+    """The message in *data*, or what is wrong with it."""
+    try:
+        return parse(data)
+    except MessageError as error:
+        return error
 
 
 def _prefers_tcp(message: Request | Response, flow: Flow) -> bool:

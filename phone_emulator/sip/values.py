@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -40,7 +41,13 @@ PLAIN_VIA = re.compile(
 )
 """The same of a Via."""
 VIA_LINE = re.compile(rf"[A-Za-z]+: {PLAIN_VIA.pattern}")
+SENT_LINE = re.compile(rf"[A-Za-z]+: SIP/2\.0/([A-Z]+) ({HOST})(?::([0-9]{{1,5}}))?")
+"""The beginning of such a line, up to the parameters: the same in all that one peer sends."""
 ADDRESS_LINE = re.compile(rf"[A-Za-z]+:[ ](?:{PLAIN_ADDRESS.pattern})", re.VERBOSE)
+REMEMBERED = 1024
+"""Lines, or beginnings of lines, that are remembered: one peer repeats them in every message."""
+MAX_SENT = 128
+"""Characters of such a beginning."""
 MAX_TEL = 256
 """Characters of a ``tel:`` URI; ``sipmessage`` takes quadratic time over them."""
 Parameters = dict[str, str | None]
@@ -167,8 +174,27 @@ class Via(NamedTuple):
 
 def top_via(line: str) -> Via:
     """The first value of a Via line."""
+    sent, _, parameters = line.partition(";branch=")
+    branch, _, more = parameters.partition(";")
+    if branch.isalnum() and branch.isascii() and (not more or more == "rport") and len(sent) < MAX_SENT:
+        found = remembered_sent(sent)
+        if found is not None:
+            named: Parameters = {"branch": branch, "rport": None} if more else {"branch": branch}
+            return _new(Via, (*found, named))
     plain = VIA_LINE.fullmatch(line)
     return _plain_via(plain) if plain is not None else read_via(split(value_of(line), ",")[0])
+
+
+def _sent(beginning: str) -> tuple[str, str, int | None] | None:
+    """Transport, host and port at the *beginning* of a Via line; None where it is not plain."""
+    plain = SENT_LINE.fullmatch(beginning)
+    if plain is None:
+        return None
+    transport, host, port = plain.groups()
+    return transport, host, int(port) if port else None
+
+
+remembered_sent = lru_cache(maxsize=REMEMBERED)(_sent)
 
 
 def via(text: str) -> sipmessage.Via:

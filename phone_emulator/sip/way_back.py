@@ -103,11 +103,12 @@ def stamp_source(message: Message, via: Via, flow: Flow) -> None:
     asked = "rport" in via.parameters
     if not asked and via.host.strip("[]") == host:
         return
-    line = message.headers.first["via"]
-    usual = line.endswith(";rport") and line.startswith("Via: ") and "," not in line
+    headers = message.headers
+    line = headers.first["via"]
+    usual = line[-6:] == ";rport" and line[:5] == "Via: " and "," not in line
     if usual and len(via.parameters) == 2 and "branch" in via.parameters:
         # As nearly all are: nothing is to be looked for.
-        message.headers.set_line("via", f"{line[:-6]};received={host};rport={port}")
+        headers.set_line("via", f"{line[:-6]};received={host};rport={port}")
         return
     top, *others = message.headers.values("Via")
     plain = STAMPS.sub("", top)

@@ -8,9 +8,9 @@ come from the world itself.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from phone_emulator.events import Address, Transport
 
@@ -46,6 +46,17 @@ class DatagramReceiver(Protocol):
 
     def datagram_failed(self, remote: Address, reason: str) -> None:
         """A datagram to *remote* drew an ICMP error; *reason* names it (``ICMP port unreachable``)."""
+
+
+@runtime_checkable
+class BatchReceiver(DatagramReceiver, Protocol):
+    """One that takes together what came together, where a socket has it so.
+
+    A processor does the same step for many faster than all steps for one after the other.
+    """
+
+    def datagrams_received(self, came: Sequence[tuple[bytes, Address]]) -> None:
+        """These came in this order."""
 
 
 class DatagramSocket(Protocol):

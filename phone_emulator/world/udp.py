@@ -15,6 +15,7 @@ import socket
 import struct
 import sys
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -22,7 +23,7 @@ from phone_emulator.events import Address
 
 from . import reasons
 from .address import canonical, is_ipv6, unsendable
-from .base import DatagramReceiver, SendFailed, WorldError
+from .base import BatchReceiver, DatagramReceiver, SendFailed, WorldError
 
 RECEIVE_BUFFER = 4 * 1024 * 1024
 """Bytes asked of the machine; datagrams are lost on loopback too when a burst overflows it."""
@@ -133,6 +134,9 @@ class ErrorQueueSocket:
         self._loop = loop
         self._socket = sock
         self._receiver = receiver
+        self._hand_on = (
+            receiver.datagrams_received if isinstance(receiver, BatchReceiver) else self._one_by_one
+        )
         self._registry = registry
         self._closed = False
         self._local = Address(*sock.getsockname()[:2])
@@ -212,22 +216,27 @@ class ErrorQueueSocket:
                 self._send_unsent()
 
     def _read_datagrams(self) -> None:
-        came: list[tuple[bytes, tuple[str, int]]] = []
+        came: list[tuple[bytes, Address]] = []
+        receive = self._socket.recvfrom
         for _ in range(READS_PER_WAKE):
             try:
-                came.append(self._socket.recvfrom(65535))
+                data, remote = receive(65535)
+                came.append((data, _address(remote)))
             except (BlockingIOError, InterruptedError):
                 break
             except OSError:
                 continue  # an ICMP error on its way to the error queue, which tells more
         self._held = []
         try:
-            for data, remote in came:
-                self._receiver.datagram_received(data, Address(remote[0], remote[1]))
-                if self._closed:
-                    return
+            self._hand_on(came)
         finally:
             self._send_held()
+
+    def _one_by_one(self, came: Sequence[tuple[bytes, Address]]) -> None:
+        for data, remote in came:
+            self._receiver.datagram_received(data, remote)
+            if self._closed:
+                return
 
     def _send_held(self) -> None:
         held, self._held = self._held or (), None
@@ -268,6 +277,11 @@ class ErrorQueueSocket:
                 continue
             self._unsent.popleft()
         self._events.modify(self._socket.fileno(), select.EPOLLIN)
+
+
+def _address(remote: tuple[Any, ...]) -> Address:
+    """Of what the machine calls it; over IPv6 that holds more."""
+    return tuple.__new__(Address, remote[:2])  # without the call in between: there is one for each datagram
 
 
 def extended_error(told: bytes) -> str:

@@ -91,7 +91,7 @@ def check(headers: Headers, lines: Lines) -> None:
         assert headers.get_all(name) == values
         assert headers.get(name) == (values[0] if values else None)
         assert (name in headers) is bool(values)
-    chosen = headers.select("to", "via", "route")
+    chosen = headers.select(("to", "via", "route"))
     assert chosen.lines == [
         pair for key in ("to", "via", "route") for pair in headers.lines if pair[0] == key
     ]

@@ -22,7 +22,7 @@ from .message import Message, MessageError, Request, Response, response_to
 from .refusal import WHY, refusal
 from .resting import Resting
 from .timers import Timers
-from .transaction import Deliver, Ended, Failed, Send, client_key, server_key
+from .transaction import Deliver, Ended, Failed, Send, client_key, client_key_of, server_key
 from .transport import DATAGRAM_LIMIT, Flow, TooLarge, TransportLayer
 from .way_back import Locate, WaysBack, nowhere, response_flow, stamp_source
 
@@ -145,9 +145,16 @@ class Endpoint:
         """How many transactions are not over yet."""
         return len(self._clients) + len(self._servers) + len(self._answered) + len(self._responded)
 
-    def new_branch(self) -> str:
-        """A branch as the phone makes them: the cookie and a decimal number (RFC 3261 section 8.1.1.7)."""
-        return f"{BRANCH_COOKIE}{self.world.random.getrandbits(32)}"
+    def new_branch(self, method: str) -> str:
+        """A branch as the phone makes them: the cookie and a decimal number (RFC 3261 section 8.1.1.7).
+
+        It is that of no other transaction of *method*, also where an endpoint has a hundred thousand.
+        """
+        while True:
+            branch = f"{BRANCH_COOKIE}{self.world.random.getrandbits(32)}"
+            key = client_key_of(branch, method)
+            if key not in self._clients and key not in self._answered:
+                return branch
 
     def new_tag(self) -> str:
         """A tag as the phone makes them: a decimal number (section 19.3)."""
@@ -176,7 +183,7 @@ class Endpoint:
             on_sent: called each time the request leaves.
         """
         sent = Request(request.method, request.uri, request.headers.copy(), request.body)
-        sent.headers.prepend("Via", flow.via(branch or self.new_branch(), rport=rport))
+        sent.headers.prepend("Via", flow.via(branch or self.new_branch(request.method), rport=rport))
         make = machines.invite_client if request.method == "INVITE" else machines.non_invite_client
         machine = make(sent, reliable=flow.transport.reliable, timers=self.timers, timeout=timeout)
         client = ClientTransaction(machine, flow, on_sent, timeout=timeout, rport=rport)
@@ -209,7 +216,7 @@ class Endpoint:
         self._forget_client(client)
         first = client.request
         sent = Request(first.method, first.uri, first.headers.copy(), first.body)
-        sent.headers.set("Via", flow.via(self.new_branch(), rport=client.rport))
+        sent.headers.set("Via", flow.via(self.new_branch(sent.method), rport=client.rport))
         make = machines.invite_client if sent.method == "INVITE" else machines.non_invite_client
         reliable = flow.transport.reliable
         client.machine = make(sent, reliable=reliable, timers=self.timers, timeout=client.timeout)
@@ -224,7 +231,7 @@ class Endpoint:
     def send_ack(self, ack: Request, flow: Flow, *, rport: bool = False) -> None:
         """Send an ACK to a 2xx, which belongs to no transaction; a failure shows as a repeated 2xx."""
         sent = Request(ack.method, ack.uri, ack.headers.copy(), ack.body)
-        sent.headers.prepend("Via", flow.via(self.new_branch(), rport=rport))
+        sent.headers.prepend("Via", flow.via(self.new_branch("ACK"), rport=rport))
         self._send(sent, flow)
 
     def acknowledge(self, invite: Request, response: Response, flow: Flow) -> None:
@@ -236,7 +243,7 @@ class Endpoint:
         if response.status >= 200 and server.straight:
             if self._drop_server(server):
                 said = self._send(response, server.flow)
-                if not server.flow.transport.reliable:
+                if server.flow.stream is None:
                     self._responded.add(server.key, said)
         else:
             self._act_server(server, server.machine.respond(response, self.world.now()))

@@ -49,7 +49,9 @@ class Resting:
         return key in self._said
 
     def add(self, key: Key, said: bytes = b"") -> None:
-        """Remember what the transaction *key*, not remembered yet, said last; empty if it keeps silent."""
+        """Remember what the transaction *key* said last, unless it is remembered; empty for nothing."""
+        if key in self._said:
+            return
         due = self._world.now() + self._seconds
         self._said[key] = said
         self._due.append((due, key))

@@ -259,7 +259,7 @@ def _straight(kind: Kind) -> bool:
     )
 
 
-STRAIGHT = frozenset(kind for kind in Kind if _straight(kind))
+STRAIGHT = tuple(kind for kind in Kind if _straight(kind))
 """The servers that hand their request on, run no timer, and rest once the final response is sent: as long as
 nothing else happens, nothing of the machine is needed."""
 

@@ -347,7 +347,12 @@ Key = str
 
 def client_key(message: Message) -> Key:
     """What a response finds its client transaction by: branch and method (RFC 3261 section 17.1.3)."""
-    return f"{(message.branch or '').lower()}\n{message.cseq.method}"
+    return client_key_of(message.branch or "", message.cseq.method)
+
+
+def client_key_of(branch: str, method: str) -> Key:
+    """The same of the parts that make it."""
+    return f"{branch.lower()}\n{method}"
 
 
 def server_key(message: Message, method: str | None = None, via: values.Via | None = None) -> Key:
@@ -363,13 +368,13 @@ def server_key(message: Message, method: str | None = None, via: values.Via | No
     if method == "ACK":
         method = "INVITE"
     try:
-        via = via or message.via
+        _, host, port, parameters = via or message.via
     except MessageError:
         pass  # what does not follow the grammar proves nothing either
     else:
-        branch = (via.parameters.get("branch") or "").lower()
+        branch = (parameters.get("branch") or "").lower()
         if branch.startswith(COOKIE) and branch != COOKIE:
-            return f"{branch}\n{via.host.lower()}\n{via.port}\n{method}"
+            return f"{branch}\n{host.lower()}\n{port}\n{method}"
     uri = message.uri if isinstance(message, Request) else ""
     top = next(iter(message.headers.values("Via")), "")
     return "\n".join((uri, message.from_tag or "", message.call_id, str(message.cseq.number), top, method))

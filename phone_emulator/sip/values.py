@@ -175,8 +175,8 @@ class Via(NamedTuple):
 def top_via(line: str) -> Via:
     """The first value of a Via line."""
     sent, _, parameters = line.partition(";branch=")
-    branch, _, more = parameters.partition(";")
-    if branch.isalnum() and branch.isascii() and (not more or more == "rport") and len(sent) < MAX_SENT:
+    branch, others, more = parameters.partition(";")
+    if branch.isalnum() and branch.isascii() and (more == "rport" or not others) and len(sent) < MAX_SENT:
         found = remembered_sent(sent)
         if found is not None:
             named: Parameters = {"branch": branch, "rport": None} if more else {"branch": branch}

@@ -28,6 +28,7 @@ def is_any(host: str) -> bool:
     return ipaddress.ip_address(canonical(host)).is_unspecified
 
 
+@lru_cache(maxsize=4096)
 def unsendable(local: str, remote: Address) -> str:
     """Why nothing can be sent from the address *local* to *remote*, whatever the network; empty if it can."""
     try:

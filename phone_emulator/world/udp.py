@@ -195,16 +195,17 @@ class ErrorQueueSocket:
 
     def _try_to_send(self, data: bytes, remote: Address) -> bool:
         """Whether the machine took it; raises SendFailed."""
-        for tries_left in reversed(range(SEND_TRIES)):
+        tries_left = SEND_TRIES
+        while True:
             try:
                 self._socket.sendto(data, remote)
                 return True
             except (BlockingIOError, InterruptedError):
                 return False
             except OSError as error:
+                tries_left -= 1
                 if not tries_left or error.errno == errno.EMSGSIZE:
                     raise SendFailed(reasons.in_words(error)) from None
-        return False
 
     def _wake(self) -> None:
         for _, events in self._events.poll(0):

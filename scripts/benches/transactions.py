@@ -7,14 +7,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 from benches.load import Heard, Registrar, drive
 from benches.measuring import Bench, cores
 
 SECONDS = 4.0
 """How long each is measured."""
+TURNS = 8
+"""In as many parts, between which the others have theirs."""
 T1 = 0.05
 """Seconds. Timer J is then 3.2 s: transactions end as fast as they begin while it is measured."""
 SERVER = Path(__file__).with_name("server.py")
@@ -58,19 +62,59 @@ def measured(what: str, loop: str, t1: float = T1, peer: int = 0) -> Iterator[Me
         process.wait()
 
 
-def served(what: str, loop: str, t1: float = T1, seconds: float = SECONDS) -> tuple[float, float, str]:
-    """Transactions a second by the clock, a second of the server's CPU, and what is to be told of them."""
-    with measured(what, loop, t1) as server:
-        drive(server.port, 64 * t1 + 0.5)
-        before, heard, after = server.used(), drive(server.port, seconds, 100_000_000), server.used()
-    check(heard, what)
-    cpu = after["cpu"] - before["cpu"]
-    rate, core = heard.answered / heard.seconds, heard.answered / cpu
-    text = (
-        f"{what} on {loop}: {rate:,.0f} a second, {core:,.0f} a second of its CPU, {heard.lost} lost,"
-        f" {int(after['live']):,} alive, {after['kib'] / 1024:.0f} MiB"
-    )
-    return rate, core, text
+@dataclass(slots=True)
+class Turns:
+    """What one process did, turn by turn."""
+
+    what: str
+    loop: str
+    server: Measured
+    rates: list[float] = field(default_factory=list)
+    """Transactions a second of its CPU."""
+    answered: int = 0
+    seconds: float = 0.0
+    lost: int = 0
+    told: str = ""
+    """The same for people."""
+
+    def serve(self, seconds: float) -> None:
+        """One turn."""
+        before = self.server.used()
+        heard = drive(self.server.port, seconds, 100_000_000 + 10_000_000 * len(self.rates))
+        check(heard, self.what)
+        self.rates.append(heard.answered / (self.server.used()["cpu"] - before["cpu"]))
+        self.answered += heard.answered
+        self.seconds += heard.seconds
+        self.lost += heard.lost
+
+    def summary(self) -> str:
+        """What came of all turns, for people."""
+        used = self.server.used()
+        return (
+            f"{self.what} on {self.loop}: {self.answered / self.seconds:,.0f} a second, of its CPU"
+            f" {median(self.rates):,.0f} a second ({min(self.rates):,.0f} to {max(self.rates):,.0f}),"
+            f" {self.lost} lost, {int(used['live']):,} alive, {used['kib'] / 1024:.0f} MiB"
+        )
+
+
+def in_turns(*served: tuple[str, str], t1: float = T1) -> list[Turns]:
+    """Let processes, (what, loop) each, serve in turns: so the moods of the machine are the same for all."""
+    with ExitStack() as stack:
+        turns = [Turns(what, loop, stack.enter_context(measured(what, loop, t1))) for what, loop in served]
+        for each in turns:
+            drive(each.server.port, 64 * t1 + 0.5)
+        for _ in range(TURNS):
+            for each in turns:
+                each.serve(SECONDS / TURNS)
+        for each in turns:
+            each.told = each.summary()
+    return turns
+
+
+def share(one: Turns, other: Turns) -> str:
+    """The CPU's transactions of *one* in those of *other*."""
+    shares = [100 * mine / its for mine, its in zip(one.rates, other.rates, strict=True)]
+    return f"{median(shares):.0f} % of it by the CPU ({min(shares):.0f} to {max(shares):.0f})"
 
 
 def check(heard: Heard, what: str) -> None:
@@ -89,24 +133,20 @@ def check(heard: Heard, what: str) -> None:
 
 def serving() -> str:
     """REGISTERs answered by `Endpoint`, each with a branch and a Call-ID of its own."""
-    least_core, text = served("splitting", "no loop")[1:]
-    core, own = served("endpoint", "uvloop")[1:]
-    share = f"{100 * core / least_core:.0f} % of it by the CPU"
-    return f"{own} (asked for: 25,000; 40,000 would be superb)\n{text}\n{share}"
+    own, least = in_turns(("endpoint", "uvloop"), ("splitting", "no loop"))
+    return f"{own.told} (asked for: 25,000; 40,000 would be superb)\n{least.told}\n{share(own, least)}"
 
 
 def serving_at_length() -> str:
     """The same with the usual T1, until as many have ended as began."""
-    text = served("endpoint", "uvloop", 0.5)[2]
-    return f"{text}, with timer J of 32 s"
+    [own] = in_turns(("endpoint", "uvloop"), t1=0.5)
+    return f"{own.told}, with timer J of 32 s"
 
 
 def serving_on_asyncio() -> str:
     """The same on asyncio's own loop, beside the least that an asyncio server can do on it."""
-    least, least_core, text = served("empty", "asyncio")
-    rate, core, own = served("endpoint", "asyncio")
-    shares = f"{100 * rate / least:.0f} % by the clock, {100 * core / least_core:.0f} % by the CPU"
-    return f"{own}\n{text}\n{shares} (asked for: 80 %)"
+    own, least = in_turns(("endpoint", "asyncio"), ("empty", "asyncio"))
+    return f"{own.told}\n{least.told}\n{share(own, least)} (asked for: 80 %)"
 
 
 def asking() -> str:

@@ -66,7 +66,7 @@ def test_the_states_that_rest_are_those_with_nothing_to_do() -> None:
         Kind.INVITE_SERVER: {State.CONFIRMED},
         Kind.NON_INVITE_SERVER: {State.COMPLETED},
     } == RESTING
-    assert {Kind.NON_INVITE_SERVER} == STRAIGHT
+    assert STRAIGHT == (Kind.NON_INVITE_SERVER,)
 
 
 @pytest.mark.parametrize("kind", STRAIGHT)
@@ -162,5 +162,24 @@ def test_a_late_cancel_finds_an_invite_that_rests() -> None:
         far.send(incoming("CANCEL"))
         await asyncio.sleep(0.001)
         assert [response.status for response in far.responses] == [486, 200]
+
+    run(story)
+
+
+def test_a_key_that_comes_again_is_remembered_once() -> None:
+    assert resting_for([(0, "a"), (1, "a")], 31.9) == ["a", "a"]
+    assert resting_for([(0, "a"), (1, "a")], 32.1) == []
+
+
+def test_no_two_transactions_share_a_branch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """32 bits come again soon where requests are many."""
+
+    async def story(ends: Ends) -> None:
+        await Far(ends.world).bind()
+        numbers = iter([7, 7, 8, 7, 8, 9])
+        monkeypatch.setattr(ends.world.random, "getrandbits", lambda bits: next(numbers))
+        flow = await ends.endpoint.transports.flow(Transport.UDP, THERE)
+        sent = [ends.endpoint.request(request("OPTIONS", f"c{n}"), flow).request.branch for n in range(3)]
+        assert sent == ["z9hG4bK7", "z9hG4bK8", "z9hG4bK9"]
 
     run(story)

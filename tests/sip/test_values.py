@@ -1,0 +1,43 @@
+"""Values that are read the quick way are read as the full grammar reads them."""
+
+from __future__ import annotations
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from phone_emulator.sip import values
+from phone_emulator.sip.headers import split, value_of
+
+pieces = st.sampled_from(
+    [
+        *("SIP/2.0/UDP", "SIP/2.0/TCP", "sip/2.0/UDP", "SIP / 2.0 / UDP", "SIP/3.0/UDP"),
+        *(" ", "  ", "a.example", "192.0.2.1", "[2001:db8::1]", ":5060", ":99999999", "pbx1"),
+        *(";branch=", ";branch=z9hG4bK1", ";Branch=x", ";rport", ";rport=9", ";received=192.0.2.9", ";a=b=c"),
+        *(";", ",", "=", '"', ";self", "é", "²", "\udcff", "\t", "z9hG4bK7", ";ttl=1;maddr=224.0.1.75"),
+    ]
+)
+
+
+def read(reader: object, line: str) -> values.Via | str:
+    assert callable(reader)
+    try:
+        found = reader(line)
+    except ValueError:
+        return "refused"
+    assert isinstance(found, values.Via)
+    return found
+
+
+def by_the_grammar(line: str) -> values.Via:
+    return values.read_via(split(value_of(line), ",")[0])
+
+
+@given(st.lists(pieces, max_size=6).map("".join), st.lists(pieces, max_size=4).map("".join))
+@example("SIP/2.0/UDP 192.0.2.1:5060", ";branch=z9hG4bK1;rport")
+@example("SIP/2.0/UDP 192.0.2.1:5060", ";branch=z9hG4bK1;")
+@example("SIP/2.0/UDP 192.0.2.1", ";branch=z9hG4bK1, SIP/2.0/UDP a.example;branch=z9hG4bK2;rport")
+@example("SIP/2.0/UDP a.example, SIP/2.0/UDP b.example", ";branch=z9hG4bK2;rport")
+@example("SIP/2.0/UDP 192.0.2.1", ";rport;branch=z9hG4bK1")
+def test_a_via(sent: str, parameters: str) -> None:
+    line = f"Via: {sent}{parameters}"
+    assert read(values.top_via, line) == read(by_the_grammar, line)

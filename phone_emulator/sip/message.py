@@ -454,7 +454,7 @@ def _check_single(lines: list[tuple[str, str]]) -> None:
 def _start(line: str, headers: Headers, body: bytes, raw: bytes) -> Request | Response:
     """Take the start line apart. Its text is not quoted in errors: a URI may hold a password."""
     head, _, rest = line.partition(" ")
-    if head == "SIP/2.0" or head[:4].upper() == "SIP/":
+    if head not in METHODS and head[:4].upper() == "SIP/":
         if head.upper() != "SIP/2.0":
             raise MessageError(f"SIP version: expected SIP/2.0, got {head[:20]!r}")
         digits, _, reason = rest.partition(" ")
@@ -509,9 +509,9 @@ def _read_cseq(line: str) -> CSeq:
 
 def forget() -> None:
     """Forget the header lines that are remembered; for measuring."""
-    remembered_ones = (_remembered_address, _remembered_cseq, _remembered_length, values.remembered_sent)
-    for remembered in remembered_ones:
+    for remembered in (_remembered_address, _remembered_cseq, _remembered_length):
         remembered.cache_clear()
+    values.forget()
 
 
 def _missing(name: str) -> NoReturn:

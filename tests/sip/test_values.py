@@ -18,13 +18,13 @@ pieces = st.sampled_from(
 )
 
 
-def read(reader: object, line: str) -> values.Via | str:
+def read(reader: object, line: str) -> object:
     assert callable(reader)
     try:
         found = reader(line)
     except ValueError:
         return "refused"
-    assert isinstance(found, values.Via)
+    assert isinstance(found, (values.Via, values.Address))
     return found
 
 
@@ -41,3 +41,36 @@ def by_the_grammar(line: str) -> values.Via:
 def test_a_via(sent: str, parameters: str) -> None:
     line = f"Via: {sent}{parameters}"
     assert read(values.top_via, line) == read(by_the_grammar, line)
+
+
+places = st.sampled_from(
+    [
+        *("<", ">", "sip:", "sips:", "SIP:", "tel:", "1001", "1002@", "a.example", "[2001:db8::1]", ":5060"),
+        *('"', '"Alice" ', "Alice ", "Alice Liddell ", '"A\\"" ', '"100%" ', '"é" ', "é", "²", "\udcff"),
+        *(
+            ";tag=1",
+            ";tag=",
+            ";tag=1;x",
+            ";x;tag=1",
+            ";transport=tcp",
+            ";expires=60",
+            ";self",
+            "@",
+            ",",
+            " ",
+            "\t",
+        ),
+        *("?Subject=x", ":secret@", "%41", "\r\n ", "="),
+    ]
+)
+
+
+@given(st.lists(places, max_size=9).map("".join))
+@example('"Alice" <sip:1001@a.example>;tag=1')
+@example("<sip:1001@a.example:5060>")
+@example("<sip:²@a.example>;tag=1")
+@example("<sip:1001@a.example:123456>")
+@example('"<sip:1@b>" <sip:1001@a.example>')
+def test_an_address(value: str) -> None:
+    line = f"From: {value}"
+    assert read(values.address_in, line) == read(values.read_address, value_of(line))

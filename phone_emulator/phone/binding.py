@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 
 from phone_emulator.config.model import ServerConfig
-from phone_emulator.events import RegistrationState, Target
+from phone_emulator.events import Address, RegistrationState, Target, Transport
 from phone_emulator.sip import values
 from phone_emulator.sip.headers import after_address, parameter
 from phone_emulator.sip.message import Response
+from phone_emulator.world.address import canonical
 
 LONGEST_GRUU = 500
 """Characters; a longer one is not believed."""
@@ -34,8 +35,8 @@ class Binding:
     refresh_at: float | None = None
     next_at: float | None = None
     reason: str = "not yet tried"
-    contact: str = ""
-    """The phone's address and port, as its Contact gave them."""
+    contact: Address | None = None
+    """The phone's own, as its Contact gave it."""
     must_clear: bool = False
     """Whether ``Contact: *`` goes before the first REGISTER since the phone started (R11)."""
 
@@ -50,15 +51,32 @@ class Binding:
         return self.target is not None
 
 
-def granted_gruu(response: Response, contact: str) -> str:
+def leads_to(value: str, own: Address) -> bool:
+    """Whether a Contact's *value* leads to the address *own*; a default port may be left out."""
+    try:
+        uri = values.read_address(value).uri
+        host = canonical(uri.host.strip("[]"))
+    except ValueError:
+        return False
+    secure = uri.scheme == "sips" or (uri.parameters.get("transport") or "").lower() == Transport.TLS
+    default = (Transport.TLS if secure else Transport.UDP).default_port
+    return (host, uri.port or default) == (canonical(own.host), own.port)
+
+
+def _own(response: Response, contact: Address) -> list[str]:
+    """The Contacts of *response* that are this phone's."""
+    return [value for value in response.headers.values("Contact") if leads_to(value, contact)]
+
+
+def granted_gruu(response: Response, contact: Address) -> str:
     """The public GRUU that a 200 to REGISTER gives this phone (RFC 5627 section 4.2); empty for none.
 
     Args:
         response: the 200; it lists every binding of the account, also those of other phones.
-        contact: this phone's address and port, as its Contact gave them.
+        contact: this phone's address, as its Contact gave it.
     """
-    own = next((value for value in response.headers.values("Contact") if contact in value), "")
-    gruu = (parameter(after_address(own), "pub-gruu") or "").strip('"')
+    own = _own(response, contact)
+    gruu = (parameter(after_address(own[0]), "pub-gruu") or "").strip('"') if own else ""
     try:
         uri = values.uri(gruu[:LONGEST_GRUU])
     except ValueError:
@@ -66,19 +84,17 @@ def granted_gruu(response: Response, contact: str) -> str:
     return gruu if len(gruu) <= LONGEST_GRUU and "gr" in uri.parameters else ""
 
 
-def granted_lease(response: Response, contact: str, asked: int) -> int:
+def granted_lease(response: Response, contact: Address, asked: int) -> int:
     """Seconds that a 200 to REGISTER grants (R8).
 
     Contact's ``expires`` counts first, then ``Expires``, then what was asked.
 
     Args:
         response: the 200; it lists every binding of the account, also those of other phones.
-        contact: this phone's address and port, as its Contact gave them.
+        contact: this phone's address, as its Contact gave it.
         asked: seconds.
     """
-    values = response.headers.values("Contact")
-    own = [value for value in values if contact in value] or values
-    for value in own:
+    for value in _own(response, contact) or response.headers.values("Contact"):
         match = _EXPIRES.search(value)
         if match:
             return int(match[1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import sipmessage
@@ -16,12 +17,14 @@ from phone_emulator.events import Address, Outcome, Target, Transport
 from phone_emulator.redundancy import Hop
 from phone_emulator.sip import values
 from phone_emulator.sip.dialog import Dialog
-from phone_emulator.sip.handles import RequestFailed
+from phone_emulator.sip.handles import ClientTransaction, RequestFailed
 from phone_emulator.sip.message import MessageError, Request, Response
+from phone_emulator.sip.tables import State
 from phone_emulator.sip.transport import Flow
+from phone_emulator.world.address import is_unicast
 
 from .exchange import MAX_CHALLENGES
-from .identity import Identity
+from .identity import Identity, cancel_of
 
 if TYPE_CHECKING:
     from .line import Line
@@ -93,8 +96,7 @@ class Channel:
             async with asyncio.timeout(context.config.ringback_timeout):
                 response = await client.final()
         except TimeoutError:
-            context.endpoint.give_up(client, "no final response")
-            raise RequestFailed(Outcome.NO_RESPONSE, "no final response") from None
+            response = await self._take_back(client)
         if request.method in REFRESHING and response.status < 300:
             with contextlib.suppress(MessageError):
                 dialog.refresh_target(response)
@@ -106,6 +108,35 @@ class Channel:
             )
         return response
 
+    async def _take_back(self, client: ClientTransaction) -> Response:
+        """The final response to a request that was promised one for too long; raises RequestFailed.
+
+        An INVITE is cancelled: its 487 leaves the session as it was (RFC 3261 sections 9.1 and 14.1).
+        """
+        endpoint = self.line.context.endpoint
+        if self.cancel(client):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(64 * endpoint.timers.t1):
+                    return await client.final()
+        endpoint.give_up(client, "no final response")
+        raise RequestFailed(Outcome.NO_RESPONSE, "no final response")
+
+    def cancel(self, client: ClientTransaction) -> bool:
+        """Send a CANCEL for an INVITE, with its branch and to its target (C11), where one may be sent.
+
+        Returns:
+            Whether it was: not before a provisional response, and not after the final one (section 9.1).
+        """
+        if client.request.method != "INVITE" or client.machine.state is not State.PROCEEDING:
+            return False
+        self.line.context.endpoint.request(
+            cancel_of(client.request, self.identity.user_agent),
+            client.flow,
+            rport=self.line.account.rport,
+            branch=client.request.branch,
+        )
+        return True
+
     def acknowledge(self, dialog: Dialog, flow: Flow) -> Request:
         """Send the ACK to a 2xx (RFC 3261 section 13.2.2.4); returns it, to be repeated."""
         ack = self.identity.in_dialog(dialog, "ACK", self.identity.contact(flow.local, flow.transport))
@@ -113,13 +144,19 @@ class Channel:
         return ack
 
     async def way(self, dialog: Dialog) -> Flow | None:
-        """The way to the next hop of *dialog* (RFC 3261 section 12.2.1.1); None when there is none."""
+        """The way to the next hop of *dialog* (RFC 3261 section 12.2.1.1); None when there is none.
+
+        A ``maddr`` takes the place of the host (RFC 3263 section 4); to a group of hosts there is no way.
+        """
         try:
             uri = values.uri(dialog.next_hop())
         except ValueError:
             return self.flow
         transport = _uri_transport(uri)
-        host = uri.host.strip("[]")
+        maddr = uri.parameters.get("maddr")
+        host = (maddr or uri.host).strip("[]")
+        if maddr and is_ip(host) and not is_unicast(host):
+            return None
         exchange, wait = self.line.exchange, 64 * self.line.context.config.timers.t1
         known = self._names_server(host, uri.port) or self._through_proxy()
         if self.flow is not None and (known or _same(self.flow, host, uri)):
@@ -138,7 +175,10 @@ class Channel:
         hop = Hop(server.number, host, uri.port or 0, types[transport], server.failover, server)
         try:
             targets = await self.line.locate_elsewhere(hop)
-            return await exchange.flow_to(targets[0], wait, "")
+            target = targets[0]
+            if maddr:
+                target = replace(target, host=uri.host)  # what a certificate is for (RFC 5922 section 7.1)
+            return await exchange.flow_to(target, wait, "")
         except (Unresolved, RequestFailed):
             return None
 

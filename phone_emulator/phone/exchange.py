@@ -113,8 +113,6 @@ class Exchange:
             The final response and its flow, or None when there is none.
         """
         world = self.endpoint.world
-        if draft.request.method == "REGISTER":
-            self._keep(draft, None)
         try:
             response, flow = await self._converse(attempt, draft, watch or Watch())
         except RequestFailed as failure:
@@ -125,29 +123,20 @@ class Exchange:
             attempt.give_up_at = None
             if attempt.ended is None:
                 attempt.ended = world.now()
-        if draft.request.method == "REGISTER" and response.status < 300:
-            self._keep(draft, flow)
         if attempt.outcome is None:
             attempt.status = response.status
             attempt.outcome, detail = judge(response, self.account)
             attempt.detail = _with_remark(detail, attempt)
         return response, flow
 
-    def _keep(self, draft: Draft, flow: Flow | None) -> None:
-        """The connection that a registration is reached over is *flow* from now on, and stays open."""
-        name = draft.request.call_id
-        before = self._registered_over.pop(name, None)
+    def keep_open(self, call_id: str, flow: Flow | None) -> None:
+        """The registration *call_id* is reached over *flow*, which stays open; None where it is lost."""
+        before = self._registered_over.pop(call_id, None)
         if before is not None:
-            before.registrations -= {name}
-        if flow is not None and draft.request.headers.get("Expires") != "0":
-            flow.registrations |= {name}
-            self._registered_over[name] = flow
-
-    def keep_nothing(self) -> None:
-        """No registration keeps a connection open any more."""
-        for name, flow in self._registered_over.items():
-            flow.registrations -= {name}
-        self._registered_over.clear()
+            before.registrations -= {call_id}
+        if flow is not None:
+            flow.registrations |= {call_id}
+            self._registered_over[call_id] = flow
 
     async def flow_to(self, target: Target, within: float | None, why: str) -> Flow:
         """A way to *target*; raises RequestFailed (C6)."""

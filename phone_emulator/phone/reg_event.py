@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from phone_emulator.sip.message import Request
 
 from . import xml_body
+from .binding import leads_to
 from .event_package import Topic
 from .subscription import Subscription
 
@@ -39,8 +40,8 @@ class OwnRegistrations:
         own = self._line.registrar.contact
         for registration in document.all("registration"):
             for contact in registration.all("contact"):
-                removed = contact.attributes.get("state") == "terminated"
                 event = contact.attributes.get("event")
-                if own and removed and event in REGISTER_AGAIN and own in contact.text_of("uri"):
+                removed = contact.attributes.get("state") == "terminated" and event in REGISTER_AGAIN
+                if removed and own is not None and leads_to(f"<{contact.text_of('uri')}>", own):
                     self._line.registrar.removed(f"the registrar removed the binding: {event}")
                     return

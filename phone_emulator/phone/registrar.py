@@ -7,7 +7,15 @@ import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from phone_emulator.events import Attempt, Outcome, RegistrationChanged, RegistrationState, Target, Wait
+from phone_emulator.events import (
+    Address,
+    Attempt,
+    Outcome,
+    RegistrationChanged,
+    RegistrationState,
+    Target,
+    Wait,
+)
 from phone_emulator.redundancy import Hop, Try, hops, moves_on, refresh_delay, retry_delay, wait_for
 from phone_emulator.redundancy.servers import successive
 
@@ -70,10 +78,10 @@ class Registrar:
         return [binding.target for _, binding in sorted(self.bindings.items()) if binding.target is not None]
 
     @property
-    def contact(self) -> str:
-        """The phone's address and port as its Contact at server 1 gives them; empty while there is none."""
+    def contact(self) -> Address | None:
+        """The phone's own address as its Contact at server 1 gives it; None while there is none."""
         binding = self.bindings.get(1)
-        return binding.contact if binding is not None and binding.live else ""
+        return binding.contact if binding is not None and binding.live else None
 
     def removed(self, reason: str) -> None:
         """The registrar of server 1 removed the binding by itself: make it again, at once if it lived."""
@@ -140,7 +148,6 @@ class Registrar:
         await self._line.subscriptions.stop(unsubscribe=True)
         live = [binding for binding in self.bindings.values() if binding.live]
         await asyncio.gather(*(self._remove(binding) for binding in live))
-        self._line.exchange.keep_nothing()
 
     async def abandon(self) -> None:
         """Stop without telling the servers, as a phone that loses power."""
@@ -250,11 +257,12 @@ class Registrar:
         now = self._context.world.now()
         response, flow = found
         asked = int(draft.request.headers.get("Expires") or 0)
-        lease = max(granted_lease(response, str(flow.local), asked), MIN_LEASE)
+        lease = max(granted_lease(response, flow.local, asked), MIN_LEASE)
         self._forget(binding)
-        binding.target, binding.contact, binding.registered_at = attempt.target, str(flow.local), now
+        binding.target, binding.contact, binding.registered_at = attempt.target, flow.local, now
+        self._line.exchange.keep_open(binding.call_id, flow)
         self._line.exchange.service_routes.learn(flow.remote, response)
-        self._context.gruus[self._gruu_key(binding)] = granted_gruu(response, binding.contact)
+        self._context.gruus[self._gruu_key(binding)] = granted_gruu(response, flow.local)
         binding.expires_at = now + lease
         binding.refresh_at = now + refresh_delay(lease, self._line.account.register_expires_overlap)
         binding.next_at = binding.refresh_at
@@ -372,7 +380,8 @@ class Registrar:
             self._change(binding, RegistrationState.UNREGISTERED, reason)
 
     def _forget(self, binding: Binding) -> None:
-        """What the registrar gave with the binding is gone with it."""
+        """What came with the binding is gone with it: what the registrar gave, and its connection."""
+        self._line.exchange.keep_open(binding.call_id, None)
         if binding.target is not None:
             self._line.exchange.service_routes.forget(binding.target.remote)
         self._context.gruus.pop(self._gruu_key(binding), None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from phone_emulator.world.base import TimerHandle, World
 
-from .framing import PING, Framer
+from .framing import MAX_SIZE, PING, Framer
 from .headers import MessageError
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ class Connection:
                     self._layer.message_received(message, self.flow)
             self._framer.feed(b"")  # tells at once what is wrong behind the last whole message
         except MessageError as error:
-            # After a framing error nothing tells where the next message starts.
-            self._break_off(str(error), data[:4096])
+            self._give_up(error)
             return
         if not self._framer.pending:
             self._begun = None
@@ -81,6 +80,14 @@ class Connection:
         self._rest()
         if self.flow.stream is not None:
             self.flow.stream.close()
+
+    def _give_up(self, error: MessageError) -> None:
+        """Refuse the request that cannot be cut, and close: nothing tells where the next one starts."""
+        if not self.lost:
+            why = MessageError(f"{error}; connection closed", error.status)
+            self._layer.message_broken(self._framer.rest[:MAX_SIZE], self.flow, why)
+            self.close()
+            self.connection_lost(str(error))
 
     def _break_off(self, reason: str, data: bytes) -> None:
         """Close the connection for *reason*, which *data* shows."""

@@ -18,13 +18,13 @@ from phone_emulator.world.base import SendFailed, TlsServer, World
 from . import transaction as machines
 from .detour import TCP_PATIENCE, Detours
 from .handles import ClientTransaction, RequestFailed, ServerTransaction
-from .message import Message, MessageError, Request, Response, response_to
+from .message import Message, MessageError, Request, Response, parse, response_to
 from .refusal import WHY, refusal
 from .resting import Resting
 from .timers import Timers
 from .transaction import Deliver, Ended, Failed, Send, client_key, client_key_of, server_key
 from .transport import DATAGRAM_LIMIT, Flow, TooLarge, TransportLayer
-from .way_back import Locate, WaysBack, nowhere, response_flow, stamp_source
+from .way_back import Locate, WaysBack, nowhere, quoted_response, response_flow, stamp_source
 
 BRANCH_COOKIE = "z9hG4bK"
 MAX_SERVER_TRANSACTIONS = 20_000
@@ -394,7 +394,7 @@ class Endpoint:
             self._answer(cancel, 481, why="there is no INVITE that it could cancel")
             return
         responded = target.machine.last_sent
-        self._answer(cancel, 200, responded.to_tag if responded is not None else None)
+        self._answer(cancel, 200, target.to_tag or (responded.to_tag if responded is not None else None))
         if target.final is not None:
             request = cancel.request
             why = f"too late: the INVITE was answered {target.final.status} before"
@@ -402,12 +402,29 @@ class Endpoint:
         elif target.on_cancel is not None:
             target.on_cancel()
 
-    def _flow_failed(self, flow: Flow, reason: str) -> None:
-        """The transport says that *flow* is dead: who waits for a first answer there is told at once."""
+    def _flow_failed(self, flow: Flow, reason: str, data: bytes) -> None:
+        """The transport says that *flow* is dead: who waits for a first answer there is told at once.
+
+        A response is sent to the next place, where *data* shows that it was one.
+        """
         for client in tuple(self._by_flow.get((flow.transport, flow.remote), ())):
             if not client.answered and client.flow.stream is flow.stream:
                 outcome = Outcome.SEND_FAILED if flow.transport.reliable else Outcome.ICMP
                 self._fail(client, outcome, reason)
+        response = quoted_response(data)
+        if response is not None:
+            self._response_returned(response, flow, reason)
+
+    def _response_returned(self, quoted: Response, flow: Flow, reason: str) -> None:
+        """The response that *quoted* is the beginning of drew an ICMP error (section 18.2.2)."""
+        try:
+            key = server_key(quoted)
+        except MessageError:
+            return  # too little of it is quoted
+        said, server = self._responded.said(key), self._servers.get(key)
+        response = parse(said) if said else server.machine.last_sent if server is not None else None
+        if isinstance(response, Response) and response.status == quoted.status:
+            self.ways_back.send(response, flow, reason)
 
     # -- acting for the machines ---------------------------------------------------------------------------
 
@@ -478,24 +495,26 @@ class Endpoint:
     def _send(self, message: Request | Response, flow: Flow) -> bytes:
         """Send *message*, and return its bytes; a failure is told, and counts as a loss on the way.
 
-        A response takes a new connection where its own has ended.
+        A response takes another way where its own has failed.
         """
         try:
             return self.transports.send(message, flow)
         except SendFailed as error:
             data = message.to_bytes()
-            if flow.stream is not None and isinstance(message, Response):
+            if isinstance(message, Response):
                 self.ways_back.send(message, flow, str(error))
                 return data
             self.transports.ignored(flow, f"could not be sent: {error}", data, outwards=True)
             return data
 
     def _send_bytes(self, data: bytes, flow: Flow) -> None:
-        """The same with the bytes of a message."""
+        """The same with the bytes of a response."""
         try:
             self.transports.send_bytes(data, flow)
         except SendFailed as error:
-            self.transports.ignored(flow, f"could not be sent: {error}", data, outwards=True)
+            response = parse(data)
+            assert isinstance(response, Response)
+            self.ways_back.send(response, flow, str(error))
 
     def _wake(self, transaction: _AnyTransaction, fire: Callable[[_AnyTransaction], None]) -> None:
         """Have *fire* called when the machine's next timer is due."""

@@ -42,7 +42,7 @@ class Framer:
 
     @property
     def rest(self) -> bytes:
-        """The beginning of a message that is not whole yet; empty for none."""
+        """The beginning of a message that is not whole yet, or that cannot be cut; empty for none."""
         return self._buffer
 
     @property
@@ -70,7 +70,6 @@ class Framer:
                     self._size, self._searched = None, 0
             except MessageError as error:
                 self._error = error
-                buffer = b""
             self._buffer = buffer
         if self._error is not None and not messages:
             raise self._error

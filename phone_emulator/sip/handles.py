@@ -66,6 +66,8 @@ class ClientTransaction:
         """Called with each 2xx that comes after the first final response (RFC 6026)."""
         self.on_provisional: Callable[[Response], None] | None = None
         """Called with each 1xx at once: a request in the dialog that it makes may be right behind it."""
+        self.on_success: Callable[[Response], None] | None = None
+        """The same with the first 2xx."""
         self.timer: TimerHandle | None = None
         self.answered = False
         """Whether any response has come."""
@@ -113,6 +115,8 @@ class ClientTransaction:
                 self.on_provisional(item)
             if self._final and item.status < 300:
                 self.success = item
+                if self.on_success is not None:
+                    self.on_success(item)
         elif self._final:
             return
         else:
@@ -136,6 +140,7 @@ class ServerTransaction:
         "request",
         "straight",
         "timer",
+        "to_tag",
     )
 
     def __init__(self, endpoint: Endpoint, request: Request, flow: Flow, key: machines.Key) -> None:
@@ -153,6 +158,8 @@ class ServerTransaction:
         self.timer: TimerHandle | None = None
         self.on_cancel: Callable[[], None] | None = None
         """Called when the peer CANCELs this INVITE (the CANCEL itself is answered already)."""
+        self.to_tag: str | None = None
+        """Of its responses, where it is chosen before the first one leaves: a CANCEL is answered with it."""
         self.final: Response | None = None
         """The final response given."""
 

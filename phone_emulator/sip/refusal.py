@@ -59,7 +59,7 @@ def refusal(data: bytes, error: MessageError, user_agent: str = "") -> Response 
     if request_line is None or request_line[1] == "ACK" or "\r" in start or "\n" in start:
         return None
     found: dict[str, list[tuple[str, str]]] = {}
-    for key, line in _readable(lines):
+    for key, line in readable(lines):
         found.setdefault(key, []).append((key, line))
     if "via" not in found:
         return None
@@ -74,8 +74,8 @@ def refusal(data: bytes, error: MessageError, user_agent: str = "") -> Response 
     return Response(error.status, REASONS[error.status], headers)
 
 
-def _readable(lines: list[str]) -> list[tuple[str, str]]:
-    """(key, line) of each header line that is one, with what it is folded into."""
+def readable(lines: list[str]) -> list[tuple[str, str]]:
+    """(key, line) of each of *lines* that is a header line, with what it is folded into."""
     found: list[tuple[str, str]] = []
     for line in lines:
         if "\r" in line or "\n" in line or len(line) > MAX_LINE:

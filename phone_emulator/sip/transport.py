@@ -38,6 +38,11 @@ MAX_CONNECTIONS = 1000
 MAX_CONNECTIONS_OF_ONE = 100
 """The same for those of one IP address, so that one peer cannot keep out the others."""
 
+MAX_UNSENT = 64 * 1024 * 1024
+"""Bytes that may wait for all peers together: each may let 1 MiB wait, and there may be 1,000."""
+UNSENT_UNHEEDED = 16 * 1024
+"""Bytes that one peer may let wait without a look at the others'."""
+
 
 @dataclass(slots=True, eq=False)
 class Flow:
@@ -69,7 +74,7 @@ class Flow:
 Received = Callable[[Request | Response, Flow], None]
 Malformed = Callable[[bytes, Flow, MessageError, bool], None]
 """Also gets whether nobody was told of the bytes before."""
-Failed = Callable[[Flow, str], None]
+Failed = Callable[[Flow, str, bytes], None]
 
 
 class TooLarge(SendFailed):
@@ -98,7 +103,8 @@ class TransportLayer:
         received: called with each well-formed message and its flow.
         malformed: called with the bytes that are none, their flow, and what is wrong with them; tells
             it.
-        failed: called when a flow is known to be dead, with the reason.
+        failed: called when a flow is known to be dead, with the reason, and with the beginning of the
+            datagram that showed it, as far as that is known.
         datagram_limit: bytes that a request may have over UDP; 0 for no limit.
         dscp: 0..63, how packets are marked.
     """
@@ -278,8 +284,22 @@ class TransportLayer:
                 flow.stream.abort()  # nothing goes through it any more: the next message takes a new one
                 raise
             flow.used = self._world.now()
+            if flow.stream.unsent > UNSENT_UNHEEDED:
+                self._bound_unsent()
         if self._bus.listening:
             self._tell(MessageSent, flow, data)
+
+    def _bound_unsent(self) -> None:
+        """Reset the connection with most unsent bytes, where those of all are too many."""
+        flows = [connection.flow for connection in (*self._connections.values(), *self._accepted)]
+        waiting = [(flow.stream.unsent, flow, flow.stream) for flow in flows if flow.stream and not flow.lost]
+        if sum(unsent for unsent, _, _ in waiting) <= MAX_UNSENT:
+            return
+        unsent, flow, stream = max(waiting, key=lambda each: each[0])
+        why = f"connection reset: {unsent} bytes wait for this peer, and more than {MAX_UNSENT} for all"
+        self.ignored(flow, why, b"", outwards=True)
+        flow.lost = True
+        stream.abort()
 
     def _tell(self, kind: type[MessageSent | MessageReceived], flow: Flow, data: bytes) -> None:
         """Tell of a message as it is on the wire."""
@@ -308,11 +328,19 @@ class TransportLayer:
 
     def datagram_failed(self, remote: Address, reason: str) -> None:
         """An ICMP error came in for *remote*."""
-        self._failed(Flow(Transport.UDP, self.local(Transport.UDP, remote.host), remote), reason)
+        self.datagram_returned(b"", remote, reason)
+
+    def datagram_returned(self, data: bytes, remote: Address, reason: str) -> None:
+        """An ICMP error came in for *remote*, which quotes the beginning of what was sent there."""
+        self._failed(Flow(Transport.UDP, self.local(Transport.UDP, remote.host), remote), reason, data)
 
     def message_received(self, data: bytes, flow: Flow) -> None:
         """The bytes of one message came in."""
         self._act_on(_read(data), data, flow)
+
+    def message_broken(self, data: bytes, flow: Flow, error: MessageError) -> None:
+        """*data* came, which *error* keeps from being cut into messages."""
+        self._malformed(data, flow, error, True)
 
     def _act_on(self, message: Request | Response | MessageError, data: bytes, flow: Flow) -> None:
         if isinstance(message, MessageError):
@@ -379,7 +407,7 @@ class TransportLayer:
                 del self._connections[key]
         self._accepted.pop(connection, None)
         connection.flow.lost = True
-        self._failed(connection.flow, reason or "connection closed by the peer")
+        self._failed(connection.flow, reason or "connection closed by the peer", b"")
 
     async def _connect(self, key: tuple[Transport, Address, str], tls: TlsClient | None) -> Connection:
         transport, remote, _ = key

@@ -1,7 +1,8 @@
 """The way back for responses, as the top Via of their request says it (RFC 3261 section 18.2, RFC 3581).
 
 Where their connection has ended, a new one is made to where the request came from, at the port of its Via;
-where nobody takes it there, to where the sent-by of the Via leads (RFC 3263 section 5).
+where nobody takes it there, and where a datagram draws an ICMP error, the response goes to where the sent-by
+of the Via leads (RFC 3263 section 5).
 """
 
 from __future__ import annotations
@@ -9,18 +10,22 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from phone_emulator.events import Address, Transport
+from phone_emulator.world.address import is_unicast
 from phone_emulator.world.base import ConnectFailed, SendFailed, TlsFailed
 
-from .message import Message, MessageError, Response
+from .message import Headers, Message, MessageError, Response
+from .refusal import readable
+from .transaction import Key, server_key
 from .transport import Flow, TransportLayer
 from .values import Via
 
 STAMPS = re.compile(r"\s*;\s*(?:rport|received)\s*(?:=[^;]*)?(?=;|$)", re.IGNORECASE)
 """The parameters of a Via that its receiver sets."""
 MOST = 100
-"""Responses that may wait for a connection: a peer can hang up on as many requests as it likes."""
+"""Responses that may look for a way: a peer can hang up on as many requests as it likes."""
 
 Locate = Callable[[str, int | None, Transport], Awaitable[Sequence[Address]]]
 """Where a sent-by leads, best first; none where it leads nowhere."""
@@ -31,13 +36,25 @@ async def nowhere(host: str, port: int | None, transport: Transport) -> Sequence
     return ()
 
 
+@dataclass(slots=True, eq=False)
+class _Datagrams:
+    """Where the responses of one transaction go over UDP instead of where one drew an ICMP error."""
+
+    response: Response
+    """The latest."""
+    at: Address | None = None
+    """None as long as sent-by is looked up."""
+    failed: asyncio.Future[str] | None = None
+    """Gets the reason when one draws an ICMP error there too."""
+
+
 class WaysBack:
     """The ways back of one endpoint.
 
     Args:
         transports: makes the connections.
         locate: looks up where a sent-by leads.
-        patience: seconds that a response may wait.
+        patience: seconds that a response may wait: for a connection, or for the next ICMP error.
     """
 
     def __init__(self, transports: TransportLayer, locate: Locate, patience: float) -> None:
@@ -45,18 +62,29 @@ class WaysBack:
         self._transports = transports
         self._patience = patience
         self._tasks: set[asyncio.Task[None]] = set()
+        self._datagrams: dict[Key, _Datagrams] = {}
+        """By the transaction."""
 
     def send(self, response: Response, flow: Flow, why: str) -> None:
-        """Send *response* on another connection than *flow*, which failed for the reason *why*."""
+        """Send *response* on another way than *flow*, which failed for the reason *why*."""
         try:
-            via = response.via
+            via, key = response.via, server_key(response)
         except MessageError as error:
             self._tell(response, flow, f"{why}, and {error}")
             return
-        if len(self._tasks) >= MOST:
-            self._tell(response, flow, f"{why}, and {MOST} responses wait for new ones")
+        datagrams = None if flow.transport.reliable else self._datagrams.get(key)
+        if datagrams is not None:
+            self._send_once_more(response, flow, why, datagrams)
             return
-        task = asyncio.create_task(self._send(response, via, flow, why), name=f"way back to {flow.remote}")
+        if len(self._tasks) >= MOST:
+            self._tell(response, flow, f"{why}, and {MOST} responses look for another way")
+            return
+        if flow.transport.reliable:
+            way = self._send(response, via, flow, why)
+        else:
+            self._datagrams[key] = datagrams = _Datagrams(response)
+            way = self._post(datagrams, via, flow, why, key)
+        task = asyncio.create_task(way, name=f"way back to {flow.remote}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -82,6 +110,40 @@ class WaysBack:
         except TimeoutError:
             pass
         self._tell(response, flow, f"{why}, and {failed}")
+
+    async def _post(self, datagrams: _Datagrams, via: Via, flow: Flow, why: str, key: Key) -> None:
+        """Send a response over UDP to one place after the other, until none draws an ICMP error."""
+        failed = "and its Via leads nowhere else"
+        try:
+            async with asyncio.timeout(self._patience):
+                for place in await self.locate(via.host.strip("[]"), via.port, flow.transport):
+                    if place == flow.remote:
+                        continue
+                    datagrams.at, datagrams.failed = place, asyncio.get_running_loop().create_future()
+                    fault = await self._try(datagrams.response, flow, place) or await datagrams.failed
+                    failed = f"nor to {place}: {fault}"
+        except TimeoutError:
+            if datagrams.at is not None:
+                return  # nobody says that it did not arrive
+        finally:
+            del self._datagrams[key]
+        self._tell(datagrams.response, flow, f"{why}, {failed}")
+
+    def _send_once_more(self, response: Response, flow: Flow, why: str, datagrams: _Datagrams) -> None:
+        """*response* failed at *flow*, and its transaction is on the way to another place already."""
+        datagrams.response = response
+        if datagrams.at is None or datagrams.failed is None:
+            return
+        if flow.remote != datagrams.at:
+            # A repetition, or a later response: each goes to the first place first.
+            try:
+                self._transports.send(response, Flow(flow.transport, flow.local, datagrams.at))
+            except SendFailed as error:
+                why = str(error)
+            else:
+                return
+        if not datagrams.failed.done():
+            datagrams.failed.set_result(why)
 
     async def _try(self, response: Response, flow: Flow, place: Address) -> str:
         """Send *response* to *place*; the reason why it did not leave, empty where it did."""
@@ -118,12 +180,26 @@ def stamp_source(message: Message, via: Via, flow: Flow) -> None:
         message.headers.prepend("Via", value)
 
 
+def quoted_response(data: bytes) -> Response | None:
+    """The response that begins with *data*, as far as an ICMP error quotes it; None where it is none."""
+    head = data.partition(b"\r\n\r\n")[0] if b"\r\n\r\n" in data else data.rpartition(b"\r\n")[0]
+    start, *lines = head.decode("utf-8", "surrogateescape").split("\r\n")
+    version, _, status = start.partition(" ")
+    if version != "SIP/2.0" or not status[:3].isdecimal():
+        return None
+    return Response(int(status[:3]), "", Headers.from_lines(readable(lines)))
+
+
 def response_flow(via: Via, flow: Flow) -> Flow:
-    """Where responses to the request go whose top Via is *via* (RFC 3261 section 18.2.2, RFC 3581)."""
+    """Where responses to the request go whose top Via is *via* (RFC 3261 section 18.2.2, RFC 3581).
+
+    No group of hosts hears them, nor does the host of a ``maddr`` that is a name: the request's source does.
+    """
     if flow.stream is not None:
         return flow
-    if "rport" in via.parameters:
-        return flow
-    return Flow(
-        flow.transport, flow.local, Address(flow.remote.host, via.port or flow.transport.default_port)
-    )
+    host = via.parameters.get("maddr")
+    if host is None or not is_unicast(host := host.strip("[]")):
+        if "rport" in via.parameters:
+            return flow
+        host = flow.remote.host
+    return Flow(flow.transport, flow.local, Address(host, via.port or flow.transport.default_port))

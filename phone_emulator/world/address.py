@@ -7,6 +7,8 @@ from functools import lru_cache
 
 from phone_emulator.events import Address
 
+BROADCAST = "255.255.255.255"
+
 
 @lru_cache(maxsize=4096)
 def canonical(host: str) -> str:
@@ -26,6 +28,16 @@ def is_ipv6(host: str) -> bool:
 def is_any(host: str) -> bool:
     """Whether *host* is the unspecified address: any address of the machine."""
     return ipaddress.ip_address(canonical(host)).is_unspecified
+
+
+@lru_cache(maxsize=4096)
+def is_unicast(host: str) -> bool:
+    """Whether *host* is the IP address of one host: no name, and neither multicast, broadcast nor any."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return not (address.is_multicast or address.is_unspecified or host == BROADCAST)
 
 
 @lru_cache(maxsize=4096)

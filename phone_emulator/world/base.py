@@ -59,6 +59,25 @@ class BatchReceiver(DatagramReceiver, Protocol):
         """These came in this order."""
 
 
+@runtime_checkable
+class ReturnReceiver(DatagramReceiver, Protocol):
+    """One that wants to know which of its datagrams drew an ICMP error."""
+
+    def datagram_returned(self, data: bytes, remote: Address, reason: str) -> None:
+        """Called in place of `datagram_failed`; *data* is as much of the datagram as the error quotes.
+
+        A router may quote nothing of it; Linux quotes half a kilobyte over IPv4, twice that over IPv6.
+        """
+
+
+def tell_failed(receiver: DatagramReceiver, data: bytes, remote: Address, reason: str) -> None:
+    """Tell *receiver* that the datagram that began with *data* failed."""
+    if isinstance(receiver, ReturnReceiver):
+        receiver.datagram_returned(data, remote, reason)
+    else:
+        receiver.datagram_failed(remote, reason)
+
+
 class DatagramSocket(Protocol):
     """A bound, unconnected UDP socket."""
 
@@ -97,6 +116,10 @@ class Stream(Protocol):
     @property
     def transport(self) -> Transport:
         """TCP or TLS."""
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait until the peer takes them."""
 
     def send(self, data: bytes) -> None:
         """Queue *data*; raises SendFailed when the connection is closed or the peer reads no more."""

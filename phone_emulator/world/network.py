@@ -17,7 +17,7 @@ from phone_emulator.events import Address
 
 from . import reasons
 from .address import canonical, is_any, is_ipv6, unsendable
-from .base import DatagramReceiver, SendFailed, WorldError
+from .base import DatagramReceiver, SendFailed, WorldError, tell_failed
 
 if TYPE_CHECKING:
     from .simulated_stream import SimulatedListener, SimulatedStream
@@ -39,6 +39,9 @@ class Disturbance:
     delay: float = 0.0
     """Seconds that each takes longer."""
 
+
+QUOTED = 520
+"""Bytes of a datagram that an ICMP error quotes (RFC 1812 section 4.3.2.3: 576 with all headers)."""
 
 REORDER_DELAY = 0.05
 """Seconds by which a reordered datagram comes later, so that those sent in the meantime overtake it."""
@@ -228,7 +231,7 @@ class Network:
             return
         reason = reasons.ICMP_PORT_UNREACHABLE if target.reachable else reasons.ICMP_HOST_UNREACHABLE
         back = self.loop.time() + self.latency_between(target, sender.host)
-        self.call_at(back, sender.hear_failure, remote, reason)
+        self.call_at(back, sender.hear_failure, data, remote, reason)
 
 
 class SimulatedDatagramSocket:
@@ -272,7 +275,7 @@ class SimulatedDatagramSocket:
         """Called by the network: *data* has come from *remote*."""
         self._receiver.datagram_received(data, remote)
 
-    def hear_failure(self, remote: Address, reason: str) -> None:
-        """Called by the network: what was sent to *remote* drew an ICMP error."""
+    def hear_failure(self, data: bytes, remote: Address, reason: str) -> None:
+        """Called by the network: *data*, sent to *remote*, drew an ICMP error."""
         if not self._closed and self.host.up:
-            self._receiver.datagram_failed(remote, reason)
+            tell_failed(self._receiver, data[:QUOTED], remote, reason)

@@ -88,6 +88,11 @@ class SimulatedStream:
         """TCP or TLS."""
         return self._transport
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait until the peer takes them, or are on their way."""
+        return self._unsent
+
     def open(self, receiver: StreamReceiver) -> None:
         """From now on *receiver* hears what comes; told in the next round of the loop at the earliest."""
         self._receiver = receiver

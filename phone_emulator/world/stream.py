@@ -75,6 +75,11 @@ class MachineStream(asyncio.Protocol):
         """TCP or TLS."""
         return self._transport
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait until the peer takes them."""
+        return self._wire.get_write_buffer_size()
+
     def start(self, receiver: StreamReceiver) -> None:
         """From now on *receiver* hears what comes, beginning with what has come already."""
         self._receiver = receiver

@@ -23,7 +23,7 @@ from phone_emulator.events import Address
 
 from . import reasons
 from .address import canonical, is_ipv6, unsendable
-from .base import BatchReceiver, DatagramReceiver, SendFailed, WorldError
+from .base import BatchReceiver, DatagramReceiver, SendFailed, WorldError, tell_failed
 
 RECEIVE_BUFFER = 4 * 1024 * 1024
 """Bytes asked of the machine; datagrams are lost on loopback too when a burst overflows it."""
@@ -36,6 +36,9 @@ LARGEST = 65507
 
 UNSENT_LIMIT = 256
 """Datagrams that may wait until the machine takes more."""
+
+QUOTED = 1280
+"""Bytes of the datagram that are read of an ICMP error: no error quotes more (RFC 4443 section 3)."""
 
 SEND_TRIES = 4
 """A send fails with the ICMP error of an earlier one, and sends nothing: as often may one try again."""
@@ -247,12 +250,12 @@ class ErrorQueueSocket:
             try:
                 self._send(data, remote)
             except SendFailed as error:
-                self._receiver.datagram_failed(remote, str(error))
+                tell_failed(self._receiver, data, remote, str(error))
 
     def _read_errors(self) -> None:
         for _ in range(READS_PER_WAKE):
             try:
-                _, ancillary, _, remote = self._socket.recvmsg(1, 512, socket.MSG_ERRQUEUE)
+                data, ancillary, _, remote = self._socket.recvmsg(QUOTED, 512, socket.MSG_ERRQUEUE)
             except OSError:
                 # The error may also be pending on the socket alone; asking for it clears it.
                 self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -260,7 +263,7 @@ class ErrorQueueSocket:
             for level, kind, told in ancillary:
                 wanted = (socket.IPPROTO_IP, _IP_RECVERR), (socket.IPPROTO_IPV6, _IPV6_RECVERR)
                 if (level, kind) in wanted and remote and (reason := extended_error(told)):
-                    self._receiver.datagram_failed(Address(remote[0], remote[1]), reason)
+                    tell_failed(self._receiver, data, Address(remote[0], remote[1]), reason)
             if self._closed:
                 return
 
@@ -272,7 +275,7 @@ class ErrorQueueSocket:
                     return
             except SendFailed as error:
                 self._unsent.popleft()
-                self._receiver.datagram_failed(remote, str(error))
+                tell_failed(self._receiver, data, remote, str(error))
                 if self._closed:
                     return
                 continue

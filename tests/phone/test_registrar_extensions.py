@@ -172,6 +172,8 @@ def test_the_registrar_removes_a_binding() -> None:
                 ("deactivated", "terminated", f"sip:1001@{PHONE}", True),
                 ("expired", "terminated", f"sip:1001@{PHONE}", True),
                 ("deactivated", "terminated", "sip:1001@192.0.2.9", False),
+                ("deactivated", "terminated", f"sip:1001@{PHONE}0", False),
+                ("deactivated", "terminated", "1001", False),
                 ("refreshed", "active", f"sip:1001@{PHONE}", False),
                 ("rejected", "terminated", f"sip:1001@{PHONE}", False),
             ]

@@ -331,6 +331,9 @@ def test_the_refresh_comes_before_the_granted_lease_ends(granted: int, overlap: 
         [("Contact", "<sip:1001@192.168.1.21:5060>"), ("Expires", "200")],
         [("Contact", "<sip:1001@10.0.0.1:5060>;expires=7"), *contact(200), ("Expires", "9999")],
         [("Contact", '"A" <sip:1001@192.168.1.21:5060> ; expires = 200 ;q=0.5')],
+        [("Contact", "<sip:1001@192.168.1.21:50600>;expires=7"), *contact(200)],
+        [("Contact", "<sip:1001@192.168.1.21:5061>;expires=7, <sip:1001@192.168.1.21>;expires=200")],
+        [("Contact", "<sip:1001@x;a=192.168.1.21:5060>;expires=7"), ("Contact", "<no"), *contact(200)],
     ],
 )
 def test_where_the_lease_stands(extra: list[tuple[str, str]]) -> None:

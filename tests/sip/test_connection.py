@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
-from phone_emulator.events import Transport
+from phone_emulator.events import Address, MessageIgnored, Transport
 from phone_emulator.sip import transport
 from phone_emulator.sip.connection import IDLE, MESSAGE_TIME
+from phone_emulator.sip.framing import MAX_SIZE
 from phone_emulator.world.base import SendFailed
 from tests.sip.ends import THERE, Ends, Far, incoming, request, run
 
@@ -75,6 +76,66 @@ def test_half_a_message_and_no_more() -> None:
     run(story)
 
 
+HEADERS = (
+    b"OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP 192.168.1.13;branch=z9hG4bK1\r\nFrom: <sip:a@x>;tag=1\r\n"
+    b"To: <sip:b@x>\r\nCall-ID: c1\r\nCSeq: 1 OPTIONS\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (HEADERS + b"\r\n", 400),
+        (HEADERS + b"Content-Length: two\r\n\r\n", 400),
+        (HEADERS + b"Content-Length: 0\r\nl: 1\r\n\r\n", 400),
+        (HEADERS + b"Content-Length: %d\r\n\r\n" % (MAX_SIZE + 1), 413),
+        (HEADERS + b"Content-Length: %d\r\n\r\n" % MAX_SIZE, 513),
+        (HEADERS + b"X: " + b"y" * MAX_SIZE, 513),
+    ],
+)
+def test_a_request_that_cannot_be_cut_is_refused_before_the_connection_is_closed(
+    data: bytes, status: int
+) -> None:
+    async def story(ends: Ends) -> None:
+        far = await Far(ends.world).connect()
+        far.send(incoming("OPTIONS", branch="z9hG4bK0", call_id="c0"))
+        far.raw(data)
+        await asyncio.sleep(0.01)
+        assert [server.request.call_id for server in ends.requests] == ["c0"]
+        [response] = far.responses
+        assert (response.status, response.call_id, response.cseq.method) == (status, "c1", "OPTIONS")
+        assert response.to_tag
+        assert response.headers.get("Via") == "SIP/2.0/TCP 192.168.1.13;branch=z9hG4bK1"
+        assert far.lost == [""]
+        [event] = [event for event in ends.events if isinstance(event, MessageIgnored)]
+        assert event.status == status
+        assert event.reason.endswith("; connection closed")
+        assert event.data.startswith(HEADERS)
+
+    run(story)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP 192.168.1.21;branch=z9hG4bK1\r\n\r\n",
+        HEADERS.replace(b"OPTIONS", b"ACK") + b"\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    ],
+)
+def test_what_else_cannot_be_cut_draws_no_answer(data: bytes) -> None:
+    async def story(ends: Ends) -> None:
+        far = await Far(ends.world).connect()
+        far.raw(data)
+        await asyncio.sleep(0.01)
+        assert far.heard == []
+        assert far.lost == [""]
+        [reason] = ends.ignored
+        assert reason.endswith("; connection closed")
+
+    run(story)
+
+
 def test_a_message_that_trickles_is_not_waited_for_either() -> None:
     async def story(ends: Ends) -> None:
         far = await Far(ends.world).connect()
@@ -124,6 +185,43 @@ def test_a_peer_that_reads_nothing_is_given_up() -> None:
         ends.world.network.host(THERE.host).up = True
         assert not (await ends.endpoint.transports.flow(TCP, THERE)).lost
         assert len(far.streams) == 2
+
+    run(story)
+
+
+def test_what_waits_for_all_peers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "MAX_UNSENT", 300_000)
+
+    async def story(ends: Ends) -> None:
+        places = [Address(f"192.168.1.{n}", 5060) for n in range(30, 34)]
+        peers = [await Far(ends.world).listen(place) for place in places]
+        flows = [await ends.endpoint.transports.flow(TCP, place) for place in places]
+        for place in places[:3]:
+            ends.world.network.host(place.host).up = False
+
+        def send(n: int, *, size: int) -> None:
+            message = request("INFO", via="SIP/2.0/TCP 192.168.1.21;branch=z9hG4bK1")
+            message.body = bytes(size)
+            ends.endpoint.transports.send(message, flows[n])
+
+        for n in (0, 0, 1, 1, 1, 2):
+            send(n, size=45_000)
+        send(3, size=100)
+        assert ends.ignored == []
+        send(2, size=45_000)  # in all too much: most of it waits for the second peer
+        [event] = [event for event in ends.events if isinstance(event, MessageIgnored)]
+        assert (event.remote, event.outwards) == (places[1], True)
+        assert event.reason.startswith("connection reset: 135")
+        assert event.reason.endswith(" bytes wait for this peer, and more than 300000 for all")
+        send(2, size=45_000)
+        send(0, size=1_000)
+        assert len(ends.ignored) == 1
+        with pytest.raises(SendFailed):
+            send(1, size=100)
+        await asyncio.sleep(0)
+        assert [flow.lost for flow in flows] == [False, True, False, False]
+        await asyncio.sleep(0.1)
+        assert len(peers[3].heard) == 1
 
     run(story)
 

@@ -190,10 +190,22 @@ def test_silence_fails_after_timer_b_or_the_given_wait() -> None:
             THERE,
             "192.168.1.13;maddr=224.0.1.75;ttl=1;branch=z9hG4bK1",
         ),
+        (
+            "192.168.1.13;maddr=pbx.example;rport",
+            Address("192.168.1.13", 5099),
+            Address("192.168.1.13", 5099),
+            "192.168.1.13;maddr=pbx.example;branch=z9hG4bK1;received=192.168.1.13;rport=5099",
+        ),
+        (
+            "192.168.1.13:5070;maddr=192.168.1.14;rport",
+            THERE,
+            Address("192.168.1.14", 5070),
+            "192.168.1.13:5070;maddr=192.168.1.14;branch=z9hG4bK1;received=192.168.1.13;rport=5060",
+        ),
     ],
 )
 def test_where_responses_go(sent_by: str, source: Address, answered_at: Address, via: str) -> None:
-    """RFC 3261 sections 18.2.1 and 18.2.2, RFC 3581; maddr is not followed."""
+    """RFC 3261 sections 18.2.1 and 18.2.2, RFC 3581; a multicast maddr is not followed, nor is a name."""
 
     async def story(ends: Ends) -> None:
         asking = await Far(ends.world).bind(source)

@@ -20,6 +20,7 @@ PROFILES = ("RTP/AVP", "RTP/AVPF")
 DTMF_RTPMAP = "telephone-event/8000"
 DTMF_EVENTS = "0-15"
 MAX_LINES = 1000
+NOWHERE = "no address (c=)"
 UNSPECIFIED = ("0.0.0.0", "::")
 LINE = re.compile(r"([a-z])=(.*)", re.DOTALL)
 
@@ -80,6 +81,11 @@ class Media:
     """All its ``a=`` lines: name and value (empty where there is none)."""
 
     @property
+    def spoken(self) -> bool:
+        """Whether it is audio that is switched on."""
+        return self.kind == "audio" and self.port != 0
+
+    @property
     def held(self) -> bool:
         """Whether the sender wants to hear nothing: sendonly, inactive, or 0.0.0.0 (RFC 2543)."""
         return self.direction in ("sendonly", "inactive") or self.connection in UNSPECIFIED
@@ -116,7 +122,7 @@ class Sdp:
     @property
     def audio(self) -> Media | None:
         """The first audio line that is switched on."""
-        return next((media for media in self.media if media.kind == "audio" and media.port), None)
+        return next((media for media in self.media if media.spoken), None)
 
 
 def parse(data: bytes | str) -> Sdp:
@@ -158,6 +164,27 @@ def parse(data: bytes | str) -> Sdp:
     if origin is None:
         raise SdpError("SDP: no o= line")
     return sdp
+
+
+def audio_of(answer: Sdp, other: Sdp) -> Media | None:
+    """The line of *other* that is about the audio of *answer*: the one at its place (RFC 3264 section 6)."""
+    place = next((place for place, media in enumerate(answer.media) if media.spoken), len(other.media))
+    same = other.media[place] if place < len(other.media) else None
+    return same if same is not None and same.spoken else other.audio
+
+
+def judged(answer: bytes) -> str:
+    """Why nothing can be said after *answer*, for people: ``no session description`` …"""
+    if not answer:
+        return "no session description"
+    try:
+        audio = parse(answer).audio
+    except SdpError as error:
+        return f"a session description that cannot be read ({error})"
+    if audio is None:
+        return "a session description that has no audio"
+    missing = NOWHERE if audio.connection is None else "not been offered"
+    return f"a session description whose audio has {missing}"
 
 
 def offer(

@@ -76,6 +76,15 @@ def event_of(request: Request) -> str:
     return (request.headers.get("Event") or "").partition(";")[0].strip().lower()
 
 
+def event_id(request: Request) -> str:
+    """Which of several subscriptions to its event *request* is about; empty for the one without an id.
+
+    They are compared byte for byte (RFC 6665 section 8.2.1).
+    """
+    _, _, parameters = (request.headers.get("Event") or "").partition(";")
+    return parameter(f";{parameters}", "id") or ""
+
+
 def seconds_of(text: str | None) -> int | None:
     """A delta-seconds value, bounded to what a 32-bit number holds; None where there is none."""
     text = (text or "").strip()

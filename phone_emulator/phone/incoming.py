@@ -42,7 +42,7 @@ class IncomingCall(Call):
     ) -> None:
         super().__init__(line, call_id, caller.number, identity)
         self._server = server
-        self._tag = line.context.endpoint.new_tag()
+        self._tag = server.to_tag = line.context.endpoint.new_tag()
         self._ringing: TimerHandle | None = None
         self._answering: TimerHandle | None = None
         """When the phone answers by itself."""
@@ -224,6 +224,11 @@ class IncomingCall(Call):
         body = late_offer = b""
         if self._agreement is not None:
             self.session.connect(self._agreement)
+            if self.session.silent:
+                wrong = sdp.judged(self._agreement.answer)
+                reason = f"the PRACK answers this phone's offer with {wrong}"
+                self._refuse(488, reason, CallResult.FAILED)
+                return
         elif offer:
             body = self.voice.answer(offer) or b""
             self.session.connect(Agreement(offer, body, body))

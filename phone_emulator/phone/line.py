@@ -39,6 +39,7 @@ from .subscriptions import Subscriptions
 if TYPE_CHECKING:
     from .call import Call
     from .outgoing import OutgoingCall
+    from .referral import Referral
 
 Send = Callable[[Try], Awaitable[None]]
 UNWANTED = 100
@@ -95,6 +96,8 @@ class Line:
         self.exchange = Exchange(context.endpoint, context.config, account, context.trust)
         self.calls: list[Call] = []
         """Live calls, oldest first."""
+        self.referrals: list[Referral] = []
+        """What others have asked the line to call, while they are told how that goes."""
         self.failbacks = {hop.server: Failback(hop.failover) for hop in hops(account)}
         self.registrar = Registrar(self)
         self.subscriptions = Subscriptions(self)

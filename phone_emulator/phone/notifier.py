@@ -17,8 +17,8 @@ from phone_emulator.sip.message import MessageError, Request, Response
 from . import dialog_info
 from .channel import Channel
 from .dialog_info import DialogInfo, DialogState
-from .event_package import GONE, event_of
-from .identity import ALLOW, ALLOW_EVENTS
+from .event_package import GONE, event_id, event_of
+from .identity import ALLOW, ALLOW_EVENTS, Identity
 from .subscription import LAST_WORDS
 
 if TYPE_CHECKING:
@@ -68,8 +68,10 @@ class Notifier:
         """How many there are."""
         return len(self._watchers)
 
-    def subscribed(self, server: ServerTransaction, line: Line) -> Refusal | None:
+    def subscribed(self, server: ServerTransaction, line: Line, identity: Identity) -> Refusal | None:
         """A SUBSCRIBE to *line* outside a dialog; what it is refused with, or None where it is answered.
+
+        *identity*: who is watched.
 
         Raises MessageError for a Contact or a Record-Route that cannot be read.
         """
@@ -85,7 +87,7 @@ class Notifier:
             return 423, (("Min-Expires", str(LEAST_EXPIRES)),)
         if len(self._watchers) >= MAX_WATCHERS:
             return 503, (("Retry-After", str(RETRY_AFTER)),)
-        watcher = Watcher(self, line, server, expires)
+        watcher = Watcher(self, line, identity, server, expires)
         if not self._watchers:
             self._silence = self._phone.bus.subscribe(self._hear)
         self._watchers.append(watcher)
@@ -116,21 +118,25 @@ class Watcher:
     Args:
         notifier: keeps it.
         line: what is watched.
+        identity: who is watched; of the line's calls, theirs count.
         server: the SUBSCRIBE.
         expires: seconds; 0 asks once.
     """
 
-    def __init__(self, notifier: Notifier, line: Line, server: ServerTransaction, expires: int) -> None:
+    def __init__(
+        self, notifier: Notifier, line: Line, identity: Identity, server: ServerTransaction, expires: int
+    ) -> None:
         self.changed = asyncio.Event()
         """A call may have changed its state."""
         context = line.context
         self._notifier = notifier
         self._line = line
-        self._identity = context.identity(line.account, line.account.servers[0])
-        self._channel = Channel(line, self._identity)
+        self._identity = identity
+        self._channel = Channel(line, identity)
         self._channel.flow = server.flow
         self._dialog = dialog_of_request(server.request, context.endpoint.new_tag())
         self._event = server.request.headers.get("Event") or dialog_info.EVENT
+        self._event_id = event_id(server.request)
         self._expires_at = context.world.now() + expires
         self._ending = None if expires else "timeout"
         """The reason of Subscription-State, once it ends."""
@@ -172,6 +178,9 @@ class Watcher:
             return
         if event_of(request) != dialog_info.EVENT:
             self._respond(server, 489, ("Allow-Events", f"{ALLOW_EVENTS},{dialog_info.EVENT}"))
+            return
+        if event_id(request) != self._event_id:
+            self._respond(server, 481)
             return
         expires = expires_of(request)
         if 0 < expires < LEAST_EXPIRES:
@@ -269,7 +278,7 @@ class Watcher:
 
     def _state_of(self, call: Call) -> DialogState | None:
         phase = PHASES.get(call.state)
-        if phase is None:
+        if phase is None or call.channel.identity.account.user_name != self._identity.account.user_name:
             return None
         dialog = call.dialog
         return DialogState(

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from phone_emulator.events import Attempt, CallState, Direction, Outcome
+from phone_emulator.media import sdp
 from phone_emulator.redundancy import Try
 from phone_emulator.sip.body import sdp_of
 from phone_emulator.sip.dialog import Dialog
-from phone_emulator.sip.handles import ClientTransaction
+from phone_emulator.sip.handles import ClientTransaction, ServerTransaction
 from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.tables import State
 from phone_emulator.sip.transport import Flow
@@ -20,8 +21,8 @@ from . import session_timer
 from .call import Call, CallResult
 from .early import TERMINATED, Fork, Forks
 from .exchange import Draft, Watch
-from .identity import Identity, cancel_of, new_call_id
-from .reliable import RAck, rseq_of
+from .identity import Identity, new_call_id
+from .reliable import MAX_RSEQ, RAck, rseq_of, wants_prack
 from .voice import Agreement, VoiceError
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class OutgoingCall(Call):
         self._sounding: Fork | None = None
         """Who is heard before the call is up."""
         self._cancel_sent = False
+        self._behind: list[ServerTransaction] = []
+        """What came in right behind the 2xx, and waits until the call is up."""
         self._acks: dict[str, Request] = {}
         """The ACK of each 2xx, by its To tag: a repeated 2xx draws it again."""
         self._walk = line.walk("INVITE", call=self)
@@ -212,12 +215,35 @@ class OutgoingCall(Call):
         forks = self._forks
         client.on_late = lambda response: self._late(response, client, forks)
         client.on_provisional = lambda response: self._know(response, client, forks)
+        client.on_success = lambda response: self._expect(response, client, forks)
 
     def _know(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
         """A 1xx came in, and is about to be heard: requests in its early dialog belong to this call."""
         fork = forks.heard(client.request, response)
         if fork is not None:
             self.line.confirm(self, fork.dialog)
+
+    def _expect(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
+        """A 2xx came in, and is about to be heard: requests in its dialog belong to this call."""
+        with contextlib.suppress(MessageError):  # it will end the call
+            self.line.confirm(self, forks.confirm(client.request, response))
+
+    def receive(self, server: ServerTransaction) -> None:
+        """A request came in within a dialog of this call; right behind the 2xx it waits for the call."""
+        answer = None if self._client is None else self._client.success
+        if answer is not None and server.request.from_tag == answer.to_tag:
+            self._behind.append(server)
+        else:
+            super().receive(server)
+
+    def _catch_up(self) -> None:
+        """Deal with what came in right behind the 2xx."""
+        behind, self._behind = self._behind, []
+        for server in behind:
+            try:
+                super().receive(server)
+            except MessageError as error:
+                server.respond(self.response_to(server, error.status), str(error))
 
     def _heard(self, response: Response, client: ClientTransaction, attempt: Attempt) -> None:
         """A 1xx came: a CANCEL that was held back may leave now (RFC 3261 section 9.1)."""
@@ -234,6 +260,11 @@ class OutgoingCall(Call):
                 return
             rack = RAck(rseq, client.request.cseq)
             self.spawn(self._acknowledge_fork(fork, rack), "PRACK")
+        elif wants_prack(response):
+            found = response.headers.get("RSeq") or "missing"
+            why = f"its RSeq is {found}, expected a number from 1 to {MAX_RSEQ}: no PRACK"
+            transports = self.line.context.endpoint.transports
+            transports.ignored(client.flow, why, response.raw or response.to_bytes())
         self.line.progressed(attempt, self.id)
         self.meet(response)
         if fork is not None:
@@ -311,21 +342,16 @@ class OutgoingCall(Call):
         self.spawn(self._cancel(client), "CANCEL")
 
     async def _cancel(self, client: ClientTransaction) -> None:
-        """CANCEL goes to the target of its INVITE, with its branch (C11)."""
-        if client.machine.state is not State.PROCEEDING:
-            return  # the final response came right behind the 1xx (RFC 3261 section 9.1)
-        endpoint, timers = self.line.context.endpoint, self.line.context.config.timers
-        endpoint.request(
-            cancel_of(client.request, self.channel.identity.user_agent),
-            client.flow,
-            rport=self.line.account.rport,
-            branch=client.request.branch,
-        )
-        # What the CANCEL draws is of no interest: the INVITE's own end is waited for, but no longer than
-        # 64*T1 (RFC 3261 section 9.1).
-        await asyncio.sleep(64 * timers.t1)
+        """Send a CANCEL, unless the final response came right behind the 1xx.
+
+        What it draws is of no interest: the INVITE's own end is waited for, but no longer than 64*T1
+        (RFC 3261 section 9.1).
+        """
+        if not self.channel.cancel(client):
+            return
+        await asyncio.sleep(64 * self.line.context.config.timers.t1)
         if client.machine.state is State.PROCEEDING:  # else it still takes repeated final responses
-            endpoint.give_up(client, "no final response to the cancelled INVITE")
+            self.line.context.endpoint.give_up(client, "no final response to the cancelled INVITE")
 
     # -- answered ------------------------------------------------------------------------------------------
 
@@ -336,10 +362,12 @@ class OutgoingCall(Call):
             dialog = forks.confirm(client.request, response)
         except MessageError as error:
             self._settle(CallResult.FAILED, f"the 2xx cannot be used: {error}", response.status)
+            self._catch_up()
             return
         self.channel.flow, self.channel.target = flow, self.route[-1].target
         if self.state is CallState.ENDING:
             # Answered while the user hung up: the call is up and must be ended.
+            self._catch_up()
             await self._acknowledge_and_bye(dialog)
             return
         self.dialog = dialog
@@ -359,6 +387,11 @@ class OutgoingCall(Call):
         self._change(CallState.TALKING, f"answered at {self.route[-1].target}")
         self.meet(response)
         self.session.accept(self._send_first_ack(dialog))  # no BYE and no re-INVITE overtakes it
+        self._catch_up()
+        if session.silent:
+            attempt, wrong = self.route[-1], sdp.judged(answer)
+            attempt.detail = f"{attempt.detail}, with {wrong}"
+            session.give_up(f"answered with {wrong}")
 
     async def _send_first_ack(self, dialog: Dialog) -> None:
         flow = await self.channel.way(dialog)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from phone_emulator.config.model import AccountConfig
@@ -15,7 +15,7 @@ from phone_emulator.sip.refer import replaces_of
 from . import forwarding, option_tags, session_timer, text
 from .caller import Caller, caller_of
 from .forwarding import Forward
-from .identity import ALLOW
+from .identity import ALLOW, Identity
 from .in_dialog import abilities
 from .incoming import IncomingCall
 from .notices import Notice, answer_to
@@ -124,6 +124,13 @@ class Reception:
         through = (line for line in named if line.account.servers[0].address == came_from)
         return next(through, None) or next(iter(named), None)
 
+    def identity_called(self, line: Line, request: Request) -> Identity:
+        """How *line* names itself to the sender of *request*; where any user rings, as whom it is for."""
+        phone, account, user = self._phone, line.account, request.request_uri.user
+        if phone.options.any_user and user:
+            account = replace(account, user_name=user)
+        return phone.context.identity(account, account.servers[0])
+
     # -- by method -----------------------------------------------------------------------------------------
 
     def invited(self, server: ServerTransaction) -> None:
@@ -151,7 +158,7 @@ class Reception:
         except NotReplaced as error:
             self.answer(server, Reply(error.status, why=error.why), line.account)
             return
-        identity = phone.context.identity(line.account, line.account.servers[0])
+        identity = self.identity_called(line, request)
         call = IncomingCall(line, phone.new_call_id(), invitation.caller, identity, server)
         if replaced is None:
             phone.ring(call)
@@ -199,7 +206,7 @@ class Reception:
         if line is None:
             self.answer(server, Reply(404))
             return
-        refusal = self.notifier.subscribed(server, line)
+        refusal = self.notifier.subscribed(server, line, self.identity_called(line, server.request))
         if refusal is not None:
             status, headers = refusal
             self.answer(server, Reply(status, headers=headers), line.account)

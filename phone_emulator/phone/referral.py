@@ -15,11 +15,11 @@ from phone_emulator.events import CallChanged, CallState, Event, TransferChanged
 from phone_emulator.sip import refer
 from phone_emulator.sip.dialog import Dialog, dialog_of_request
 from phone_emulator.sip.handles import ServerTransaction
-from phone_emulator.sip.headers import parameter
 from phone_emulator.sip.message import Headers, MessageError, Request
 
 from .channel import Channel
 from .dialling import why_undialable
+from .event_package import event_id, event_of
 
 if TYPE_CHECKING:
     from .call import Call
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 MAX_REFERRALS = 4
 """REFERs that one dialog may have going on at a time."""
 MAX_CALLS = 100
-"""Live calls of a line beyond which no REFER makes another one."""
+"""Live calls of a line beyond which no REFER makes another one, and REFERs that a line may have going on: one
+goes on after its call where the sender does not answer the NOTIFYs."""
 MAX_REFERRED_BY = 1024
 """Characters of a Referred-By that are passed on; a longer one is left out."""
 LEASE = 600
@@ -56,7 +57,9 @@ class Referral:
         self._refer_to = target_of(request)
         self._referred_by = request.headers.get("Referred-By") or ""
         self.number = request.cseq.number
-        self._event = f"refer;id={self.number}" if numbered else "refer"
+        number = str(self.number)
+        self._event = f"refer;id={number}" if numbered else "refer"
+        self._ids = {number} if numbered else {"", number}
         self._status = 100
         """Of the new call, as it was told last."""
         self._statuses: asyncio.Queue[int] = asyncio.Queue()
@@ -83,6 +86,7 @@ class Referral:
         finally:
             unsubscribe()
             settled.cancel()
+            line.referrals.remove(self)
             if self._call is not None:
                 self._call.referrals.remove(self)
             else:
@@ -101,19 +105,20 @@ class Referral:
     def subscribed(self, server: ServerTransaction) -> bool:
         """A SUBSCRIBE prolongs the subscription, or ends it (RFC 6665 section 4.2.1); False where it is
         for another one."""
-        event, _, parameters = (server.request.headers.get("Event") or "").partition(";")
-        named = parameter(f";{parameters}", "id") or str(self.number)
-        if (server.request.method, event.strip().lower(), named) != ("SUBSCRIBE", "refer", str(self.number)):
+        request = server.request
+        if (request.method, event_of(request)) != ("SUBSCRIBE", "refer") or event_id(
+            request
+        ) not in self._ids:
             return False
-        self._dialog.refresh_target(server.request)
-        text = (server.request.headers.get("Expires") or "").strip()
+        self._dialog.refresh_target(request)
+        text = (request.headers.get("Expires") or "").strip()
         ends = text.isdigit() and int(text[:10]) == 0
         self._ends_at = self._channel.line.context.world.now() + (0 if ends else LEASE)
         flow = server.flow
         identity = self._channel.identity
         contact = identity.contact(flow.local, flow.transport)
         extra = [("Expires", "0" if ends else str(LEASE))]
-        server.respond(identity.response(server.request, 200, contact=contact, extra=extra))
+        server.respond(identity.response(request, 200, contact=contact, extra=extra))
         if self._statuses.empty():  # else something is about to be told anyway
             self._statuses.put_nowait(self._status)
         return True
@@ -192,9 +197,9 @@ def referred_in(call: Call, server: ServerTransaction) -> None:
         call.respond(server, 481 if call.state is CallState.ENDING else 603)
         return
     _ = target_of(server.request)
-    if len(call.referrals) >= MAX_REFERRALS or len(call.line.calls) >= MAX_CALLS:
-        call.respond(server, 486)
-        return
+    if len(call.referrals) >= MAX_REFERRALS:
+        raise MessageError(f"{MAX_REFERRALS} REFERs of this call go on already", 486)
+    _check_room(call.line)
     call.dialog.refresh_target(server.request)
     referral = Referral(call.channel, call.dialog, server.request, call, numbered=call.was_referred)
     call.was_referred = True
@@ -211,8 +216,7 @@ def referred_outside(line: Line, server: ServerTransaction) -> None:
     _ = target_of(request)
     if not line.knows(server.flow.remote.host):
         raise MessageError("a REFER outside of calls is taken from the line's own servers only", 603)
-    if len(line.calls) >= MAX_CALLS:
-        raise MessageError("the line has as many calls as it can hold", 486)
+    _check_room(line)
     channel = Channel(line, context.identity(line.account, line.account.servers[0]))
     channel.flow = server.flow
     dialog = dialog_of_request(request, context.endpoint.new_tag())
@@ -221,10 +225,19 @@ def referred_outside(line: Line, server: ServerTransaction) -> None:
     _accept(referral, line, channel, server, to_tag=dialog.local_tag)
 
 
+def _check_room(line: Line) -> None:
+    """Raise MessageError where *line* can follow no further REFER."""
+    if len(line.calls) >= MAX_CALLS:
+        raise MessageError("the line has as many calls as it can hold", 486)
+    if len(line.referrals) >= MAX_CALLS:
+        raise MessageError("the line follows as many REFERs as it can", 486)
+
+
 def _accept(
     referral: Referral, line: Line, channel: Channel, server: ServerTransaction, to_tag: str | None = None
 ) -> None:
     contact = channel.identity.contact(server.flow.local, server.flow.transport)
+    line.referrals.append(referral)
     server.respond(channel.identity.response(server.request, 202, to_tag=to_tag, contact=contact))
     line.spawn(referral.follow(), f"following REFER {referral.number}")
 

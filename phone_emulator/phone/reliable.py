@@ -26,11 +26,17 @@ class RAck(NamedTuple):
         return f"{self.rseq} {self.cseq.number} {self.cseq.method}"
 
 
+def wants_prack(response: Response) -> bool:
+    """Whether *response* is a provisional one that wants to be acknowledged (section 4)."""
+    return 100 < response.status < 200 and option_tags.named(response, "Require", RELIABLE)
+
+
 def rseq_of(response: Response) -> int | None:
-    """The RSeq of a provisional response that wants to be acknowledged; None of any other (section 4)."""
-    if not 100 < response.status < 200 or not option_tags.named(response, "Require", RELIABLE):
-        return None
-    return _number(response.headers.get("RSeq") or "")
+    """The RSeq of a provisional response that wants to be acknowledged; None where there is none.
+
+    0 is no RSeq (section 7.1).
+    """
+    return _number(response.headers.get("RSeq") or "") or None if wants_prack(response) else None
 
 
 def rack_of(prack: Request) -> RAck | None:

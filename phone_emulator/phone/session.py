@@ -45,6 +45,8 @@ class Session:
         """Whether the far end holds this phone."""
         self.early = False
         """Whether the far end is heard before it answers."""
+        self.silent = True
+        """Whether both ends have not described anything yet that can be said."""
         self.timer = SessionTimer(line.context.world, self._refresh_due, self._expired)
         self._call = call
         self._far_end_updates = False
@@ -62,7 +64,8 @@ class Session:
 
     def connect(self, agreement: Agreement) -> None:
         """Talk to the far end as negotiated; see `Voice.connect`."""
-        self.voice.connect(agreement)
+        if self.voice.connect(agreement):
+            self.silent = False
         self.tell(far_held=self.voice.far_held, early=False)
 
     def tell(self, *, far_held: bool, early: bool) -> None:
@@ -104,7 +107,7 @@ class Session:
         if refusal is not None:
             call.respond(server, *refusal)
             return
-        target = dialog.target_of(request)
+        _ = request.contacts  # raises before anything has changed
         body = late_offer = b""
         offer = sdp_of(request)
         if offer:
@@ -120,7 +123,7 @@ class Session:
         elif request.method == "INVITE":
             direction = self.voice.hold_direction if self.held else "sendrecv"
             body = late_offer = self.voice.offer(direction, again=True)
-        dialog.remote_target = target
+        dialog.refresh_target(request)
         self.note(request)
         response = call.response_to(server, 200, self.grant(request), body)
         if request.method == "INVITE":
@@ -182,9 +185,17 @@ class Session:
         if acceptance is None or acceptance.over:
             return
         acceptance.stop()
+        if not acceptance.offer:
+            return
         answer = sdp_of(ack)
-        if answer and acceptance.offer:
+        if answer:
             self.connect(Agreement(answer, answer, acceptance.offer))
+        if self.silent:  # else the old session stays
+            self.give_up(f"the ACK answers this phone's offer with {sdp.judged(answer)}")
+
+    def give_up(self, reason: str) -> None:
+        """End the call, for *reason*, without waiting for it."""
+        self._call.spawn(self._call.finish(reason), "BYE")
 
     async def confirmed(self) -> None:
         """Wait until the far end has acknowledged what it is owed a 2xx for."""
@@ -298,7 +309,7 @@ class Session:
                 self.timer.retry()
 
     def _expired(self, reason: str) -> None:
-        self._call.spawn(self._call.finish(reason), "BYE")
+        self.give_up(reason)
 
     def close(self) -> None:
         """The call is over."""

@@ -113,6 +113,8 @@ def granted(
     """What this end agrees to in its 2xx to *request*, and the headers that say so (section 9, table 2).
 
     *terms*: those in force, where the call is up: whoever refreshes goes on, unless *request* says otherwise.
+    An interval that is too brief for 90 s or Min-SE is raised: who would understand a 422 has got one
+    (`too_brief`), for the others section 9 says so as erratum 1687 corrects it.
     """
     if not account.session_timer:
         return None, []

@@ -21,7 +21,7 @@ from phone_emulator.sip.headers import parameter
 from phone_emulator.sip.message import MessageError, Request, Response
 
 from .channel import Channel
-from .event_package import GONE, Over, Topic, ended, event_of, pause, seconds_of
+from .event_package import GONE, Over, Topic, ended, event_id, event_of, pause, seconds_of
 from .exchange import Draft
 from .identity import ALLOW, new_call_id
 from .xml_body import XmlError
@@ -123,6 +123,7 @@ class Subscription:
             and notify.call_id == request.call_id
             and notify.to_tag == request.from_tag
             and event_of(notify) == self.topic.event
+            and not event_id(notify)  # its SUBSCRIBEs name none
         )
 
     def adopt(self, server: ServerTransaction) -> None:
@@ -144,6 +145,9 @@ class Subscription:
             return
         if event_of(notify) != self.topic.event:
             self._respond(server, 489, [("Allow-Events", self.topic.event)])
+            return
+        if event_id(notify):
+            self._respond(server, 481)
             return
         content_type = type_of(notify)
         if notify.body and content_type not in ("", *self.topic.content_types):

@@ -21,6 +21,7 @@ from phone_emulator.sip.message import Request
 
 from .dialling import why_undialable
 from .errors import CallError
+from .event_package import event_id, event_of
 from .session import UP
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Transfer:
         self._call = call
         self._first_cseq = 0
         """Of the REFER when it was sent first; it counts on where credentials are asked for."""
+        self._cseq: int | None = None
+        """Of the REFER that was answered; None before."""
         self._patience = 64 * call.line.context.config.timers.t1
         """Seconds until the next NOTIFY must have come: timer N at first (RFC 6665 section 4.1.2.4)."""
         self._told: tuple[int, str] | None = None
@@ -106,9 +109,7 @@ class Transfer:
         Raises MessageError where its Contact cannot be read.
         """
         request = server.request
-        event, _, parameters = (request.headers.get("Event") or "").partition(";")
-        named = parameter(f";{parameters}", "id")
-        if event.strip().lower() != EVENT or self._over or (named and not self._is_own(named)):
+        if event_of(request) != EVENT or self._over or not self._is_own(event_id(request)):
             return False
         content_type = type_of(request)
         if request.body and content_type != refer.SIPFRAG:
@@ -126,11 +127,20 @@ class Transfer:
         self._news.set()
         return True
 
-    def _is_own(self, event_id: str) -> bool:
-        """Whether the id of an event is the CSeq number of the REFER (RFC 3515 section 2.4.6)."""
+    def _is_own(self, named: str) -> bool:
+        """Whether the id of an event is the CSeq number of the REFER (RFC 3515 section 2.4.6).
+
+        One without an id is believed: there are far ends that number no REFER of a dialog, and one transfer
+        of a call goes on at a time.
+        """
+        if not named:
+            return True
         dialog = self._call.dialog
-        known = dialog is not None and event_id.isascii() and event_id.isdigit() and len(event_id) < 11
-        return known and dialog is not None and self._first_cseq <= int(event_id) <= dialog.local_cseq
+        if dialog is None or not (named.isascii() and named.isdigit() and len(named) < 11):
+            return False
+        if self._cseq is not None:
+            return int(named) == self._cseq
+        return self._first_cseq <= int(named) <= dialog.local_cseq  # the NOTIFY has overtaken the answer
 
     # -- the course of it ----------------------------------------------------------------------------------
 
@@ -145,6 +155,7 @@ class Transfer:
         if response is None or response.status >= 300:
             said = "no response" if response is None else f"{response.status} {response.reason}"
             raise CallError(f"the far end refused the transfer: {said}")
+        self._cseq = response.cseq.number
 
     async def _outcome(self) -> None:
         """Wait until a final status is told; raises CallError unless it is a 2xx."""

@@ -136,6 +136,8 @@ class Voice:
         """
         version = self._version + again
         theirs = sdp.parse(offer)
+        if theirs.audio is not None and theirs.audio.connection is None:
+            raise sdp.SdpError(f"SDP: its audio has {sdp.NOWHERE}")
         if self.audio is None and theirs.audio is not None and theirs.audio.connection:
             self.host = self._context.host_for(theirs.audio.connection)
         answer = sdp.answer(
@@ -167,7 +169,8 @@ class Voice:
         remote, answer, own = agreement
         self.described = own
         with contextlib.suppress(sdp.SdpError):
-            theirs, agreed, ours = (sdp.parse(body).audio for body in (remote, answer, own))
+            described = [sdp.parse(body) for body in (remote, answer, own)]
+            theirs, agreed, ours = (sdp.audio_of(described[1], each) for each in described)
             if theirs is None or theirs.connection is None or agreed is None or ours is None:
                 return False
             if agreed.proto not in sdp.PROFILES:  # another one than was offered

@@ -29,6 +29,8 @@ class Dialog:
     local_cseq: int = 0
     invite_cseq: int = 0
     """Of this end's last INVITE: the one that an ACK is for, whatever was sent since."""
+    target_cseq: int = 0
+    """The least number of a request of this end whose 2xx still tells something new of the remote target."""
     remote_cseq: int | None = None
 
     @property
@@ -58,12 +60,15 @@ class Dialog:
         return _uri_of(self.route_set[0]) if self.route_set else self.remote_target
 
     def refresh_target(self, message: Request | Response) -> None:
-        """Take over the peer's Contact from a target refresh (section 12.2.2)."""
-        self.remote_target = self.target_of(message)
+        """Take over the peer's Contact, if any, from a target refresh (section 12.2.2); raises MessageError.
 
-    def target_of(self, message: Request | Response) -> str:
-        """What the remote target is after the target refresh *message*; raises MessageError."""
-        return _contact(message, fallback=self.remote_target)
+        The 2xx to a request that was sent before the target moved last tells nothing new, however late it
+        comes: a peer that moves says so in a request of its own wherever it can (RFC 6141 section 4).
+        """
+        contacts = message.contacts
+        number = self.local_cseq + 1 if isinstance(message, Request) else message.cseq.number
+        if contacts and number >= self.target_cseq:
+            self.remote_target, self.target_cseq = str(contacts[0].uri), number
 
     def accept_cseq(self, request: Request) -> bool:
         """Whether *request* is in order; remembers its CSeq (section 12.2.2)."""

@@ -46,11 +46,10 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates(tmp_path_factory.mktemp("ca"))
 
 
-@pytest.fixture
-def stage(
+def _stage(
     net: Net, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Stage]:
-    """An empty stage; all that is put on it is stopped when the test ends, and must leave nothing."""
+    """An empty stage; all that is put on it is stopped when the fixture ends, and must leave nothing."""
     stage = Stage(net, tmp_path_factory.mktemp("it"))
     request.node.stash[_STAGE] = stage
     with ExitStack() as stack:
@@ -59,17 +58,9 @@ def stage(
             stack.callback(process.stop)
 
 
-@pytest.fixture(scope="module")
-def lasting_stage(
-    net: Net, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[Stage]:
-    """A stage for what all tests of a module share; it ends with the module."""
-    stage = Stage(net, tmp_path_factory.mktemp("it"))
-    request.node.stash[_STAGE] = stage
-    with ExitStack() as stack:
-        yield stage
-        for process in stage.processes:
-            stack.callback(process.stop)
+stage = pytest.fixture(name="stage")(_stage)
+lasting_stage = pytest.fixture(name="lasting_stage", scope="module")(_stage)
+"""For what all tests of a module share."""
 
 
 @pytest.fixture

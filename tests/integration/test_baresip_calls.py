@@ -99,6 +99,13 @@ class Scene:
         await self.baresip.told("CALL_INCOMING")
         return call
 
+    async def talking(self, user: str) -> Call:
+        """The phone calls *user*, who answers."""
+        call = await self.place(user)
+        await self.baresip.do("accept")
+        assert await call.settled() == "answered"
+        return call
+
     async def ringing(self, user: str) -> IncomingCall:
         """baresip calls the phone as *user*; the call as soon as it rings."""
         await self.be(user)
@@ -107,6 +114,19 @@ class Scene:
         (call,) = self.live.phone.calls
         assert isinstance(call, IncomingCall)
         return call
+
+    async def called(self, user: str) -> IncomingCall:
+        """baresip calls the phone as *user*, and the phone answers."""
+        call = await self.ringing(user)
+        call.answer()
+        await self.baresip.told("CALL_ESTABLISHED")
+        return call
+
+    async def hang_up(self, call: Call) -> None:
+        """The phone hangs up, and baresip is told."""
+        await call.hang_up()
+        await self.baresip.told("CALL_CLOSED")
+        answered(call)
 
     async def be(self, user: str) -> None:
         """What baresip is told from now on is for *user*."""
@@ -194,13 +214,9 @@ def test_registers(transport: Transport, play: Callable[..., None], server: Kama
 @every_transport
 def test_the_phone_calls_and_hangs_up(transport: Transport, play: Callable[..., None]) -> None:
     async def story(scene: Scene) -> None:
-        call = await scene.place(MANUAL[transport])
-        await scene.baresip.do("accept")
-        assert await call.settled() == "answered"
+        call = await scene.talking(MANUAL[transport])
         await scene.is_heard(call)
-        await call.hang_up()
-        await scene.baresip.told("CALL_CLOSED")
-        answered(call)
+        await scene.hang_up(call)
         assert [(attempt.target.role, str(attempt.target.transport)) for attempt in call.route] == [
             ("primary", transport)
         ]
@@ -211,9 +227,7 @@ def test_the_phone_calls_and_hangs_up(transport: Transport, play: Callable[..., 
 @every_transport
 def test_the_phone_calls_and_baresip_hangs_up(transport: Transport, play: Callable[..., None]) -> None:
     async def story(scene: Scene) -> None:
-        call = await scene.place(MANUAL[transport])
-        await scene.baresip.do("accept")
-        assert await call.settled() == "answered"
+        call = await scene.talking(MANUAL[transport])
         await scene.baresip.do("hangup")
         await call.over()
         answered(call)
@@ -239,12 +253,8 @@ def test_baresip_calls_and_hangs_up(transport: Transport, play: Callable[..., No
 @every_transport
 def test_baresip_calls_and_the_phone_hangs_up(transport: Transport, play: Callable[..., None]) -> None:
     async def story(scene: Scene) -> None:
-        call = await scene.ringing(MANUAL[transport])
-        call.answer()
-        await scene.baresip.told("CALL_ESTABLISHED")
-        await call.hang_up()
-        await scene.baresip.told("CALL_CLOSED")
-        answered(call)
+        call = await scene.called(MANUAL[transport])
+        await scene.hang_up(call)
 
     play(transport, story)
 
@@ -302,9 +312,7 @@ def test_baresip_cancels(transport: Transport, play: Callable[..., None]) -> Non
 @every_transport
 def test_both_hold_and_resume(transport: Transport, play: Callable[..., None]) -> None:
     async def story(scene: Scene) -> None:
-        call = await scene.place(MANUAL[transport])
-        await scene.baresip.do("accept")
-        assert await call.settled() == "answered"
+        call = await scene.talking(MANUAL[transport])
         for _ in range(2):
             await call.hold()
             await call.resume()
@@ -331,9 +339,7 @@ def answers(live: LivePhone) -> list[bytes]:
 @pytest.mark.parametrize("dtmf_type", ["1", "2"], ids=["rtp", "info"])
 def test_baresip_hears_the_digits(dtmf_type: str, transport: Transport, play: Callable[..., None]) -> None:
     async def story(scene: Scene) -> None:
-        call = await scene.place(MANUAL[transport])
-        await scene.baresip.do("accept")
-        assert await call.settled() == "answered"
+        call = await scene.talking(MANUAL[transport])
         await call.send_dtmf("5#")
         for digit in "5#":
             assert (await scene.baresip.told("CALL_DTMF_START"))["param"] == digit
@@ -345,9 +351,7 @@ def test_baresip_hears_the_digits(dtmf_type: str, transport: Transport, play: Ca
 @every_transport
 def test_baresip_sends_digits(transport: Transport, play: Callable[..., None]) -> None:
     async def story(scene: Scene) -> None:
-        call = await scene.ringing(MANUAL[transport])
-        call.answer()
-        await scene.baresip.told("CALL_ESTABLISHED")
+        call = await scene.called(MANUAL[transport])
         await scene.baresip.do("sndcode", "7")
         audio = call.voice.audio
         assert audio is not None
@@ -391,9 +395,7 @@ def test_two_phones_ring_and_one_answers(transport: Transport, play: Callable[..
         assert await call.settled() == "answered"
         await scene.baresip.told("CALL_CLOSED")
         assert call.state is CallState.TALKING
-        await call.hang_up()
-        await scene.baresip.told("CALL_CLOSED")
-        answered(call)
+        await scene.hang_up(call)
 
     play(transport, story)
 
@@ -412,9 +414,7 @@ def test_two_phones_answer_at_once(play: Callable[..., None]) -> None:
         assert await call.settled() == "answered"
         await scene.baresip.told("CALL_CLOSED")
         assert call.state is CallState.TALKING
-        await call.hang_up()
-        await scene.baresip.told("CALL_CLOSED")
-        answered(call)
+        await scene.hang_up(call)
 
     play("udp", story)
 
@@ -427,9 +427,7 @@ def test_the_phone_transfers_baresip(transport: Transport, play: Callable[..., N
     """baresip does as the REFER says, and tells of it: the phone's call is over."""
 
     async def story(scene: Scene) -> None:
-        call = await scene.place(MANUAL[transport])
-        await scene.baresip.do("accept")
-        assert await call.settled() == "answered"
+        call = await scene.talking(MANUAL[transport])
         transfer = asyncio.create_task(transfer_blind(call, FORKED[transport]))
         await scene.baresip.told("CALL_INCOMING")
         await scene.baresip.do("accept")
@@ -447,9 +445,7 @@ def test_baresip_transfers_the_phone(transport: Transport, play: Callable[..., N
     """The phone calls whom the REFER names."""
 
     async def story(scene: Scene) -> None:
-        first = await scene.place(MANUAL[transport])
-        await scene.baresip.do("accept")
-        assert await first.settled() == "answered"
+        first = await scene.talking(MANUAL[transport])
         await scene.baresip.do("transfer", FORKED[transport])
         await scene.baresip.told("CALL_INCOMING")
         second = scene.live.phone.calls[1]
@@ -476,15 +472,11 @@ def test_every_request_is_challenged(
     server.challenge_dialogs(status)
 
     async def story(scene: Scene) -> None:
-        call = await scene.place(MANUAL[transport])
-        await scene.baresip.do("accept")
-        assert await call.settled() == "answered"
+        call = await scene.talking(MANUAL[transport])
         await call.hold()
         await call.resume()
         await call.send_dtmf("5")
-        await call.hang_up()
-        await scene.baresip.told("CALL_CLOSED")
-        answered(call)
+        await scene.hang_up(call)
         header = b"\r\nProxy-Authorization: " if status == 407 else b"\r\nAuthorization: "
         sent = [event.data for event in scene.live.told(MessageSent)]
         for method in (b"INVITE", b"INFO", b"BYE"):
@@ -500,12 +492,8 @@ def test_the_requests_of_the_called_phone_are_challenged(
     server.challenge_dialogs(407)
 
     async def story(scene: Scene) -> None:
-        call = await scene.ringing(MANUAL[transport])
-        call.answer()
-        await scene.baresip.told("CALL_ESTABLISHED")
+        call = await scene.called(MANUAL[transport])
         await call.hold()
-        await call.hang_up()
-        await scene.baresip.told("CALL_CLOSED")
-        answered(call)
+        await scene.hang_up(call)
 
     play(transport, story)

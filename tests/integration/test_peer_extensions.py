@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from phone_emulator.events import CallState
+from phone_emulator.events import CallChanged, CallState, MessageSent
 from phone_emulator.phone import Call, CallError, IncomingCall, session_timer
-from phone_emulator.phone.transfer import transfer_blind
+from phone_emulator.phone.transfer import transfer_blind, transfer_to
+from phone_emulator.sip.message import Request, parse
+from phone_emulator.sip.refer import Replaces, parse_refer_to, parse_replaces
 from tests.integration.harness.far_end import TRANSPORTS, Peers, Transport
 from tests.integration.harness.script import (
     Step,
@@ -267,6 +271,137 @@ def test_a_transfer_that_fails(accepted: bool, transport: Transport, peers: Peer
         await call.hang_up()
 
     answered(peers.place(transport, [*UP, *HELD, *refer, *told, *RESUMED, *PHONE_HANGS_UP], act))
+
+
+# -- attended transfer, and Replaces -------------------------------------------------------------------------
+
+PHONE = "sip:1001@[remote_ip]:[remote_port]"
+
+
+def calling(steps: Sequence[Step], *headers: str) -> list[Step]:
+    """A peer that calls the phone where it is; its *steps* follow when the phone has answered."""
+    return [invite(sdp(), uri=PHONE, headers=headers), hear(200, dialog=True), say("ACK", 1), *steps]
+
+
+async def called_by(peers: Peers, steps: Sequence[Step]) -> None:
+    """Another peer calls the phone, and follows *steps*."""
+    net = peers.stage.net
+    await peers.live.beside(
+        lambda: peers.start("udp", steps, address=net.peer, name="other", calls=net.phone)
+    )
+
+
+async def ringing(peers: Peers) -> IncomingCall:
+    """The call that rings at the phone."""
+    phone = peers.live.phone
+    await peers.live.until(lambda: any(call.state is CallState.RINGING for call in phone.calls), "a call")
+    call = next(call for call in phone.calls if call.state is CallState.RINGING)
+    assert isinstance(call, IncomingCall)
+    return call
+
+
+def test_the_phone_joins_two_peers(peers: Peers) -> None:
+    """Refer-To has the dialog of the second call, as its far end knows it (RFC 3891 section 6.1)."""
+    replaces = "[?]Replaces=[^;>&]+%3Bto-tag%3Dcaller%3Bfrom-tag%3D[0-9A-Za-z]+>"
+    refer = [hear("REFER", Refer_To=f"^ *<sip:1002@[0-9.]+{replaces}", Referred_By="sip:1001@"), reply(202)]
+    told = progress(1, "200 OK", TERMINATED)
+    peers.start("udp", [*UP, *HELD, *refer, *told, *PHONE_HANGS_UP])
+
+    async def story() -> None:
+        first = peers.live.phone.dial("1002")
+        await talking(first)
+        await first.hold()
+        call, *up = calling(PHONE_HANGS_UP)
+        await called_by(peers, [call, hear(180), *up])
+        second = await ringing(peers)
+        second.answer()
+        dialog = second.dialog
+        assert dialog is not None
+        await transfer_to(first, second)
+        asked = [parse(event.data) for event in peers.live.told(MessageSent)]
+        (named,) = [
+            each.headers.get("Refer-To")
+            for each in asked
+            if isinstance(each, Request) and each.method == "REFER"
+        ]
+        (replaced,) = parse_refer_to(named or "").header("Replaces")
+        assert parse_replaces(replaced) == Replaces(dialog.call_id, dialog.remote_tag, dialog.local_tag)
+        await first.over()
+        await second.over()
+
+    peers.play(story, "udp")
+
+
+def test_the_peer_joins_the_phone_with_another(peers: Peers) -> None:
+    """What the URI of Refer-To carries for Replaces goes into the INVITE, and Referred-By."""
+    refer_to = f"<sip:1003@{peers.stage.net.primary}?Replaces=ab%40c%3Bto-tag%3D7%3Bfrom-tag%3D8>"
+    refer = say("REFER", 2, headers=[f"Refer-To: {refer_to}", "Referred-By: <sip:1002@[local_ip]>;x=y"])
+    told = [
+        *(hear("NOTIFY", Event="^ *refer *$", Subscription_State="active", body="SIP/2.0 100 "), reply(200)),
+        *(hear("NOTIFY", Subscription_State=TERMINATED, body="SIP/2.0 200 OK"), reply(200)),
+    ]
+    call, *up = calling([refer, hear(202), *told, say("BYE", 3), hear(200)])
+    joined = hear_first(
+        line="^INVITE sip:1003@",
+        Replaces="^ *ab@c;to-tag=7;from-tag=8 *$",
+        Referred_By="^ *<sip:1002@[0-9.]+>;x=y *$",
+    )
+    peers.start("udp", [joined, *UP[1:], *PHONE_HANGS_UP])
+
+    async def story() -> None:
+        await called_by(peers, [call, hear(180), *up])
+        first = await ringing(peers)
+        first.answer()
+        await first.over()
+        (second,) = peers.live.phone.calls
+        await hang_up(second)
+
+    peers.play(story, "udp")
+
+
+def test_another_peer_takes_the_place_of_the_first(peers: Peers) -> None:
+    """An INVITE with Replaces is answered without ringing, and the old call ends with a BYE."""
+    peers.start("udp", [*UP, *PHONE_HANGS_UP])
+
+    async def story() -> None:
+        first = peers.live.phone.dial("1002")
+        await talking(first)
+        dialog = first.dialog
+        assert dialog is not None
+        replaces = f"Replaces: {Replaces(dialog.call_id, dialog.local_tag, dialog.remote_tag)}"
+        await called_by(peers, calling(PEER_HANGS_UP, "Require: replaces", replaces))
+        await first.over()
+        await peers.live.until(lambda: not peers.live.phone.calls, "the new call to be over")
+        (new,) = (call for call in peers.live.phone.history if call is not first)
+        assert (new.remote, new.result) == ("1002", "answered")
+        changes = [(event.call, event.state) for event in peers.live.told(CallChanged)]
+        assert changes.index((new.id, CallState.TALKING)) < changes.index((first.id, CallState.ENDING))
+
+    peers.play(story, "udp")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status"),
+    [({"from_tag": "another"}, 481), ({"call_id": "another"}, 481), ({"early_only": True}, 486)],
+    ids=["tag", "call-id", "early-only"],
+)
+def test_an_invite_that_replaces_nothing(wrong: dict[str, Any], status: int, peers: Peers) -> None:
+    """The call goes on (RFC 3891 section 3)."""
+    peers.start("udp", [*UP, *PHONE_HANGS_UP])
+
+    async def story() -> None:
+        first = peers.live.phone.dial("1002")
+        await talking(first)
+        dialog = first.dialog
+        assert dialog is not None
+        replaces = replace(Replaces(dialog.call_id, dialog.local_tag, dialog.remote_tag), **wrong)
+        asked = invite(sdp(), uri=PHONE, headers=[f"Replaces: {replaces}"])
+        await called_by(peers, [asked, hear(status), ack_refusal(uri=PHONE)])
+        await peers.live.until(lambda: not peers.made[-1].running, "the refusal")
+        assert first.state is CallState.TALKING
+        await first.hang_up()
+
+    peers.play(story, "udp")
 
 
 # -- forwarding ----------------------------------------------------------------------------------------------

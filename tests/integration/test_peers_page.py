@@ -13,6 +13,7 @@ COLUMNS = {
     "## Calls": ("test_called_peer.py", "test_calling_peer.py", "test_baresip_calls.py"),
     "## Credentials": ("test_peer_challenges.py",),
     "## Extensions": ("test_peer_extensions.py",),
+    "## Transfers": ("test_linphone_transfers.py",),
     "## Streams": ("test_peer_streams.py",),
 }
 CELL = re.compile(r"`(\w+)`(?: \(([A-Z, ]+)\))?")

@@ -32,6 +32,7 @@ from phone_emulator.phone import Phone, PhoneOptions
 from phone_emulator.redundancy import Silence
 from phone_emulator.sip.message import Message, Request, Response, parse, response_to
 from phone_emulator.world import SimulatedWorld
+from tests.phone.far_end import offer
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 CFG = CONFIGS / "guide-example.cfg"
@@ -123,11 +124,12 @@ class Actor:
         return [m for _, m in self.heard if isinstance(m, Request) and m.method == method]
 
     def _response(self, request: Request, answer: Answer) -> Response:
-        extra = list(answer.extra)
+        extra, body = list(answer.extra), b""
         if 200 <= answer.status < 300 and request.method == "INVITE":
-            extra.append(("Contact", f"<sip:1002@{self.host}>"))
+            extra += [("Contact", f"<sip:1002@{self.host}>"), ("Content-Type", "application/sdp")]
+            body = offer()
         tag = None if answer.status == 100 else f"actor{self.host.rpartition('.')[2]}"
-        return response_to(request, answer.status, to_tag=tag, extra=extra)
+        return response_to(request, answer.status, to_tag=tag, extra=extra, body=body)
 
 
 @dataclass(slots=True)

@@ -478,51 +478,6 @@ def test_a_name_that_does_not_exist() -> None:
     play(story, zone="other.pbx.com. IN A 192.168.1.13")
 
 
-def test_a_silent_dns_server_costs_its_retries() -> None:
-    # rule D8
-    async def story(stage: Stage) -> None:
-        await stage.lab.dns_behave("silent")
-        call = stage.phone.dial("1002")
-        assert await call.settled() is CallResult.ANSWERED
-        assert stage.route(call.route) == [
-            ("primary", "unresolved", 0.0, 9.0),  # 3 tries of 3 s
-            ("fallback", "answered", 9.0, 9.0),
-        ]
-        assert call.elapsed == 9.0
-
-    play(story)
-
-
-def test_answers_are_cached_and_dns_may_go_away() -> None:
-    # rule D6
-    async def story(stage: Stage) -> None:
-        call = stage.phone.dial("1002")
-        await call.settled()
-        await call.hang_up()
-        await stage.lab.dns_behave("silent")
-        stage.mark()
-        call = stage.phone.dial("1002")
-        await call.settled()
-        assert stage.route(call.route) == [("primary", "answered", 0.0, 0.0)]
-
-    play(story)
-
-
-def test_without_cache_every_call_asks_anew() -> None:
-    # rule D6
-    async def story(stage: Stage) -> None:
-        call = stage.phone.dial("1002")
-        await call.settled()
-        await call.hang_up()
-        await stage.lab.dns_behave("silent")
-        stage.mark()
-        call = stage.phone.dial("1002")
-        await call.settled()
-        assert stage.route(call.route)[0] == ("primary", "unresolved", 0.0, 9.0)
-
-    play(story, {"account.1.dns_cache_type": "0"})
-
-
 def test_static_records_serve_where_dns_gives_nothing() -> None:
     # rule D7
     async def story(stage: Stage) -> None:
@@ -549,57 +504,6 @@ def test_static_records_serve_where_dns_gives_nothing() -> None:
         "dns_cache_a.2.ip": "192.168.1.14",
     }
     play(story, settings, zone="other.pbx.com. IN A 192.168.1.99")
-
-
-GUIDE_NAPTR = """\
-yealink.pbx.com. IN NAPTR 20 10 "s" "SIP+D2U" "" _sip._udp.yealink.pbx.com.
-yealink.pbx.com. IN NAPTR 10 10 "s" "SIP+D2T" "" _sip._tcp.yealink.pbx.com.
-_sip._udp.yealink.pbx.com. IN SRV 1 1 5060 srv1.pbx.com.
-_sip._tcp.yealink.pbx.com. IN SRV 5 1 5060 srv1.pbx.com.
-_sip._tcp.yealink.pbx.com. IN SRV 1 1 5060 srv2.pbx.com.
-srv1.pbx.com. IN A 192.168.1.13
-srv2.pbx.com. IN A 192.168.1.14
-"""
-
-
-def test_naptr_chooses_the_transport_and_srv_the_order() -> None:
-    # rule D2
-    # rule D4
-    async def story(stage: Stage) -> None:
-        call = stage.phone.dial("1002")
-        assert await call.settled() is CallResult.ANSWERED
-        assert [str(attempt.target) for attempt in call.route] == [
-            "primary 192.168.1.14:5060/tcp",
-            "secondary 192.168.1.13:5060/tcp",
-        ]
-        assert call.route[0].outcome is Outcome.CONNECT_FAILED
-
-    play(story, zone=GUIDE_NAPTR, secondary="refuse")
-
-
-def test_an_explicit_port_asks_for_addresses_only() -> None:
-    # rule D1
-    async def story(stage: Stage) -> None:
-        call = stage.phone.dial("1002")
-        assert await call.settled() is CallResult.ANSWERED
-        asked = {event.rdtype for event in stage.events if isinstance(event, DnsAnswered)}
-        assert asked == {"A"}
-        assert [str(attempt.target) for attempt in call.route] == [
-            "primary 192.168.1.13:5060/udp",
-            "secondary 192.168.1.14:5060/udp",
-        ]
-
-    play(story, server_1(port=5060), primary=503)
-
-
-def test_without_naptr_udp_srv_records_are_asked_for() -> None:
-    # rule D3
-    async def story(stage: Stage) -> None:
-        call = stage.phone.dial("1002")
-        await call.settled()
-        assert call.route[0].target.address == "192.168.1.14"
-
-    play(story, zone="_sip._udp.yealink.pbx.com. IN SRV 1 1 5060 a.pbx.com.\na.pbx.com. IN A 192.168.1.14\n")
 
 
 @pytest.mark.parametrize(

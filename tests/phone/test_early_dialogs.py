@@ -14,6 +14,7 @@ from tests.lab.peers import SERVER, ack_to
 from tests.phone.far_end import Play, lines, offer, play
 
 ON: dict[str, Any] = {"account__1__100rel_enable": 1}
+SDP = ("Content-Type", "application/sdp")
 
 
 def sound(port: int) -> bytes:
@@ -245,6 +246,95 @@ def test_a_request_right_behind_the_180_that_makes_its_dialog() -> None:
         on.far.raw(ringing.to_bytes() + on.from_far("UPDATE", invite).to_bytes())
         await on.far.response(200, "UPDATE")
         assert call.state is CallState.RINGING
+
+    play(story, account__1__sip_server__1__transport_type=1)
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "then"),
+    [
+        ("UPDATE", 200, CallState.TALKING),
+        ("INVITE", 200, CallState.TALKING),
+        ("OPTIONS", 200, CallState.TALKING),
+        ("PUBLISH", 405, CallState.TALKING),
+        ("BYE", 200, CallState.ENDED),
+    ],
+)
+@pytest.mark.parametrize("rings", [False, True])
+def test_a_request_right_behind_the_200_that_makes_its_dialog(
+    method: str, status: int, then: CallState, rings: bool
+) -> None:
+    """It is dealt with as if it had come a moment later."""
+
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        invite = await on.far.heard("INVITE")
+        contact = ("Contact", f"<sip:1002@{SERVER};transport=tcp>")
+        if rings:
+            on.far.send(response_to(invite, 180, to_tag="far-tag", extra=[contact]))
+            await on.rest()
+        taken = response_to(invite, 200, to_tag="far-tag", extra=[contact, SDP], body=sound(4000))
+        behind = on.from_far(method, invite, body=sound(5000) if method == "INVITE" else b"")
+        on.far.raw(taken.to_bytes() + behind.to_bytes())
+        heard = [await on.far.hear(), await on.far.hear()]
+        assert {(message.cseq.method, getattr(message, "status", None)) for message in heard} == {
+            ("ACK", None),
+            (method, status),
+        }
+        assert (call.result, call.state) == (CallResult.ANSWERED, then)
+        if method == "INVITE":
+            assert heard_from(call) == 5000
+
+    play(story, account__1__sip_server__1__transport_type=1)
+
+
+def test_what_is_right_behind_a_200_and_cannot_be_read() -> None:
+    async def story(on: Play) -> None:
+        on.phone.dial("1002")
+        invite = await on.far.heard("INVITE")
+        contact = ("Contact", f"<sip:1002@{SERVER};transport=tcp>")
+        taken = response_to(invite, 200, to_tag="far-tag", extra=[contact, SDP], body=sound(4000))
+        behind = on.from_far("UPDATE", invite)
+        behind.headers.set("Contact", "<nonsense")
+        on.far.raw(taken.to_bytes() + behind.to_bytes())
+        await on.far.response(400, "UPDATE")
+        await on.far.heard("ACK")
+        assert "Contact" in on.ignored[-1]
+
+    play(story, account__1__sip_server__1__transport_type=1)
+
+
+def test_a_request_right_behind_a_200_that_cannot_be_read() -> None:
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        invite = await on.far.heard("INVITE")
+        on.far.answer(invite, 180)
+        await on.rest()
+        odd = [("Record-Route", "<nonsense"), SDP]
+        taken = response_to(invite, 200, to_tag="far-tag", extra=odd, body=sound(4000))
+        on.far.raw(taken.to_bytes() + on.from_far("UPDATE", invite).to_bytes())
+        await on.far.response(481, "UPDATE")
+        await call.over()
+        assert call.reason.startswith("the 2xx cannot be used")
+
+    play(story, account__1__sip_server__1__transport_type=1)
+
+
+def test_a_request_right_behind_a_200_that_comes_after_the_hang_up() -> None:
+    """Nobody wants that dialog any more."""
+
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        invite = await on.far.heard("INVITE")
+        await call.hang_up()
+        contact = ("Contact", f"<sip:1002@{SERVER};transport=tcp>")
+        taken = response_to(invite, 200, to_tag="far-tag", extra=[contact, SDP], body=sound(4000))
+        on.far.raw(taken.to_bytes() + on.from_far("UPDATE", invite).to_bytes())
+        await on.far.response(481, "UPDATE")
+        await on.far.heard("ACK")
+        on.far.answer(await on.far.heard("BYE"), 200)
+        await call.over()
+        assert on.phone._dialogs == {}
 
     play(story, account__1__sip_server__1__transport_type=1)
 

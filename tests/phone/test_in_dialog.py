@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from phone_emulator.events import Address, CallState, MediaChanged
-from phone_emulator.phone import CallError, CallResult
+from phone_emulator.phone import CallError, CallResult, OutgoingCall
 from phone_emulator.sip.digest import challenge_value
 from phone_emulator.sip.message import Request, Response
 from tests.lab.peers import SERVER, Peer, ack_to
@@ -208,15 +208,60 @@ def test_a_far_end_that_knows_nothing_of_the_call_ends_it(status: int) -> None:
     play(story)
 
 
-def test_a_reinvite_that_is_only_promised_an_answer_is_given_up() -> None:
+async def cancelled_hold(on: Play) -> tuple[OutgoingCall, asyncio.Task[None], Request, Request]:
+    """A call whose re-INVITE has been promised an answer for three minutes: that one, and its CANCEL."""
+    _, call = await on.talking()
+    holding = asyncio.create_task(call.hold())
+    invite = await on.far.heard("INVITE")
+    on.far.answer(invite, 100)
+    start = on.world.now()
+    await asyncio.sleep(150)
+    cancel = await on.far.heard("CANCEL")
+    assert on.world.now() - start == 180
+    assert (cancel.uri, cancel.branch, cancel.cseq.number) == (invite.uri, invite.branch, invite.cseq.number)
+    assert cancel.headers.get("To") == invite.headers.get("To")
+    return call, holding, invite, cancel
+
+
+def test_a_reinvite_that_is_only_promised_an_answer_is_cancelled() -> None:
+    """The session stays as it was (section 14.1)."""
+
     async def story(on: Play) -> None:
-        _, call = await on.talking()
-        holding = asyncio.create_task(call.hold())
-        on.far.answer(await on.far.heard("INVITE"), 100)
+        call, holding, invite, cancel = await cancelled_hold(on)
+        on.far.answer(cancel, 200)
+        on.far.answer(invite, 487)
+        await on.far.heard("ACK")
+        with pytest.raises(CallError, match="487"):
+            await holding
+        await on.far.nothing()
+        assert call.state is CallState.TALKING
+
+    play(story)
+
+
+def test_a_reinvite_that_is_accepted_after_its_cancel() -> None:
+    async def story(on: Play) -> None:
+        call, holding, invite, cancel = await cancelled_hold(on)
+        on.far.answer(invite, 200, body=offer("recvonly"))
+        await on.far.heard("ACK")
+        on.far.answer(cancel, 200)
+        await holding
+        await on.far.nothing()
+        assert call.state is CallState.HELD
+
+    play(story)
+
+
+def test_a_reinvite_whose_cancel_changes_nothing_ends_the_call() -> None:
+    """The far end does not follow: 64*T1 after the CANCEL it has lost the call (sections 9.1, 12.2.1.2)."""
+
+    async def story(on: Play) -> None:
+        call, holding, _, cancel = await cancelled_hold(on)
         start = on.world.now()
+        on.far.answer(cancel, 200)
         with pytest.raises(CallError, match="did not respond"):
             await holding
-        assert on.world.now() - start == 180
+        assert on.world.now() - start == 32
         on.far.answer(await on.far.heard("BYE"), 200)
         await call.over()
 
@@ -277,6 +322,20 @@ def test_a_200_to_a_reinvite_is_repeated_until_the_ack() -> None:
             assert message.status == 200
         assert message.cseq.method == "BYE"
         assert on.world.now() - start == 1.5 + 40 + 32
+
+    play(story)
+
+
+def test_a_late_offer_in_the_call_that_is_not_answered_keeps_the_old_session() -> None:
+    async def story(on: Play) -> None:
+        invite, call = await on.talking()
+        again = on.from_far("INVITE", invite)
+        on.far.send(again)
+        on.far.send(on.far.ack(again, await on.far.response(200, "INVITE")))
+        await on.far.nothing()
+        assert call.state is CallState.TALKING
+        assert call.voice.audio is not None
+        assert call.voice.audio.can_send
 
     play(story)
 
@@ -441,6 +500,26 @@ def test_the_ack_to_a_reinvite_goes_to_where_its_200_has_moved() -> None:
     play(story)
 
 
+def test_a_late_200_does_not_undo_a_newer_contact() -> None:
+    """The 200 was lost first, and is that of before the far end moved (RFC 6141 section 4)."""
+
+    async def story(on: Play) -> None:
+        first, call = await on.talking()
+        other = await Peer(on.world).bind(Address("192.168.1.40", 5070))
+        holding = asyncio.create_task(call.hold())
+        invite = await on.far.heard("INVITE")
+        moved = on.from_far("UPDATE", first, 101)
+        moved.headers.set("Contact", "<sip:1002@192.168.1.40:5070>")
+        on.far.send(moved)
+        await on.far.response(200, "UPDATE")
+        on.far.answer(invite, 200, body=offer("recvonly"))
+        assert (await other.request()).method == "ACK"
+        await holding
+        await call_ends_at(other, call.hang_up(), "sip:1002@192.168.1.40:5070")
+
+    play(story)
+
+
 def test_a_hold_that_is_accepted_after_the_hang_up_changes_nothing() -> None:
     """Its ACK is owed all the same (RFC 3261 section 13.2.2.4); the clock of the session stays still."""
 
@@ -567,6 +646,67 @@ def test_an_answer_that_no_ack_can_reach_ends_the_call(contact: str) -> None:
         on.far.answer(invite, 200, body=offer(), extra=[("Contact", contact)])
         await call.over()
         assert on.states[-1] == f"ended: no ACK can be sent: there is no way to {contact[1:-1]}"
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        (b"", "no session description"),
+        (b"v=0\r\nrubbish", "a session description that cannot be read (SDP line 2: expected "),
+        (offer().replace(b"m=audio 4000", b"m=audio 0"), "a session description that has no audio"),
+        (
+            offer().replace(b"c=IN IP4 192.168.1.13\r\n", b""),
+            "a session description whose audio has no address (c=)",
+        ),
+        (
+            offer().replace(b"RTP/AVP", b"RTP/SAVP"),
+            "a session description whose audio has not been offered",
+        ),
+    ],
+)
+def test_an_answer_that_lets_nothing_be_said_ends_the_call(body: bytes, wrong: str) -> None:
+    """ACK and BYE (section 13.2.2.4), and the route says why."""
+
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        invite = await on.far.heard("INVITE")
+        on.far.answer(invite, 200, body=body)
+        await on.far.heard("ACK")
+        on.far.answer(await on.far.heard("BYE"), 200)
+        await call.over()
+        assert call.result is CallResult.ANSWERED
+        assert f"with {wrong}" in call.route[-1].detail
+        assert on.states[-1].startswith(f"ended: answered with {wrong}")
+        await on.far.nothing()
+
+    play(story)
+
+
+def test_an_offer_right_behind_an_answer_without_a_session_saves_the_call() -> None:
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        invite = await on.far.heard("INVITE")
+        on.far.answer(invite, 200)
+        on.far.send(on.from_far("UPDATE", invite, body=offer()))
+        await on.far.response(200, "UPDATE")
+        await on.far.heard("ACK")
+        await on.far.nothing()
+        assert call.state is CallState.TALKING
+
+    play(story)
+
+
+def test_an_answer_to_hold_without_a_session_keeps_the_call() -> None:
+    async def story(on: Play) -> None:
+        _, call = await on.talking()
+        holding = asyncio.create_task(call.hold())
+        on.far.answer(await on.far.heard("INVITE"), 200)
+        await on.far.heard("ACK")
+        await holding
+        await on.far.nothing()
+        assert call.state is CallState.HELD
 
     play(story)
 

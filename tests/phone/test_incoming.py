@@ -175,6 +175,27 @@ def test_cancel_before_the_answer() -> None:
     play(story)
 
 
+@pytest.mark.parametrize("body", [None, b""])
+def test_the_200_to_a_cancel_has_the_tag_of_the_487(body: bytes | None) -> None:
+    """Also where nothing else has left yet (section 9.2)."""
+
+    async def story(on: Play) -> None:
+        invite = on.far.invite(body=body, extra=[("Supported", "100rel")])
+        cancel = Request("CANCEL", invite.uri, invite.headers.copy())
+        cancel.headers.set("CSeq", "1 CANCEL")
+        on.far.send(invite)
+        on.far.send(cancel)
+        heard = [await on.far.hear(), await on.far.hear()]
+        tags = {message.cseq.method: message.to_tag for message in heard}
+        assert set(tags) == {"INVITE", "CANCEL"}
+        assert tags["INVITE"] is not None
+        assert tags["CANCEL"] == tags["INVITE"]
+        [call] = on.phone.history
+        assert call.result is CallResult.CANCELLED
+
+    play(story, account__1__100rel_enable=1)
+
+
 def test_cancel_after_the_answer_changes_nothing() -> None:
     async def story(on: Play) -> None:
         invite, _, call = await on.taken()
@@ -260,6 +281,28 @@ def test_bye_waits_for_the_ack() -> None:
     play(story)
 
 
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        (b"", "no session description"),
+        (offer().replace(b"m=audio 4000", b"m=audio 0"), "a session description that has no audio"),
+    ],
+)
+def test_a_late_offer_that_is_not_answered_ends_the_call(body: bytes, wrong: str) -> None:
+    async def story(on: Play) -> None:
+        invite, _, call = await on.ringing(body=b"")
+        call.answer()
+        ack = on.far.ack(invite, await on.far.response(200), body)
+        ack.headers.add("Content-Type", "application/sdp")
+        on.far.send(ack)
+        on.far.answer(await on.far.heard("BYE"), 200)
+        await call.over()
+        assert on.states[-1] == f"ended: the ACK answers this phone's offer with {wrong}"
+        await on.far.nothing()
+
+    play(story)
+
+
 def test_a_late_offer() -> None:
     """An INVITE without SDP: the phone offers in the 200, the ACK answers."""
 
@@ -283,6 +326,10 @@ def test_a_late_offer() -> None:
         (offer().replace(b"RTP/AVP 0", b"RTP/AVP 3").replace(b"0 PCMU", b"3 GSM"), "no common codec"),
         (b"v=0\r\nrubbish", "the offer cannot be used: SDP line 2"),
         (b"\xff\xfe", "the offer cannot be used: SDP line 1"),
+        (
+            offer().replace(b"c=IN IP4 192.168.1.13\r\n", b""),
+            "the offer cannot be used: SDP: its audio has no",
+        ),
     ],
 )
 def test_an_offer_that_cannot_be_answered_does_not_ring(body: bytes, reason: str) -> None:
@@ -326,6 +373,22 @@ def test_a_caller_that_takes_no_description(accepted: str, status: int) -> None:
     async def story(on: Play) -> None:
         on.far.send(on.far.invite(extra=[("Accept", accepted)]))
         await on.far.response(status, "INVITE")
+
+    play(story)
+
+
+def test_of_two_audio_lines_the_one_that_is_answered_is_spoken_to() -> None:
+    """RTP/SAVP or RTP/AVP, as the called end likes: how optional SRTP is often offered."""
+
+    async def story(on: Play) -> None:
+        audio = b"m=audio 4000 RTP/AVP 0\r\n"
+        secured = b"m=audio 5000 RTP/SAVP 0\r\n"
+        _, response, call = await on.taken(body=offer().replace(audio, secured + audio))
+        assert lines(response.body, "m=") == ["m=audio 0 RTP/SAVP 0", "m=audio 11780 RTP/AVP 0"]
+        heard_at = call.voice.audio
+        assert heard_at is not None
+        assert heard_at._remote is not None
+        assert heard_at._remote.address.port == 4000
 
     play(story)
 

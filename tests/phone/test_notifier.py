@@ -101,6 +101,24 @@ def test_a_watcher_hears_how_things_are() -> None:
     play(story)
 
 
+def test_a_refresh_of_another_event_id_is_none() -> None:
+    # RFC 6665 section 8.2.1
+    async def story(on: Play) -> None:
+        request = subscribe(on)
+        request.headers.set("Event", "dialog;id=7")
+        on.far.send(request)
+        response = await on.far.response(200, "SUBSCRIBE")
+        await told(on)
+        for cseq, event in enumerate(("dialog", "dialog;id=8", "dialog;id=07"), 2):
+            on.far.send(again(request, response, cseq, 0, Event=event))
+            await on.far.response(481, "SUBSCRIBE")
+        on.far.send(again(request, response, 5, 0, Event="dialog ; id=7"))
+        await on.far.response(200, "SUBSCRIBE")
+        await told(on, "terminated;reason=timeout")
+
+    play(story)
+
+
 def test_a_call_is_told_as_it_goes() -> None:
     """The state of an incoming call: changes within a second are told together."""
 

@@ -176,6 +176,7 @@ def test_no_more_than_some_at_a_time() -> None:
         await on.rest()
         statuses = [m.status for _, m in on.sent("REFER") if isinstance(m, Response)]
         assert statuses == [202, 202, 202, 202, 486]
+        assert on.ignored == ["4 REFERs of this call go on already"]
 
     play(story)
 
@@ -249,6 +250,29 @@ def test_the_transferor_unsubscribes() -> None:
     play(story)
 
 
+def test_a_subscribe_without_an_id_is_about_the_first_refer() -> None:
+    # RFC 3515 section 2.4.6
+    async def story(on: Play) -> None:
+        first, _ = await on.talking()
+        one = await followed(on, refer(on, first, 101))
+        on.far.answer(one, 486)
+        await on.far.heard("ACK")
+        await told(on, "486 Busy Here", "terminated")
+        await followed(on, refer(on, first, 102), event="refer;id=102")
+        for cseq, event, status in (
+            (103, "refer", 481),
+            (104, "refer;id=101", 481),
+            (105, "refer;id=102", 200),
+        ):
+            again = on.from_far("SUBSCRIBE", first, cseq)
+            again.headers.add("Event", event)
+            on.far.send(again)
+            await on.far.response(status, "SUBSCRIBE")
+        await told(on, "100 Trying", event="refer;id=102")
+
+    play(story)
+
+
 def test_a_subscribe_to_something_else() -> None:
     async def story(on: Play) -> None:
         first, _ = await on.talking()
@@ -276,9 +300,9 @@ def test_while_it_rings_nobody_sends_the_phone_elsewhere() -> None:
 # -- outside of calls ------------------------------------------------------------------------------------
 
 
-def outside(far: FarEnd) -> Request:
+def outside(far: FarEnd, call_id: str = "refer-1") -> Request:
     """A REFER that belongs to no call, not sent yet."""
-    request = far.make("REFER", "sip:1001@192.168.1.21", user="1002", call_id="refer-1")
+    request = far.make("REFER", "sip:1001@192.168.1.21", user="1002", call_id=call_id)
     request.headers.add("Refer-To", "<sip:1003@192.168.1.13>")
     return request
 
@@ -335,6 +359,32 @@ def test_no_more_calls_than_a_line_can_hold() -> None:
         await on.rest()
         statuses = [m.status for _, m in on.sent("REFER") if isinstance(m, Response)]
         assert statuses == [486, 486]
+
+    play(story)
+
+
+def test_no_more_refers_than_a_line_can_follow() -> None:
+    """Their calls are over at once, but nobody answers the NOTIFYs that tell it."""
+
+    async def story(on: Play) -> None:
+        await on.talking()
+        for number in range(100):
+            on.far.send(outside(on.far, f"refer-{number}"))
+            await on.far.response(202, "REFER")
+            await on.far.heard("NOTIFY")
+            on.far.answer(await on.far.heard("INVITE"), 486)
+            await on.far.heard("ACK")
+        assert len(on.phone.calls) == 1
+        for number in range(100, 105):
+            on.far.send(outside(on.far, f"refer-{number}"))
+        await on.rest()
+        statuses = [m.status for _, m in on.sent("REFER") if isinstance(m, Response)]
+        assert statuses == [202] * 100 + [486] * 5
+        assert on.ignored[-1] == "the line follows as many REFERs as it can"
+        await asyncio.sleep(64 * 0.5)  # timer F
+        on.far.send(outside(on.far, "refer-again"))
+        await on.rest()
+        assert [m.status for _, m in on.sent("REFER") if isinstance(m, Response)][-1] == 202
 
     play(story)
 

@@ -163,6 +163,18 @@ def test_a_prack_uses_the_nonce_of_its_invite() -> None:
     play(story, **ON)
 
 
+@pytest.mark.parametrize("rseq", [1, 2**31 - 1, 2**31, 2**32 - 1])
+def test_any_first_rseq_is_acknowledged(rseq: int) -> None:
+    """Section 3 bounds what is sent first at 2**31 - 1; the phone is not strict with others."""
+
+    async def story(on: Play) -> None:
+        on.phone.dial("1002")
+        on.far.answer(await on.far.heard("INVITE"), 180, extra=reliable(rseq))
+        assert (await on.far.heard("PRACK")).headers.get("RAck") == f"{rseq} 1 INVITE"
+
+    play(story)
+
+
 @pytest.mark.parametrize("status", [481, 500, 0])
 def test_a_prack_that_fails_does_not_end_the_call(status: int) -> None:
     async def story(on: Play) -> None:
@@ -183,20 +195,25 @@ def test_a_prack_that_fails_does_not_end_the_call(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "extra",
+    ("extra", "found"),
     [
-        [("RSeq", "1")],  # not required
-        [("Require", "100rel")],  # not numbered
-        [("Require", "100rel"), ("RSeq", "x")],
-        [("Require", "100rel"), ("RSeq", "4294967296")],
+        ([("RSeq", "1")], None),  # not required
+        ([("Require", "100rel")], "missing"),
+        (reliable("x"), "x"),
+        (reliable("0"), "0"),
+        (reliable("4294967296"), "4294967296"),
     ],
 )
-def test_a_180_that_is_not_reliable_draws_none(extra: list[tuple[str, str]]) -> None:
+def test_a_180_that_is_not_reliable_draws_none(extra: list[tuple[str, str]], found: str | None) -> None:
+    """It rings all the same; where it wants a PRACK, people are told why it draws none."""
+
     async def story(on: Play) -> None:
         call = on.phone.dial("1002")
         on.far.answer(await on.far.heard("INVITE"), 180, extra=extra)
         await on.far.nothing()
         assert call.state is CallState.RINGING
+        why = f"its RSeq is {found}, expected a number from 1 to 4294967295: no PRACK"
+        assert on.ignored == ([why] if found else [])
 
     play(story, **ON)
 
@@ -298,9 +315,12 @@ def test_what_a_prack_acknowledges(rack: str, status: int) -> None:
     play(story, **ON)
 
 
-def test_a_late_offer_comes_with_the_180_and_is_answered_in_the_prack() -> None:
+@pytest.mark.parametrize("named", ["Supported", "Require"])
+def test_a_late_offer_comes_with_the_180_and_is_answered_in_the_prack(named: str) -> None:
+    """Section 5: and the 2xx has neither."""
+
     async def story(on: Play) -> None:
-        invite, first, call = await on.ringing(extra=SPOKEN, body=b"")
+        invite, first, call = await on.ringing(extra=[(named, "100rel")], body=b"")
         assert lines(first.body, "m=") == ["m=audio 11780 RTP/AVP 0 101"]
         call.answer()
         await on.rest()
@@ -314,6 +334,8 @@ def test_a_late_offer_comes_with_the_180_and_is_answered_in_the_prack() -> None:
         audio = call.voice.audio
         assert audio is not None
         assert audio.can_send
+        assert audio._remote is not None
+        assert audio._remote.address == Address("192.168.1.13", 4000)
         assert call.state is CallState.TALKING
 
     play(story, **ON)
@@ -401,6 +423,22 @@ def test_a_call_taken_whose_offer_is_never_answered_fails() -> None:
         on.far.send(ack_to(invite, response))
         await call.over()
         assert (call.result, call.status) == (CallResult.FAILED, 500)
+
+    play(story, **ON)
+
+
+def test_a_call_taken_whose_prack_has_no_answer_fails() -> None:
+    """Only a PRACK answers an offer in a 180 (section 5): there is nothing that could be said."""
+
+    async def story(on: Play) -> None:
+        invite, first, call = await on.ringing(extra=SPOKEN, body=b"")
+        await prack(on, invite, first)
+        await on.far.response(200, "PRACK")
+        call.answer()
+        on.far.send(ack_to(invite, await on.far.response(488, "INVITE")))
+        await call.over()
+        assert (call.result, call.status) == (CallResult.FAILED, 488)
+        assert call.reason == "the PRACK answers this phone's offer with no session description"
 
     play(story, **ON)
 

@@ -288,6 +288,7 @@ def test_who_refreshes_is_the_setting_of_the_caller() -> None:
         # table 2 of section 9: what the caller supports and asks for, the setting, the 200
         ([], 0, ("90;refresher=uas", None)),
         ([("Session-Expires", "600")], 0, ("90;refresher=uas", None)),
+        ([("Session-Expires", "60")], 0, ("90;refresher=uas", None)),  # erratum 1687: raised, not refused
         ([("Supported", "timer")], 0, ("90;refresher=uac", "timer")),
         ([("Supported", "timer")], 1, ("90;refresher=uas", "timer")),
         ([("k", "timer"), ("x", "600;refresher=uac")], 1, ("90;refresher=uac", "timer")),

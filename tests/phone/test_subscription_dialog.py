@@ -105,6 +105,29 @@ def test_the_notify_of_another_fork_is_refused() -> None:
     play(story, **MWI)
 
 
+def test_a_notify_of_another_event_id_is_refused() -> None:
+    """RFC 6665 section 8.2.1: the SUBSCRIBE named none, so one that names an id is about something else."""
+
+    async def story(on: Play) -> None:
+        await registered(on)
+        subscribe = await on.far.heard("SUBSCRIBE")
+        on.far.send(notify(on.far, subscribe, 1, body=SUMMARY, event="message-summary;id=1"))
+        await on.far.response(481, "NOTIFY")
+        on.far.answer(subscribe, 200, extra=[("Expires", "3600")])
+        on.far.send(notify(on.far, subscribe, 2))
+        await on.far.response(200, "NOTIFY")
+        over = "terminated;reason=noresource"
+        on.far.send(notify(on.far, subscribe, 3, over, body=SUMMARY, event="message-summary;id=1"))
+        await on.far.response(481, "NOTIFY")
+        assert summaries(on.events) == []
+        assert told(on.events) == [f"active: subscribed at primary {SERVER}/udp"]
+        on.far.send(notify(on.far, subscribe, 4, body=SUMMARY, event="Message-Summary ; x=y"))
+        await on.far.response(200, "NOTIFY")
+        assert summaries(on.events) == [(True, 2, 8)]
+
+    play(story, **MWI)
+
+
 @pytest.mark.parametrize("status", [404, 408, 481, 489, 503])
 def test_a_refresh_that_shows_that_it_is_gone(status: int) -> None:
     async def story(on: Play) -> None:

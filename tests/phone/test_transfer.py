@@ -260,6 +260,32 @@ def test_a_notify_that_tells_nothing_of_it(event: str, extra: list[tuple[str, st
     play(story)
 
 
+def test_the_event_id_is_the_number_of_the_refer_that_was_accepted() -> None:
+    """RFC 3515 section 2.4.6: neither that of the REFER that was challenged nor of what was sent since."""
+
+    async def story(on: Play) -> None:
+        invite, call = await on.talking()
+        task, refer = await referring(on, call)
+        on.far.answer(refer, 407, extra=[("Proxy-Authenticate", challenge_value("r", "n"))])
+        accepted = await on.far.heard("REFER")
+        on.far.answer(accepted, 202)
+        holding = asyncio.create_task(call.hold())
+        on.far.answer(await on.far.heard("INVITE"), 200, body=offer("recvonly"))
+        await on.far.heard("ACK")
+        await holding
+        for cseq, step in ((101, -1), (102, +1)):
+            event = f"refer;id={accepted.cseq.number + step}"
+            on.far.send(notify(on, invite, cseq, "200 OK", event=event))
+            await on.far.response(481, "NOTIFY")
+        assert not task.done()
+        on.far.send(notify(on, invite, 103, "200 OK", event=f"refer;id={accepted.cseq.number}"))
+        await on.far.response(200, "NOTIFY")
+        on.far.answer(await on.far.heard("BYE"), 200)
+        await task
+
+    play(story)
+
+
 def test_a_notify_of_a_transfer_that_nobody_asked_for() -> None:
     async def story(on: Play) -> None:
         invite, call = await on.talking()

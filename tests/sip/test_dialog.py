@@ -110,6 +110,28 @@ def test_target_refresh() -> None:
     assert dialog.remote_target == "sip:b@192.0.2.3;transport=tcp"
 
 
+def test_a_late_2xx_does_not_move_the_target_back() -> None:
+    def moved(user: str) -> tuple[str, str]:
+        return "Contact", f"<sip:{user}@x>"
+
+    dialog = dialog_of_response(invite(), answer(moved("first")))
+    older, newer = dialog.start_request("UPDATE"), dialog.start_request("NOTIFY")
+    dialog.refresh_target(response_to(newer, 200, extra=[moved("second")]))
+    assert dialog.remote_target == "sip:second@x"
+    dialog.refresh_target(response_to(older, 200, extra=[moved("first")]))
+    assert dialog.remote_target == "sip:second@x", "it is older than what moved the target"
+    pending = dialog.start_request("INVITE")
+    dialog.refresh_target(invite())
+    dialog.refresh_target(response_to(pending, 200, extra=[moved("third")]))
+    assert dialog.remote_target == "sip:third@x", "a request without a Contact has moved nothing"
+    pending = dialog.start_request("INVITE")
+    dialog.refresh_target(invite(moved("fourth")))
+    dialog.refresh_target(response_to(pending, 200, extra=[moved("third")]))
+    assert dialog.remote_target == "sip:fourth@x", "what the peer asks itself is newer"
+    dialog.refresh_target(response_to(dialog.start_request("INVITE"), 200, extra=[moved("fifth")]))
+    assert dialog.remote_target == "sip:fifth@x"
+
+
 def test_what_makes_no_dialog() -> None:
     with pytest.raises(MessageError, match="To tag"):
         dialog_of_response(invite(), answer(tag=None))

@@ -64,11 +64,13 @@ class FarEnd(Sipp):
         name: str = "far-end",
         *,
         behind: bool = False,
+        calls: str = "",
     ) -> None:
-        """*behind*: something stands before it, at the port that it tells."""
+        """*behind*: something stands before it, at the port that it tells; *calls*: the address it calls."""
         port = BEHIND if behind else SIP_PORT
         super().__init__(name, address, stage.folder(name), port, None)
         self.transport = transport
+        self._called = [f"{calls}:{SIP_PORT}"] if calls else []
         shown = TLS_PORT if transport == "tls" else SIP_PORT
         parameter = "" if transport == "udp" else f";transport={transport}"
         values = {
@@ -92,7 +94,7 @@ class FarEnd(Sipp):
             f"{SECONDS}s",
             "-timeout_error",
         ]
-        options += ["-recv_timeout", str(SECONDS * 1000)]
+        options += ["-recv_timeout", str(SECONDS * 1000), *self._called]
         self.launch(
             self._command(self._scenario, *options), lambda: listening(self.address, self.port, layer)
         )
@@ -130,14 +132,19 @@ class Peers:
         address: str = "",
         name: str = "far-end",
         relayed: bool = False,
+        calls: str = "",
     ) -> FarEnd:
-        """A far end at *address* (by default the primary's), running; *relayed*: behind a `Relay`."""
+        """A far end at *address* (by default the primary's), running; *relayed*: behind a `Relay`.
+
+        *calls*: the address that its script begins to talk to; else it waits to be called.
+        """
         address = address or self.stage.net.primary
         if transport == "tls" and not relayed:
             front = TlsFront(self.stage, address, self.certificate)
             self.stage.processes.append(front)
             front.start()
-        far_end = FarEnd(self.stage, address, transport, steps, name, behind=relayed or transport == "tls")
+        behind = relayed or transport == "tls"
+        far_end = FarEnd(self.stage, address, transport, steps, name, behind=behind, calls=calls)
         self.stage.processes.append(far_end)
         self.made.append(far_end)
         return far_end.start()

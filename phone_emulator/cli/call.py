@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -14,7 +13,7 @@ from phone_emulator.media.g711 import LAWS
 from phone_emulator.media.wav import read_wav
 from phone_emulator.phone.dialling import why_undialable
 
-from .desk import check_world, load_cfg, make_desk
+from .desk import check_line, check_world, load_cfg, make_desk
 from .options import DURATION, OUTPUT, PHONE, Common, cfg_argument, common_options
 from .placing import Order, place
 
@@ -71,25 +70,12 @@ def call(
         play=None if play is None else read_wav(play),
         record=record,
     )
-    check_call(destination, line, [account.index for account in config.lines])
+    if wrong := why_undialable(destination):
+        raise click.BadParameter(wrong, param_hint="'DESTINATION'")
+    check_line(config, line)
     if play is not None or record is not None:
         config = in_g711(config)
     return place(make_desk(config, common), common, order)
-
-
-def check_call(destination: str, line: int | None, lines: Sequence[int]) -> None:
-    """Refuse what cannot be dialled before anything starts; raises click.BadParameter.
-
-    Args:
-        destination: as it was typed.
-        line: the line to call from; None for the first one.
-        lines: the enabled ones.
-    """
-    if wrong := why_undialable(destination):
-        raise click.BadParameter(wrong, param_hint="'DESTINATION'")
-    if line is not None and line not in lines:
-        known = ", ".join(map(str, lines))
-        raise click.BadParameter(f"there is no line {line}; enabled lines: {known}", param_hint="'--line'")
 
 
 def in_g711(config: PhoneConfig) -> PhoneConfig:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from phone_emulator.config.certificates import OWN, TRUSTED, local_path, need_key, pem, read_pem
 from phone_emulator.config.model import PhoneConfig
 
 from .talk import say
@@ -17,30 +17,23 @@ from .talk import say
 if TYPE_CHECKING:
     from phone_emulator.phone import PhoneOptions
 
-TRUSTED, OWN = "static.trusted_certificates.url", "static.server_certificates.url"
-LARGEST = 5 * 1024 * 1024
-"""Bytes of a certificate file, as the phone takes them."""
-
 
 def pem_of(path: Path, option: str) -> str:
     """The PEM text in the file that *option* names; raises click.BadParameter."""
     try:
-        return _pem(path.read_bytes())
-    except OSError as error:
-        raise click.BadParameter(f"{path}: {error.strerror}", param_hint=option) from None
+        return read_pem(path)
     except ValueError as error:
         raise click.BadParameter(f"{path}: {error}", param_hint=option) from None
 
 
 def identity_of(path: Path, option: str) -> str:
     """The same for a file that holds a certificate and its key."""
-    pem = pem_of(path, option)
-    if "PRIVATE KEY-----" not in pem:
-        raise click.BadParameter(
-            f"{path}: holds no private key: expected the certificate and its key, PEM, in one file",
-            param_hint=option,
-        )
-    return pem
+    text = pem_of(path, option)
+    try:
+        need_key(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{path}: {error}", param_hint=option) from None
+    return text
 
 
 def with_certificates(options: PhoneOptions, config: PhoneConfig, *, fetch: bool) -> PhoneOptions:
@@ -63,16 +56,10 @@ def with_certificates(options: PhoneOptions, config: PhoneConfig, *, fetch: bool
 def _read(key: str, url: str, options: PhoneOptions, config: PhoneConfig, *, fetch: bool) -> str:
     if not url:
         return ""
-    if url.startswith(("/", "./", "../")) or url.lower().startswith("file:") or Path(url).is_file():
-        path = (
-            Path(url.removeprefix("file:").removeprefix("//"))
-            if url.lower().startswith("file:")
-            else Path(url)
-        )
+    path = local_path(url)
+    if path is not None:
         try:
-            return _pem(path.read_bytes())
-        except OSError as error:
-            raise click.UsageError(f"{key}: {path}: {error.strerror}") from None
+            return read_pem(path)
         except ValueError as error:
             raise click.UsageError(f"{key}: {path}: {error}") from None
     if not fetch:
@@ -95,21 +82,10 @@ def _fetched(key: str, url: str, options: PhoneOptions, config: PhoneConfig) -> 
         local_host=options.first_address,
     )
     try:
-        return _pem(asyncio.run(fetch(parse_location(url), manner)))
+        text = pem(asyncio.run(fetch(parse_location(url), manner)))
+        if key == OWN:
+            need_key(text)
     except (LocationError, FetchError, ValueError) as error:
         say(f"warning: {key}: {without_credentials(url)}: {error}; the phone goes on without it")
         return ""
-
-
-def _pem(data: bytes) -> str:
-    """*data*, PEM or DER, as PEM text; raises ValueError."""
-    if len(data) > LARGEST:
-        raise ValueError(f"is larger than {LARGEST >> 20} MiB, no certificate is")
-    if b"-----BEGIN " in data:
-        try:
-            return data.decode("ascii")
-        except UnicodeDecodeError:
-            raise ValueError("is not PEM text: it has characters that are not ASCII") from None
-    if data[:1] == b"\x30":  # an ASN.1 SEQUENCE, as each certificate is
-        return ssl.DER_cert_to_PEM_cert(data)
-    raise ValueError("is neither PEM nor DER")
+    return text

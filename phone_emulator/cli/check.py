@@ -25,7 +25,7 @@ from .options import PROVISIONING, Common, cfg_argument, common_options, need_fi
     default="text",
     help="What stdout gets; sarif is for code-review tools.",
 )
-@common_options("overrides", "mac", "model", *PROVISIONING)
+@common_options("overrides", *PROVISIONING)
 def check(common: Common, cfg: tuple[str, ...], strict: bool, each: bool, form: str) -> int:
     """Say what is wrong or surprising in CFG files: ``file:line: severity: code: message``.
 
@@ -66,11 +66,11 @@ def _examined(phones: list[tuple[str, ...]], common: Common, faults: list[str]) 
 def _of_one(files: tuple[str, ...], common: Common) -> list[Diagnostic]:
     """What is said of one phone, its provisioning server's files included; raises CfgError."""
     if not common.provisioned:
-        return examine(files, common.overrides, common.model)
+        return examine(files, common.overrides, common.model, firmware=common.firmware or "")
     from .provision import provision
 
     provisioner = provision(files, common)
-    return [*provisioner.boot_said, *examine_reading(provisioner.reading())]
+    return [*provisioner.boot_said, *examine_reading(provisioner.reading(), firmware=common.firmware or "")]
 
 
 def _line(diagnostic: Diagnostic, form: str) -> str:

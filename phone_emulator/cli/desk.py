@@ -74,6 +74,14 @@ def load_cfg(cfg: Sequence[str], common: Common) -> PhoneConfig:
     return loaded.config
 
 
+def check_line(config: PhoneConfig, line: int | None) -> None:
+    """Refuse a ``--line`` that *config* does not have; raises click.BadParameter."""
+    lines = [account.index for account in config.lines]
+    if line is not None and line not in lines:
+        known = ", ".join(map(str, lines))
+        raise click.BadParameter(f"there is no line {line}; enabled lines: {known}", param_hint="'--line'")
+
+
 def check_world(common: Common) -> None:
     """Refuse options that another world would need; raises click.UsageError."""
     if common.world == "real":

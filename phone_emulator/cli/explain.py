@@ -18,8 +18,8 @@ from phone_emulator.whatif.explain import explain as explained
 from phone_emulator.whatif.orders import OrderError, check_destination
 from phone_emulator.whatif.stage import Site
 
-from .desk import load_cfg
-from .options import PROVISIONING, Common, cfg_argument, common_options
+from .desk import check_line, load_cfg
+from .options import FORECAST, Common, cfg_argument, common_options
 from .site import site_of
 
 WIDTH = 100
@@ -30,19 +30,9 @@ WIDTH = 100
 )
 @cfg_argument()
 @click.option("--call", "destination", default="1002", show_default=True, metavar="DESTINATION")
-@common_options(
-    "overrides",
-    "format",
-    "seed",
-    "silence",
-    "log_level",
-    "mac",
-    "model",
-    "local_address",
-    "zone",
-    *PROVISIONING,
-)
-def explain(common: Common, cfg: tuple[str, ...], destination: str) -> None:
+@click.option("--line", type=click.IntRange(min=1), help="Of this line only [default: of each].")
+@common_options(*FORECAST)
+def explain(common: Common, cfg: tuple[str, ...], destination: str, line: int | None) -> None:
     """What will happen to calls and registrations of each line when servers fail, in plain sentences.
 
     Everything is rehearsed in virtual time, with a server at every target that CFG leads to in ZONE and at
@@ -55,8 +45,10 @@ def explain(common: Common, cfg: tuple[str, ...], destination: str) -> None:
     config = load_cfg(cfg, common)
     if not config.lines:
         raise click.UsageError("no account is enabled: there is nothing to explain")
+    check_line(config, line)
     site = site_of(config, common)
-    for number, account in enumerate(config.lines):
+    told = [account for account in config.lines if line in (None, account.index)]
+    for number, account in enumerate(told):
         cases = explained(site, account, destination)
         if common.json:
             click.echo(json_line(_json(site, account, common, list(cases))))
@@ -76,17 +68,7 @@ def _names(account: AccountConfig) -> list[str]:
 
 def _servers(site: Site, account: AccountConfig) -> list[dict[str, Any]]:
     """Where the line's servers stand, in order."""
-    return [
-        {
-            "server": target.server,
-            "role": target.role,
-            "host": target.host,
-            "address": target.address,
-            "port": target.port,
-            "transport": str(target.transport),
-        }
-        for target in site.targets[account.index]
-    ]
+    return [target.as_json() for target in site.targets[account.index]]
 
 
 def _zone(account: AccountConfig, common: Common) -> str | None:

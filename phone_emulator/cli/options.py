@@ -102,6 +102,15 @@ def _words(read: Callable[[str], Any]) -> Callable[[str], Any]:
     return convert
 
 
+def _joined(read: Callable[[str], str]) -> Callable[..., str]:
+    """A callback for an option that may be repeated: *read* reads its values as one list by commas."""
+
+    def convert(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> str:
+        return str(_words(read)(",".join(given))) if given else ""
+
+    return convert
+
+
 def _ip(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text.strip("[]")))
@@ -231,15 +240,17 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         {
             "type": _words(_firmware),
             "metavar": "VERSION",
-            "help": "Of the phone; its second number decides how it writes SIP [default: the last of MODEL].",
+            "help": "Of the phone; its second number decides how it writes SIP and which keys it knows "
+            "[default: the last of MODEL].",
         },
     ),
     "local_address": (
         ("--local-address",),
         {
-            "type": _words(_own_ips),
+            "multiple": True,
+            "callback": _joined(_own_ips),
             "metavar": "ADDRESS[,ADDRESS]",
-            "help": "The phone's own IP address, or an IPv4 and an IPv6 one "
+            "help": "The phone's own IP address, or an IPv4 and an IPv6 one; may be repeated "
             "[default: as the machine routes to the servers].",
         },
     ),
@@ -309,9 +320,11 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     ),
 }
 
-PROVISIONING = ("provision", "pnp", "ca")
-"""The options of commands that read a phone's files."""
+PROVISIONING = ("mac", "model", "firmware", "provision", "pnp", "ca")
+"""The options of commands that read a phone's files: which phone it is, and where else they are."""
 
+FORECAST = ("overrides", "format", "seed", "silence", "log_level", "local_address", "zone", *PROVISIONING)
+"""The options of commands that say what a phone would do, and do not put it into a world."""
 
 SCENARIO = (
     "overrides",

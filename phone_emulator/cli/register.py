@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from phone_emulator.events import Target
 from phone_emulator.phone import Phone
 from phone_emulator.phone.line import Line
 from phone_emulator.report.json import json_line
@@ -62,8 +61,8 @@ def registration_lines(line: Line, now: float) -> list[str]:
     for number, binding in sorted(line.registrar.bindings.items()):
         head = f"line {line.number} ({line.account.shown_label}), server {number}"
         if binding.target is not None and binding.expires_at is not None:
-            lease = f"for {binding.expires_at - now:.0f} s"
-            lines.append(f"{head}: registered at {binding.target} {lease}")
+            left = binding.expires_at - now
+            lines.append(f"{head}: registered at {binding.target}, expires in {left:.0f} s")
         else:
             lines.append(f"{head}: {binding.state}: {binding.reason}")
     return lines
@@ -71,7 +70,7 @@ def registration_lines(line: Line, now: float) -> list[str]:
 
 def _as_json(line: Line, now: float) -> dict[str, Any]:
     registered = [
-        _target_json(binding.target) | {"expires_in": round((binding.expires_at or now) - now, 3)}
+        binding.target.as_json() | {"expires_in": round((binding.expires_at or now) - now, 3)}
         for _, binding in sorted(line.registrar.bindings.items())
         if binding.target is not None
     ]
@@ -80,15 +79,4 @@ def _as_json(line: Line, now: float) -> dict[str, Any]:
         "user": line.account.user_name,
         "registered": registered,
         "registrations": [attempt.as_json() for attempt in line.registrar.attempts],
-    }
-
-
-def _target_json(target: Target) -> dict[str, Any]:
-    return {
-        "server": target.server,
-        "role": target.role,
-        "host": target.host,
-        "address": target.address,
-        "port": target.port,
-        "transport": str(target.transport),
     }

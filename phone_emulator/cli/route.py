@@ -22,25 +22,14 @@ from phone_emulator.world import RealWorld, SimulatedWorld
 
 from .desk import load_cfg
 from .exits import Exit
-from .options import PROVISIONING, Common, cfg_argument, common_options
+from .options import FORECAST, Common, cfg_argument, common_options
 from .talk import event_log, progress
 from .targets import HopTargets, targets_of_lines
 
 
 @click.command(epilog="Example: phone-emulator route phone.cfg --dns 192.0.2.53")
 @cfg_argument()
-@common_options(
-    "overrides",
-    "format",
-    "seed",
-    "silence",
-    "log_level",
-    "model",
-    "local_address",
-    "dns",
-    "zone",
-    *PROVISIONING,
-)
+@common_options(*FORECAST, "dns")
 def route(common: Common, cfg: tuple[str, ...]) -> int:
     """Ask DNS where the servers of each line are; print the targets in the order in which a call tries them.
 

@@ -17,7 +17,7 @@ from phone_emulator.whatif.orders import OrderError, read_orders
 from phone_emulator.whatif.timeline import Outcome, play
 from phone_emulator.whatif.words import clock
 
-from .desk import load_cfg
+from .desk import check_line, load_cfg
 from .exits import Exit
 from .options import DURATION, PHONE, Common, cfg_argument, common_options
 from .site import site_of
@@ -148,9 +148,7 @@ def _line(config: PhoneConfig, line: int | None) -> int:
     lines = [account.index for account in config.lines]
     if not lines:
         raise click.UsageError("no account is enabled: there is no line to call from")
-    if line is not None and line not in lines:
-        known = ", ".join(map(str, lines))
-        raise click.BadParameter(f"there is no line {line}; enabled lines: {known}", param_hint="--line")
+    check_line(config, line)
     return lines[0] if line is None else line
 
 

@@ -27,7 +27,7 @@ from phone_emulator.config.model import (
     TimerConfig,
     TransportType,
 )
-from phone_emulator.config.models import accounts_of
+from phone_emulator.config.models import accounts_of, line_keys_of
 from phone_emulator.config.reader import OVERRIDES, Reading, Setting
 
 _ENUMS = {
@@ -72,21 +72,30 @@ def build(reading: Reading) -> Built:
 
     A value out of range keeps the default and is reported; so is an enabled account that could never work.
     """
-    mentioned = _accounts(reading.settings)
-    accounts = accounts_of(reading.model)
+    mentioned = _mentioned(reading.settings, "account.", blank=True)
+    accounts, keys = accounts_of(reading.model), line_keys_of(reading.model)
     indices = [index for index in mentioned if index <= accounts]
     builder = _Builder(todays_names(reading.settings, indices))
     has = f"a {reading.model} has {accounts} account{'s' * (accounts != 1)}"
     for index in list(mentioned)[len(indices) :]:
-        builder.no_such_account(index, mentioned[index], has)
-    config = builder.phone(indices)
+        builder.ignored("no-such-account", f"account.{index}", mentioned[index], has)
+    config = builder.phone(indices, keys)
+    # Templates for several models leave the keys of the larger ones blank.
+    has = f"a {reading.model} has {keys or 'no'} line key{'s' * (keys != 1)}"
+    for index, setting in _mentioned(reading.settings, "linekey.", blank=False).items():
+        if index > keys:
+            builder.ignored("no-such-linekey", f"linekey.{index}", setting, has)
     builder.judge(config, reading.files)
     return Built(config, builder.values, builder.findings.list())
 
 
-def _accounts(settings: Mapping[str, Setting]) -> dict[int, Setting]:
-    """Each account that is mentioned, in order, with a setting that mentions it."""
-    found = {key.split(".", 2)[1]: setting for key, setting in settings.items() if key.startswith("account.")}
+def _mentioned(settings: Mapping[str, Setting], start: str, *, blank: bool) -> dict[int, Setting]:
+    """Each X of keys ``startX``, in order, with a setting that mentions it, *blank* or not."""
+    found = {
+        key.split(".", 2)[1]: setting
+        for key, setting in settings.items()
+        if key.startswith(start) and (blank or setting.given)
+    }
     return {int(index): found[index] for index in sorted(filter(_INDEX, found), key=int)}
 
 
@@ -113,7 +122,7 @@ class _Builder:
         self.values = values
         self.findings = Findings()
 
-    def phone(self, indices: list[int]) -> PhoneConfig:
+    def phone(self, indices: list[int], line_keys: int) -> PhoneConfig:
         facts = self._fields("", "", "PhoneConfig")
         low, high = facts.get("min_rtp_port", 11780), facts.get("max_rtp_port", 12780)
         if low >= high:
@@ -124,7 +133,7 @@ class _Builder:
             facts["min_rtp_port"], facts["max_rtp_port"] = 11780, 12780
         return PhoneConfig(
             accounts=tuple(self._account(index) for index in indices),
-            keys=tuple(self._keys()),
+            keys=tuple(self._keys(line_keys)),
             voice_mail_numbers=tuple(self._voice_mail_numbers()),
             timers=TimerConfig(**self._fields("", "", "TimerConfig")),
             forward=ForwardConfig(**self._fields("forward.", "forward.", "ForwardConfig")),
@@ -161,12 +170,13 @@ class _Builder:
         found = ((number, self.values[f"voice_mail.number.{number}"].given) for number in sorted(numbers))
         return [(number, text) for number, text in found if text]
 
-    def _keys(self) -> list[KeyConfig]:
+    def _keys(self, last: int) -> list[KeyConfig]:
         numbers = {int(match[1]) for match in map(_LINE_KEY, self.values) if match is not None}
         return [
             KeyConfig(index=number, **facts)
             for number in sorted(numbers)
-            if (facts := self._fields("linekey.X.", f"linekey.{number}.", "KeyConfig")).get("type")
+            if number <= last
+            and (facts := self._fields("linekey.X.", f"linekey.{number}.", "KeyConfig")).get("type")
         ]
 
     def _codecs(self, own: str) -> list[CodecConfig]:
@@ -251,9 +261,9 @@ class _Builder:
             account=int(account) if account else None,
         )
 
-    def no_such_account(self, index: int, setting: Setting, why: str) -> None:
-        """Notes that *setting* is of an account beyond the last."""
-        self._warn(setting, "no-such-account", f"account.{index} is ignored: {why}")
+    def ignored(self, code: str, what: str, setting: Setting, why: str) -> None:
+        """Notes that *what*, which *setting* mentions, is beyond the last that the phone has."""
+        self._warn(setting, code, f"{what} is ignored: {why}")
 
     def judge(self, config: PhoneConfig, files: list[str]) -> None:
         """Notes what no phone could start with."""

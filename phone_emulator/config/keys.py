@@ -33,10 +33,10 @@ class Oddity(NamedTuple):
     message: str
 
 
-def oddities(reading: Reading) -> list[Diagnostic]:
-    """What is odd about the keys of *reading*, each once."""
+def oddities(reading: Reading, firmware: str = "") -> list[Diagnostic]:
+    """What is odd about the keys of *reading*, each once, to a phone of that *firmware* (`generation_of`)."""
     findings = Findings()
-    judge = _Judge(reading)
+    judge = _Judge(reading, generation_of(reading.model, firmware))
     harmless = _harmless(judge.generation)
     for setting in reading.settings.values():
         said = setting[:2]
@@ -57,10 +57,10 @@ def _harmless(generation: int) -> set[tuple[str, str]]:
 
 
 class _Judge:
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: Reading, generation: int) -> None:
         self._settings = reading.settings
         self._model = reading.model
-        self.generation = generation_of(reading.model)
+        self.generation = generation
         self._suggestions = 0
 
     def look_at(self, setting: Setting) -> Iterator[Oddity]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from phone_emulator.config.boot import read_boot
 from phone_emulator.config.build import build
+from phone_emulator.config.certificates import unusable
 from phone_emulator.config.check import surprises
 from phone_emulator.config.diagnostic import Diagnostic, Severity
 from phone_emulator.config.keys import oddities
@@ -55,11 +56,16 @@ def load_text(
 
 
 def examine(
-    paths: Sequence[Path | str], overrides: Sequence[str] = (), model: str = DEFAULT_MODEL
+    paths: Sequence[Path | str],
+    overrides: Sequence[str] = (),
+    model: str = DEFAULT_MODEL,
+    *,
+    firmware: str = "",
 ) -> list[Diagnostic]:
     """All there is to say about the files: what `load` says, and what is odd about single keys.
 
-    A boot file among them is examined by itself; what it includes is not fetched.
+    A boot file among them is examined by itself; what it includes is not fetched. *firmware* is the version
+    of the phone, empty for the model's last.
 
     Raises `CfgError` where a file cannot be used at all.
     """
@@ -68,13 +74,13 @@ def examine(
     cfgs = [path for path in paths if str(path) not in boots]
     if boots and not cfgs:
         return told
-    return told + examine_reading(read(cfgs, overrides, model))
+    return told + examine_reading(read(cfgs, overrides, model), firmware=firmware)
 
 
-def examine_reading(reading: Reading) -> list[Diagnostic]:
+def examine_reading(reading: Reading, *, firmware: str = "") -> list[Diagnostic]:
     """As `examine`, of files that are read already."""
     loaded = _loaded(reading, strict=False)
-    odd = oddities(reading)
+    odd = oddities(reading, firmware)
     # A fused line is also a wrong value; it is told once.
     fused = {(found.file, found.line, "bad-value") for found in odd if found.code == "fused-line"}
     said = [found for found in loaded.diagnostics if (found.file, found.line, found.code) not in fused]
@@ -89,7 +95,8 @@ def load_settings(store: Mapping[str, Setting], model: str = DEFAULT_MODEL, *, s
 
 def _loaded(reading: Reading, strict: bool) -> Loaded:
     built = build(reading)
-    diagnostics = [*reading.diagnostics, *built.diagnostics, *surprises(built)]
+    files = unusable(built.config, built.values)
+    diagnostics = [*reading.diagnostics, *built.diagnostics, *surprises(built), *files]
     diagnostics = _in_order(reading, diagnostics)
     errors = [str(found) for found in diagnostics if found.severity is Severity.ERROR]
     if errors and strict:

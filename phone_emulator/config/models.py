@@ -10,6 +10,7 @@ import yaml
 
 DEFAULT_MODEL = "SIP-T46S"
 MOST_ACCOUNTS = 16
+MOST_LINE_KEYS = 29
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class Model:
     """As the User-Agent has it: ``SIP-T46S``."""
     accounts: int
     """How many X there are in ``account.X``."""
+    line_keys: int
+    """How many X there are in ``linekey.X``: the keys of all pages."""
     common_number: int
     """The number in the name of the common cfg file."""
     firmware: str
@@ -38,7 +41,11 @@ class Model:
     @property
     def generation(self) -> int:
         """The feature generation of the firmware: 86 of V86."""
-        return int(self.firmware.split(".")[1])
+        return _generation(self.firmware)
+
+
+def _generation(firmware: str) -> int:
+    return int(firmware.split(".")[1])
 
 
 def product_of(name: str) -> str:
@@ -66,8 +73,19 @@ def accounts_of(name: str) -> int:
     return MOST_ACCOUNTS if found is None else found.accounts
 
 
-def generation_of(name: str) -> int:
-    """The feature generation of the phone called *name*; the latest where it is not known."""
+def line_keys_of(name: str) -> int:
+    """How many line keys the phone called *name* has; as many as any has where it is not known."""
+    found = models().get(product_of(name))
+    return MOST_LINE_KEYS if found is None else found.line_keys
+
+
+def generation_of(name: str, firmware: str = "") -> int:
+    """The feature generation of the phone called *name*; the latest where it is not known.
+
+    *firmware* is the version that it has (``66.84.0.15`` is of V84); empty for the model's last.
+    """
+    if firmware:
+        return _generation(firmware)
     found = models().get(product_of(name))
     return max(each.generation for each in models().values()) if found is None else found.generation
 
@@ -78,6 +96,6 @@ def models() -> dict[str, Model]:
     text = Path(__file__).with_name("models.yaml").read_bytes()
     facts = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     return {
-        product_of(name): Model(name, accounts, common, f"{prefix}.{generation}.0.15")
-        for name, (accounts, common, prefix, generation) in facts.items()
+        product_of(name): Model(name, accounts, line_keys, common, f"{prefix}.{generation}.0.15")
+        for name, (accounts, line_keys, common, prefix, generation) in facts.items()
     }

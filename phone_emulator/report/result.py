@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from phone_emulator.events import Attempt, MessageReceived, MessageSent
+from phone_emulator.events import Attempt, Direction, MessageReceived, MessageSent
 from phone_emulator.phone.health import LineHealth
 
 Message = MessageSent | MessageReceived
@@ -40,6 +40,7 @@ class CallReport:
     id: str
     line: int
     to: str
+    """The far end: who was called, or who called."""
     result: str | None
     """``answered``, ``rejected``, ``failed``, ``cancelled``; None while it is being placed."""
     status: int | None
@@ -65,6 +66,7 @@ class CallReport:
         return {
             "id": self.id,
             "line": self.line,
+            "direction": str(Direction.INCOMING if self.incoming else Direction.OUTGOING),
             "to": self.to,
             "result": self.result,
             "status": self.status,

@@ -69,12 +69,14 @@ class RouteExpectation:
 class Expect:
     """What must hold when a step has ended. What is None is not asked for.
 
-    ``registered`` names every role (or server) that ``line`` is registered at, ``()`` for nowhere.
-    ``state``, ``result``, ``status``, ``via`` and ``route`` are about the call ``call``, or, with a
-    ``register`` step and no ``call``, about its REGISTERs. ``within`` bounds the step's time; of ``expect``
-    alone it is how long to wait for the rest to become true.
+    ``fails`` says that the step cannot be done (the far end refuses a transfer), with words that are in the
+    reason, ``""`` for any reason; without it that is a fault. ``registered`` names every role (or server)
+    that ``line`` is registered at, ``()`` for nowhere. ``state``, ``result``, ``status``, ``via`` and
+    ``route`` are about the call ``call``, or, with a ``register`` step and no ``call``, about its REGISTERs.
+    ``within`` bounds the step's time; of ``expect`` alone it is how long to wait for the rest to become true.
     """
 
+    fails: str | None
     registered: tuple[str, ...] | None
     line: int | None
     call: str | None

@@ -71,19 +71,19 @@ async def _step(session: Session, step: Step) -> list[str]:
     """Do *step*; what of its expectation does not hold."""
     began = session.world.now()
     known = len(session.registrations())
-    failed = ""
+    failed: str | None = None
     try:
         await ACTIONS[step.kind](session, step, step.args)
     except CallError as error:
         failed = str(error)
     if step.expect is None:
         return []
-    if failed:
-        return [failed]
     if step.kind == "expect":
         return await _hold_within(session, step.expect)
     registers = session.registrations()[known:]
-    return unmet(step.expect, session, elapsed=session.world.now() - began, registers=registers)
+    elapsed = session.world.now() - began
+    faults = unmet(step.expect, session, elapsed=elapsed, failed=failed, registers=registers)
+    return [f"{failed} (if it is meant to: expect 'fails: true')"] if faults == [failed] else faults
 
 
 async def _hold_within(session: Session, expect: Expect) -> list[str]:

@@ -379,12 +379,22 @@ def _route_item(value: Any, info: ValidationInfo) -> Any:
         raise ValueError(f"there is no outcome {shown(ended)}: a status number or one of {names}") from None
 
 
+def _fails(value: Any) -> Any:
+    if value is True:
+        return ""
+    if value is False or value is None:
+        raise ValueError(f"expected true, or words of the reason, got {shown(value)}")
+    return _some_text(value)
+
+
+Fails = Annotated[str | None, BeforeValidator(_fails)]
 RouteItem = Annotated[tuple[str, Outcome | None, int | None], BeforeValidator(_route_item)]
 
 
 class ExpectModel(Model):
     """``expect``: what must hold when the step has ended."""
 
+    fails: Fails = None
     line: Line | None = None
     registered: Annotated[list[Role], BeforeValidator(_listed)] | None = None
     call: Text | None = None

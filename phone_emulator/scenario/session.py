@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
 
 from phone_emulator.config import CfgError, load
 from phone_emulator.config.model import PhoneConfig
+from phone_emulator.config.reader import OVERRIDES
 from phone_emulator.events import (
     Attempt,
     AttemptStarted,
@@ -27,6 +29,8 @@ from phone_emulator.report.result import CallReport, Message, ScenarioResult, Ve
 from phone_emulator.world import RealWorld, SimulatedWorld
 
 from .model import Scenario, ScenarioError, ZoneSource
+
+_OF_OVERRIDE = re.compile(rf"{OVERRIDES}:([0-9]+): (.*)", re.DOTALL).fullmatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +114,7 @@ def prepare(scenario: Scenario, options: RunOptions) -> Prepared:
     try:
         config = load(list(scenario.config), overrides, options.phone.device.model).config
     except CfgError as error:
-        told = "" if scenario.config else f"{scenario.file}:1: no 'config' names a cfg file: "
-        faults += [f"{told}{fault}" for fault in error.faults]
+        faults += [_placed(fault, scenario) for fault in error.faults]
     else:
         faults += _unknown_lines(scenario, config)
     zone = _zone(scenario.zone, faults)
@@ -184,6 +187,20 @@ def call_report(call: Call, name: str | None = None) -> CallReport:
         route=[dataclasses.replace(attempt) for attempt in call.route],
         incoming=call.direction is Direction.INCOMING,
     )
+
+
+def _placed(fault: str, scenario: Scenario) -> str:
+    """*fault* of the cfg files; one of an override with the place that ``set`` gives it in the scenario."""
+    of_override = _OF_OVERRIDE(fault)
+    if of_override is None:
+        return fault
+    number, said = int(of_override[1]), of_override[2]
+    if not scenario.config and " no-account: " in said:
+        return f"{scenario.file}:1: no 'config' names a cfg file: {said}"
+    own = list(scenario.set)
+    if number > len(own):
+        return f"{OVERRIDES}:{number - len(own)}: {said}"
+    return f"{scenario.file}:{scenario.lines.get(f'set.{own[number - 1]}', 1)}: set: {said}"
 
 
 def _unknown_lines(scenario: Scenario, config: PhoneConfig) -> list[str]:

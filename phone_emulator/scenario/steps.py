@@ -25,6 +25,8 @@ _OWN_SERVERS = ("server", "dns", "incoming", "callee")
 _MAKES_CALL = ("call", "incoming")
 _ABOUT_CALLS = ("state", "result", "status", "via", "route")
 _NOT_OF_REGISTER = ("state", "result")
+_CAN_FAIL = ("incoming", "hangup", "answer", "reject", "hold", "resume", "transfer", "dtmf")
+"""Steps that a refusal or the state of the call can prevent. That a call finds nobody is its result."""
 
 
 class StepReader:
@@ -158,6 +160,9 @@ class StepReader:
         keys: dict[str, Node] = node.value
         if not keys:
             self._faults.add(node.line, f"{where}: it expects nothing")
+        if "fails" in keys and kind not in _CAN_FAIL:
+            hint = ": write 'result: failed' or 'rejected'" if kind == "call" else ""
+            self._faults.add(keys["fails"].line, f"{where}: a step {kind!r} does not fail{hint}")
         asked = [key for key in keys if key in _ABOUT_CALLS]
         if "call" in keys:
             call = self._named(keys["call"], node.line, where)
@@ -176,6 +181,7 @@ class StepReader:
                 for position, (role, outcome, status) in enumerate(model.route)
             )
         return Expect(
+            fails=model.fails,
             registered=None if model.registered is None else tuple(model.registered),
             line=model.line,
             call=call,

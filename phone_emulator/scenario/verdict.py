@@ -11,7 +11,12 @@ from .session import Session
 
 
 def unmet(
-    expect: Expect, session: Session, *, elapsed: float | None, registers: Sequence[Attempt] = ()
+    expect: Expect,
+    session: Session,
+    *,
+    elapsed: float | None,
+    failed: str | None = None,
+    registers: Sequence[Attempt] = (),
 ) -> list[str]:
     """What of *expect* does not hold, a sentence each.
 
@@ -19,10 +24,11 @@ def unmet(
         expect: of the step.
         session: the scenario so far.
         elapsed: seconds that the step took, judged by ``within``; None where that is a bound on waiting.
+        failed: why the step could not be done; None where it was.
         registers: the REGISTER attempts of this step, which ``via``, ``route`` and ``status`` of a
             ``register`` step are about.
     """
-    faults: list[str] = []
+    faults = _failing(expect, failed)
     scenario = session.scenario
     if expect.within is not None and elapsed is not None and elapsed > expect.within:
         faults.append(f"expected within {expect.within:g} s, took {round(elapsed, 3):g} s")
@@ -37,7 +43,10 @@ def unmet(
         return faults
     call = session.calls.get(expect.call)
     if call is None:
-        return [*faults, f"the call {expect.call!r} was never made"]
+        asked = (expect.state, expect.result, expect.status, expect.via, expect.route)
+        if any(each is not None for each in asked):
+            faults.append(f"the call {expect.call!r} was never made")
+        return faults
     for name, wanted, got in (
         ("state", expect.state, call.state),
         ("result", expect.result, call.result),
@@ -47,6 +56,16 @@ def unmet(
             why = f": {call.reason}" if call.reason else ""
             faults.append(f"expected {name} {wanted}, got {got or 'none yet'}{why}")
     return faults + _path(expect, call.route, scenario)
+
+
+def _failing(expect: Expect, failed: str | None) -> list[str]:
+    if expect.fails is None:
+        return [] if failed is None else [failed]
+    if failed is None:
+        return ["expected the step to fail, it did not"]
+    if expect.fails in failed:
+        return []
+    return [f"expected the step to fail with {expect.fails!r}, it failed with {failed!r}"]
 
 
 def _path(expect: Expect, route: Sequence[Attempt], scenario: Scenario) -> list[str]:

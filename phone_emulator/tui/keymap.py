@@ -123,7 +123,7 @@ HELP = (
     ("Ctrl+L", "the next line"),
     ("Ctrl+P", "provision now: fetch the phone's files again"),
     ("?", "this help"),
-    ("q, Ctrl+Q", "quit: calls are ended, lines de-registered"),
+    ("Ctrl+Q", "quit: calls are ended, lines de-registered"),
 )
 
 DIAL_KEYS = frozenset("0123456789*#+")

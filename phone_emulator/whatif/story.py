@@ -90,12 +90,8 @@ def without_dns(site: Site, line: int, destination: str) -> Story:
     stage = Stage(site, line)
 
     async def tell() -> Story:
-        story = Story()
         async with stage.running():
-            await stage.register()
-            story.registered = stage.record.targets
-            await asyncio.sleep(PAUSE)
-            story.failed_at = stage.world.now()
+            story = await _begun(stage)
             await stage.change(Change(DNS, DnsBehaviour.SILENT))
             story.first = await _call(stage, destination)
             noticed: CallReport | None = story.first
@@ -108,15 +104,21 @@ def without_dns(site: Site, line: int, destination: str) -> Story:
     return stage.world.run(tell())
 
 
+async def _begun(stage: Stage) -> Story:
+    """The line has registered, and some time has passed: now something may fail."""
+    story = Story()
+    await stage.register()
+    story.registered = stage.record.targets
+    await asyncio.sleep(PAUSE)
+    story.failed_at = stage.world.now()
+    return story
+
+
 async def _tell(
     stage: Stage, changes: Sequence[Change], returned: Sequence[Change], destination: str
 ) -> Story:
-    story = Story()
     async with stage.running():
-        await stage.register()
-        story.registered = stage.record.targets
-        await asyncio.sleep(PAUSE)
-        story.failed_at = stage.world.now()
+        story = await _begun(stage)
         for change in changes:
             await stage.change(change)
         story.arriving = stage.record.reachable

@@ -119,6 +119,12 @@ def test_an_unknown_server_of_the_lab(run: Run, example: Path) -> None:
         (["--model", "T46S\r\nX: y"], "is not a model"),
         (["--firmware", "V73"], "'V73' is not a firmware version: expected numbers such as 66.86.0.15"),
         (["--local-address", "phone"], "'phone' is not an IP address"),
+        (["--local-address", "10.0.0.1,10.0.0.2"], "one IPv4 and one IPv6 address at most"),
+        (
+            ["--local-address", "10.0.0.1", "--local-address", "10.0.0.2"],
+            "one IPv4 and one IPv6 address at most",
+        ),
+        (["--local-address", "10.0.0.1", "--local-address", "fd00::x"], "'fd00::x' is not an IP address"),
         (["--dns", "192.0.2.53"], "--dns is for --world real"),
         (["--duration", "long"], "'long' is not a duration"),
         (["--pcap", "/nowhere/x.pcapng"], "there is no folder /nowhere"),
@@ -186,7 +192,7 @@ def test_no_such_local_address(run: Run, example: Path) -> None:
 
 
 def test_an_internal_error_is_one_line(run: Run, example: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*args: object) -> None:
+    def fail(*args: object, **named: object) -> None:
         raise RuntimeError("two and two is five")
 
     monkeypatch.setattr("phone_emulator.cli.check.examine", fail)

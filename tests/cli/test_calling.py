@@ -36,7 +36,7 @@ def test_json_is_one_object_on_stdout(call: Run) -> None:
     result = call("--down", "primary=503", "--format", "json")
     told = json.loads(result.stdout)
     assert list(told) == [
-        "id", "line", "to", "result", "status", "reason", "via", "started", "elapsed", "route",
+        "id", "line", "direction", "to", "result", "status", "reason", "via", "started", "elapsed", "route",
     ]  # fmt: skip
     assert (told["to"], told["result"], told["via"]) == ("1002", "answered", "secondary")
     assert [(each["role"], each["outcome"]) for each in told["route"]] == [
@@ -176,9 +176,20 @@ def test_register_tells_who_is_registered_where(run: Run, example: Path) -> None
     result = run("register", example, "--world", "simulated")
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
-        "line 1 (1001), server 1: registered at primary 192.168.1.13:5060/udp for 3600 s",
-        "line 1 (1001), server 2: registered at fallback 192.168.1.15:5060/udp for 3600 s",
+        "line 1 (1001), server 1: registered at primary 192.168.1.13:5060/udp, expires in 3600 s",
+        "line 1 (1001), server 2: registered at fallback 192.168.1.15:5060/udp, expires in 3600 s",
     ]
+
+
+def test_register_as_json(run: Run, example: Path) -> None:
+    told = json.loads(run("register", example, "--world", "simulated", "--format", "json").stdout)
+    assert list(told) == ["line", "user", "registered", "registrations"]
+    primary, fallback = told["registered"]
+    assert primary == {
+        "server": 1, "role": "primary", "host": "yealink.pbx.com", "address": "192.168.1.13", "port": 5060,
+        "transport": "udp", "expires_in": 3600,
+    }  # fmt: skip
+    assert (fallback["role"], fallback["expires_in"]) == ("fallback", 3600)
 
 
 def test_register_is_content_with_one_server(run: Run, example: Path) -> None:

@@ -47,9 +47,11 @@ def test_files_that_are_none(tmp_path: Path, content: bytes | None, why: str) ->
         pem_of(path, "--ca")
     assert str(path) in str(caught.value)
     for key in ("static.trusted_certificates.url", "static.server_certificates.url"):
-        with pytest.raises(click.UsageError, match=why) as said:
-            with_certificates(PhoneOptions(), config(key, path), fetch=False)
-        assert said.value.message.startswith(f"{key}: {path}: ")
+        found = load_text(f"{CFG}{key} = {path}\nstatic.security.dev_cert = 1", "x.cfg", strict=False)
+        [said] = [str(each) for each in found.diagnostics if each.code == "bad-certificate"]
+        assert said.startswith(f"x.cfg:4: error: bad-certificate: {key}: {path}: {why}")
+        with pytest.raises(click.UsageError, match=why):  # which was lost since it was read
+            with_certificates(PhoneOptions(), found.config, fetch=False)
 
 
 def test_an_identity_has_its_key(tmp_path: Path) -> None:

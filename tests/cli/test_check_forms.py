@@ -95,3 +95,11 @@ def test_a_model_with_fewer_accounts(run: Run, tmp_path: Path) -> None:
     assert run("check", file, "--model", "SIP-T19P_E2").stdout == (
         f"{file}:10: warning: no-such-account: account.2 is ignored: a SIP-T19P_E2 has 1 account\n"
     )
+
+
+def test_the_firmware_decides_which_keys_are_known(run: Run, tmp_path: Path) -> None:
+    file = phone(tmp_path, "x.cfg", "dialplan.digitmap.enable = 1")
+    assert run("check", file).stdout == ""
+    assert run("check", file, "--firmware", "66.83.0.35").stdout == (
+        f"{file}:10: hint: newer-key: dialplan.digitmap.enable came with V84: a SIP-T46S of V83 ignores it\n"
+    )

@@ -48,6 +48,18 @@ def test_json_is_one_object_a_line(run: Run, example: Path, zone: Path) -> None:
     assert [server["address"] for server in second["servers"]] == ["10.2.0.1"]
 
 
+def test_one_line_of_several(run: Run, example: Path, zone: Path) -> None:
+    line_2 = ["--set", "account.2.enable=1", "--set", "account.2.sip_server.1.address=10.2.0.1"]
+    line_2 += ["--set", "account.2.user_name=2001"]
+    both = run("explain", example, "--zone", zone, *line_2).stdout
+    one, two = (run("explain", example, "--zone", zone, *line_2, "--line", n).stdout for n in (1, 2))
+    assert two.startswith("line 2 (2001)\n")
+    assert both == f"{one}\n{two}"
+    refused = run("explain", example, "--line", 2)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "there is no line 2; enabled lines: 1" in refused.stderr
+
+
 def test_made_up_addresses_are_said_to_be_so(run: Run, example: Path) -> None:
     result = run("explain", example)
     assert "The addresses behind yealink.pbx.com are made up" in result.stdout

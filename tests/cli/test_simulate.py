@@ -50,7 +50,7 @@ def test_a_single_call_is_one_plain_object(simulate: Run) -> None:
     result = simulate("--down", "primary=silent", "--call", "1002", "--format", "json")
     call = json.loads(result.stdout)
     assert list(call) == [
-        "id", "line", "to", "result", "status", "reason", "via", "started", "elapsed", "route",
+        "id", "line", "direction", "to", "result", "status", "reason", "via", "started", "elapsed", "route",
     ]  # fmt: skip
     assert (call["result"], call["via"], call["elapsed"]) == ("answered", "secondary", 32.0)
 

@@ -8,7 +8,14 @@ import pytest
 
 from phone_emulator.cli.options import Common
 from phone_emulator.config import load_text
-from phone_emulator.config.models import accounts_of, generation_of, model, models
+from phone_emulator.config.models import (
+    MOST_LINE_KEYS,
+    accounts_of,
+    generation_of,
+    line_keys_of,
+    model,
+    models,
+)
 from phone_emulator.phone.identity import Device
 
 
@@ -18,6 +25,7 @@ def test_a_model_is_in_order(name: str) -> None:
     assert found.product == name
     assert re.fullmatch(r"SIP-T[1-5][0-9]\w*", found.name)
     assert 1 <= found.accounts <= 16
+    assert 0 <= found.line_keys <= MOST_LINE_KEYS
     assert re.fullmatch(r"y0{9}\d{3}\.cfg|y0{10}\d{2}\.cfg", found.common_file)
     assert 70 <= found.generation <= 86
 
@@ -53,6 +61,7 @@ def test_an_unknown_model() -> None:
     with pytest.raises(ValueError, match=r"^'SIP-T46X' is not a model that is known; such are .*SIP-T46S"):
         model("SIP-T46X")
     assert (accounts_of("SIP-T46X"), generation_of("SIP-T46X")) == (16, 86)
+    assert line_keys_of("SIP-T46X") == MOST_LINE_KEYS
 
 
 def test_accounts_beyond_the_models_are_ignored() -> None:
@@ -64,3 +73,41 @@ def test_accounts_beyond_the_models_are_ignored() -> None:
     assert [str(each) for each in loaded.diagnostics if each.code == "no-such-account"] == [
         "x.cfg:6: warning: no-such-account: account.4 is ignored: a SIP-T23G has 3 accounts"
     ]
+
+
+@pytest.mark.parametrize(
+    ("phone", "kept", "ignored"),
+    [
+        (
+            "SIP-T48S",
+            [2, 28, 29],
+            ["x.cfg:7: warning: no-such-linekey: linekey.99 is ignored: a SIP-T48S has 29 line keys"],
+        ),
+        (
+            "SIP-T21P_E2",
+            [2],
+            [
+                f"x.cfg:{line}: warning: no-such-linekey: linekey.{key} is ignored:"
+                " a SIP-T21P_E2 has 2 line keys"
+                for line, key in ((5, 28), (6, 29), (7, 99))
+            ],
+        ),
+    ],
+)
+def test_line_keys_beyond_the_models_are_ignored(phone: str, kept: list[int], ignored: list[str]) -> None:
+    text = (
+        "account.1.enable = 1\naccount.1.sip_server.1.address = pbx.example.com\nlinekey.2.type = 16\n"
+        "linekey.28.value = 1001\nlinekey.28.type = 16\nlinekey.29.type = 16\nlinekey.99.type = 16\n"
+        "linekey.98.type =\n"
+    )
+    loaded = load_text(text, "x.cfg", model=phone)
+    assert [key.index for key in loaded.config.keys] == kept
+    assert [str(each) for each in loaded.diagnostics if each.code == "no-such-linekey"] == ignored
+
+
+def test_a_phone_without_line_keys_says_so() -> None:
+    loaded = load_text(
+        "account.1.enable = 0\nlinekey.1.type = 15", "x.cfg", model="SIP-T19P_E2", strict=False
+    )
+    [found] = [each for each in loaded.diagnostics if each.code == "no-such-linekey"]
+    assert found.message == "linekey.1 is ignored: a SIP-T19P_E2 has no line keys"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from phone_emulator.report.json import json_line
 from phone_emulator.report.result import ScenarioResult
@@ -34,6 +35,7 @@ def test_a_call_has_the_fixed_names(result: ScenarioResult) -> None:
     assert list(call) == [
         "id",
         "line",
+        "direction",
         "to",
         "result",
         "status",
@@ -45,3 +47,9 @@ def test_a_call_has_the_fixed_names(result: ScenarioResult) -> None:
     ]
     assert [attempt["role"] for attempt in call["route"]] == ["primary", "secondary"]
     assert call["route"][0]["outcome"] == "no-response"
+
+
+def test_a_call_tells_who_called(result: ScenarioResult) -> None:
+    [call] = result.calls
+    assert call.as_json()["direction"] == "outgoing"
+    assert replace(call, incoming=True).as_json()["direction"] == "incoming"

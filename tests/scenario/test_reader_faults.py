@@ -108,6 +108,18 @@ def faults_or_none(text: str) -> list[str]:
             "steps:\n- call: x\n- transfer: {with: c1}",
             "f.yaml:3: step 2 (transfer): a call cannot be transferred to",
         ),
+        (
+            "steps:\n- call: x\n  expect: {fails: true}",
+            "f.yaml:3: step 1 (call): expect: a step 'call' does not fail: write 'result: failed'",
+        ),
+        (
+            "steps:\n- wait: 1s\n  expect: {fails: true}",
+            "f.yaml:3: step 1 (wait): expect: a step 'wait' does not",
+        ),
+        (
+            "steps:\n- call: x\n- hold:\n  expect: {fails: false}",
+            "f.yaml:4: step 2 (hold): expect: fails: expected true, or words of the reason, got false",
+        ),
         ("steps:\n- call: x\n- dtmf: xyz", "f.yaml:3: step 2 (dtmf): digits: expected keys of the phone"),
         ("steps:\n- dns: {}", "f.yaml:2: step 1 (dns): write 'zone'"),
         ("steps:\n- dns: nosuch.zone", "f.yaml:2: zone: nosuch.zone: no such file"),

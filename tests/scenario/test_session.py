@@ -44,5 +44,34 @@ def test_a_line_that_the_phone_does_not_have() -> None:
 def test_a_scenario_without_config_names_itself() -> None:
     with pytest.raises(ScenarioError) as refused:
         prepare(parse_scenario("name: t\n", "t.yaml"), RunOptions())
+    assert refused.value.faults == [
+        "t.yaml:1: no 'config' names a cfg file: error: no-account: no account is enabled:"
+        " expected account.1.enable = 1"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "place"),
+    [
+        (
+            "name: t\nset:\n  account.1.label: x\n  account.1.enable: 1\n",
+            [],
+            "t.yaml:4: set: error: no-server",
+        ),
+        ("name: t\nset:\n  account.1.label: x\n", ["account.1.enable=1"], "--set:1: error: no-server"),
+        (
+            "name: t\nset:\n  account.1.label: x\n",
+            [],
+            "t.yaml:1: no 'config' names a cfg file: error: no-acc",
+        ),
+        (f"name: t\nconfig: {CFG}\nset: {{a b: c}}\n", [], "t.yaml:3: set: expected KEY=VALUE"),
+        (f"name: t\nconfig: {CFG}\nset: {{account.1.label: x}}\n", ["a"], "--set:1: expected KEY=VALUE"),
+    ],
+)
+def test_a_fault_of_an_override_names_the_place_where_it_stands(
+    text: str, overrides: list[str], place: str
+) -> None:
+    with pytest.raises(ScenarioError) as refused:
+        prepare(parse_scenario(text, "t.yaml"), RunOptions(overrides=tuple(overrides)))
     [fault] = refused.value.faults
-    assert fault.startswith("t.yaml:1: no 'config' names a cfg file: ")
+    assert fault.startswith(place)

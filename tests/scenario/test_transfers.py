@@ -72,7 +72,8 @@ def test_a_transfer_to_a_phone_that_only_rings_ends_when_it_gives_up() -> None:
         "expect: {call: c2, state: ringing}",
     )
     assert faults(result) == [
-        "step 5 (transfer): 1003 could not be reached: 481 Call/Transaction Does Not Exist"
+        "step 5 (transfer): 1003 could not be reached: 481 Call/Transaction Does Not Exist",
+        "step 5 (transfer): expected state ended, got talking: 200 OK",
     ]
 
 
@@ -100,7 +101,43 @@ def test_without_semi_attended_transfers_it_becomes_a_blind_one() -> None:
 )
 def test_a_call_that_is_not_up_cannot_be_transferred(steps: list[str], why: str) -> None:
     result = play(*steps, "transfer: {call: c1, to: '1003'}\n    expect: {state: ended}")
-    assert faults(result) == [f"step 3 (transfer): {why}"]
+    assert faults(result) == [f"step 3 (transfer): {why} (if it is meant to: expect 'fails: true')"]
+
+
+BUSY = ("call: {to: '1002', id: c1}", "callee: busy")
+
+
+@pytest.mark.parametrize("fails", ["true", "486", "could not be reached"])
+def test_a_step_may_be_expected_to_fail(fails: str) -> None:
+    result = play(*BUSY, f"transfer: {{to: '1003'}}\n    expect: {{fails: {fails}, state: talking}}")
+    assert faults(result) == []
+
+
+def test_what_else_is_expected_of_a_step_that_fails_is_judged() -> None:
+    result = play(*BUSY, "transfer: {to: '1003'}\n    expect: {fails: true, state: ended, within: 1ms}")
+    assert faults(result) == ["step 3 (transfer): expected state ended, got talking: 200 OK"]
+
+
+def test_a_step_that_fails_for_another_reason_than_expected() -> None:
+    result = play(*BUSY, "transfer: {to: '1003'}\n    expect: {fails: 603}")
+    assert faults(result) == [
+        "step 3 (transfer): expected the step to fail with '603',"
+        " it failed with '1003 could not be reached: 486 Busy Here'"
+    ]
+
+
+def test_a_step_that_is_expected_to_fail_and_does_not() -> None:
+    result = play(BUSY[0], "transfer: {to: '1003'}\n    expect: {fails: true}")
+    assert faults(result) == ["step 2 (transfer): expected the step to fail, it did not"]
+
+
+def test_somebody_who_is_expected_not_to_get_through() -> None:
+    result = play(
+        "register: 1",
+        "incoming: {from: '1002'}\n    expect: {fails: 480}",
+        options=RunOptions(overrides=("account.1.dnd.enable=1",)),
+    )
+    assert faults(result) == []
 
 
 def test_the_json_of_the_call_tells_what_was_dialled() -> None:

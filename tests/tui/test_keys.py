@@ -227,6 +227,26 @@ def test_digits_reach_the_dial_field_from_any_pane(monkeypatch: pytest.MonkeyPat
     perform(play, monkeypatch)
 
 
+def test_no_letter_quits(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.press("f6", "q")  # in the history
+        assert "registering" not in stage.text()
+        await stage.press("escape", "q", "u")  # in the dial field
+        assert stage.app.screen.query_one(DialField).value == "qu"
+        await stage.press("escape")
+        await stage.dial("1002")
+        await stage.wait(0.5)
+        await stage.press("q")
+        assert "quit" not in stage.text()
+        await stage.press("ctrl+q", "q")  # nor does it answer the question
+        assert "Hang up and quit?" in stage.text()
+        await stage.press("escape")
+        assert len(stage.phone.calls) == 1
+        assert stage.lab.servers["primary"].bindings
+
+    perform(play, monkeypatch)
+
+
 def test_redials(monkeypatch: pytest.MonkeyPatch) -> None:
     async def play(stage: Stage) -> None:
         await stage.press("f1")
@@ -413,7 +433,7 @@ def test_without_a_lab_there_are_no_servers_to_break(monkeypatch: pytest.MonkeyP
 def test_quits_de_registered(monkeypatch: pytest.MonkeyPatch) -> None:
     async def play(stage: Stage) -> None:
         assert stage.lab.servers["primary"].bindings
-        await stage.press("q")
+        await stage.press("ctrl+q")
         await stage.wait(1.0)
         assert not stage.lab.servers["primary"].bindings
         assert not stage.lab.servers["fallback"].bindings

@@ -1,4 +1,4 @@
-"""The lines, and for each of its servers: registered where, for how long."""
+"""The lines, and for each of its servers: registered where, and how long that has left."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class BindingRow:
     place: str
     """``192.168.1.13:5060/udp``, or the server as configured."""
     lease: str
-    """``for 3540 s, refresh in 58:12``, ``next try in 00:24``."""
+    """``59:12 left, refresh in 58:12``, ``next try in 00:24``."""
     reason: str
     working: bool
     """Whether calls start here."""
@@ -172,7 +172,7 @@ def _lease(binding: Binding, now: float) -> str:
         if binding.next_at is not None and binding.next_at > now:
             return f"next try in {clock(binding.next_at - now)}"
         return ""
-    left = f"for {max(binding.expires_at - now, 0.0):.0f} s"
+    left = f"{clock(max(binding.expires_at - now, 0.0))} left"
     if binding.refresh_at is not None:
         left += f", refresh in {clock(binding.refresh_at - now)}"
     return left

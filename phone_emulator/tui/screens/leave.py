@@ -20,7 +20,7 @@ class ConfirmScreen(Overlay[bool]):
     """Quit although a call is up?"""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y,enter,q", "yes", "Quit", show=False),
+        Binding("y,enter", "yes", "Quit", show=False),
         Binding("n", "close", "Stay", show=False),
     ]
 

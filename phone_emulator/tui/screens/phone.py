@@ -59,7 +59,6 @@ class PhoneScreen(Screen[None]):
         Binding("ctrl+l", "order('next_line')", show=False),
         Binding("ctrl+p", "order('provision')", show=False),
         Binding("question_mark", "help", show=False),
-        Binding("q", "app.quit", show=False),
     ]
 
     def __init__(self, presenter: Presenter, orders: Orders, title: str) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from textual import events
 from textual.widgets import Input
 
-FREE_KEYS = frozenset({"q", "question_mark"})
-"""Keys with a meaning of their own while the field is empty; no number begins with them."""
+HELP_KEY = "question_mark"
+"""It has a meaning of its own while the field is empty; no number begins with it."""
 
 
 class DialField(Input):
@@ -22,12 +22,12 @@ class DialField(Input):
         )
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
-        """Whether *key* is text: in an empty field, not those that have a meaning of their own."""
-        return bool(self.value or key not in FREE_KEYS) and super().check_consume_key(key, character)
+        """Whether *key* is text: in an empty field, not the one that asks for help."""
+        return bool(self.value or key != HELP_KEY) and super().check_consume_key(key, character)
 
     def on_key(self, event: events.Key) -> None:
         """The same for the text itself."""
-        if not self.value and event.key in FREE_KEYS:
+        if not self.value and event.key == HELP_KEY:
             event.prevent_default()
 
     def type_in(self, character: str) -> None:

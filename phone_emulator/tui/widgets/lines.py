@@ -1,4 +1,4 @@
-"""The lines pane: each line, and for each of its servers where it is registered and for how long."""
+"""The lines pane: each line, and for each of its servers where it is registered, and how long that lasts."""
 
 from __future__ import annotations
 

@@ -1,0 +1,107 @@
+"""The certificate files that cfg files name: read, and judged where they are on this machine."""
+
+from __future__ import annotations
+
+import os
+from base64 import b64encode
+from collections.abc import Mapping
+from pathlib import Path
+
+from phone_emulator.config.diagnostic import Diagnostic, Findings, Severity
+from phone_emulator.config.model import PhoneConfig
+from phone_emulator.config.reader import Setting
+
+TRUSTED, OWN = "static.trusted_certificates.url", "static.server_certificates.url"
+LARGEST = 5 * 1024 * 1024
+"""Bytes of a certificate file, as the phone takes them."""
+SHOWS_ITS_OWN = 1
+"""Value of ``static.security.dev_cert``."""
+
+
+def local_path(url: str) -> Path | None:
+    """The file of this machine that *url* names, by its path or as ``file:``; None for one on a server."""
+    if url.lower().startswith("file:"):
+        return Path(url[len("file:") :].removeprefix("//"))
+    if url.startswith(("/", "./", "../")) or os.path.isfile(url):  # which no odd name makes raise
+        return Path(url)
+    return None
+
+
+def read_pem(path: Path) -> str:
+    """The certificates in the file at *path* as PEM text; raises ValueError, which says why not."""
+    try:
+        if path.exists() and not path.is_file():
+            raise ValueError("is no file")  # but a folder or a device, which may never end
+        with path.open("rb") as file:
+            return pem(file.read(LARGEST + 1))
+    except OSError as error:
+        raise ValueError(error.strerror or str(error)) from None
+
+
+def pem(data: bytes) -> str:
+    """*data*, PEM or DER, as PEM text; raises ValueError."""
+    if len(data) > LARGEST:
+        raise ValueError(f"is larger than {LARGEST >> 20} MiB, no certificate is")
+    if b"-----BEGIN " in data:
+        try:
+            return data.decode("ascii")
+        except UnicodeDecodeError:
+            raise ValueError("is not PEM text: it has characters that are not ASCII") from None
+    if data[:1] == b"\x30":  # an ASN.1 SEQUENCE, as each certificate is
+        text = b64encode(data).decode()
+        lines = [text[start : start + 64] for start in range(0, len(text), 64)]  # RFC 7468 section 2
+        return "\n".join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""])
+    raise ValueError("is neither PEM nor DER")
+
+
+def need_key(text: str) -> None:
+    """Raises ValueError where the PEM *text* has no key: such a certificate cannot be shown to anybody."""
+    if "PRIVATE KEY-----" not in text:
+        raise ValueError("holds no private key: expected the certificate and its key, PEM, in one file")
+
+
+def unusable(config: PhoneConfig, values: Mapping[str, Setting]) -> list[Diagnostic]:
+    """What is wrong with the files of this machine that *config* names.
+
+    Args:
+        config: of the phone.
+        values: the settings it was made of, by today's names.
+    """
+    findings = Findings()
+    shown = config.dev_cert == SHOWS_ITS_OWN
+    for key, url in ((TRUSTED, config.trusted_certificates_url), (OWN, config.server_certificates_url)):
+        path = local_path(url) if url else None
+        if path is None:
+            continue
+        severity = Severity.ERROR
+        try:
+            text = read_pem(path)
+            if key == OWN:
+                severity = Severity.ERROR if shown else Severity.WARNING
+                need_key(text)
+                _fit(text)
+        except ValueError as error:
+            setting = values[key]
+            message = f"{key}: {path}: {error}"
+            findings.add(setting.file, setting.line, key, severity, "bad-certificate", message)
+    return findings.list()
+
+
+def _fit(text: str) -> None:
+    """Raises ValueError where certificate and key in the PEM *text* are of no use together.
+
+    What is only odd is left to TLS to judge, at the handshake.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm  # slow to import, and seldom needed
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from cryptography.x509 import load_pem_x509_certificate
+
+    try:
+        public = load_pem_private_key(text.encode(), None).public_key()
+        fits = load_pem_x509_certificate(text.encode()).public_key() == public
+    except TypeError:
+        raise ValueError("cannot be used: its key wants a password") from None
+    except (ValueError, UnsupportedAlgorithm):
+        return
+    if not fits:
+        raise ValueError("cannot be used: its key is that of another certificate")

@@ -102,6 +102,9 @@ def _read(paths: Sequence[str], common: Common, options: RunOptions) -> list[tup
             prepared.append((ready, dataclasses.replace(options, phone=phone)))
     if faults:
         raise ScenarioError(list(dict.fromkeys(faults)))
+    if common.log_level != "error":
+        for warning in dict.fromkeys(found for ready, _ in prepared for found in ready.warnings):
+            say(warning)
     return prepared
 
 

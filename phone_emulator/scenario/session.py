@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from phone_emulator.config import CfgError, load
+from phone_emulator.config.diagnostic import Severity
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.config.reader import OVERRIDES
 from phone_emulator.events import (
@@ -104,15 +105,23 @@ class Prepared:
     config: PhoneConfig
     zone: Zone
     zones: dict[int, Zone]
+    warnings: tuple[str, ...]
+    """What is surprising in ``set`` and ``--set``; of what stands in cfg files, ``check`` tells."""
 
 
 def prepare(scenario: Scenario, options: RunOptions) -> Prepared:
     """Read the cfg files and zones that *scenario* names; raises ScenarioError with every fault."""
     faults: list[str] = []
     overrides = [*(f"{key}={value}" for key, value in scenario.set.items()), *options.overrides]
-    config = PhoneConfig()
+    config, warnings = PhoneConfig(), tuple[str, ...]()
     try:
-        config = load(list(scenario.config), overrides, options.phone.device.model).config
+        loaded = load(list(scenario.config), overrides, options.phone.device.model)
+        config = loaded.config
+        warnings = tuple(
+            _placed(str(found), scenario)
+            for found in loaded.diagnostics
+            if found.file == OVERRIDES and found.severity is Severity.WARNING
+        )
     except CfgError as error:
         faults += [_placed(fault, scenario) for fault in error.faults]
     else:
@@ -121,7 +130,7 @@ def prepare(scenario: Scenario, options: RunOptions) -> Prepared:
     zones = {step.number: _zone(step.zone, faults) for step in scenario.steps if step.zone is not None}
     if faults:
         raise ScenarioError(faults)
-    return Prepared(scenario, config, zone, zones)
+    return Prepared(scenario, config, zone, zones, warnings)
 
 
 def make_session(prepared: Prepared, options: RunOptions) -> Session:

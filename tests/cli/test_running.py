@@ -113,3 +113,18 @@ def test_options_of_tls_and_large_requests(run: Run, folder: Path, tmp_path: Pat
     ca.write_bytes(trustme.CA().cert_pem.bytes())
     result = run("run", folder / "a.yaml", "--ca", ca, "--large-requests", "udp")
     assert result.exit_code == 0
+
+
+def test_a_key_of_set_that_is_none_is_told_with_its_place(run: Run, folder: Path) -> None:
+    scenario = folder / "a.yaml"
+    text = scenario.read_text()
+    scenario.write_text(f'{text}set: {{account.1.sip_server.1.failback_mod: "3"}}\n')
+    result = run("run", scenario, "--set", "account.1.usr_name=1")
+    assert result.exit_code == 0
+    of_file, of_option, _ = result.stderr.splitlines()
+    place = len(text.splitlines()) + 1
+    assert of_file.startswith(
+        f"{scenario}:{place}: set: warning: unknown-key: account.1.sip_server.1.failback_mod "
+    )
+    assert of_option.startswith("--set:1: warning: unknown-key: account.1.usr_name ")
+    assert run("run", scenario, "--log-level", "error").stderr == "1 of 1 scenarios passed\n"

@@ -85,4 +85,6 @@ def cli(ctx: click.Context) -> object:
         return None
     from .tui import tui
 
-    return ctx.invoke(tui)
+    # Not ctx.invoke(), which passes over the callbacks of options.
+    with tui.make_context("tui", [], parent=ctx) as own:
+        return tui.invoke(own)

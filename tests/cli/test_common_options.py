@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NoReturn
+
 import click
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from phone_emulator.cli.group import cli
 from phone_emulator.cli.options import Common, common_options
+from phone_emulator.config import PhoneConfig
+
+Run = Callable[..., Result]
 
 
 @pytest.mark.parametrize(
@@ -34,3 +40,20 @@ def test_a_command_that_can_fetch_files_lets_say_which_phone_it_is(name: str) ->
     assert command is not None
     known = {parameter.name for parameter in command.params}
     assert {"provision", "pnp", "ca", "mac", "model", "firmware"} <= known
+
+
+def test_no_command_is_the_terminal_phone_as_its_own_command_is(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Common] = []
+
+    def make_desk(config: PhoneConfig, common: Common, *, every_transport: bool) -> NoReturn:
+        made.append(common)
+        raise click.UsageError("far enough")
+
+    monkeypatch.setenv("TEXTUAL_DRIVER", "none")
+    monkeypatch.setattr("phone_emulator.cli.tui.make_desk", make_desk)
+    for args in ((), ("tui",)):
+        assert "far enough" in run(*args).stderr
+    assert made[0] == made[1]
+    assert made[0].local_address == ""

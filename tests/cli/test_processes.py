@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -219,3 +223,31 @@ def test_every_command_helps_with_an_example(run: Run, command: str) -> None:
 
 def test_the_version(run: Run) -> None:
     assert run("--version").stdout.startswith("phone-emulator, version ")
+
+
+def test_the_terminal_phone_in_a_terminal(own_address: str) -> None:
+    ours, its = pty.openpty()
+    termios.tcsetwinsize(ours, (40, 120))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "phone_emulator", "tui", "--local-address", own_address],
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        env=os.environ | {"TERM": "xterm-256color"},
+    )
+    os.close(its)
+    shown, patience = b"", threading.Timer(60, process.kill)
+    patience.start()
+    try:
+        while b"Registered" not in shown:
+            shown += os.read(ours, 65536)  # an end without it raises OSError
+        os.write(ours, b"\x11")
+        with contextlib.suppress(OSError):
+            while os.read(ours, 65536):
+                pass
+        assert process.wait(60) == 0
+    finally:
+        patience.cancel()
+        process.kill()
+        process.wait()
+        os.close(ours)

@@ -76,13 +76,18 @@ def event_of(request: Request) -> str:
     return (request.headers.get("Event") or "").partition(";")[0].strip().lower()
 
 
+def event_parameters(request: Request) -> str:
+    """What follows the name of the event, each parameter with the semicolon before it."""
+    _, semicolon, parameters = (request.headers.get("Event") or "").partition(";")
+    return semicolon + parameters
+
+
 def event_id(request: Request) -> str:
     """Which of several subscriptions to its event *request* is about; empty for the one without an id.
 
     They are compared byte for byte (RFC 6665 section 8.2.1).
     """
-    _, _, parameters = (request.headers.get("Event") or "").partition(";")
-    return parameter(f";{parameters}", "id") or ""
+    return parameter(event_parameters(request), "id") or ""
 
 
 def seconds_of(text: str | None) -> int | None:

@@ -12,7 +12,7 @@ from phone_emulator.sip.message import Request
 
 from . import dialog_info, mwi, xml_body
 from .blf import number_of
-from .event_package import event_of
+from .event_package import event_of, event_parameters
 from .identity import ALLOW_EVENTS
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ class Notice:
 
 def check_sync(notice: Notice) -> int:
     """Fetch the configuration again (``sip.notify_reboot_enable``); it needs no line."""
-    _, _, parameters = (notice.request.headers.get("Event") or "").partition(";")
-    reboot = "reboot=true" in parameters.lower().replace(" ", "")
+    reboot = "reboot=true" in event_parameters(notice.request).lower().replace(" ", "")
     phone, remote = notice.phone, notice.server.flow.remote
     phone.bus.tell(CheckSync(at=phone.world.now(), remote=remote, reboot=reboot))
     return 200

@@ -340,7 +340,7 @@ class TransportLayer:
 
     def message_broken(self, data: bytes, flow: Flow, error: MessageError) -> None:
         """*data* came, which *error* keeps from being cut into messages."""
-        self._malformed(data, flow, error, True)
+        self._act_on(error, data, flow)
 
     def _act_on(self, message: Request | Response | MessageError, data: bytes, flow: Flow) -> None:
         if isinstance(message, MessageError):

@@ -146,8 +146,13 @@ def live(phone: Phone) -> LivePhone:
 
 
 @pytest.fixture
-def peers(stage: Stage, certificates: Certificates) -> Peers:
-    """The phone in this process and far ends that follow scripts: no name server and no capture."""
+def lone(stage: Stage, certificates: Certificates) -> LivePhone:
+    """The phone in this process, with no name server and no capture."""
     cfg = Phone(stage.net, stage.folder("phone")).cfg
-    live = LivePhone(stage.net, cfg, certificates.ca_file.read_text())
-    return Peers(stage, certificates.issue(stage.net.primary), live)
+    return LivePhone(stage.net, cfg, certificates.ca_file.read_text())
+
+
+@pytest.fixture
+def peers(stage: Stage, certificates: Certificates, lone: LivePhone) -> Peers:
+    """The same phone, and far ends that follow scripts."""
+    return Peers(stage, certificates.issue(stage.net.primary), lone)

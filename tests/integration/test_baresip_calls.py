@@ -19,7 +19,6 @@ from tests.integration.harness.far_end import TRANSPORTS, Transport, only_server
 from tests.integration.harness.kamailio import USERS, Kamailio
 from tests.integration.harness.live import LivePhone, aside
 from tests.integration.harness.net import Net
-from tests.integration.harness.phone import Phone
 from tests.integration.harness.process import wait_until
 from tests.integration.harness.stage import Stage
 
@@ -78,13 +77,6 @@ def baresip(server: Kamailio, lasting_stage: Stage, certificates: Certificates, 
     return peer
 
 
-@pytest.fixture
-def live(stage: Stage, certificates: Certificates) -> LivePhone:
-    """The phone in this process; no name server and no capture."""
-    cfg = Phone(stage.net, stage.folder("phone")).cfg
-    return LivePhone(stage.net, cfg, certificates.ca_file.read_text())
-
-
 class Scene:
     """The phone, registered over one transport, and the remote control of baresip."""
 
@@ -110,10 +102,7 @@ class Scene:
         """baresip calls the phone as *user*; the call as soon as it rings."""
         await self.be(user)
         await self.baresip.do("dial", "1001")
-        await self.live.until(lambda: bool(self.live.phone.calls), "a call from baresip")
-        (call,) = self.live.phone.calls
-        assert isinstance(call, IncomingCall)
-        return call
+        return await self.live.called()
 
     async def called(self, user: str) -> IncomingCall:
         """baresip calls the phone as *user*, and the phone answers."""
@@ -164,21 +153,21 @@ Story = Callable[[Scene], Awaitable[None]]
 
 
 @pytest.fixture
-def play(live: LivePhone, server: Kamailio, baresip: Baresip) -> Iterator[Callable[..., None]]:
+def play(lone: LivePhone, server: Kamailio, baresip: Baresip) -> Iterator[Callable[..., None]]:
     """Lets a story happen: ``play(transport, story, settings)``; every message then went over *transport*."""
 
     def play(transport: Transport, story: Story, settings: Mapping[str, str] | None = None) -> None:
         async def whole() -> None:
             async with baresip.control() as control:
-                await live.phone.register()
-                assert live.registered == ["primary"]
-                await story(Scene(live, transport, control))
-                await live.until(lambda: not live.phone.calls, "all calls to end")
+                await lone.phone.register()
+                assert lone.registered == ["primary"]
+                await story(Scene(lone, transport, control))
+                await lone.until(lambda: not lone.phone.calls, "all calls to end")
 
-        live.play(whole, only_server(server.address, transport) | dict(settings or {}))
-        messages = [event for event in live.events if isinstance(event, MessageSent | MessageReceived)]
+        lone.play(whole, only_server(server.address, transport) | dict(settings or {}))
+        messages = [event for event in lone.events if isinstance(event, MessageSent | MessageReceived)]
         # A request of more than 1,300 bytes goes over TCP (RFC 3261 section 18.1.1).
-        large = transport == "udp" and any(len(event.data) > 1300 for event in live.told(MessageSent))
+        large = transport == "udp" and any(len(event.data) > 1300 for event in lone.told(MessageSent))
         assert {str(event.transport) for event in messages} == ({"udp", "tcp"} if large else {transport})
         assert {event.remote.host for event in messages} == {server.address}
 

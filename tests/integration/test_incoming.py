@@ -31,9 +31,7 @@ def caller(net: Net, tmp_path: Path) -> SippCaller:
 
 async def ringing(live: LivePhone) -> IncomingCall:
     """The call that rings, as soon as one does."""
-    await live.until(lambda: bool(live.phone.calls), "an incoming call")
-    (call,) = live.phone.calls
-    assert isinstance(call, IncomingCall)
+    call = await live.called()
     assert call.remote == "1002"
     return call
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from phone_emulator.events import CallState, MessageReceived, MessageSent, TransferChanged
-from phone_emulator.phone import Call, IncomingCall
+from phone_emulator.phone import Call
 from phone_emulator.phone.transfer import transfer_to
 from phone_emulator.sip.message import Request, parse
 from tests.integration.harness.certificates import Certificates
@@ -17,7 +17,6 @@ from tests.integration.harness.kamailio import USERS, Kamailio
 from tests.integration.harness.linphone import Control, Linphone
 from tests.integration.harness.live import LivePhone
 from tests.integration.harness.net import Net
-from tests.integration.harness.phone import Phone
 from tests.integration.harness.process import wait_until
 from tests.integration.harness.stage import Stage
 
@@ -66,9 +65,7 @@ class Scene:
     async def take(self, caller: Control) -> tuple[Call, int]:
         """The phone is called, and answers; the call, and its number there."""
         number = await caller.call("sip:1001@" + self.live.phone.line().account.servers[0].address)
-        await self.live.until(lambda: bool(self.live.phone.calls), "a call from Linphone")
-        (call,) = self.live.phone.calls
-        assert isinstance(call, IncomingCall)
+        call = await self.live.called()
         call.answer()
         await caller.told("StreamsRunning")
         return call, number
@@ -100,23 +97,21 @@ class Scene:
 
 @pytest.fixture
 def play(
-    linphones: tuple[Linphone, Linphone], stage: Stage, certificates: Certificates
+    linphones: tuple[Linphone, Linphone], lone: LivePhone, net: Net
 ) -> Callable[[Transport, Callable[[Scene], Awaitable[None]]], None]:
     """Play a story with the phone registered: ``play(transport, story)``."""
-    cfg = Phone(stage.net, stage.folder("phone")).cfg
-    live = LivePhone(stage.net, cfg, certificates.ca_file.read_text())
 
     def run(transport: Transport, story: Callable[[Scene], Awaitable[None]]) -> None:
         async def whole() -> None:
-            await live.phone.register()
+            await lone.phone.register()
             async with Control(linphones[0]) as one, Control(linphones[1]) as other:
                 try:
-                    await story(Scene(live, one, other))
+                    await story(Scene(lone, one, other))
                 finally:
                     for each in (one, other):
                         await each.rest()
 
-        live.play(whole, only_server(stage.net.primary, transport))
+        lone.play(whole, only_server(net.primary, transport))
 
     return run
 

@@ -291,6 +291,13 @@ async def called_by(peers: Peers, steps: Sequence[Step]) -> None:
     )
 
 
+def named_by_the_peer(call: Call) -> Replaces:
+    """*call* as its far end names it to others."""
+    dialog = call.dialog
+    assert dialog is not None
+    return Replaces(dialog.call_id, dialog.local_tag, dialog.remote_tag)
+
+
 async def ringing(peers: Peers) -> IncomingCall:
     """The call that rings at the phone."""
     phone = peers.live.phone
@@ -366,9 +373,7 @@ def test_another_peer_takes_the_place_of_the_first(peers: Peers) -> None:
     async def story() -> None:
         first = peers.live.phone.dial("1002")
         await talking(first)
-        dialog = first.dialog
-        assert dialog is not None
-        replaces = f"Replaces: {Replaces(dialog.call_id, dialog.local_tag, dialog.remote_tag)}"
+        replaces = f"Replaces: {named_by_the_peer(first)}"
         await called_by(peers, calling(PEER_HANGS_UP, "Require: replaces", replaces))
         await first.over()
         await peers.live.until(lambda: not peers.live.phone.calls, "the new call to be over")
@@ -392,9 +397,7 @@ def test_an_invite_that_replaces_nothing(wrong: dict[str, Any], status: int, pee
     async def story() -> None:
         first = peers.live.phone.dial("1002")
         await talking(first)
-        dialog = first.dialog
-        assert dialog is not None
-        replaces = replace(Replaces(dialog.call_id, dialog.local_tag, dialog.remote_tag), **wrong)
+        replaces = replace(named_by_the_peer(first), **wrong)
         asked = invite(sdp(), uri=PHONE, headers=[f"Replaces: {replaces}"])
         await called_by(peers, [asked, hear(status), ack_refusal(uri=PHONE)])
         await peers.live.until(lambda: not peers.made[-1].running, "the refusal")

@@ -56,6 +56,13 @@ async def followed(on: Play, request: Request, event: str = "refer") -> Request:
     return invite
 
 
+async def declined(on: Play, request: Request, event: str = "refer") -> None:
+    """The phone follows *request*, whose new call is busy, and says so."""
+    on.far.answer(await followed(on, request, event), 486)
+    await on.far.heard("ACK")
+    await told(on, "486 Busy Here", "terminated", event=event)
+
+
 def transfers(on: Play) -> list[str]:
     """What was told of transfers."""
     return [f"{event.state}: {event.reason}" for event in on.events if isinstance(event, TransferChanged)]
@@ -132,14 +139,8 @@ def test_each_further_refer_is_told_apart() -> None:
     # RFC 3515 section 2.4.6
     async def story(on: Play) -> None:
         first, _ = await on.talking()
-        one = await followed(on, refer(on, first, 101))
-        on.far.answer(one, 486)
-        await on.far.heard("ACK")
-        await told(on, "486 Busy Here", "terminated")
-        two = await followed(on, refer(on, first, 102, to="<sip:1004@192.168.1.13>"), event="refer;id=102")
-        on.far.answer(two, 486)
-        await on.far.heard("ACK")
-        await told(on, "486 Busy Here", "terminated", event="refer;id=102")
+        await declined(on, refer(on, first, 101))
+        await declined(on, refer(on, first, 102, to="<sip:1004@192.168.1.13>"), event="refer;id=102")
 
     play(story)
 
@@ -254,10 +255,7 @@ def test_a_subscribe_without_an_id_is_about_the_first_refer() -> None:
     # RFC 3515 section 2.4.6
     async def story(on: Play) -> None:
         first, _ = await on.talking()
-        one = await followed(on, refer(on, first, 101))
-        on.far.answer(one, 486)
-        await on.far.heard("ACK")
-        await told(on, "486 Busy Here", "terminated")
+        await declined(on, refer(on, first, 101))
         await followed(on, refer(on, first, 102), event="refer;id=102")
         for cseq, event, status in (
             (103, "refer", 481),

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from phone_emulator.config import load
 from phone_emulator.events import Address, Attempt, Bus, CallState, DnsAnswered, Event
-from phone_emulator.phone import Call, Phone, PhoneOptions
+from phone_emulator.phone import Call, IncomingCall, Phone, PhoneOptions
 from phone_emulator.world import RealWorld
 from tests.integration.harness.capture import Place, Reading, hops
 from tests.integration.harness.net import DNS_PORT, Net
@@ -110,6 +110,13 @@ class LivePhone:
                     await asyncio.sleep(0.02)
         except TimeoutError:
             raise TimeoutError(f"waited {seconds} s for: {what}") from None
+
+    async def called(self) -> IncomingCall:
+        """The phone's only call, as soon as somebody calls it."""
+        await self.until(lambda: bool(self.phone.calls), "an incoming call")
+        (call,) = self.phone.calls
+        assert isinstance(call, IncomingCall)
+        return call
 
     async def until_registered(self, *roles: str, seconds: float = 8.0) -> None:
         """Wait until the line is registered at exactly the targets with these *roles*."""

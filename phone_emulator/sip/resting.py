@@ -2,24 +2,45 @@
 
 Such a transaction only says the same again when the far end does, for half a minute: a busy server has twenty
 times as many of these as of all others. Here one is its key and its bytes; all wait for one timer, since all
-wait equally long.
+wait equally long, and those that began to rest at nearly the same time are forgotten together.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass, field
 
 from phone_emulator.world.base import TimerHandle, World
 
 from .transaction import INSTANT, Key
 
 ROOM = 256 * 1024 * 1024
-"""Bytes of memory for all of them; beyond that the oldest is forgotten before its time.
+"""Bytes of memory for all of them; beyond that the oldest are forgotten before their time.
 
 25,000 OPTIONS in each second fill it within 16 s: who repeats a request has mostly done so by then.
 """
 OVERHEAD = 300
 """Bytes that one takes beside its key and its words."""
+TOGETHER = 64
+"""As many at most are forgotten together."""
+GRACE = 1 / 1000
+"""Of their time: so much longer some of them are remembered for that."""
+
+
+@dataclass(slots=True)
+class _Group:
+    """Transactions that began to rest one right after the other."""
+
+    open_until: float
+    """Later ones make a new group."""
+    due: float
+    """When they are forgotten."""
+    keys: list[Key] = field(default_factory=list)
+    size: int = 0
+    """Bytes that they take."""
+
+
+_OVER = _Group(open_until=float("-inf"), due=0.0)
 
 
 class Resting:
@@ -27,19 +48,21 @@ class Resting:
 
     Args:
         world: its clock.
-        seconds: how long each is remembered.
+        seconds: how long each is remembered, or up to a thousandth longer.
         room: bytes that they may take.
     """
 
-    __slots__ = ("_due", "_room", "_said", "_seconds", "_timer", "_world")
+    __slots__ = ("_groups", "_newest", "_room", "_said", "_seconds", "_timer", "_world")
 
     def __init__(self, world: World, seconds: float, room: int = ROOM) -> None:
         self._world = world
         self._seconds = seconds
         self._room = room
-        """What is left of it."""
+        """What the groups before the newest leave of it."""
         self._said: dict[Key, bytes] = {}
-        self._due: deque[tuple[float, Key]] = deque()
+        self._groups: deque[_Group] = deque()
+        self._newest = _OVER
+        """The last of the groups, where there is one."""
         self._timer: TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -52,14 +75,14 @@ class Resting:
         """Remember what the transaction *key* said last, unless it is remembered; empty for nothing."""
         if key in self._said:
             return
-        due = self._world.now() + self._seconds
+        group, now = self._newest, self._world.now()
+        if now > group.open_until or len(group.keys) >= TOGETHER:
+            group = self._begin(now)
         self._said[key] = said
-        self._due.append((due, key))
-        self._room -= len(key) + len(said) + OVERHEAD
-        while self._room < 0:
+        group.keys.append(key)
+        group.size += len(key) + len(said) + OVERHEAD
+        while group.size > self._room and self._groups:
             self._forget_oldest()
-        if self._timer is None:
-            self._timer = self._world.call_at(due, self._expire)
 
     def said(self, key: Key) -> bytes | None:
         """What the transaction *key* said last; None where there is no such transaction any more."""
@@ -67,18 +90,33 @@ class Resting:
 
     def clear(self) -> None:
         """Forget all."""
-        while self._due:
+        while self._groups:
             self._forget_oldest()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
+    def _begin(self, now: float) -> _Group:
+        """A new group is the newest."""
+        self._room -= self._newest.size
+        grace = self._seconds * GRACE
+        group = self._newest = _Group(open_until=now + grace, due=now + grace + self._seconds)
+        self._groups.append(group)
+        if self._timer is None:
+            self._timer = self._world.call_at(group.due, self._expire)
+        return group
+
     def _expire(self) -> None:
-        now, due = self._world.now() + INSTANT, self._due
-        while due and due[0][0] <= now:
+        now, groups = self._world.now() + INSTANT, self._groups
+        while groups and groups[0].due <= now:
             self._forget_oldest()
-        self._timer = self._world.call_at(due[0][0], self._expire) if due else None
+        self._timer = self._world.call_at(groups[0].due, self._expire) if groups else None
 
     def _forget_oldest(self) -> None:
-        _, key = self._due.popleft()
-        self._room += len(key) + len(self._said.pop(key)) + OVERHEAD
+        group = self._groups.popleft()
+        for key in group.keys:
+            del self._said[key]
+        if group is self._newest:
+            self._newest = _OVER
+        else:
+            self._room += group.size

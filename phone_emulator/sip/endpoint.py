@@ -452,8 +452,8 @@ class Endpoint:
     def _send_request(self, client: ClientTransaction, message: Request | Response) -> bool:
         try:
             self.transports.send(message, client.flow)
-        except TooLarge as error:
-            self._leave_udp(client, error.size)
+        except TooLarge as large:
+            self._leave_udp(client, large.size)
             return False
         except SendFailed as error:
             if not client.answered:

@@ -77,7 +77,7 @@ Malformed = Callable[[bytes, Flow, MessageError, bool], None]
 Failed = Callable[[Flow, str, bytes], None]
 
 
-class TooLarge(SendFailed):
+class TooLarge(Exception):
     """A request is too large for UDP.
 
     Args:

@@ -22,9 +22,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[up]) for up in (1, 2)]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benches.load import RECEIVE_BUFFER  # noqa: E402
+from benches.load import RECEIVE_BUFFER
 
 CANNED = (
     b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK1;received=127.0.0.1;rport=5060\r\n"

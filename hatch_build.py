@@ -1,7 +1,7 @@
 """Compiles the SIP stack into the wheel, where that is asked for (docs/decisions/compiled.md).
 
-``HATCH_BUILD_HOOK_ENABLE_CUSTOM=1 pip install .`` does; it takes a C compiler and the headers of Python. Without
-the variable nothing here runs, and the wheel is plain Python.
+``HATCH_BUILD_HOOK_ENABLE_CUSTOM=1 pip install .`` does; it takes a C compiler and the headers of Python.
+Without the variable nothing here runs, and the wheel is plain Python.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ class _Datagrams:
         if remote == self._server:
             self._answer.offer(data)
 
-    def datagram_failed(self, remote: Address, reason: str) -> None:
+    def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
         if remote == self._server:
             self._answer.fail(reason)
 

@@ -124,7 +124,7 @@ class NameServer:
         if reply is not None:
             self._after_delay(lambda: self._send(reply, remote))
 
-    def datagram_failed(self, remote: Address, reason: str) -> None:
+    def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
         """The asker has gone: nothing to do."""
 
     def _send(self, data: bytes, remote: Address) -> None:

@@ -174,7 +174,7 @@ class Transports:
         if data.strip(b"\r\n\0"):
             self.hear(data, Hop(Transport.UDP, remote))
 
-    def datagram_failed(self, remote: Address, reason: str) -> None:
+    def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
         """Nobody is told: a stateless proxy does not know which request it was."""
 
 

@@ -384,7 +384,7 @@ class Audio:
             self._ignored += 1
             self._problem = f"ignored a datagram from {remote}: {error}"
 
-    def datagram_failed(self, remote: Address, reason: str) -> None:
+    def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
         """Called by the world: nobody listens there; the call goes on, signalling decides about it."""
         self._problem = f"{remote}: {reason}"
 

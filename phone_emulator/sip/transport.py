@@ -326,11 +326,7 @@ class TransportLayer:
                 flow = self._flows[remote] = Flow(Transport.UDP, local, remote)
             self._act_on(message, data, flow)
 
-    def datagram_failed(self, remote: Address, reason: str) -> None:
-        """An ICMP error came in for *remote*."""
-        self.datagram_returned(b"", remote, reason)
-
-    def datagram_returned(self, data: bytes, remote: Address, reason: str) -> None:
+    def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
         """An ICMP error came in for *remote*, which quotes the beginning of what was sent there."""
         self._failed(Flow(Transport.UDP, self.local(Transport.UDP, remote.host), remote), reason, data)
 

@@ -44,8 +44,12 @@ class DatagramReceiver(Protocol):
     def datagram_received(self, data: bytes, remote: Address) -> None:
         """*data* came from *remote*."""
 
-    def datagram_failed(self, remote: Address, reason: str) -> None:
-        """A datagram to *remote* drew an ICMP error; *reason* names it (``ICMP port unreachable``)."""
+    def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
+        """A datagram to *remote* drew an ICMP error; *reason* names it (``ICMP port unreachable``).
+
+        *data* is as much of the datagram as the error quotes. A router may quote nothing of it; Linux quotes
+        half a kilobyte over IPv4, twice that over IPv6.
+        """
 
 
 @runtime_checkable
@@ -57,25 +61,6 @@ class BatchReceiver(DatagramReceiver, Protocol):
 
     def datagrams_received(self, came: Sequence[tuple[bytes, Address]]) -> None:
         """These came in this order."""
-
-
-@runtime_checkable
-class ReturnReceiver(DatagramReceiver, Protocol):
-    """One that wants to know which of its datagrams drew an ICMP error."""
-
-    def datagram_returned(self, data: bytes, remote: Address, reason: str) -> None:
-        """Called in place of `datagram_failed`; *data* is as much of the datagram as the error quotes.
-
-        A router may quote nothing of it; Linux quotes half a kilobyte over IPv4, twice that over IPv6.
-        """
-
-
-def tell_failed(receiver: DatagramReceiver, data: bytes, remote: Address, reason: str) -> None:
-    """Tell *receiver* that the datagram that began with *data* failed."""
-    if isinstance(receiver, ReturnReceiver):
-        receiver.datagram_returned(data, remote, reason)
-    else:
-        receiver.datagram_failed(remote, reason)
 
 
 class DatagramSocket(Protocol):

@@ -17,7 +17,7 @@ from phone_emulator.events import Address
 
 from . import reasons
 from .address import canonical, is_any, is_ipv6, unsendable
-from .base import DatagramReceiver, SendFailed, WorldError, tell_failed
+from .base import DatagramReceiver, SendFailed, WorldError
 
 if TYPE_CHECKING:
     from .simulated_stream import SimulatedListener, SimulatedStream
@@ -278,4 +278,4 @@ class SimulatedDatagramSocket:
     def hear_failure(self, data: bytes, remote: Address, reason: str) -> None:
         """Called by the network: *data*, sent to *remote*, drew an ICMP error."""
         if not self._closed and self.host.up:
-            tell_failed(self._receiver, data[:QUOTED], remote, reason)
+            self._receiver.datagram_failed(remote, reason, data[:QUOTED])

@@ -23,7 +23,7 @@ from phone_emulator.events import Address
 
 from . import reasons
 from .address import canonical, is_ipv6, unsendable
-from .base import BatchReceiver, DatagramReceiver, SendFailed, WorldError, tell_failed
+from .base import BatchReceiver, DatagramReceiver, SendFailed, WorldError
 
 RECEIVE_BUFFER = 4 * 1024 * 1024
 """Bytes asked of the machine; datagrams are lost on loopback too when a burst overflows it."""
@@ -250,7 +250,7 @@ class ErrorQueueSocket:
             try:
                 self._send(data, remote)
             except SendFailed as error:
-                tell_failed(self._receiver, data, remote, str(error))
+                self._receiver.datagram_failed(remote, str(error), data)
 
     def _read_errors(self) -> None:
         for _ in range(READS_PER_WAKE):
@@ -263,7 +263,7 @@ class ErrorQueueSocket:
             for level, kind, told in ancillary:
                 wanted = (socket.IPPROTO_IP, _IP_RECVERR), (socket.IPPROTO_IPV6, _IPV6_RECVERR)
                 if (level, kind) in wanted and remote and (reason := extended_error(told)):
-                    tell_failed(self._receiver, data, Address(remote[0], remote[1]), reason)
+                    self._receiver.datagram_failed(Address(remote[0], remote[1]), reason, data)
             if self._closed:
                 return
 
@@ -275,7 +275,7 @@ class ErrorQueueSocket:
                     return
             except SendFailed as error:
                 self._unsent.popleft()
-                tell_failed(self._receiver, data, remote, str(error))
+                self._receiver.datagram_failed(remote, str(error), data)
                 if self._closed:
                     return
                 continue

@@ -428,7 +428,7 @@ def test_a_server_that_always_knows_one_more_name_is_left_in_the_end(lab: Lab) -
                 reply.answer.append(dns.rrset.from_text(query.question[0].name, 0, "IN", "NAPTR", *lines))
             self.socket.send(reply.to_wire(), remote)
 
-        def datagram_failed(self, remote: Address, reason: str) -> None:
+        def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
             pass
 
     async def main() -> None:

@@ -52,7 +52,7 @@ class Fake:
         for reply in self.script(data):
             self.socket.send(reply, remote)
 
-    def datagram_failed(self, remote: Address, reason: str) -> None:
+    def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
         pass
 
 

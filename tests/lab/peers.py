@@ -75,7 +75,7 @@ class Peer:
         else:
             self.keepalives.append((self.world.now(), data))
 
-    def datagram_failed(self, remote: Address, reason: str) -> None:
+    def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
         self.icmp.append(reason)
         self.failed.set()
 

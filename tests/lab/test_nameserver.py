@@ -54,7 +54,7 @@ class Client:
         self.heard.append(data)
         self.anything.set()
 
-    def datagram_failed(self, remote: Address, reason: str) -> None:
+    def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
         self.failures.append(reason)
         self.anything.set()
 

@@ -107,7 +107,7 @@ class Actor:
             else:
                 self.send(response, remote)
 
-    def datagram_failed(self, remote: Address, reason: str) -> None:
+    def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
         raise AssertionError(f"{remote}: {reason}")
 
     def send(self, message: Message, remote: Address) -> None:

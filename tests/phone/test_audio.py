@@ -36,7 +36,7 @@ class Ear:
         self.heard.append((round(self.world.now(), 6), rtp.parse(data)))
         self.more.set()
 
-    def datagram_failed(self, remote: Address, reason: str) -> None:
+    def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
         raise AssertionError(reason)
 
     async def has_heard(self, count: int) -> None:

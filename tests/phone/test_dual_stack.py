@@ -68,7 +68,7 @@ class Server:
             self.send(answer, remote)
         self.answered.set()
 
-    def datagram_failed(self, remote: Address, reason: str) -> None:
+    def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
         raise AssertionError(f"{remote}: {reason}")
 
     def requests(self, method: str) -> list[Request]:

@@ -63,7 +63,7 @@ class Far:
     def datagram_received(self, data: bytes, remote: Address) -> None:
         self.heard.append(parse(data))
 
-    def datagram_failed(self, remote: Address, reason: str) -> None:
+    def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
         self.icmp.append(reason)
 
     def data_received(self, data: bytes) -> None:

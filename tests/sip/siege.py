@@ -106,7 +106,7 @@ class Stranger(Peer):
         with contextlib.suppress(MessageError):
             parse(data)
 
-    def datagram_failed(self, remote: object, reason: str) -> None:
+    def datagram_failed(self, remote: object, reason: str, data: bytes) -> None:
         pass
 
 
@@ -194,7 +194,7 @@ class Server(Peer):
             if isinstance(request, Request) and request.method != "ACK":
                 self._answer(request)
 
-    def datagram_failed(self, remote: object, reason: str) -> None:
+    def datagram_failed(self, remote: object, reason: str, data: bytes) -> None:
         pass
 
     def _answer(self, request: Request) -> None:

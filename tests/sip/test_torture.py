@@ -40,7 +40,7 @@ class Sender:
     def data_received(self, data: bytes) -> None:
         self.heard.append(data)
 
-    def datagram_failed(self, remote: Address, reason: str) -> None:
+    def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
         raise AssertionError(reason)
 
     def connection_lost(self, reason: str) -> None:

@@ -289,10 +289,10 @@ def test_an_icmp_error_for_a_response_of_before_is_nobodys() -> None:
         server.respond(ok)
         layer = ends.endpoint.transports
         for data in (ringing.to_bytes(), other.to_bytes(), ok.to_bytes()[:60], b"SIP/2.0 ", b"x", b""):
-            layer.datagram_returned(data, THERE, "ICMP port unreachable")
+            layer.datagram_failed(THERE, "ICMP port unreachable", data)
         await asyncio.sleep(0.001)
         assert places.asked == []
-        layer.datagram_returned(ok.to_bytes(), THERE, "ICMP port unreachable")
+        layer.datagram_failed(THERE, "ICMP port unreachable", ok.to_bytes())
         await asyncio.sleep(0.001)
         assert len(places.asked) == 1
         assert ends.ignored == []

@@ -30,7 +30,7 @@ class Ear:
     def datagram_received(self, data: bytes, remote: Address) -> None:
         """Nobody is to be told."""
 
-    def datagram_failed(self, remote: Address, reason: str) -> None:
+    def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
         """Nobody is to be told."""
 
     def data_received(self, data: bytes) -> None:

@@ -55,7 +55,7 @@ class Ear:
     def datagram_received(self, data: bytes, remote: Address) -> None:
         self.heard.put_nowait((data, remote))
 
-    def datagram_failed(self, remote: Address, reason: str) -> None:
+    def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
         self.heard.put_nowait((reason, remote))
 
     def data_received(self, data: bytes) -> None:

@@ -61,7 +61,7 @@ class Ear:
     def datagram_received(self, data: bytes, remote: Address) -> None:
         self.heard.put_nowait(data)
 
-    def datagram_failed(self, remote: Address, reason: str) -> None:
+    def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
         self.heard.put_nowait((remote, reason))
 
     def data_received(self, data: bytes) -> None:
@@ -136,8 +136,8 @@ def test_an_error_and_a_datagram_that_wait_together_are_both_heard(run: Run) -> 
 def test_the_icmp_errors_of_others_do_not_stop_the_reading(run: Run) -> None:
     async def check(world: RealWorld) -> None:
         class Closer(Ear):
-            def datagram_failed(self, remote: Address, reason: str) -> None:
-                super().datagram_failed(remote, reason)
+            def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
+                super().datagram_failed(remote, reason, data)
                 phone.close()
 
         ear = Closer()

@@ -38,7 +38,7 @@ class Ear:
     def datagram_received(self, data: bytes, remote: Address) -> None:
         self.note(data)
 
-    def datagram_failed(self, remote: Address, reason: str) -> None:
+    def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
         self.note((remote.host, reason))
 
     def data_received(self, data: bytes) -> None:

@@ -16,7 +16,8 @@ from phone_emulator.lab.proxy import Proxy
 from phone_emulator.lab.registrar import Binding, Registrar
 from phone_emulator.lab.site import Site
 from phone_emulator.lab.transports import Transports
-from phone_emulator.sip.message import Message, Request, parse
+from phone_emulator.sip.message import Message, Request
+from phone_emulator.sip.parser import parse
 from phone_emulator.world.base import TlsServer, World
 
 MAX_DELAYED = 10_000

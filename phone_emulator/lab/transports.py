@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from phone_emulator.events import Address, Transport
 from phone_emulator.lab.hop import Hop
-from phone_emulator.sip.message import Framer, MessageError
+from phone_emulator.sip.framing import Framer
+from phone_emulator.sip.message import MessageError
 from phone_emulator.world.base import (
     DatagramSocket,
     Listener,

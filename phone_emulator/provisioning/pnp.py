@@ -15,7 +15,8 @@ from phone_emulator.events import Address
 from phone_emulator.provisioning.errors import ProvisioningError
 from phone_emulator.provisioning.handset import Handset
 from phone_emulator.provisioning.location import LocationError, parse_location
-from phone_emulator.sip.message import MessageError, Request, parse, response_to
+from phone_emulator.sip.message import MessageError, Request, response_to
+from phone_emulator.sip.parser import parse
 from phone_emulator.world import WorldError, reasons
 
 GROUP = Address("224.0.1.75", 5060)

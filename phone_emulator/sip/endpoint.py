@@ -18,7 +18,8 @@ from phone_emulator.world.base import SendFailed, TlsServer, World
 from . import transaction as machines
 from .detour import TCP_PATIENCE, Detours
 from .handles import ClientTransaction, RequestFailed, ServerTransaction
-from .message import Message, MessageError, Request, Response, parse, response_to
+from .message import Message, MessageError, Request, Response, response_to
+from .parser import parse
 from .refusal import WHY, refusal
 from .resting import Resting
 from .timers import Timers

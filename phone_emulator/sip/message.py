@@ -1,7 +1,6 @@
-"""SIP messages: bytes in, objects out, and back (RFC 3261 section 7).
+"""SIP messages as objects, and back to bytes (RFC 3261 section 7); ``parser`` makes them of bytes.
 
-Reading checks what everybody relies on (start line, the headers each message must have, the length of the
-body) and leaves the values as text. What needs the full grammar is parsed when asked for.
+The values of headers are text. What needs the full grammar is parsed when asked for.
 """
 
 from __future__ import annotations
@@ -14,132 +13,39 @@ from typing import NamedTuple, NoReturn
 import sipmessage
 
 from phone_emulator.sip import values
-from phone_emulator.sip.framing import MAX_SIZE, Framer, content_length
 from phone_emulator.sip.headers import (
-    BEGINNINGS,
     LWS,
     TOKEN,
     Headers,
     MessageError,
-    key_of,
     line_of,
-    mended,
     parameter,
     split,
     tag_in,
     value_of,
 )
+from phone_emulator.sip.statuses import REASONS
 
 __all__ = [
-    "REASONS",
     "CSeq",
-    "Framer",
     "Headers",
     "Message",
     "MessageError",
     "Request",
     "Response",
-    "parse",
     "response_to",
 ]
 
-MAX_HEADERS = 200
 MAX_REMEMBERED = 256
 """Characters of a header line whose value is remembered: a dialog repeats those of its first message."""
 SCHEMES = ("sip", "sips", "tel")
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
-VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)
-STATUSES = {str(status): status for status in range(100, 700)}
 
 METHODS = {
     *("ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH", "REFER"),
     *("REGISTER", "SUBSCRIBE", "UPDATE"),
 }
 """The usual methods; any other token is one as well."""
-
-REASONS: dict[int, str] = {
-    100: "Trying",
-    180: "Ringing",
-    181: "Call Is Being Forwarded",
-    182: "Queued",
-    183: "Session Progress",
-    199: "Early Dialog Terminated",
-    200: "OK",
-    202: "Accepted",
-    204: "No Notification",
-    300: "Multiple Choices",
-    301: "Moved Permanently",
-    302: "Moved Temporarily",
-    305: "Use Proxy",
-    380: "Alternative Service",
-    400: "Bad Request",
-    401: "Unauthorized",
-    402: "Payment Required",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    406: "Not Acceptable",
-    407: "Proxy Authentication Required",
-    408: "Request Timeout",
-    410: "Gone",
-    412: "Conditional Request Failed",
-    413: "Request Entity Too Large",
-    414: "Request-URI Too Long",
-    415: "Unsupported Media Type",
-    416: "Unsupported URI Scheme",
-    417: "Unknown Resource-Priority",
-    420: "Bad Extension",
-    421: "Extension Required",
-    422: "Session Interval Too Small",
-    423: "Interval Too Brief",
-    424: "Bad Location Information",
-    428: "Use Identity Header",
-    429: "Provide Referrer Identity",
-    430: "Flow Failed",
-    433: "Anonymity Disallowed",
-    436: "Bad Identity Info",
-    437: "Unsupported Credential",
-    438: "Invalid Identity Header",
-    439: "First Hop Lacks Outbound Support",
-    440: "Max-Breadth Exceeded",
-    469: "Bad Info Package",
-    470: "Consent Needed",
-    480: "Temporarily Unavailable",
-    481: "Call/Transaction Does Not Exist",
-    482: "Loop Detected",
-    483: "Too Many Hops",
-    484: "Address Incomplete",
-    485: "Ambiguous",
-    486: "Busy Here",
-    487: "Request Terminated",
-    488: "Not Acceptable Here",
-    489: "Bad Event",
-    491: "Request Pending",
-    493: "Undecipherable",
-    494: "Security Agreement Required",
-    500: "Server Internal Error",
-    501: "Not Implemented",
-    502: "Bad Gateway",
-    503: "Service Unavailable",
-    504: "Server Time-out",
-    505: "Version Not Supported",
-    513: "Message Too Large",
-    555: "Push Notification Service Not Supported",
-    580: "Precondition Failure",
-    600: "Busy Everywhere",
-    603: "Decline",
-    604: "Does Not Exist Anywhere",
-    606: "Not Acceptable",
-    607: "Unwanted",
-    608: "Rejected",
-}
-
-REQUIRED = {"via": "Via", "from": "From", "to": "To", "call-id": "Call-ID", "cseq": "CSeq"}
-"""What every message carries (RFC 3261 sections 8.1.1 and 8.2.6.2)."""
-
-SINGLE = {**REQUIRED, "content-length": "Content-Length", "max-forwards": "Max-Forwards"}
-del SINGLE["via"]
-
 
 _COPIED = ("via", "from", "to", "call-id", "cseq")
 """What a response copies."""
@@ -335,43 +241,6 @@ class Response(Message):
         return f"<Response {self.status}>"
 
 
-def parse(data: bytes) -> Request | Response:
-    """One whole message, as in a datagram.
-
-    Empty lines before it are passed over; without Content-Length the body is all that follows the headers,
-    with one the excess is dropped (RFC 3261 sections 7.5 and 18.3). Raises MessageError.
-    """
-    if len(data) > MAX_SIZE:
-        raise MessageError(f"{len(data)} bytes are more than a message may have ({MAX_SIZE})")
-    text = data if data[:1] not in b"\r\n" else data.lstrip(b"\r\n")
-    head, end, body = text.partition(b"\r\n\r\n")
-    if not end:
-        raise MessageError(
-            "no empty line ends the headers" if text else "empty: no message, only line ends at most"
-        )
-    start, headers = _head(head.decode("utf-8", "surrogateescape"))
-    first = headers.first
-    if not ("via" in first and "from" in first and "to" in first and "call-id" in first and "cseq" in first):
-        missing = ", ".join(name for key, name in REQUIRED.items() if key not in first)
-        raise MessageError(f"{missing}: missing")
-    if not headers.unique:
-        _check_single(headers.lines)
-    if "content-length" in first:
-        named = first["content-length"]
-        length = _remembered_length(named) if len(named) <= MAX_REMEMBERED else _length(named)
-        if length > len(body):
-            raise MessageError(f"Content-Length is {length}, but only {len(body)} bytes of body came")
-        body = body[:length]
-    message = _start(start, headers, body, data)
-    call_id = value_of(first["call-id"])
-    if not call_id or not call_id.isascii():
-        raise MessageError("Call-ID: expected ASCII text")
-    method = _read_cseq(first["cseq"]).method
-    if isinstance(message, Request) and method != message.method:
-        raise MessageError(f"CSeq names {method[:20]}, but the request is {message.method[:20]}")
-    return message
-
-
 def response_to(
     request: Request,
     status: int,
@@ -402,79 +271,6 @@ def _tag(headers: Headers, tag: str) -> None:
         headers.set_line("to", line_of("To", f"{value};tag={tag}"))
 
 
-def _head(head: str) -> tuple[str, Headers]:
-    """Start line and headers of what comes before the empty line."""
-    texts = head.split("\r\n")
-    flat = "".join(texts)
-    if "\r" in flat or "\n" in flat:
-        raise MessageError("a line of the headers ends in CR or LF alone; SIP lines end in CRLF")
-    if "\0" in flat and "\0" in flat.replace("\\\0", ""):
-        raise MessageError("the headers hold a NUL byte")
-    start = texts.pop(0)
-    try:
-        first = {BEGINNINGS[line.partition(" ")[0]]: line for line in texts}
-    except KeyError:
-        lines = _unusual_lines(texts)
-    else:
-        if len(first) == len(texts) <= MAX_HEADERS:
-            return start, Headers.from_unique(first)
-        lines = [(BEGINNINGS[line.partition(" ")[0]], line) for line in texts]
-    if len(lines) > MAX_HEADERS:
-        raise MessageError(f"{len(lines)} header lines are more than {MAX_HEADERS}")
-    return start, Headers.from_lines(lines)
-
-
-def _unusual_lines(texts: list[str]) -> list[tuple[str, str]]:
-    """(key, line) pairs with names unusual or lines folded; a folded line stays one (section 7.3.1)."""
-    lines: list[tuple[str, str]] = []
-    folds: dict[int, list[str]] = {}
-    for text in texts:
-        if text[:1] in (" ", "\t"):
-            if not lines:
-                raise MessageError("the first header line begins with a blank, but continues nothing")
-            folds.setdefault(len(lines) - 1, [lines[-1][1]]).append(text)
-            continue
-        name, colon, _ = text.partition(":")
-        name = name.rstrip(LWS)
-        if not colon or not TOKEN.fullmatch(name):
-            raise MessageError(f"header line {len(lines) + 1} does not begin with a name and a colon")
-        lines.append((key_of(name), text))
-    for place, parts in folds.items():
-        lines[place] = (lines[place][0], "\r\n".join(parts))
-    return lines
-
-
-def _check_single(lines: list[tuple[str, str]]) -> None:
-    keys = [key for key, _ in lines]
-    for key, name in SINGLE.items():
-        if keys.count(key) > 1:
-            raise MessageError(f"{name}: there may be one only, {keys.count(key)} came")
-
-
-def _start(line: str, headers: Headers, body: bytes, raw: bytes) -> Request | Response:
-    """Take the start line apart. Its text is not quoted in errors: a URI may hold a password."""
-    head, _, rest = line.partition(" ")
-    if head not in METHODS and head[:4].upper() == "SIP/":
-        if head.upper() != "SIP/2.0":
-            raise MessageError(f"SIP version: expected SIP/2.0, got {head[:20]!r}")
-        digits, _, reason = rest.partition(" ")
-        if digits not in STATUSES:
-            raise MessageError(f"status: expected 100 to 699, got {digits[:20]!r}")
-        return Response(STATUSES[digits], mended(reason), headers, body, raw)
-    uri, _, version = rest.rpartition(" ")
-    if version != "SIP/2.0" and version.upper() != "SIP/2.0":
-        got = repr(version[:20]) if version[:4].upper() == "SIP/" else "something else"
-        raise MessageError(
-            f"SIP version: expected SIP/2.0 at the end of the first line, got {got}",
-            505 if VERSION.fullmatch(version) else 400,
-        )
-    if head not in METHODS and not TOKEN.fullmatch(head):
-        raise MessageError("the first line does not begin with a method")
-    if not uri or " " in uri or "\t" in uri or uri[0] == "<" or not uri.isascii():
-        raise MessageError("Request-URI: expected one URI, in ASCII, without blanks or angle brackets")
-    return Request(head, uri, headers, body, raw)
-
-
 def _cseq(line: str) -> CSeq:
     value = value_of(line)
     words = value.split()
@@ -485,13 +281,8 @@ def _cseq(line: str) -> CSeq:
     return CSeq(int(words[0]), words[1])
 
 
-def _length(line: str) -> int:
-    return content_length(value_of(line))
-
-
 _remembered_address = lru_cache(maxsize=values.REMEMBERED)(values.address_in)
 _remembered_cseq = lru_cache(maxsize=values.REMEMBERED)(_cseq)
-_remembered_length = lru_cache(maxsize=values.REMEMBERED)(_length)
 
 
 def _read_address(line: str, name: str) -> values.Address:
@@ -509,7 +300,7 @@ def _read_cseq(line: str) -> CSeq:
 
 def forget() -> None:
     """Forget the header lines that are remembered; for measuring."""
-    for remembered in (_remembered_address, _remembered_cseq, _remembered_length):
+    for remembered in (_remembered_address, _remembered_cseq):
         remembered.cache_clear()
     values.forget()
 

@@ -13,7 +13,8 @@ from urllib.parse import quote, unquote
 
 from . import values
 from .headers import LWS, QUOTED, TOKEN
-from .message import REASONS, SCHEMES, Headers, MessageError
+from .message import SCHEMES, Headers, MessageError
+from .statuses import REASONS
 
 SIPFRAG = "message/sipfrag"
 MAX_LENGTH = 2048

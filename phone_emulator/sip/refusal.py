@@ -10,7 +10,8 @@ import re
 from zlib import crc32
 
 from phone_emulator.sip.headers import LWS, TOKEN, Headers, MessageError, key_of
-from phone_emulator.sip.message import REASONS, Response
+from phone_emulator.sip.message import Response
+from phone_emulator.sip.statuses import REASONS
 
 REQUEST_LINE = re.compile(
     rf"({TOKEN.pattern})[ \t].*[ \t]SIP/[0-9]+\.[0-9]+[ \t]*", re.IGNORECASE | re.DOTALL

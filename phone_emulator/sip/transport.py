@@ -23,7 +23,8 @@ from phone_emulator.world.base import (
 
 from .connection import Connection
 from .framing import PING, PONG
-from .message import MessageError, Request, Response, parse
+from .message import MessageError, Request, Response
+from .parser import parse
 
 DATAGRAM_LIMIT = 1300
 """Bytes of a request that may go over UDP where the path's MTU is not known (RFC 3261 section 18.1.1)."""

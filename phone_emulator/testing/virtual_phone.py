@@ -21,7 +21,8 @@ from phone_emulator.phone.transfer import transfer_blind, transfer_to
 from phone_emulator.redundancy import Silence
 from phone_emulator.report.text import attempt_line, call_lines
 from phone_emulator.scenario.session import call_report
-from phone_emulator.sip.message import Request, parse
+from phone_emulator.sip.message import Request
+from phone_emulator.sip.parser import parse
 from phone_emulator.whatif.stage import Site, as_found
 from phone_emulator.world import SimulatedWorld
 

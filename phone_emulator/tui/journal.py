@@ -21,7 +21,8 @@ from phone_emulator.events import (
 )
 from phone_emulator.report.remarks import as_message, with_remark
 from phone_emulator.report.wire import Endpoint
-from phone_emulator.sip.message import MessageError, Request, Response, parse
+from phone_emulator.sip.message import MessageError, Request, Response
+from phone_emulator.sip.parser import parse
 
 MAX_MESSAGES = 4000
 MAX_EVENTS = 1000

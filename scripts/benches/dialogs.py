@@ -53,7 +53,8 @@ class Peer:
         self.socket = await world.open_udp(Address(PEER, 5060), self)
 
     def datagram_received(self, data: bytes, remote: Any) -> None:
-        from phone_emulator.sip.message import Request, parse, response_to
+        from phone_emulator.sip.message import Request, response_to
+        from phone_emulator.sip.parser import parse
 
         if data.startswith((b"INVITE ", b"BYE ", b"CANCEL ")):
             request = parse(data)
@@ -91,7 +92,8 @@ def with_phone(story: Callable[[Any, Peer], Any]) -> Any:
 def dialog_memory() -> str:
     """Python's memory for a dialog, and for a whole call of the phone in which it talks."""
     from phone_emulator.sip.dialog import dialog_of_request
-    from phone_emulator.sip.message import Request, parse
+    from phone_emulator.sip.message import Request
+    from phone_emulator.sip.parser import parse
 
     def dialog(number: int) -> Any:
         request = parse(in_dialog("INVITE", number, 1, "").replace(b";tag=own", b""))

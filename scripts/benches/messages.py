@@ -134,7 +134,7 @@ def _libraries() -> tuple[dict[str, Read], list[str]]:
     global _forget, _parse, _Sipmessage, _SippyRequest, _SippyResponse
     import sipmessage
 
-    from phone_emulator.sip.message import forget, parse
+    from phone_emulator.sip.parser import forget, parse
 
     _parse, _forget, _Sipmessage = parse, forget, sipmessage.Message
     found: dict[str, Read] = {"phone-emulator": ours, "sipmessage": of_sipmessage}

@@ -119,7 +119,7 @@ def share(one: Turns, other: Turns) -> str:
 
 def check(heard: Heard, what: str) -> None:
     """The answers are what they should be."""
-    from phone_emulator.sip.message import parse
+    from phone_emulator.sip.parser import parse
 
     tags = set()
     for sample in heard.samples:

@@ -11,7 +11,8 @@ import pytest
 from phone_emulator.events import CallChanged, CallState, MessageSent
 from phone_emulator.phone import Call, CallError, IncomingCall, session_timer
 from phone_emulator.phone.transfer import transfer_blind, transfer_to
-from phone_emulator.sip.message import Request, parse
+from phone_emulator.sip.message import Request
+from phone_emulator.sip.parser import parse
 from phone_emulator.sip.refer import Replaces, parse_refer_to, parse_replaces
 from tests.integration.harness.far_end import TRANSPORTS, Peers, Transport
 from tests.integration.harness.script import (

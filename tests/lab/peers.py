@@ -12,7 +12,9 @@ from typing import Any
 from phone_emulator.events import Address, Bus, Event, MessageIgnored, Transport
 from phone_emulator.lab.server import SipServer
 from phone_emulator.sip.digest import Session, challenges
-from phone_emulator.sip.message import Framer, Headers, Message, Request, Response, parse
+from phone_emulator.sip.framing import Framer
+from phone_emulator.sip.message import Headers, Message, Request, Response
+from phone_emulator.sip.parser import parse
 from phone_emulator.world.base import (
     DatagramSocket,
     Stream,

@@ -19,7 +19,8 @@ from phone_emulator.events import (
     Transport,
 )
 from phone_emulator.phone import IncomingCall, OutgoingCall, Phone, PhoneOptions
-from phone_emulator.sip.message import Headers, Message, Request, Response, parse, response_to
+from phone_emulator.sip.message import Headers, Message, Request, Response, response_to
+from phone_emulator.sip.parser import parse
 from phone_emulator.world.base import Stream
 from phone_emulator.world.simulated import SimulatedWorld
 from tests.lab.peers import PHONE, SERVER, Peer

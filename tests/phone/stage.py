@@ -30,7 +30,8 @@ from phone_emulator.lab.lab import Lab, Place
 from phone_emulator.lab.zone import parse_zone, read_zone
 from phone_emulator.phone import Phone, PhoneOptions
 from phone_emulator.redundancy import Silence
-from phone_emulator.sip.message import Message, Request, Response, parse, response_to
+from phone_emulator.sip.message import Message, Request, Response, response_to
+from phone_emulator.sip.parser import parse
 from phone_emulator.world import SimulatedWorld
 from tests.phone.far_end import offer
 

@@ -6,7 +6,8 @@ import asyncio
 
 from phone_emulator.events import BlfChanged, LampState, MessageReceived, SubscriptionChanged
 from phone_emulator.phone import dialog_info
-from phone_emulator.sip.message import Request, parse
+from phone_emulator.sip.message import Request
+from phone_emulator.sip.parser import parse
 from tests.phone.stage import Stage, play
 
 KEY = {"linekey.1.type": "16", "linekey.1.value": "1002", "linekey.1.line": "1"}

@@ -16,7 +16,8 @@ from phone_emulator.events import Address, Attempt
 from phone_emulator.phone import Certificates, Phone, PhoneOptions
 from phone_emulator.phone.certificates import trust_of
 from phone_emulator.sip.framing import Framer
-from phone_emulator.sip.message import Request, parse, response_to
+from phone_emulator.sip.message import Request, response_to
+from phone_emulator.sip.parser import parse
 from phone_emulator.world import RealWorld, Stream, TlsServer
 from phone_emulator.world.base import TlsClient
 

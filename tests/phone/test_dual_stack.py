@@ -14,7 +14,8 @@ from phone_emulator.events import Address, Attempt
 from phone_emulator.lab.nameserver import NameServer
 from phone_emulator.lab.zone import parse_zone
 from phone_emulator.phone import Phone, PhoneOptions
-from phone_emulator.sip.message import Message, Request, Response, parse, response_to
+from phone_emulator.sip.message import Message, Request, Response, response_to
+from phone_emulator.sip.parser import parse
 from phone_emulator.world import RealWorld, SimulatedWorld, World, WorldError
 
 FOUR, SIX = "192.168.1.21", "fd00::21"

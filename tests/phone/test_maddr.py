@@ -6,7 +6,7 @@ import pytest
 
 from phone_emulator.events import Address, MessageSent, Transport
 from phone_emulator.phone import PhoneOptions
-from phone_emulator.sip.message import parse
+from phone_emulator.sip.parser import parse
 from phone_emulator.world.base import TlsServer
 from tests.lab.peers import Peer
 from tests.phone.far_end import Play, offer, play

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from phone_emulator.events import MessageSent
-from phone_emulator.sip.message import parse
+from phone_emulator.sip.parser import parse
 from tests.phone.far_end import Play, offer, play
 
 

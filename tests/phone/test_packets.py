@@ -8,7 +8,8 @@ import pytest
 
 from phone_emulator.events import MessageSent, Transport
 from phone_emulator.sip.connection import IDLE
-from phone_emulator.sip.message import Request, parse
+from phone_emulator.sip.message import Request
+from phone_emulator.sip.parser import parse
 from tests.phone.stage import Stage, play, server_1
 
 LONG = {"account.1.display_name": "x" * 600}

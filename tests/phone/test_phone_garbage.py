@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from phone_emulator.events import CallState, MessageIgnored, MessageReceived, MessageSent
 from phone_emulator.phone import CallResult, IncomingCall
-from phone_emulator.sip.message import Headers, Message, MessageError, Request, parse
+from phone_emulator.sip.message import Headers, Message, MessageError, Request
+from phone_emulator.sip.parser import parse
 from tests.lab.peers import PHONE, Peer
 from tests.phone.far_end import Play, offer, play
 

@@ -13,7 +13,8 @@ import pytest
 
 from phone_emulator.events import CallState, MessageSent, Transport
 from phone_emulator.phone import CallError, CallResult
-from phone_emulator.sip.message import Request, parse
+from phone_emulator.sip.message import Request
+from phone_emulator.sip.parser import parse
 from tests.phone import stage
 from tests.phone.sites import Site, ladder, play, short
 

@@ -11,7 +11,8 @@ import pytest
 from phone_emulator.config import load_text
 from phone_emulator.events import Bus, CallState, Event, MessageSent
 from phone_emulator.phone import IncomingCall, OutgoingCall, Phone, PhoneOptions
-from phone_emulator.sip.message import Request, Response, parse
+from phone_emulator.sip.message import Request, Response
+from phone_emulator.sip.parser import parse
 from phone_emulator.world.simulated import SimulatedWorld
 
 HOSTS = {"1001": "192.168.1.21", "1002": "192.168.1.22"}

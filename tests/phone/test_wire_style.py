@@ -19,7 +19,8 @@ from phone_emulator.phone import PhoneOptions
 from phone_emulator.phone.identity import Device, Identity
 from phone_emulator.phone.wire_style import V6X, V7X, V8X, WireStyle, dressed, style_of
 from phone_emulator.sip.headers import CompactHeaders
-from phone_emulator.sip.message import Headers, Request, Response, parse
+from phone_emulator.sip.message import Headers, Request, Response
+from phone_emulator.sip.parser import parse
 from tests.phone.wire_stories import by_kind
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -10,7 +10,8 @@ from phone_emulator.events import Address, MessageSent
 from phone_emulator.phone import PhoneOptions
 from phone_emulator.phone.transfer import transfer_blind
 from phone_emulator.sip.digest import challenge_value
-from phone_emulator.sip.message import Message, Request, Response, parse
+from phone_emulator.sip.message import Message, Request, Response
+from phone_emulator.sip.parser import parse
 from tests.lab.peers import PHONE, ack_to
 from tests.phone.far_end import Play, Story, offer, play
 

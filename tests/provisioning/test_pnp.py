@@ -10,7 +10,8 @@ import pytest
 from phone_emulator.events import Address
 from phone_emulator.provisioning import ProvisioningError, handset_of
 from phone_emulator.provisioning.pnp import find_server
-from phone_emulator.sip.message import Request, parse, response_to
+from phone_emulator.sip.message import Request, response_to
+from phone_emulator.sip.parser import parse
 
 HANDSET = handset_of("SIP-T46S", "66.86.0.15", "001565aabbcc")
 

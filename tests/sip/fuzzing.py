@@ -21,18 +21,10 @@ from phone_emulator.phone import dialog_info, xml_body
 from phone_emulator.phone.mwi import read_summary
 from phone_emulator.sip import digest, refer, values
 from phone_emulator.sip.dialog import Dialog, dialog_of_request, dialog_of_response
-from phone_emulator.sip.framing import MAX_SIZE
+from phone_emulator.sip.framing import MAX_SIZE, Framer
 from phone_emulator.sip.headers import key_of
-from phone_emulator.sip.message import (
-    Framer,
-    Headers,
-    Message,
-    MessageError,
-    Request,
-    Response,
-    parse,
-    response_to,
-)
+from phone_emulator.sip.message import Headers, Message, MessageError, Request, Response, response_to
+from phone_emulator.sip.parser import parse
 from phone_emulator.sip.refusal import refusal
 from phone_emulator.sip.transaction import client_key, server_key
 from tests.phone.far_end import offer

@@ -15,7 +15,8 @@ from typing import Any
 
 from phone_emulator.events import Address, CallState
 from phone_emulator.phone import Call, CallError
-from phone_emulator.sip.message import Headers, MessageError, Request, parse, response_to
+from phone_emulator.sip.message import Headers, MessageError, Request, response_to
+from phone_emulator.sip.parser import parse
 from tests.lab.peers import PHONE, Peer
 from tests.phone.far_end import Play, offer, play
 from tests.sip.fuzzing import BODIES, CHALLENGES, TORTURE, Target, mutation

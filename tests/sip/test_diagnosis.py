@@ -9,7 +9,8 @@ import pytest
 
 from phone_emulator.events import MessageIgnored
 from phone_emulator.sip import endpoint as endpoints
-from phone_emulator.sip.message import MAX_HEADERS, response_to
+from phone_emulator.sip.message import response_to
+from phone_emulator.sip.parser import MAX_HEADERS
 from tests.sip.ends import THERE, Ends, Far, incoming, run
 
 

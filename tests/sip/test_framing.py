@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phone_emulator.sip.message import Framer, MessageError
+from phone_emulator.sip.framing import Framer
+from phone_emulator.sip.message import MessageError
 
 OPTIONS = b"OPTIONS sip:a@b SIP/2.0\r\nCall-ID: 1\r\nContent-Length: 0\r\n\r\n"
 MESSAGE = b"MESSAGE sip:a@b SIP/2.0\r\nCall-ID: 2\r\nl :\r\n  11\r\nX: l: 5\r\n\r\nhello\r\n\r\nyo"

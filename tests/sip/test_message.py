@@ -6,17 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phone_emulator.sip.message import (
-    REASONS,
-    CSeq,
-    Headers,
-    Message,
-    MessageError,
-    Request,
-    Response,
-    parse,
-    response_to,
-)
+from phone_emulator.sip.message import CSeq, Headers, Message, MessageError, Request, Response, response_to
+from phone_emulator.sip.parser import parse
+from phone_emulator.sip.statuses import REASONS
 
 
 def wire(text: str, body: str = "") -> bytes:

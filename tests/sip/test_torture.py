@@ -11,7 +11,8 @@ import pytest
 from phone_emulator.config import load_text
 from phone_emulator.events import Address, Bus, Event, MessageIgnored, MessageReceived, MessageSent
 from phone_emulator.phone import Phone, PhoneOptions
-from phone_emulator.sip.message import Message, MessageError, Request, Response, parse
+from phone_emulator.sip.message import Message, MessageError, Request, Response
+from phone_emulator.sip.parser import parse
 from phone_emulator.sip.refusal import refusal
 from phone_emulator.world.base import Stream
 from phone_emulator.world.simulated import SimulatedWorld

@@ -30,7 +30,8 @@ from phone_emulator.events import (
 from phone_emulator.lab.server import SipServer
 from phone_emulator.phone import Call, CallError, CallResult, IncomingCall, OutgoingCall, Phone, PhoneOptions
 from phone_emulator.report.ladder import ladder, ladder_text
-from phone_emulator.sip.message import Request, Response, parse
+from phone_emulator.sip.message import Request, Response
+from phone_emulator.sip.parser import parse
 from phone_emulator.world import SimulatedWorld
 from phone_emulator.world.network import Disturbance
 

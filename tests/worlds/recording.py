@@ -26,7 +26,8 @@ from phone_emulator.scenario.actions import ACTIONS
 from phone_emulator.scenario.reader import parse_scenario
 from phone_emulator.scenario.session import RunOptions, Session, make_session, prepare
 from phone_emulator.sip import connection
-from phone_emulator.sip.message import Request, Response, parse
+from phone_emulator.sip.message import Request, Response
+from phone_emulator.sip.parser import parse
 from tests.worlds.world import World
 
 ROUNDS = 50_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from phone_emulator.config.model import TimerConfig
-from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.message import Response
+from phone_emulator.sip.server import ServerTransaction
 
 from .repetition import repeated
 

@@ -16,8 +16,8 @@ from phone_emulator.events import (
 )
 from phone_emulator.media import dtmf
 from phone_emulator.sip.dialog import Dialog
-from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.message import Request, Response
+from phone_emulator.sip.server import ServerTransaction
 
 from . import in_dialog, option_tags
 from .caller import connected_party

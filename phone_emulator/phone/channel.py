@@ -16,8 +16,8 @@ from phone_emulator.dns import Unresolved
 from phone_emulator.events import Address, Outcome, Target, Transport
 from phone_emulator.redundancy import Hop
 from phone_emulator.sip import values
+from phone_emulator.sip.client import ClientTransaction, RequestFailed
 from phone_emulator.sip.dialog import Dialog
-from phone_emulator.sip.handles import ClientTransaction, RequestFailed
 from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.tables import State
 from phone_emulator.sip.transport import Flow
@@ -90,7 +90,7 @@ class Channel:
     async def _final(self, request: Request, dialog: Dialog, flow: Flow) -> Response:
         """The final response to a request in the dialog; a 2xx to a re-INVITE is acknowledged."""
         context = self.line.context
-        client = context.endpoint.request(request, flow, rport=self.line.account.rport)
+        client = context.endpoint.clients.request(request, flow, rport=self.line.account.rport)
         try:
             # After a 1xx an INVITE has no timer of its own any more.
             async with asyncio.timeout(context.config.ringback_timeout):
@@ -103,7 +103,7 @@ class Channel:
         if request.method == "INVITE" and response.status < 300:
             way = await self.way(dialog) or flow  # the 2xx may have moved the remote target
             ack = self.acknowledge(dialog, way)
-            client.on_late = lambda repeated: context.endpoint.send_ack(
+            client.on_late = lambda repeated: context.endpoint.clients.send_ack(
                 ack, way, rport=self.line.account.rport
             )
         return response
@@ -118,7 +118,7 @@ class Channel:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(64 * endpoint.timers.t1):
                     return await client.final()
-        endpoint.give_up(client, "no final response")
+        endpoint.clients.give_up(client, "no final response")
         raise RequestFailed(Outcome.NO_RESPONSE, "no final response")
 
     def cancel(self, client: ClientTransaction) -> bool:
@@ -129,7 +129,7 @@ class Channel:
         """
         if client.request.method != "INVITE" or client.machine.state is not State.PROCEEDING:
             return False
-        self.line.context.endpoint.request(
+        self.line.context.endpoint.clients.request(
             cancel_of(client.request, self.identity.user_agent),
             client.flow,
             rport=self.line.account.rport,
@@ -140,7 +140,7 @@ class Channel:
     def acknowledge(self, dialog: Dialog, flow: Flow) -> Request:
         """Send the ACK to a 2xx (RFC 3261 section 13.2.2.4); returns it, to be repeated."""
         ack = self.identity.in_dialog(dialog, "ACK", self.identity.contact(flow.local, flow.transport))
-        self.line.context.endpoint.send_ack(ack, flow, rport=self.line.account.rport)
+        self.line.context.endpoint.clients.send_ack(ack, flow, rport=self.line.account.rport)
         return ack
 
     async def way(self, dialog: Dialog) -> Flow | None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from phone_emulator.config.model import AccountConfig, PhoneConfig
 from phone_emulator.events import Attempt, Outcome, Target, Transport
+from phone_emulator.sip.client import ClientTransaction, RequestFailed
 from phone_emulator.sip.endpoint import Endpoint
-from phone_emulator.sip.handles import ClientTransaction, RequestFailed
 from phone_emulator.sip.message import Request, Response
 from phone_emulator.sip.transport import Flow
 from phone_emulator.world.base import ConnectFailed, TlsFailed
@@ -175,7 +175,7 @@ class Exchange:
             self.service_routes.attach(request, flow.remote)
             shown = draft.credentials.attach(request, flow.remote)
             attempt.give_up_at = world.now() + wait.seconds
-            client = self.endpoint.request(
+            client = self.endpoint.clients.request(
                 request, flow, timeout=wait.seconds, rport=self.account.rport, on_sent=sent
             )
             watch.started(client)
@@ -184,7 +184,7 @@ class Exchange:
             except RequestFailed as failure:
                 raise _explained(failure, attempt) from None
             except asyncio.CancelledError:
-                self.endpoint.give_up(client, "nobody waits for an answer any more")
+                self.endpoint.clients.give_up(client, "nobody waits for an answer any more")
                 raise
             finally:
                 attempt.remark = client.remark or attempt.remark

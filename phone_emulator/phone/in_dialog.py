@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from phone_emulator.config.model import AccountConfig
 from phone_emulator.sip.body import SDP
-from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.message import METHODS
+from phone_emulator.sip.server import ServerTransaction
 
 from . import info, option_tags, text
 from .event_package import event_of

@@ -10,8 +10,8 @@ from phone_emulator.events import CallState, Direction
 from phone_emulator.media import sdp
 from phone_emulator.sip.body import sdp_of
 from phone_emulator.sip.dialog import Dialog, dialog_of_request
-from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.message import Response
+from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.world.base import TimerHandle
 
 from . import forwarding

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from phone_emulator.events import Target
 from phone_emulator.redundancy import hops
-from phone_emulator.sip.handles import RequestFailed
+from phone_emulator.sip.client import RequestFailed
 from phone_emulator.world.base import TimerHandle
 
 from .identity import new_call_id
@@ -95,5 +95,5 @@ class KeepAlive:
             flow = await line.exchange.flow_to(target, None, "")
             contact = identity.contact(flow.local, flow.transport)
             request = identity.outside(method, call_id, context.endpoint.new_tag(), contact, extra)
-            client = context.endpoint.request(request, flow, rport=line.account.rport)
+            client = context.endpoint.clients.request(request, flow, rport=line.account.rport)
             await client.final()

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from phone_emulator.events import CallState, CheckSync, Direction
-from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.message import Request
+from phone_emulator.sip.server import ServerTransaction
 
 from . import dialog_info, mwi, xml_body
 from .blf import number_of

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from phone_emulator.events import CallChanged, CallState, Direction, Event
 from phone_emulator.sip.body import accepts
 from phone_emulator.sip.dialog import dialog_of_request
-from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.message import MessageError, Request, Response
+from phone_emulator.sip.server import ServerTransaction
 
 from . import dialog_info
 from .channel import Channel

@@ -11,9 +11,10 @@ from phone_emulator.events import Attempt, CallState, Direction, Outcome
 from phone_emulator.media import sdp
 from phone_emulator.redundancy import Try
 from phone_emulator.sip.body import sdp_of
+from phone_emulator.sip.client import ClientTransaction
 from phone_emulator.sip.dialog import Dialog
-from phone_emulator.sip.handles import ClientTransaction, ServerTransaction
 from phone_emulator.sip.message import MessageError, Request, Response
+from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.tables import State
 from phone_emulator.sip.transport import Flow
 
@@ -351,7 +352,7 @@ class OutgoingCall(Call):
             return
         await asyncio.sleep(64 * self.line.context.config.timers.t1)
         if client.machine.state is State.PROCEEDING:  # else it still takes repeated final responses
-            self.line.context.endpoint.give_up(client, "no final response to the cancelled INVITE")
+            self.line.context.endpoint.clients.give_up(client, "no final response to the cancelled INVITE")
 
     # -- answered ------------------------------------------------------------------------------------------
 
@@ -423,7 +424,7 @@ class OutgoingCall(Call):
         flow = await self.channel.way(self.dialog) if self.dialog is not None else None
         ack = self._acks.get(tag)
         if flow is not None and ack is not None:
-            self.line.context.endpoint.send_ack(ack, flow, rport=self.line.account.rport)
+            self.line.context.endpoint.clients.send_ack(ack, flow, rport=self.line.account.rport)
 
     async def _acknowledge_and_bye(self, dialog: Dialog) -> None:
         await self.line.acknowledge_and_bye(self.channel, dialog)

@@ -15,8 +15,8 @@ from phone_emulator.events import Address, Bus, Transport
 from phone_emulator.redundancy import Silence
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.endpoint import Endpoint
-from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.message import Request, Response
+from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.timers import Timers
 from phone_emulator.sip.transport import DATAGRAM_LIMIT, Flow
 from phone_emulator.world.base import World
@@ -308,7 +308,7 @@ class Phone:
             return "too late: this server was given up before"
         invite, identity, line = known
         if response.status >= 300:
-            self.context.endpoint.acknowledge(invite, response, flow)
+            self.context.endpoint.clients.acknowledge(invite, response, flow)
         else:
             self.spawn(line.end_late_answer(invite, identity, response, flow), "BYE to a late answer")
         return None

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from phone_emulator.config.model import AccountConfig
 from phone_emulator.sip.body import SDP, accepts, sdp_of
-from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.message import METHODS, MessageError, Request, response_to
 from phone_emulator.sip.refer import replaces_of
+from phone_emulator.sip.server import ServerTransaction
 
 from . import forwarding, option_tags, session_timer, text
 from .caller import Caller, caller_of

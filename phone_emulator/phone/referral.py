@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from phone_emulator.events import CallChanged, CallState, Event, TransferChanged, TransferRole, TransferState
 from phone_emulator.sip import refer
 from phone_emulator.sip.dialog import Dialog, dialog_of_request
-from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.message import Headers, MessageError, Request
+from phone_emulator.sip.server import ServerTransaction
 
 from .channel import Channel
 from .dialling import why_undialable

@@ -6,8 +6,8 @@ import asyncio
 from typing import NamedTuple
 
 from phone_emulator.config.model import TimerConfig
-from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.message import CSeq, Request, Response
+from phone_emulator.sip.server import ServerTransaction
 
 from . import option_tags
 from .option_tags import RELIABLE

@@ -10,8 +10,8 @@ from phone_emulator.events import CallState, Direction, MediaChanged
 from phone_emulator.media import sdp
 from phone_emulator.sip.body import SDP, sdp_of
 from phone_emulator.sip.dialog import Dialog
-from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.message import Message, Request, Response
+from phone_emulator.sip.server import ServerTransaction
 
 from . import option_tags, session_timer
 from .acceptance import Acceptance

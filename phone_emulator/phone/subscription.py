@@ -16,9 +16,9 @@ from phone_emulator.events import Attempt, SubscriptionChanged, SubscriptionStat
 from phone_emulator.redundancy import Try, hops, refresh_delay
 from phone_emulator.sip.body import type_of
 from phone_emulator.sip.dialog import Dialog, dialog_of_notify, dialog_of_response
-from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.headers import parameter
 from phone_emulator.sip.message import MessageError, Request, Response
+from phone_emulator.sip.server import ServerTransaction
 
 from .channel import Channel
 from .event_package import GONE, Over, Topic, ended, event_id, event_of, pause, seconds_of

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from phone_emulator.events import CallState, TransferChanged, TransferRole, TransferState
 from phone_emulator.sip import refer, values
 from phone_emulator.sip.body import type_of
-from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.headers import after_address, parameter
 from phone_emulator.sip.message import Request
+from phone_emulator.sip.server import ServerTransaction
 
 from .dialling import why_undialable
 from .errors import CallError

@@ -6,8 +6,8 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from phone_emulator.sip.digest import Verdict, challenge_value, verify
-from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.message import Request
+from phone_emulator.sip.server import ServerTransaction
 
 from .event_package import event_of
 

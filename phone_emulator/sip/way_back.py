@@ -1,4 +1,4 @@
-"""The way back for responses, as the top Via of their request says it (RFC 3261 section 18.2, RFC 3581).
+"""Other ways back for responses that do not get through on theirs (RFC 3261 section 18.2.2).
 
 Where their connection has ended, a new one is made to where the request came from, at the port of its Via;
 where nobody takes it there, and where a datagram draws an ICMP error, the response goes to where the sent-by
@@ -8,22 +8,18 @@ of the Via leads (RFC 3263 section 5).
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from phone_emulator.events import Address, Transport
-from phone_emulator.world.address import is_unicast
 from phone_emulator.world.base import ConnectFailed, SendFailed, TlsFailed
 
-from .message import Headers, Message, MessageError, Response
+from .message import Headers, MessageError, Response
 from .refusal import readable
 from .transaction import Key, server_key
 from .transport import Flow, TransportLayer
 from .values import Via
 
-STAMPS = re.compile(r"\s*;\s*(?:rport|received)\s*(?:=[^;]*)?(?=;|$)", re.IGNORECASE)
-"""The parameters of a Via that its receiver sets."""
 MOST = 100
 """Responses that may look for a way: a peer can hang up on as many requests as it likes."""
 
@@ -159,27 +155,6 @@ class WaysBack:
         self._transports.ignored(flow, reason, response.to_bytes(), outwards=True)
 
 
-def stamp_source(message: Message, via: Via, flow: Flow) -> None:
-    """Note in the top Via where the request came from (RFC 3261 section 18.2.1, RFC 3581 section 4)."""
-    host, port = flow.remote
-    asked = "rport" in via.parameters
-    if not asked and via.host.strip("[]") == host:
-        return
-    headers = message.headers
-    line = headers.first["via"]
-    usual = line[-6:] == ";rport" and line[:5] == "Via: " and "," not in line
-    if usual and len(via.parameters) == 2 and "branch" in via.parameters:
-        # As nearly all are: nothing is to be looked for.
-        headers.set_line("via", f"{line[:-6]};received={host};rport={port}")
-        return
-    top, *others = message.headers.values("Via")
-    plain = STAMPS.sub("", top)
-    rport = f";rport={port}" if asked else ""
-    message.headers.remove("Via")
-    for value in reversed([f"{plain};received={host}{rport}", *others]):
-        message.headers.prepend("Via", value)
-
-
 def quoted_response(data: bytes) -> Response | None:
     """The response that begins with *data*, as far as an ICMP error quotes it; None where it is none."""
     head = data.partition(b"\r\n\r\n")[0] if b"\r\n\r\n" in data else data.rpartition(b"\r\n")[0]
@@ -188,18 +163,3 @@ def quoted_response(data: bytes) -> Response | None:
     if version != "SIP/2.0" or not status[:3].isdecimal():
         return None
     return Response(int(status[:3]), "", Headers.from_lines(readable(lines)))
-
-
-def response_flow(via: Via, flow: Flow) -> Flow:
-    """Where responses to the request go whose top Via is *via* (RFC 3261 section 18.2.2, RFC 3581).
-
-    No group of hosts hears them, nor does the host of a ``maddr`` that is a name: the request's source does.
-    """
-    if flow.stream is not None:
-        return flow
-    host = via.parameters.get("maddr")
-    if host is None or not is_unicast(host := host.strip("[]")):
-        if "rport" in via.parameters:
-            return flow
-        host = flow.remote.host
-    return Flow(flow.transport, flow.local, Address(host, via.port or flow.transport.default_port))

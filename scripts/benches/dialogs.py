@@ -178,7 +178,7 @@ def growth() -> str:
             call = f"call-{number}@{PEER}"
             phone.confirm(Owner(), Dialog(call_id=call, local_address=own, remote_address=far, **names))
             headers = Headers([("From", own), ("To", far), ("Call-ID", call), ("CSeq", "1 OPTIONS")])
-            endpoint.request(Request("OPTIONS", f"sip:1002@{PEER}", headers), flow, timeout=1e6)
+            endpoint.clients.request(Request("OPTIONS", f"sip:1002@{PEER}", headers), flow, timeout=1e6)
         best, live = float("inf"), endpoint.live_transactions
         for attempt in range(30):
             requests = [in_dialog("OPTIONS", n * 7919 % many, attempt + 1, f"{n}r") for n in range(200)]

@@ -95,7 +95,7 @@ class Asking:
                 ("Expires", "3600"),
                 ("Allow-Events", "talk,hold,conference,refer,check-sync"),
             ]
-            client = endpoint.request(
+            client = endpoint.clients.request(
                 Request("REGISTER", "sip:127.0.0.1", Headers(headers)), flow, rport=True
             )
             response = await client.final()
@@ -148,8 +148,8 @@ async def main(what: str, t1: float, peer: int) -> None:
 def _endpoint(t1: float) -> Any:
     from phone_emulator.events import Bus
     from phone_emulator.sip.endpoint import Endpoint
-    from phone_emulator.sip.handles import ServerTransaction
     from phone_emulator.sip.message import response_to
+    from phone_emulator.sip.server import ServerTransaction
     from phone_emulator.sip.timers import Timers
     from phone_emulator.world.real import RealWorld
 

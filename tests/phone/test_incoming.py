@@ -484,7 +484,7 @@ def test_a_merged_invite_does_not_ring_behind_the_answer() -> None:
         on.far.send(ack_to(again, await on.far.response(482)))
         assert on.phone.calls == [call]
         await asyncio.sleep(33)
-        assert on.phone.context.endpoint._mergeable == {}
+        assert on.phone.context.endpoint.servers._mergeable == {}
 
     play(story)
 

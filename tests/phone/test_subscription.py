@@ -10,8 +10,8 @@ from phone_emulator.lab import plans
 from phone_emulator.lab.lab import Lab
 from phone_emulator.phone import Phone
 from phone_emulator.sip.endpoint import Endpoint
-from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.message import Request, response_to
+from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.timers import Timers
 from phone_emulator.world import SimulatedWorld
 from tests.phone.stage import Answer, Stage, play, server_1
@@ -67,7 +67,7 @@ class Mailbox:
         flow = self.endpoint.transports.flow
 
         async def send() -> None:
-            self.endpoint.request(notify, await flow(Transport.UDP, Address("192.168.1.21", 5060)))
+            self.endpoint.clients.request(notify, await flow(Transport.UDP, Address("192.168.1.21", 5060)))
 
         self._task = asyncio.get_running_loop().create_task(send())
 

@@ -289,7 +289,7 @@ def test_a_client_without_a_connection_any_more_gets_a_new_one() -> None:
         far = await Far(ends.world).listen()
         for n in range(3):
             flow = await ends.endpoint.transports.flow(TCP, THERE)
-            client = ends.endpoint.request(request("OPTIONS", call_id=f"c{n}"), flow, timeout=5)
+            client = ends.endpoint.clients.request(request("OPTIONS", call_id=f"c{n}"), flow, timeout=5)
             await asyncio.sleep(0.01)
             assert len(far.heard) == n + 1
             far.streams[-1].abort()

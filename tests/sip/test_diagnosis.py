@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from phone_emulator.events import MessageIgnored
-from phone_emulator.sip import endpoint as endpoints
+from phone_emulator.sip import server as servers
 from phone_emulator.sip.message import response_to
 from phone_emulator.sip.parser import MAX_HEADERS
 from tests.sip.ends import THERE, Ends, Far, incoming, run
@@ -83,8 +83,8 @@ def test_a_cancel_that_finds_nothing_or_comes_too_late() -> None:
 
 def test_what_the_user_of_the_endpoint_has_no_use_for() -> None:
     async def story(ends: Ends, far: Far) -> None:
-        ends.endpoint._on_ack = lambda ack, flow: "no such call is known here"
-        ends.endpoint._on_stray = lambda response, flow: "it answers nothing"
+        ends.endpoint.servers._on_ack = lambda ack, flow: "no such call is known here"
+        ends.endpoint.clients._on_stray = lambda response, flow: "it answers nothing"
         far.send(incoming("ACK"))
         stray = incoming("INFO", branch="z9hG4bKstray", sent_by="192.168.1.21")
         far.send(response_to(stray, 200, to_tag="2"))
@@ -108,10 +108,10 @@ def test_a_request_that_cannot_be_understood_is_told_once() -> None:
 
 
 def test_more_requests_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoints, "STATELESS_RESPONSES", 3)
+    monkeypatch.setattr(servers, "STATELESS_RESPONSES", 3)
 
     async def story(ends: Ends, far: Far) -> None:
-        ends.endpoint._max_servers = 10
+        ends.endpoint.servers._most = 10
         for n in range(20):
             far.send(incoming("INVITE", branch=f"z9hG4bK{n}", call_id=f"c{n}"))
         await asyncio.sleep(0.01)
@@ -136,7 +136,7 @@ def test_more_requests_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_bytes_of_requests_need_room_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoints, "MAX_SERVER_BYTES", 3000)
+    monkeypatch.setattr(servers, "MAX_SERVER_BYTES", 3000)
 
     async def story(ends: Ends, far: Far) -> None:
         for n in range(6):
@@ -147,13 +147,13 @@ def test_the_bytes_of_requests_need_room_too(monkeypatch: pytest.MonkeyPatch) ->
         for server in ends.requests:
             server.respond(response_to(server.request, 486, to_tag="2"))
         await asyncio.sleep(40)
-        assert ends.endpoint._server_bytes == 0
+        assert ends.endpoint.servers._bytes == 0
 
     with_peer(story)
 
 
 def test_what_cannot_be_read_draws_no_flood(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoints, "STATELESS_RESPONSES", 3)
+    monkeypatch.setattr(servers, "STATELESS_RESPONSES", 3)
 
     async def story(ends: Ends, far: Far) -> None:
         broken = incoming("INVITE").to_bytes().replace(b"Content-Length: 0", b"Content-Length: 9")
@@ -170,7 +170,7 @@ def test_the_same_request_draws_the_same_refusal() -> None:
     """Section 8.2.7: who keeps no state says the same each time."""
 
     async def story(ends: Ends, far: Far) -> None:
-        ends.endpoint._max_servers = 0
+        ends.endpoint.servers._most = 0
         for _ in range(2):
             far.send(incoming("OPTIONS"))
         await asyncio.sleep(0.01)

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from phone_emulator.events import Address, Outcome, Transport
-from phone_emulator.sip.handles import ClientTransaction, RequestFailed
+from phone_emulator.sip.client import ClientTransaction, RequestFailed
 from phone_emulator.sip.message import Request, Response, response_to
 from tests.sip.ends import HERE, THERE, Ends, Far, incoming, request, run
 
@@ -29,8 +29,8 @@ def test_responses_find_their_requests() -> None:
     async def story(ends: Ends) -> None:
         far = await Far(ends.world).bind()
         flow = await ends.endpoint.transports.flow(UDP, THERE)
-        one = ends.endpoint.request(request("OPTIONS", "c1"), flow)
-        two = ends.endpoint.request(request("OPTIONS", "c2"), flow, rport=True)
+        one = ends.endpoint.clients.request(request("OPTIONS", "c1"), flow)
+        two = ends.endpoint.clients.request(request("OPTIONS", "c2"), flow, rport=True)
         await asyncio.sleep(0.001)
         first, second = (sent(message) for message in far.heard)
         assert first.branch != second.branch
@@ -47,7 +47,7 @@ def test_stray_responses_change_nothing() -> None:
     async def story(ends: Ends) -> None:
         far = await Far(ends.world).bind()
         flow = await ends.endpoint.transports.flow(UDP, THERE)
-        client = ends.endpoint.request(request("OPTIONS"), flow)
+        client = ends.endpoint.clients.request(request("OPTIONS"), flow)
         await asyncio.sleep(0.001)
         for wrong in ("z9hG4bKother", ""):
             stray = response_to(sent(far.heard[0]), 200, to_tag="t")
@@ -82,7 +82,7 @@ def test_a_response_to_somebody_else_is_discarded(via: str, why: str) -> None:
     async def story(ends: Ends) -> None:
         far = await Far(ends.world).bind()
         flow = await ends.endpoint.transports.flow(UDP, THERE)
-        client = ends.endpoint.request(request("OPTIONS"), flow)
+        client = ends.endpoint.clients.request(request("OPTIONS"), flow)
         await asyncio.sleep(0.001)
         wrong = response_to(sent(far.heard[0]), 200, to_tag="t")
         wrong.headers.set("Via", via.format(f"branch={wrong.branch}"))
@@ -102,7 +102,7 @@ def test_own_sent_by_in_other_words(sent_by: str) -> None:
     async def story(ends: Ends) -> None:
         far = await Far(ends.world).bind()
         flow = await ends.endpoint.transports.flow(UDP, THERE)
-        client = ends.endpoint.request(request("OPTIONS"), flow)
+        client = ends.endpoint.clients.request(request("OPTIONS"), flow)
         await asyncio.sleep(0.001)
         answer = response_to(sent(far.heard[0]), 200, to_tag="t")
         answer.headers.set("Via", f"SIP/2.0/UDP {sent_by};branch={answer.branch}")
@@ -119,9 +119,9 @@ def test_icmp_fails_those_who_wait_for_a_first_answer_there() -> None:
         other = await Far(ends.world).bind(Address("192.168.1.14", 5060))
         there = await ends.endpoint.transports.flow(UDP, THERE)
         elsewhere = await ends.endpoint.transports.flow(UDP, Address("192.168.1.14", 5060))
-        ringing = ends.endpoint.request(request("INVITE", "c1"), there)
-        trying = ends.endpoint.request(request("OPTIONS", "c2"), there)
-        unconcerned = ends.endpoint.request(request("OPTIONS", "c3"), elsewhere)
+        ringing = ends.endpoint.clients.request(request("INVITE", "c1"), there)
+        trying = ends.endpoint.clients.request(request("OPTIONS", "c2"), there)
+        unconcerned = ends.endpoint.clients.request(request("OPTIONS", "c3"), elsewhere)
         await asyncio.sleep(0.001)
         far.send(response_to(sent(far.heard[0]), 180, to_tag="t"))
         assert (await ringing.response()).status == 180
@@ -133,7 +133,7 @@ def test_icmp_fails_those_who_wait_for_a_first_answer_there() -> None:
         assert not ringing.machine.ended
         other.send(response_to(sent(other.heard[0]), 200, to_tag="t"))
         assert (await unconcerned.final()).status == 200
-        ends.endpoint.give_up(ringing, "enough")
+        ends.endpoint.clients.give_up(ringing, "enough")
         assert (await failure(ringing)).detail == "enough"
 
     run(story)
@@ -144,7 +144,7 @@ def test_a_send_that_fails_at_once() -> None:
         flow = await ends.endpoint.transports.flow(UDP, THERE)
         huge = request("MESSAGE")
         huge.body = bytes(66000)
-        error = await failure(ends.endpoint.request(huge, flow))
+        error = await failure(ends.endpoint.clients.request(huge, flow))
         assert error.outcome is Outcome.SEND_FAILED
         assert ends.endpoint.live_transactions == 0
 
@@ -156,7 +156,7 @@ def test_silence_fails_after_timer_b_or_the_given_wait() -> None:
         await Far(ends.world).bind()
         flow = await ends.endpoint.transports.flow(UDP, THERE)
         times: list[float] = []
-        client = ends.endpoint.request(
+        client = ends.endpoint.clients.request(
             request("INVITE"), flow, timeout=7.5, on_sent=lambda: times.append(ends.world.now())
         )
         assert (await failure(client)).outcome is Outcome.NO_RESPONSE
@@ -359,7 +359,7 @@ def test_a_request_on_two_ways_is_a_loop() -> None:
 def test_what_the_user_cannot_understand_draws_400() -> None:
     async def story(ends: Ends) -> None:
         far = await Far(ends.world).bind()
-        ends.endpoint._on_request = lambda server: print(server.request.contacts)
+        ends.endpoint.servers._on_request = lambda server: print(server.request.contacts)
         far.send(incoming("INVITE", Contact="<nonsense"))
         await asyncio.sleep(0.001)
         assert [response.status for response in far.responses] == [400]
@@ -376,7 +376,9 @@ def test_a_thousand_transactions_leave_nothing() -> None:
         far = await Far(ends.world).bind()
         flow = await ends.endpoint.transports.flow(UDP, THERE)
         for number in range(500):
-            client = ends.endpoint.request(request("INVITE" if number % 2 else "INFO", f"o{number}"), flow)
+            client = ends.endpoint.clients.request(
+                request("INVITE" if number % 2 else "INFO", f"o{number}"), flow
+            )
             await asyncio.sleep(0.001)
             far.send(response_to(sent(far.heard[-1]), 404, to_tag="t"))
             await client.final()
@@ -390,8 +392,8 @@ def test_a_thousand_transactions_leave_nothing() -> None:
         assert ends.endpoint.live_transactions > 100
         await asyncio.sleep(40)
         assert ends.endpoint.live_transactions == 0
-        assert not ends.endpoint._by_flow
-        assert not ends.endpoint._mergeable
+        assert not ends.endpoint.clients._by_flow
+        assert not ends.endpoint.servers._mergeable
         assert ends.world.pending_timers() == []
 
     run(story)
@@ -401,7 +403,7 @@ def test_closing_tells_who_waits() -> None:
     async def story(ends: Ends) -> None:
         far = await Far(ends.world).bind()
         flow = await ends.endpoint.transports.flow(UDP, THERE)
-        waiting = asyncio.create_task(failure(ends.endpoint.request(request("INVITE"), flow)))
+        waiting = asyncio.create_task(failure(ends.endpoint.clients.request(request("INVITE"), flow)))
         far.send(incoming("INVITE"))
         await asyncio.sleep(0.1)
         await ends.endpoint.close()
@@ -417,20 +419,20 @@ def test_a_connection_lost_fails_those_without_an_answer() -> None:
     async def story(ends: Ends) -> None:
         far = await Far(ends.world).listen()
         flow = await ends.endpoint.transports.flow(TCP, THERE)
-        trying = ends.endpoint.request(request("INVITE", "c1"), flow)
+        trying = ends.endpoint.clients.request(request("INVITE", "c1"), flow)
         await asyncio.sleep(0.001)
         far.send(response_to(sent(far.heard[0]), 100))
         await trying.response()
-        waiting = ends.endpoint.request(request("OPTIONS", "c2"), flow)
+        waiting = ends.endpoint.clients.request(request("OPTIONS", "c2"), flow)
         await asyncio.sleep(0.001)
         far.streams[0].abort()
         error = await failure(waiting)
         assert error.outcome is Outcome.SEND_FAILED
         assert flow.lost
         assert not trying.machine.ended  # rule C4
-        error = await failure(ends.endpoint.request(request("OPTIONS", "c3"), flow))
+        error = await failure(ends.endpoint.clients.request(request("OPTIONS", "c3"), flow))
         assert error.outcome is Outcome.SEND_FAILED
-        ends.endpoint.give_up(trying, "enough")
+        ends.endpoint.clients.give_up(trying, "enough")
 
     run(story)
 

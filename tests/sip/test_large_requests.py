@@ -8,7 +8,7 @@ import pytest
 
 from phone_emulator.events import Outcome, Transport
 from phone_emulator.sip import detour
-from phone_emulator.sip.handles import RequestFailed
+from phone_emulator.sip.client import RequestFailed
 from phone_emulator.sip.message import Request, response_to
 from phone_emulator.sip.transport import DATAGRAM_LIMIT, Flow
 from tests.sip.ends import HERE, THERE, Ends, Far, incoming, request, run
@@ -39,7 +39,7 @@ def test_where_the_limit_is(size: int, over: str) -> None:
         datagrams, connections = await both(ends)
         made = sized(size)
         branch = "z9hG4bK0000000000"
-        client = ends.endpoint.request(made, UDP, branch=branch)
+        client = ends.endpoint.clients.request(made, UDP, branch=branch)
         await asyncio.sleep(0.01)
         heard, other = (datagrams, connections) if over == "UDP" else (connections, datagrams)
         assert [message.headers.get("Via") for message in heard.heard] == [
@@ -57,7 +57,7 @@ def test_the_answer_comes_on_the_connection_and_further_requests_share_it() -> N
     async def story(ends: Ends) -> None:
         _, far = await both(ends)
         for n in range(3):
-            client = ends.endpoint.request(sized(2000), UDP)
+            client = ends.endpoint.clients.request(sized(2000), UDP)
             await asyncio.sleep(0.01)
             sent = far.heard[n]
             assert isinstance(sent, Request)
@@ -73,7 +73,7 @@ def test_the_answer_comes_on_the_connection_and_further_requests_share_it() -> N
 def test_nothing_is_sent_again_over_tcp() -> None:
     async def story(ends: Ends) -> None:
         datagrams, connections = await both(ends)
-        client = ends.endpoint.request(sized(2000, "INVITE"), UDP)
+        client = ends.endpoint.clients.request(sized(2000, "INVITE"), UDP)
         with pytest.raises(RequestFailed) as caught:
             await client.final()
         assert caught.value.outcome is Outcome.NO_RESPONSE
@@ -87,7 +87,7 @@ def test_nothing_is_sent_again_over_tcp() -> None:
 def test_udp_serves_where_tcp_is_refused() -> None:
     async def story(ends: Ends) -> None:
         far = await Far(ends.world).bind()
-        client = ends.endpoint.request(sized(2000), UDP, timeout=7.5)
+        client = ends.endpoint.clients.request(sized(2000), UDP, timeout=7.5)
         await asyncio.sleep(0.01)
         assert [(message.headers.get("Via") or "")[:11] for message in far.heard] == ["SIP/2.0/UDP"]
         assert client.remark.endswith("bytes, since TCP failed: connection refused")
@@ -102,16 +102,16 @@ def test_udp_serves_where_tcp_is_refused() -> None:
 def test_a_place_that_took_no_tcp_is_not_asked_again_for_a_while() -> None:
     async def story(ends: Ends) -> None:
         far = await Far(ends.world).bind()
-        ends.endpoint.request(sized(2000), UDP, timeout=1)
+        ends.endpoint.clients.request(sized(2000), UDP, timeout=1)
         await asyncio.sleep(2)
         listening = await Far(ends.world).listen()
-        client = ends.endpoint.request(sized(2000), UDP, timeout=1)
+        client = ends.endpoint.clients.request(sized(2000), UDP, timeout=1)
         await asyncio.sleep(2)
         assert "since TCP failed: connection refused" in client.remark
         assert listening.streams == []
         await asyncio.sleep(detour.NO_TCP_FOR)
         heard = len(far.heard)
-        ends.endpoint.request(sized(2000), UDP, timeout=1)
+        ends.endpoint.clients.request(sized(2000), UDP, timeout=1)
         await asyncio.sleep(0.01)
         assert len(listening.streams) == 1
         assert len(far.heard) == heard
@@ -124,7 +124,7 @@ def test_a_silent_connect_costs_four_times_t1_and_no_more() -> None:
         host = ends.world.network.add_host(THERE.host)
         host.up = False
         sends: list[float] = []
-        client = ends.endpoint.request(
+        client = ends.endpoint.clients.request(
             sized(2000), UDP, timeout=7.5, on_sent=lambda: sends.append(ends.world.now())
         )
         with pytest.raises(RequestFailed):
@@ -139,7 +139,7 @@ def test_a_silent_connect_costs_four_times_t1_and_no_more() -> None:
 def test_a_connection_that_is_reset_before_the_answer_gives_way_to_udp() -> None:
     async def story(ends: Ends) -> None:
         datagrams, connections = await both(ends)
-        client = ends.endpoint.request(sized(2000), UDP)
+        client = ends.endpoint.clients.request(sized(2000), UDP)
         await asyncio.sleep(0.01)
         connections.streams[0].abort()
         await asyncio.sleep(0.01)
@@ -156,14 +156,14 @@ def test_a_connection_that_is_reset_before_the_answer_gives_way_to_udp() -> None
 def test_a_reset_after_a_provisional_answer_is_no_reason_to_send_again() -> None:
     async def story(ends: Ends) -> None:
         datagrams, connections = await both(ends)
-        client = ends.endpoint.request(sized(2000, "INVITE"), UDP)
+        client = ends.endpoint.clients.request(sized(2000, "INVITE"), UDP)
         await asyncio.sleep(0.01)
         connections.send(response_to(client.request, 180, to_tag="2"))
         assert (await client.response()).status == 180
         connections.streams[0].abort()
         await asyncio.sleep(1)
         assert datagrams.heard == []
-        ends.endpoint.give_up(client, "enough")
+        ends.endpoint.clients.give_up(client, "enough")
 
     run(story)
 
@@ -173,9 +173,9 @@ def test_who_waits_no_longer_leaves_nothing(when: str) -> None:
     async def story(ends: Ends) -> None:
         far = await Far(ends.world).listen()
         ends.world.network.latency = 0.1
-        client = ends.endpoint.request(sized(2000), UDP)
+        client = ends.endpoint.clients.request(sized(2000), UDP)
         await asyncio.sleep(0.15 if when == "while connecting" else 0.35)
-        ends.endpoint.give_up(client, "enough")
+        ends.endpoint.clients.give_up(client, "enough")
         with pytest.raises(RequestFailed, match="enough"):
             await client.final()
         await asyncio.sleep(1)
@@ -188,7 +188,7 @@ def test_who_waits_no_longer_leaves_nothing(when: str) -> None:
 def test_the_phone_may_stop_meanwhile() -> None:
     async def story(ends: Ends) -> None:
         ends.world.network.add_host(THERE.host).up = False
-        client = ends.endpoint.request(sized(2000), UDP)
+        client = ends.endpoint.clients.request(sized(2000), UDP)
         await asyncio.sleep(0.5)
         await ends.endpoint.close()
         with pytest.raises(RequestFailed, match="the phone was stopped"):
@@ -202,7 +202,7 @@ def test_the_rule_can_be_switched_off() -> None:
     async def story(ends: Ends) -> None:
         far = await Far(ends.world).bind()
         ends.endpoint.transports._datagram_limit = 0
-        ends.endpoint.request(sized(5000), UDP, timeout=1)
+        ends.endpoint.clients.request(sized(5000), UDP, timeout=1)
         await asyncio.sleep(0.01)
         assert len(far.heard) == 1
 

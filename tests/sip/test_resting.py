@@ -119,7 +119,7 @@ def test_a_repeated_response_is_nobodys_while_timer_k_runs() -> None:
     async def story(ends: Ends) -> None:
         far = await Far(ends.world).bind()
         flow = await ends.endpoint.transports.flow(Transport.UDP, THERE)
-        client = ends.endpoint.request(request("OPTIONS"), flow)
+        client = ends.endpoint.clients.request(request("OPTIONS"), flow)
         await asyncio.sleep(0.001)
         [asked] = far.heard
         assert isinstance(asked, Request)
@@ -179,7 +179,9 @@ def test_no_two_transactions_share_a_branch(monkeypatch: pytest.MonkeyPatch) -> 
         numbers = iter([7, 7, 8, 7, 8, 9])
         monkeypatch.setattr(ends.world.random, "getrandbits", lambda bits: next(numbers))
         flow = await ends.endpoint.transports.flow(Transport.UDP, THERE)
-        sent = [ends.endpoint.request(request("OPTIONS", f"c{n}"), flow).request.branch for n in range(3)]
+        sent = [
+            ends.endpoint.clients.request(request("OPTIONS", f"c{n}"), flow).request.branch for n in range(3)
+        ]
         assert sent == ["z9hG4bK7", "z9hG4bK8", "z9hG4bK9"]
 
     run(story)

@@ -9,8 +9,8 @@ import pytest
 
 from phone_emulator.events import Address, MessageIgnored, Transport
 from phone_emulator.sip import way_back
-from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.message import response_to
+from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.way_back import quoted_response
 from phone_emulator.world.base import TlsClient, TlsServer
 from tests.sip.ends import THERE, Ends, Far, incoming, run

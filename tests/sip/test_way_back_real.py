@@ -11,9 +11,9 @@ import pytest
 
 from phone_emulator.events import Address, Bus, Event, MessageIgnored, Transport
 from phone_emulator.sip.endpoint import Endpoint
-from phone_emulator.sip.handles import ServerTransaction
 from phone_emulator.sip.message import response_to
 from phone_emulator.sip.parser import parse
+from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.timers import Timers
 from phone_emulator.world import RealWorld
 from tests.sip.ends import incoming

@@ -30,6 +30,7 @@ from phone_emulator.world import (
     TlsServer,
     World,
     WorldError,
+    error_queue,
     real,
     reasons,
     stream,
@@ -157,9 +158,9 @@ def test_a_burst_larger_than_one_wake_up_is_read(run: Run) -> None:
     async def check(world: RealWorld) -> None:
         ear = Ear()
         phone = await world.open_udp(Address(HOST, 0), ear)
-        for n in range(3 * udp.READS_PER_WAKE + 1):
+        for n in range(3 * error_queue.READS_PER_WAKE + 1):
             phone.send(b"%d" % n, phone.local)
-        count = 3 * udp.READS_PER_WAKE + 1
+        count = 3 * error_queue.READS_PER_WAKE + 1
         assert [await ear.next() for _ in range(count)] == [b"%d" % n for n in range(count)]
 
     run(check)
@@ -196,7 +197,7 @@ def extended(origin: int, kind: int, code: int, number: int = errno.ECONNREFUSED
     ],
 )
 def test_extended_errors_in_words(told: bytes, reason: str) -> None:
-    assert udp.extended_error(told) == reason
+    assert error_queue.extended_error(told) == reason
 
 
 class FullSocket(socket.socket):
@@ -227,13 +228,13 @@ def test_datagrams_wait_in_order_while_the_machine_takes_none(
         phone = await world.open_udp(Address(HOST, 0), ear)
         full_socket(monkeypatch, blocked)
         sender = await world.open_udp(Address(HOST, 0), Ear())
-        for n in range(udp.UNSENT_LIMIT):
+        for n in range(error_queue.UNSENT_LIMIT):
             sender.send(b"%d" % n, phone.local)
         with pytest.raises(SendFailed, match="the machine takes no more datagrams"):
             sender.send(b"one too many", phone.local)
         blocked.clear()
-        sent = [await ear.next() for _ in range(udp.UNSENT_LIMIT)]
-        assert sent == [b"%d" % n for n in range(udp.UNSENT_LIMIT)]
+        sent = [await ear.next() for _ in range(error_queue.UNSENT_LIMIT)]
+        assert sent == [b"%d" % n for n in range(error_queue.UNSENT_LIMIT)]
         sender.send(b"at once", phone.local)
         assert await ear.next() == b"at once"
 
@@ -248,7 +249,7 @@ def test_a_waiting_datagram_that_fails_is_told(run: Run, monkeypatch: pytest.Mon
         ear = Ear()
         sender = await world.open_udp(Address(HOST, 0), ear)
         sender.send(b"x", Address(HOST, 9))
-        refusals[:] = [PermissionError(errno.EPERM, "")] * udp.SEND_TRIES
+        refusals[:] = [PermissionError(errno.EPERM, "")] * error_queue.SEND_TRIES
         assert await ear.next() == (Address(HOST, 9), "the machine's firewall forbids it")
 
     refusals: list[OSError] = [BlockingIOError(errno.EAGAIN, "")]
@@ -289,7 +290,7 @@ def test_what_could_not_be_sent_while_datagrams_are_handed_on_is_told(
 ) -> None:
     class Answering(Ear):
         def datagram_received(self, data: bytes, remote: Address) -> None:
-            refusals[:] = [PermissionError(errno.EPERM, "")] * udp.SEND_TRIES
+            refusals[:] = [PermissionError(errno.EPERM, "")] * error_queue.SEND_TRIES
             self.socket.send(b"answer", remote)
 
         socket: udp.MachineSocket
@@ -312,10 +313,10 @@ def test_only_an_error_that_stays_fails_the_send(run: Run, monkeypatch: pytest.M
         ear = Ear()
         full_socket(monkeypatch, refusals)
         phone = await world.open_udp(Address(HOST, 0), ear)
-        refusals[:] = [ConnectionRefusedError(errno.ECONNREFUSED, "")] * (udp.SEND_TRIES - 1)
+        refusals[:] = [ConnectionRefusedError(errno.ECONNREFUSED, "")] * (error_queue.SEND_TRIES - 1)
         phone.send(b"through", phone.local)
         assert await ear.next() == b"through"
-        refusals[:] = [OSError(errno.ENETUNREACH, "")] * udp.SEND_TRIES
+        refusals[:] = [OSError(errno.ENETUNREACH, "")] * error_queue.SEND_TRIES
         with pytest.raises(SendFailed, match="network is unreachable"):
             phone.send(b"x", phone.local)
 
@@ -560,7 +561,7 @@ def test_the_receive_buffer_is_large(run: Run) -> None:
         with usual:
             default = usual.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
         phone = await world.open_udp(Address(HOST, 0), Ear())
-        assert isinstance(phone, udp.ErrorQueueSocket)
+        assert isinstance(phone, error_queue.ErrorQueueSocket)
         assert phone._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= default
 
     run(check)

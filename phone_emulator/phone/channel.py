@@ -18,9 +18,9 @@ from phone_emulator.redundancy import Hop
 from phone_emulator.sip import values
 from phone_emulator.sip.client import ClientTransaction, RequestFailed
 from phone_emulator.sip.dialog import Dialog
+from phone_emulator.sip.flow import Flow
 from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.tables import State
-from phone_emulator.sip.transport import Flow
 from phone_emulator.world.address import is_unicast
 
 from .exchange import MAX_CHALLENGES

@@ -10,8 +10,8 @@ from phone_emulator.config.model import AccountConfig, PhoneConfig
 from phone_emulator.events import Attempt, Outcome, Target, Transport
 from phone_emulator.sip.client import ClientTransaction, RequestFailed
 from phone_emulator.sip.endpoint import Endpoint
+from phone_emulator.sip.flow import Flow
 from phone_emulator.sip.message import Request, Response
-from phone_emulator.sip.transport import Flow
 from phone_emulator.world.base import ConnectFailed, TlsFailed
 
 from . import session_timer

@@ -21,9 +21,9 @@ from phone_emulator.events import (
 )
 from phone_emulator.redundancy import Failback, Hop, Locate, Try, Walk, hops, moves_on, server_order
 from phone_emulator.sip.dialog import Dialog, dialog_of_response
+from phone_emulator.sip.flow import Flow
 from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.server import ServerTransaction
-from phone_emulator.sip.transport import Flow
 
 from .channel import Channel
 from .context import Context

@@ -13,10 +13,10 @@ from phone_emulator.redundancy import Try
 from phone_emulator.sip.body import sdp_of
 from phone_emulator.sip.client import ClientTransaction
 from phone_emulator.sip.dialog import Dialog
+from phone_emulator.sip.flow import Flow
 from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.tables import State
-from phone_emulator.sip.transport import Flow
 
 from . import session_timer
 from .call import Call, CallResult

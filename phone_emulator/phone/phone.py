@@ -15,10 +15,11 @@ from phone_emulator.events import Address, Bus, Transport
 from phone_emulator.redundancy import Silence
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.endpoint import Endpoint
+from phone_emulator.sip.flow import Flow
 from phone_emulator.sip.message import Request, Response
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.timers import Timers
-from phone_emulator.sip.transport import DATAGRAM_LIMIT, Flow
+from phone_emulator.sip.transport import DATAGRAM_LIMIT
 from phone_emulator.world.base import World
 
 from .addresses import own_addresses

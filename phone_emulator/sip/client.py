@@ -15,11 +15,12 @@ from phone_emulator.world.base import SendFailed, TimerHandle, World
 
 from . import transaction as machines
 from .detour import TCP_PATIENCE, Detours
+from .flow import Flow
 from .message import Request, Response
 from .resting import Resting
 from .timers import Timers
 from .transaction import Deliver, Failed, Send, Transaction, client_key, client_key_of
-from .transport import Flow, TooLarge, TransportLayer
+from .transport import TooLarge, TransportLayer
 from .waking import stop_timer, wake
 
 StrayHandler = Callable[[Response, Flow], str | None]

@@ -13,7 +13,8 @@ from .framing import MAX_SIZE, PING, Framer
 from .headers import MessageError
 
 if TYPE_CHECKING:
-    from .transport import Flow, TransportLayer
+    from .flow import Flow
+    from .transport import TransportLayer
 
 IDLE = 600.0
 """Seconds after which a connection is closed over which nothing came or went, and no line is registered."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from phone_emulator.events import Address, Transport
 from phone_emulator.world.base import ConnectFailed, World
 
-from .transport import Flow, TransportLayer
+from .flow import Flow
+from .transport import TransportLayer
 
 TCP_PATIENCE = 4
 """Times T1: how long a request waits for the TCP connection before it goes over UDP."""

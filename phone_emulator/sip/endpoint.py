@@ -6,10 +6,11 @@ from phone_emulator.events import Bus
 from phone_emulator.world.base import TlsServer, World
 
 from .client import Clients, StrayHandler
+from .flow import Flow
 from .message import MessageError, Request, Response
 from .server import MAX_SERVER_TRANSACTIONS, AckHandler, RequestHandler, Servers
 from .timers import Timers
-from .transport import DATAGRAM_LIMIT, Flow, TransportLayer
+from .transport import DATAGRAM_LIMIT, TransportLayer
 from .way_back import Locate, WaysBack, nowhere, quoted_response
 
 

@@ -12,6 +12,7 @@ from zlib import crc32
 from phone_emulator.world.base import SendFailed, TimerHandle, World
 
 from . import transaction as machines
+from .flow import Flow
 from .message import Message, MessageError, Request, Response, response_to
 from .parser import parse
 from .refusal import WHY, refusal
@@ -20,7 +21,7 @@ from .source import response_flow, stamp_source
 from .tables import STRAIGHT
 from .timers import Timers
 from .transaction import Deliver, Ended, Send, Transaction, server_key, server_kind
-from .transport import Flow, TransportLayer
+from .transport import TransportLayer
 from .waking import stop_timer, wake
 from .way_back import WaysBack
 

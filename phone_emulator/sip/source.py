@@ -7,8 +7,8 @@ import re
 from phone_emulator.events import Address
 from phone_emulator.world.address import is_unicast
 
+from .flow import Flow
 from .message import Message
-from .transport import Flow
 from .values import Via
 
 STAMPS = re.compile(r"\s*;\s*(?:rport|received)\s*(?:=[^;]*)?(?=;|$)", re.IGNORECASE)

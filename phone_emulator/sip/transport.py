@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from phone_emulator.events import Address, Bus, MessageIgnored, MessageReceived, MessageSent, Transport
 from phone_emulator.world.base import (
-    ConnectFailed,
     DatagramSocket,
     Listener,
     SendFailed,
-    Stream,
     TlsClient,
-    TlsFailed,
     TlsServer,
     World,
     WorldError,
 )
 
 from .connection import Connection
+from .connections import UNSENT_UNHEEDED, Connections
+from .flow import Flow
 from .framing import PING, PONG
 from .message import MessageError, Request, Response
 from .parser import parse
@@ -34,42 +31,6 @@ PORT_TRIES = 16
 """Where any port will do, one that is free for UDP may be taken for TCP or at the other IP address."""
 MAX_FLOWS = 1000
 """Sources of datagrams that are kept for their next one."""
-MAX_CONNECTIONS = 1000
-"""Incoming connections beyond these are refused, so that a peer cannot use up the machine."""
-MAX_CONNECTIONS_OF_ONE = 100
-"""The same for those of one IP address, so that one peer cannot keep out the others."""
-
-MAX_UNSENT = 64 * 1024 * 1024
-"""Bytes that may wait for all peers together: each may let 1 MiB wait, and there may be 1,000."""
-UNSENT_UNHEEDED = 16 * 1024
-"""Bytes that one peer may let wait without a look at the others'."""
-
-
-@dataclass(slots=True, eq=False)
-class Flow:
-    """Where messages go and where they come from: a remote address over a transport."""
-
-    transport: Transport
-    local: Address
-    """As it stands in Via and Contact."""
-    remote: Address
-    stream: Stream | None = None
-    """The connection; None over UDP."""
-    lost: bool = False
-    """Whether the connection has ended."""
-    used: float = 0.0
-    """When something last came or went over the connection."""
-    registrations: frozenset[str] = frozenset()
-    """Call-IDs of the registrations that are reached over the connection: it stays open without use."""
-    any_size: bool = False
-    """Whether requests go over UDP here however large they are, since TCP was tried in vain."""
-    tls: TlsClient | None = None
-    """How the certificate was checked, of a connection that this end made over TLS."""
-
-    def via(self, branch: str, *, rport: bool = False) -> str:
-        """The value of the Via header for a request on this flow (section 18.1.1)."""
-        suffix = ";rport" if rport else ""
-        return f"SIP/2.0/{self.transport.upper()} {self.local};branch={branch}{suffix}"
 
 
 Received = Callable[[Request | Response, Flow], None]
@@ -141,9 +102,7 @@ class TransportLayer:
         self._udp: dict[bool, DatagramSocket] = {}
         """By whether it is IPv6."""
         self._listeners: list[Listener] = []
-        self._connections: dict[tuple[Transport, Address, str], Connection] = {}
-        self._connecting: dict[tuple[Transport, Address, str], _Connecting] = {}
-        self._accepted: dict[Connection, None] = {}
+        self._connections = Connections(self, world, dscp)
         self._flows: dict[Address, Flow] = {}
         """Where datagrams came from lately."""
         self.sent_bys: frozenset[str] = frozenset()
@@ -172,23 +131,16 @@ class TransportLayer:
         self._udp[":" in host] = socket
         self._port = socket.local.port
         listen, dscp = self._world.listen, self._dscp
-        self._listeners.append(await listen(Address(host, self._port), self._accept, dscp=dscp))
+        self._listeners.append(await listen(Address(host, self._port), self._connections.accept, dscp=dscp))
         if self._tls is not None:
             address = Address(host, self._tls_port)
-            self._listeners.append(await listen(address, self._accept, tls=self._tls, dscp=dscp))
+            self._listeners.append(await listen(address, self._connections.accept, tls=self._tls, dscp=dscp))
 
     async def close(self) -> None:
         """Close every socket."""
-        tasks = [connecting.task for connecting in self._connecting.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for connection in (*self._connections.values(), *self._accepted):
-            connection.close()
+        await self._connections.close()
         for listener in self._listeners:
             listener.close()
-        self._connections.clear()
-        self._accepted.clear()
         self._listeners.clear()
         self._flows.clear()
         for socket in self._udp.values():
@@ -226,38 +178,7 @@ class TransportLayer:
         """
         if not transport.reliable:
             return Flow(transport, self.local(transport, remote.host), remote)
-        key = (transport, remote, tls.server_name if tls else "")
-        connection = self._connections.get(key)
-        if connection is None:
-            async with asyncio.timeout(within):
-                connection = await self._connected(key, tls)
-        return connection.flow
-
-    async def _connected(self, key: tuple[Transport, Address, str], tls: TlsClient | None) -> Connection:
-        """The connection being made: requests at once share it, and it goes on while one of them waits."""
-        connecting = self._connecting.get(key)
-        if connecting is None:
-            name = f"connect {key[0]} {key[1]}"
-            connecting = _Connecting(asyncio.create_task(self._connect(key, tls), name=name))
-            # Who waits may have been cancelled in the moment of the failure.
-            connecting.task.add_done_callback(lambda task: task.cancelled() or task.exception())
-            self._connecting[key] = connecting
-        task = connecting.task
-        connecting.waiting += 1
-        try:
-            await asyncio.wait((task,))
-        finally:
-            connecting.waiting -= 1
-            if not connecting.waiting:
-                self._forget_connecting(key, connecting)
-        if task.cancelled():
-            raise ConnectFailed("the phone was stopped")
-        return task.result()
-
-    def _forget_connecting(self, key: tuple[Transport, Address, str], connecting: _Connecting) -> None:
-        connecting.task.cancel()
-        if self._connecting.get(key) is connecting:
-            del self._connecting[key]
+        return await self._connections.flow(transport, remote, tls, within)
 
     def send(self, message: Request | Response, flow: Flow) -> bytes:
         """Send *message*, and return its bytes; raises SendFailed.
@@ -286,21 +207,9 @@ class TransportLayer:
                 raise
             flow.used = self._world.now()
             if flow.stream.unsent > UNSENT_UNHEEDED:
-                self._bound_unsent()
+                self._connections.bound_unsent()
         if self._bus.listening:
             self._tell(MessageSent, flow, data)
-
-    def _bound_unsent(self) -> None:
-        """Reset the connection with most unsent bytes, where those of all are too many."""
-        flows = [connection.flow for connection in (*self._connections.values(), *self._accepted)]
-        waiting = [(flow.stream.unsent, flow, flow.stream) for flow in flows if flow.stream and not flow.lost]
-        if sum(unsent for unsent, _, _ in waiting) <= MAX_UNSENT:
-            return
-        unsent, flow, stream = max(waiting, key=lambda each: each[0])
-        why = f"connection reset: {unsent} bytes wait for this peer, and more than {MAX_UNSENT} for all"
-        self.ignored(flow, why, b"", outwards=True)
-        flow.lost = True
-        stream.abort()
 
     def _tell(self, kind: type[MessageSent | MessageReceived], flow: Flow, data: bytes) -> None:
         """Tell of a message as it is on the wire."""
@@ -380,16 +289,13 @@ class TransportLayer:
 
     def ping(self, transport: Transport, remote: Address) -> None:
         """Keep the way to *remote* open, where there is one; it is no message, and nobody is told."""
-        with contextlib.suppress(SendFailed):
-            if not transport.reliable:
-                socket = self._udp.get(":" in remote.host)
-                if socket is not None:
-                    socket.send(PING, remote)
-                return
-            for (kind, where, _), connection in self._connections.items():
-                if (kind, where) == (transport, remote) and connection.flow.stream is not None:
-                    connection.flow.stream.send(PING)
-                    connection.flow.used = self._world.now()
+        if transport.reliable:
+            self._connections.ping(transport, remote)
+            return
+        socket = self._udp.get(":" in remote.host)
+        if socket is not None:
+            with contextlib.suppress(SendFailed):
+                socket.send(PING, remote)
 
     def pong(self, flow: Flow) -> None:
         """Answer a keep-alive on a connection (RFC 5626 section 4.4.1)."""
@@ -399,47 +305,8 @@ class TransportLayer:
 
     def connection_lost(self, connection: Connection, reason: str) -> None:
         """A connection has ended."""
-        for key, known in list(self._connections.items()):
-            if known is connection:
-                del self._connections[key]
-        self._accepted.pop(connection, None)
-        connection.flow.lost = True
+        self._connections.lost(connection)
         self._failed(connection.flow, reason or "connection closed by the peer", b"")
-
-    async def _connect(self, key: tuple[Transport, Address, str], tls: TlsClient | None) -> Connection:
-        transport, remote, _ = key
-        connection = Connection(self, self._world)
-        if transport is Transport.TLS and tls is None:
-            raise TlsFailed("no server name to check the certificate against")
-        stream = await self._world.connect(
-            remote,
-            connection,
-            local_host=self.host_for(remote.host),
-            tls=tls if transport is Transport.TLS else None,
-            dscp=self._dscp,
-        )
-        if connection.lost:
-            raise ConnectFailed("connection closed at once")
-        connection.opened(Flow(transport, self.local(transport, remote.host), remote, stream, tls=tls))
-        self._connections[key] = connection
-        return connection
-
-    def _accept(self, stream: Stream) -> Connection:
-        connection = Connection(self, self._world)
-        local = self.local(stream.transport, stream.remote.host)
-        flow = connection.flow = Flow(stream.transport, local, stream.remote, stream)
-        theirs = sum(each.flow.remote.host == stream.remote.host for each in self._accepted)
-        if len(self._accepted) >= MAX_CONNECTIONS:
-            self.ignored(flow, f"connection refused: {MAX_CONNECTIONS} are open already", b"")
-            stream.abort()
-        elif theirs >= MAX_CONNECTIONS_OF_ONE:
-            why = f"connection refused: {MAX_CONNECTIONS_OF_ONE} from this address are open already"
-            self.ignored(flow, why, b"")
-            stream.abort()
-        else:
-            self._accepted[connection] = None
-            connection.opened(flow)
-        return connection
 
 
 def _read(data: bytes) -> Request | Response | MessageError:
@@ -453,11 +320,3 @@ def _read(data: bytes) -> Request | Response | MessageError:
 def _prefers_tcp(message: Request | Response, flow: Flow) -> bool:
     """Whether a large *message* should go over TCP: an ACK would have no transaction to go over UDP later."""
     return isinstance(message, Request) and message.method != "ACK" and not flow.any_size
-
-
-@dataclass(slots=True, eq=False)
-class _Connecting:
-    """A connection that is being made, and how many wait for it."""
-
-    task: asyncio.Task[Connection]
-    waiting: int = 0

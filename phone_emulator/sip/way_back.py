@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from phone_emulator.events import Address, Transport
 from phone_emulator.world.base import ConnectFailed, SendFailed, TlsFailed
 
+from .flow import Flow
 from .message import Headers, MessageError, Response
 from .refusal import readable
 from .transaction import Key, server_key
-from .transport import Flow, TransportLayer
+from .transport import TransportLayer
 from .values import Via
 
 MOST = 100

@@ -10,11 +10,11 @@ from typing import Any
 
 from phone_emulator.events import Address, Bus, Event, MessageIgnored, MessageReceived
 from phone_emulator.sip.endpoint import Endpoint
+from phone_emulator.sip.flow import Flow
 from phone_emulator.sip.message import Headers, Message, Request, Response
 from phone_emulator.sip.parser import parse
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.timers import Timers
-from phone_emulator.sip.transport import Flow
 from phone_emulator.world.base import Stream, TlsServer
 from phone_emulator.world.simulated import SimulatedWorld
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from phone_emulator.events import Address, MessageIgnored, Transport
-from phone_emulator.sip import transport
+from phone_emulator.sip import connections
 from phone_emulator.sip.connection import IDLE, MESSAGE_TIME
 from phone_emulator.sip.framing import MAX_SIZE
 from phone_emulator.world.base import SendFailed
@@ -190,7 +190,7 @@ def test_a_peer_that_reads_nothing_is_given_up() -> None:
 
 
 def test_what_waits_for_all_peers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "MAX_UNSENT", 300_000)
+    monkeypatch.setattr(connections, "MAX_UNSENT", 300_000)
 
     async def story(ends: Ends) -> None:
         places = [Address(f"192.168.1.{n}", 5060) for n in range(30, 34)]
@@ -248,7 +248,7 @@ def test_a_keep_alive_is_answered() -> None:
 
 
 def test_one_peer_cannot_keep_out_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "MAX_CONNECTIONS_OF_ONE", 3)
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS_OF_ONE", 3)
 
     async def story(ends: Ends) -> None:
         peers = [await Far(ends.world).connect() for _ in range(4)]

@@ -9,8 +9,9 @@ import pytest
 from phone_emulator.events import Outcome, Transport
 from phone_emulator.sip import detour
 from phone_emulator.sip.client import RequestFailed
+from phone_emulator.sip.flow import Flow
 from phone_emulator.sip.message import Request, response_to
-from phone_emulator.sip.transport import DATAGRAM_LIMIT, Flow
+from phone_emulator.sip.transport import DATAGRAM_LIMIT
 from tests.sip.ends import HERE, THERE, Ends, Far, incoming, request, run
 
 UDP = Flow(Transport.UDP, HERE, THERE)

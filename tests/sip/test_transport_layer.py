@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from phone_emulator.events import Address, Transport
-from phone_emulator.sip import transport
+from phone_emulator.sip import connections
 from phone_emulator.world.base import ConnectFailed, TlsClient, TlsFailed, TlsServer, WorldError
 from tests.sip.ends import HERE, THERE, Ends, Far, incoming, run
 
@@ -74,7 +74,7 @@ def test_a_connect_that_nobody_answers_is_given_up() -> None:
         assert ends.world.now() == 7.5
         await asyncio.sleep(0)
         assert ends.world.pending_tasks() == []
-        assert not layer._connecting
+        assert not layer._connections._connecting
 
     run(story)
 
@@ -194,7 +194,7 @@ def test_keep_alives_are_no_messages() -> None:
 
 
 def test_incoming_connections_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "MAX_CONNECTIONS", 3)
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 3)
 
     async def story(ends: Ends) -> None:
         peers = [await Far(ends.world).connect() for _ in range(5)]

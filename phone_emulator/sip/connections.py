@@ -1,0 +1,169 @@
+"""The TCP and TLS connections of one user agent: made once for each place, bounded, told when they end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from phone_emulator.events import Address, Transport
+from phone_emulator.world.base import ConnectFailed, SendFailed, Stream, TlsClient, TlsFailed, World
+
+from .connection import Connection
+from .flow import Flow
+from .framing import PING
+
+if TYPE_CHECKING:
+    from .transport import TransportLayer
+
+MAX_CONNECTIONS = 1000
+"""Incoming connections beyond these are refused, so that a peer cannot use up the machine."""
+MAX_CONNECTIONS_OF_ONE = 100
+"""The same for those of one IP address, so that one peer cannot keep out the others."""
+
+MAX_UNSENT = 64 * 1024 * 1024
+"""Bytes that may wait for all peers together: each may let 1 MiB wait, and there may be 1,000."""
+UNSENT_UNHEEDED = 16 * 1024
+"""Bytes that one peer may let wait without a look at the others'."""
+
+_Key = tuple[Transport, Address, str]
+"""Where to, and as whom the peer must prove itself over TLS."""
+
+
+class Connections:
+    """The connections of one transport layer.
+
+    Args:
+        layer: whose they are.
+        world: where they are made.
+        dscp: 0..63, how their packets are marked.
+    """
+
+    def __init__(self, layer: TransportLayer, world: World, dscp: int) -> None:
+        self._layer = layer
+        self._world = world
+        self._dscp = dscp
+        self._open: dict[_Key, Connection] = {}
+        self._connecting: dict[_Key, _Connecting] = {}
+        self._accepted: dict[Connection, None] = {}
+
+    async def close(self) -> None:
+        """Close all, and give up those that are being made."""
+        tasks = [connecting.task for connecting in self._connecting.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for connection in (*self._open.values(), *self._accepted):
+            connection.close()
+        self._open.clear()
+        self._accepted.clear()
+
+    async def flow(
+        self, transport: Transport, remote: Address, tls: TlsClient | None, within: float | None
+    ) -> Flow:
+        """The flow of an open connection to *remote*, made when there is none; see `TransportLayer.flow`."""
+        key = (transport, remote, tls.server_name if tls else "")
+        connection = self._open.get(key)
+        if connection is None:
+            async with asyncio.timeout(within):
+                connection = await self._connected(key, tls)
+        return connection.flow
+
+    def accept(self, stream: Stream) -> Connection:
+        """A peer has made one; it is reset where there are too many."""
+        connection = Connection(self._layer, self._world)
+        local = self._layer.local(stream.transport, stream.remote.host)
+        flow = connection.flow = Flow(stream.transport, local, stream.remote, stream)
+        theirs = sum(each.flow.remote.host == stream.remote.host for each in self._accepted)
+        if len(self._accepted) >= MAX_CONNECTIONS:
+            self._layer.ignored(flow, f"connection refused: {MAX_CONNECTIONS} are open already", b"")
+            stream.abort()
+        elif theirs >= MAX_CONNECTIONS_OF_ONE:
+            why = f"connection refused: {MAX_CONNECTIONS_OF_ONE} from this address are open already"
+            self._layer.ignored(flow, why, b"")
+            stream.abort()
+        else:
+            self._accepted[connection] = None
+            connection.opened(flow)
+        return connection
+
+    def lost(self, connection: Connection) -> None:
+        """*connection* has ended."""
+        for key, known in list(self._open.items()):
+            if known is connection:
+                del self._open[key]
+        self._accepted.pop(connection, None)
+        connection.flow.lost = True
+
+    def ping(self, transport: Transport, remote: Address) -> None:
+        """Keep those to *remote* open."""
+        for (kind, where, _), connection in self._open.items():
+            if (kind, where) == (transport, remote) and connection.flow.stream is not None:
+                with contextlib.suppress(SendFailed):
+                    connection.flow.stream.send(PING)
+                    connection.flow.used = self._world.now()
+
+    def bound_unsent(self) -> None:
+        """Reset the connection with most unsent bytes, where those of all are too many."""
+        flows = [connection.flow for connection in (*self._open.values(), *self._accepted)]
+        waiting = [(flow.stream.unsent, flow, flow.stream) for flow in flows if flow.stream and not flow.lost]
+        if sum(unsent for unsent, _, _ in waiting) <= MAX_UNSENT:
+            return
+        unsent, flow, stream = max(waiting, key=lambda each: each[0])
+        why = f"connection reset: {unsent} bytes wait for this peer, and more than {MAX_UNSENT} for all"
+        self._layer.ignored(flow, why, b"", outwards=True)
+        flow.lost = True
+        stream.abort()
+
+    async def _connected(self, key: _Key, tls: TlsClient | None) -> Connection:
+        """The connection being made: requests at once share it, and it goes on while one of them waits."""
+        connecting = self._connecting.get(key)
+        if connecting is None:
+            name = f"connect {key[0]} {key[1]}"
+            connecting = _Connecting(asyncio.create_task(self._connect(key, tls), name=name))
+            # Who waits may have been cancelled in the moment of the failure.
+            connecting.task.add_done_callback(lambda task: task.cancelled() or task.exception())
+            self._connecting[key] = connecting
+        task = connecting.task
+        connecting.waiting += 1
+        try:
+            await asyncio.wait((task,))
+        finally:
+            connecting.waiting -= 1
+            if not connecting.waiting:
+                self._forget_connecting(key, connecting)
+        if task.cancelled():
+            raise ConnectFailed("the phone was stopped")
+        return task.result()
+
+    def _forget_connecting(self, key: _Key, connecting: _Connecting) -> None:
+        connecting.task.cancel()
+        if self._connecting.get(key) is connecting:
+            del self._connecting[key]
+
+    async def _connect(self, key: _Key, tls: TlsClient | None) -> Connection:
+        transport, remote, _ = key
+        connection = Connection(self._layer, self._world)
+        if transport is Transport.TLS and tls is None:
+            raise TlsFailed("no server name to check the certificate against")
+        stream = await self._world.connect(
+            remote,
+            connection,
+            local_host=self._layer.host_for(remote.host),
+            tls=tls if transport is Transport.TLS else None,
+            dscp=self._dscp,
+        )
+        if connection.lost:
+            raise ConnectFailed("connection closed at once")
+        connection.opened(Flow(transport, self._layer.local(transport, remote.host), remote, stream, tls=tls))
+        self._open[key] = connection
+        return connection
+
+
+@dataclass(slots=True, eq=False)
+class _Connecting:
+    """A connection that is being made, and how many wait for it."""
+
+    task: asyncio.Task[Connection]
+    waiting: int = 0

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import accumulate
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from phone_emulator.events import MessageSent, Transport
 from phone_emulator.sip.message import Request, response_to
@@ -43,6 +46,20 @@ def resting_for(story: list[tuple[float, str]], until: float, room: int = 100_00
 )
 def test_each_is_remembered_for_its_time(until: float, left: list[str]) -> None:
     assert resting_for([(0, "a"), (1, "b"), (18, "c")], until) == left
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.one_of(st.just(0.0), st.floats(0, 0.1), st.floats(0, 20)), min_size=1, max_size=200),
+    st.floats(0, 60),
+)
+def test_none_is_forgotten_early_and_none_remembered_long(pauses: list[float], later: float) -> None:
+    """Those that came within 32 ms of each other go together."""
+    story = [(at, f"{n}") for n, at in enumerate(accumulate(pauses))]
+    now = story[-1][0] + later
+    left = set(resting_for(story, now, room=200 * (OVERHEAD + 10)))
+    assert {key for at, key in story if now < at + 31.999} <= left
+    assert not {key for at, key in story if now > at + 32.033} & left
 
 
 def test_the_oldest_make_room() -> None:

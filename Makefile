@@ -66,9 +66,16 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is written last: what was interrupted is done again.
-$(VENV)/venv.stamp $(COMPILED)/venv.stamp:
-	@python=$$($(FIND_PYTHON)) && echo "make: setting up $(@D) with $$python" && \
-		"$$python" -m venv $(@D)
+$(VENV)/venv.stamp:
+	@python=$$($(FIND_PYTHON)) && echo "make: setting up $(VENV) with $$python" && \
+		"$$python" -m venv $(VENV)
+	@touch $@
+
+# What is measured gets the fastest Python that can compile.
+$(COMPILED)/venv.stamp:
+	@any=$$($(FIND_PYTHON)) && python=$$("$$any" scripts/fastest_python $(PHONE_PYTHON)) && \
+		python=$${python:-$$any} && echo "make: setting up $(COMPILED) with $$python" && \
+		"$$python" -m venv $(COMPILED)
 	@touch $@
 
 $(VENV)/run.stamp: pyproject.toml $(VENV)/venv.stamp

@@ -205,39 +205,6 @@ class Clients:
         self._start(client)
         return client
 
-    def _start(self, client: ClientTransaction) -> None:
-        flow = client.flow
-        client.key = client_key(client.request)
-        self._waiting[client.key] = client
-        self._by_flow.setdefault((flow.transport, flow.remote), set()).add(client)
-        self._act(client, client.machine.start(self._world.now()))
-
-    # -- a request that is too large for UDP ---------------------------------------------------------------
-
-    def _leave_udp(self, client: ClientTransaction, size: int) -> None:
-        """*client*'s request is too large for UDP: it waits for a connection."""
-        stop_timer(client)
-        client.size, client.datagrams = size, client.flow
-        name = f"TCP for a large {client.request.method}"
-        client.detour = asyncio.create_task(self._take_detour(client, client.flow), name=name)
-
-    async def _take_detour(self, client: ClientTransaction, flow: Flow) -> None:
-        way, client.remark = await self._detours.find(flow, client.size)
-        client.detour = None
-        self._restart(client, way)
-
-    def _restart(self, client: ClientTransaction, flow: Flow) -> None:
-        """Send *client*'s request on *flow*, in a new transaction."""
-        self._forget(client)
-        first = client.request
-        sent = Request(first.method, first.uri, first.headers.copy(), first.body)
-        sent.headers.set("Via", flow.via(self.new_branch(sent.method), rport=client.rport))
-        make = machines.invite_client if sent.method == "INVITE" else machines.non_invite_client
-        reliable = flow.transport.reliable
-        client.machine = make(sent, reliable=reliable, timers=self._timers, timeout=client.timeout)
-        client.flow = flow
-        self._start(client)
-
     def give_up(self, client: ClientTransaction, detail: str) -> None:
         """Forget *client*, whose answer is not waited for any longer; whoever waits gets RequestFailed."""
         client.deliver(RequestFailed(Outcome.NO_RESPONSE, detail))
@@ -288,6 +255,21 @@ class Clients:
         if f"{via.host}:{port}" in own:
             return ""
         return f"its Via names {via.host}:{port}, which is not this phone"
+
+    def _send_ack(self, ack: Request, flow: Flow) -> None:
+        """Send *ack*; a failure is told, and counts as a loss on the way."""
+        try:
+            self._transports.send(ack, flow)
+        except SendFailed as error:
+            reason = f"could not be sent: {error}"
+            self._transports.ignored(flow, reason, ack.to_bytes(), outwards=True)
+
+    def _start(self, client: ClientTransaction) -> None:
+        flow = client.flow
+        client.key = client_key(client.request)
+        self._waiting[client.key] = client
+        self._by_flow.setdefault((flow.transport, flow.remote), set()).add(client)
+        self._act(client, client.machine.start(self._world.now()))
 
     def _act(self, client: ClientTransaction, actions: list[machines.Action]) -> None:
         for action in actions:
@@ -347,10 +329,28 @@ class Clients:
             client.detour = None
         stop_timer(client)
 
-    def _send_ack(self, ack: Request, flow: Flow) -> None:
-        """Send *ack*; a failure is told, and counts as a loss on the way."""
-        try:
-            self._transports.send(ack, flow)
-        except SendFailed as error:
-            reason = f"could not be sent: {error}"
-            self._transports.ignored(flow, reason, ack.to_bytes(), outwards=True)
+    # -- a request that is too large for UDP ---------------------------------------------------------------
+
+    def _leave_udp(self, client: ClientTransaction, size: int) -> None:
+        """*client*'s request is too large for UDP: it waits for a connection."""
+        stop_timer(client)
+        client.size, client.datagrams = size, client.flow
+        name = f"TCP for a large {client.request.method}"
+        client.detour = asyncio.create_task(self._take_detour(client, client.flow), name=name)
+
+    async def _take_detour(self, client: ClientTransaction, flow: Flow) -> None:
+        way, client.remark = await self._detours.find(flow, client.size)
+        client.detour = None
+        self._restart(client, way)
+
+    def _restart(self, client: ClientTransaction, flow: Flow) -> None:
+        """Send *client*'s request on *flow*, in a new transaction."""
+        self._forget(client)
+        first = client.request
+        sent = Request(first.method, first.uri, first.headers.copy(), first.body)
+        sent.headers.set("Via", flow.via(self.new_branch(sent.method), rport=client.rport))
+        make = machines.invite_client if sent.method == "INVITE" else machines.non_invite_client
+        reliable = flow.transport.reliable
+        client.machine = make(sent, reliable=reliable, timers=self._timers, timeout=client.timeout)
+        client.flow = flow
+        self._start(client)

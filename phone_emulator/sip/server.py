@@ -202,6 +202,33 @@ class Servers:
         else:
             self._act(server, server.machine.start(self.world.now()))
 
+    def refuse_unread(self, data: bytes, flow: Flow, error: MessageError, unread: bool) -> None:
+        """Tell what is wrong with what cannot be read; refuse a request of which enough can."""
+        response = refusal(data, error, self._user_agent)
+        if response is None or not self._may_refuse():
+            self._transports.ignored(flow, str(error), data, unread=unread)
+            return
+        try:
+            via = response.via
+        except MessageError:
+            where = flow
+        else:
+            where = response_flow(via, flow)
+            stamp_source(response, via, flow)
+        self._transports.ignored(flow, str(error), data, response.status, unread=unread)
+        self._send(response, where)
+
+    def response_returned(self, quoted: Response, flow: Flow, reason: str) -> None:
+        """The response that *quoted* is the beginning of drew an ICMP error (section 18.2.2)."""
+        try:
+            key = server_key(quoted)
+        except MessageError:
+            return  # too little of it is quoted
+        said, server = self._responded.said(key), self._current.get(key)
+        response = parse(said) if said else server.machine.last_sent if server is not None else None
+        if isinstance(response, Response) and response.status == quoted.status:
+            self._ways_back.send(response, flow, reason)
+
     def _acknowledged(self, ack: Request, flow: Flow) -> None:
         ignored = self._on_ack(ack, flow)
         if ignored:
@@ -262,22 +289,6 @@ class Servers:
         elif target.on_cancel is not None:
             target.on_cancel()
 
-    def refuse_unread(self, data: bytes, flow: Flow, error: MessageError, unread: bool) -> None:
-        """Tell what is wrong with what cannot be read; refuse a request of which enough can."""
-        response = refusal(data, error, self._user_agent)
-        if response is None or not self._may_refuse():
-            self._transports.ignored(flow, str(error), data, unread=unread)
-            return
-        try:
-            via = response.via
-        except MessageError:
-            where = flow
-        else:
-            where = response_flow(via, flow)
-            stamp_source(response, via, flow)
-        self._transports.ignored(flow, str(error), data, response.status, unread=unread)
-        self._send(response, where)
-
     def _may_refuse(self) -> bool:
         """Whether one more response without a transaction is no flood yet."""
         second, told = self._stateless
@@ -286,17 +297,6 @@ class Servers:
             second, told = now, 0
         self._stateless = second, told + 1
         return told < STATELESS_RESPONSES
-
-    def response_returned(self, quoted: Response, flow: Flow, reason: str) -> None:
-        """The response that *quoted* is the beginning of drew an ICMP error (section 18.2.2)."""
-        try:
-            key = server_key(quoted)
-        except MessageError:
-            return  # too little of it is quoted
-        said, server = self._responded.said(key), self._current.get(key)
-        response = parse(said) if said else server.machine.last_sent if server is not None else None
-        if isinstance(response, Response) and response.status == quoted.status:
-            self._ways_back.send(response, flow, reason)
 
     def _act(self, server: ServerTransaction, actions: list[machines.Action]) -> None:
         said = b""

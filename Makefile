@@ -19,12 +19,13 @@ COMPILED_PIP = $(COMPILED_BIN)/python -m pip install --quiet --disable-pip-versi
 PHONE_PYTHON ?=
 
 # The first Python that runs and is new enough; pyenv's shims exist for versions that do not run.
-FIND_PYTHON = for python in $(PHONE_PYTHON) python3.13 python3.12 python3.11 python3; do \
+PYTHONS := python3.13 python3.12 python3.11 python3
+FIND_PYTHON = for python in $(PHONE_PYTHON) $(PYTHONS); do \
 	if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 		echo "$$python"; exit 0; \
 	fi; \
 	done; \
-	echo "make: no Python 3.11 or later found (python3.13, python3.12, python3.11, python3);" \
+	echo "make: no Python 3.11 or later found ($(PYTHONS));" \
 		"install one, or name it: make PHONE_PYTHON=/path/to/python3 run" >&2; \
 	exit 1
 
@@ -73,7 +74,7 @@ $(VENV)/venv.stamp:
 
 # What is measured gets the fastest Python that can compile.
 $(COMPILED)/venv.stamp:
-	@any=$$($(FIND_PYTHON)) && python=$$("$$any" scripts/fastest_python $(PHONE_PYTHON)) && \
+	@any=$$($(FIND_PYTHON)) && python=$$("$$any" scripts/fastest_python $(or $(PHONE_PYTHON),$(PYTHONS) /usr/bin/python3)) && \
 		python=$${python:-$$any} && echo "make: setting up $(COMPILED) with $$python" && \
 		"$$python" -m venv $(COMPILED)
 	@touch $@

@@ -199,8 +199,7 @@ class Clients:
         """
         sent = Request(request.method, request.uri, request.headers.copy(), request.body)
         sent.headers.prepend("Via", flow.via(branch or self.new_branch(request.method), rport=rport))
-        make = machines.invite_client if request.method == "INVITE" else machines.non_invite_client
-        machine = make(sent, reliable=flow.transport.reliable, timers=self._timers, timeout=timeout)
+        machine = self._machine(sent, flow, timeout)
         client = ClientTransaction(machine, flow, on_sent, timeout=timeout, rport=rport)
         self._start(client)
         return client
@@ -263,6 +262,11 @@ class Clients:
         except SendFailed as error:
             reason = f"could not be sent: {error}"
             self._transports.ignored(flow, reason, ack.to_bytes(), outwards=True)
+
+    def _machine(self, request: Request, flow: Flow, timeout: float | None) -> Transaction:
+        """What decides about *request*, which goes over *flow*."""
+        make = machines.invite_client if request.method == "INVITE" else machines.non_invite_client
+        return make(request, reliable=flow.transport.reliable, timers=self._timers, timeout=timeout)
 
     def _start(self, client: ClientTransaction) -> None:
         flow = client.flow
@@ -349,8 +353,6 @@ class Clients:
         first = client.request
         sent = Request(first.method, first.uri, first.headers.copy(), first.body)
         sent.headers.set("Via", flow.via(self.new_branch(sent.method), rport=client.rport))
-        make = machines.invite_client if sent.method == "INVITE" else machines.non_invite_client
-        reliable = flow.transport.reliable
-        client.machine = make(sent, reliable=reliable, timers=self._timers, timeout=client.timeout)
+        client.machine = self._machine(sent, flow, client.timeout)
         client.flow = flow
         self._start(client)

@@ -107,7 +107,7 @@ async def _first_cycle(phone: Phone, line: int) -> None:
     registrar = phone.line(line).registrar
     changed = asyncio.Event()
     unsubscribe = phone.bus.subscribe(lambda event: changed.set())
-    registering = asyncio.create_task(phone.register(line), name=f"registering line {line}")
+    registering = phone.spawn(phone.register(line), f"registering line {line}")
     registering.add_done_callback(lambda task: changed.set())
     first = registrar.bindings[min(registrar.bindings)]
     try:

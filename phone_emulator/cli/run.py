@@ -24,7 +24,7 @@ from phone_emulator.scenario.schema import WorldName
 from phone_emulator.scenario.session import Prepared, RunOptions, prepare
 
 from .certificates import with_certificates
-from .exits import Exit
+from .exits import Exit, tell_faults
 from .options import OUTPUT, SCENARIO, TLS, Common, common_options
 from .talk import Progress, event_log, say
 
@@ -73,6 +73,8 @@ def run(
     if not common.json:
         not_run = f", {len(prepared) - len(results)} not run" if len(results) < len(prepared) else ""
         say(f"{passed} of {len(results)} scenarios passed{not_run}")
+    if any(result.faults for result in results):
+        return Exit.FAULT
     return Exit.OK if passed == len(prepared) else Exit.FAILED
 
 
@@ -132,5 +134,6 @@ def _run_all(
         else:
             for line in scenario_lines(result, colour=colour, routes=routes):
                 click.echo(line, color=colour)
+        tell_faults((fault.traceback, str(fault)) for fault in result.faults)
         if options.fail_fast and result.verdict is not Verdict.PASSED:
             return

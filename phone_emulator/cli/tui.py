@@ -25,6 +25,9 @@ from .provision_again import kept_provisioned, provisioned_by_lab
 if TYPE_CHECKING:
     from phone_emulator.provisioning import Provisioner
 
+CRASHED = 1
+"""What Textual returns where one of its handlers raised; it has printed the traceback."""
+
 
 @click.command(epilog="Example: phone-emulator tui phone.cfg --local-address 192.0.2.21")
 @cfg_argument(required=False)
@@ -82,6 +85,8 @@ async def _show(
             raise asyncio.CancelledError  # which the app has taken for its own
         if app.failure:
             raise WorldError(app.failure)
+        if app.return_code == CRASHED:
+            raise RuntimeError("the terminal phone ended by itself; its own traceback is above")
     finally:
         await phone.stop()
         if lab is not None:

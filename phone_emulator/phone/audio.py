@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from phone_emulator.events import Address
 from phone_emulator.media import dtmf, g711, rtp
-from phone_emulator.world import DatagramSocket, SendFailed, TimerHandle, World, WorldError
+from phone_emulator.world import DatagramSocket, SendFailed, Tasks, TimerHandle, World, WorldError, as_reason
 
 RATE = 8000
 PTIME = 0.020
@@ -116,6 +116,7 @@ class Audio:
         self._ssrc = world.random.getrandbits(32)
         self._sequence = world.random.getrandbits(16)
         self._timestamp_offset = world.random.getrandbits(32)
+        self._tasks = Tasks(world, f"the sound at {local}", self._fault)
         self._tick: TimerHandle | None = None
         self._due = 0.0
         self._pausing = True
@@ -271,7 +272,7 @@ class Audio:
             # Not before the last stream's next tick: two packets never share a timestamp by accident.
             self._due = max(self._world.now(), self._due)
             self._pausing = True
-            self._tick = self._world.call_at(self._due, self._send_next)
+            self._tick = self._tasks.call_at(self._due, self._send_next, "sending")
 
     def _stop(self) -> None:
         if self._tick is not None:
@@ -299,7 +300,7 @@ class Audio:
         behind = self._world.now() - self._due
         if behind > _LATE:
             self._due += behind
-        self._tick = self._world.call_at(self._due, self._send_next)
+        self._tick = self._tasks.call_at(self._due, self._send_next, "sending")
 
     def _send(self, packet: rtp.Packet) -> None:
         assert self._socket is not None
@@ -363,6 +364,9 @@ class Audio:
             )
         )
         self._next_digit = self._due + (self._dtmf_duration + self._dtmf_interval) / 1000
+
+    def _fault(self, error: Exception) -> None:
+        self._refuse_digits(as_reason(error))
 
     def _refuse_digits(self, why: str) -> None:
         self._digit.clear()

@@ -18,6 +18,8 @@ from phone_emulator.media import dtmf
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.message import Request, Response
 from phone_emulator.sip.server import ServerTransaction
+from phone_emulator.world.faults import as_reason
+from phone_emulator.world.tasks import Tasks
 
 from . import in_dialog, option_tags
 from .caller import connected_party
@@ -57,6 +59,8 @@ class Call:
     def __init__(self, line: Line, call_id: str, remote: str, identity: Identity) -> None:
         self.line = line
         self.id = call_id
+        self.tasks = Tasks(line.context.world, call_id, self.fault)
+        """What is done beside it; it ends with the phone at the latest."""
         self.remote = remote
         self.party = remote
         """Who is at the far end, as it says itself (``account.X.cp_source``); *remote* until it does."""
@@ -82,9 +86,9 @@ class Call:
         """Whether the far end has asked for anything yet."""
         self.session = Session(self)
         """What both ends have agreed to say to each other."""
+        self._faulted = False
         self._settled = asyncio.Event()
         self._over = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
 
     # -- what people see -----------------------------------------------------------------------------------
 
@@ -328,16 +332,21 @@ class Call:
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run *work* beside the call; it ends with the phone at the latest."""
-        task = asyncio.create_task(work, name=f"{name} of call {self.id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        return self.tasks.spawn(work, name)
+
+    def fault(self, error: Exception) -> None:
+        """What was done for this call raised *error*: nobody knows how it stands, so it ends."""
+        reason, first = as_reason(error), not self._faulted
+        self._faulted = True
+        self._settle(CallResult.FAILED, reason)
+        if first and self.state in UP:
+            self.spawn(self._terminate(reason), "BYE")
+        else:
+            self._end(reason)
 
     async def abandon(self) -> None:
         """Stop at once, telling nobody."""
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.tasks.stop()
         self._settle(CallResult.CANCELLED, "the phone was stopped")
         if self.transfer is not None:
             self.transfer.stop("the phone was stopped")

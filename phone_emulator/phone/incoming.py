@@ -13,6 +13,7 @@ from phone_emulator.sip.dialog import Dialog, dialog_of_request
 from phone_emulator.sip.message import Response
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.world.base import TimerHandle
+from phone_emulator.world.faults import as_reason
 
 from . import forwarding
 from .call import Call, CallError, CallResult
@@ -78,7 +79,7 @@ class IncomingCall(Call):
         config, world = self.line.context.config, self.line.context.world
         self._forward_to = forwarding.target(self.line, self._server.request, Forward.NO_ANSWER)
         patience = forwarding.patience(self.line) if self._forward_to else config.ringing_timeout
-        self._ringing = world.call_at(world.now() + patience, self._ring_out)
+        self._ringing = self.tasks.call_at(world.now() + patience, self._ring_out, "ringing out")
         sent_by = f", sent by {self.diverted_by}" if self.diverted_by else ""
         self._change(CallState.RINGING, f"{self.remote} calls{sent_by}")
         others = any(each is not self for each in self.line.calls)
@@ -86,7 +87,7 @@ class IncomingCall(Call):
         if delay is None and self.line.account.auto_answer:
             delay = config.auto_answer_delay
         if delay is not None and not others:
-            self._answering = world.call_at(world.now() + delay, self._answer_by_itself)
+            self._answering = self.tasks.call_at(world.now() + delay, self._answer_by_itself, "answering")
 
     def replace(self, other: Call) -> None:
         """Take the place of *other*: answer at once, and then end that one (RFC 3891 section 3)."""
@@ -254,6 +255,14 @@ class IncomingCall(Call):
         reason = f"forwarded to {number}: not answered for {forwarding.patience(self.line)} s"
         self._settle(CallResult.REJECTED, reason, 302)
         self._end(reason)
+
+    def fault(self, error: Exception) -> None:
+        """What was done for this call raised *error*: an INVITE that is not answered is owed a 500."""
+        if self.unanswered and not self._faulted:
+            self._faulted = True
+            self._refuse(500, as_reason(error), CallResult.FAILED)
+        else:
+            super().fault(error)
 
     def _answer_by_itself(self) -> None:
         if self.state is CallState.RINGING:

@@ -14,6 +14,7 @@ from phone_emulator.events import Target
 from phone_emulator.redundancy import hops
 from phone_emulator.sip.client import RequestFailed
 from phone_emulator.world.base import TimerHandle
+from phone_emulator.world.tasks import Tasks
 
 from .identity import new_call_id
 from .notices import KEEP_ALIVE
@@ -45,6 +46,7 @@ class KeepAlive:
         self._line = line
         self._mode = Mode(line.account.keepalive)
         self._timer: TimerHandle | None = None
+        self._tasks = Tasks(line.context.world, f"line {line.number}")
 
     def start(self) -> None:
         """The line is registered: keep it reachable, unless that is done already."""
@@ -59,7 +61,8 @@ class KeepAlive:
 
     def _wind_up(self) -> None:
         world = self._line.context.world
-        self._timer = world.call_at(world.now() + self._line.account.keepalive_interval, self._due)
+        due = world.now() + self._line.account.keepalive_interval
+        self._timer = self._tasks.call_at(due, self._due, "keep-alives")
 
     def _due(self) -> None:
         self._timer = None
@@ -79,7 +82,7 @@ class KeepAlive:
         elif self._mode is Mode.PACKET:
             context.endpoint.transports.ping(target.transport, target.remote)
         else:
-            self._line.spawn(self._ask(target), f"keep-alive of line {self._line.number}")
+            self._tasks.spawn(self._ask(target), "a keep-alive")
 
     async def _ask(self, target: Target) -> None:
         """Send a request that is answered somehow, or not at all."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
@@ -24,6 +25,8 @@ from phone_emulator.sip.dialog import Dialog, dialog_of_response
 from phone_emulator.sip.flow import Flow
 from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.server import ServerTransaction
+from phone_emulator.world.faults import as_reason
+from phone_emulator.world.tasks import OnFault
 
 from .channel import Channel
 from .context import Context
@@ -76,7 +79,9 @@ class Desk(Protocol):
     ) -> OutgoingCall:
         """Call *number* from *line*."""
 
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def spawn(
+        self, work: Coroutine[Any, Any, None], name: str, on_fault: OnFault | None = None
+    ) -> asyncio.Task[None]:
         """Run *work* beside everything else; it ends with the phone at the latest."""
 
 
@@ -221,6 +226,11 @@ class Line:
                     await send(step)
                     walk.ended(attempt)
                     self._remember(attempt)
+                except Exception as error:
+                    if attempt.outcome is None:
+                        attempt.outcome, attempt.detail = Outcome.CANCELLED, as_reason(error)
+                        attempt.ended = world.now()
+                    raise
                 finally:
                     # A hang-up before anything has left ends the attempt by cancelling this walk.
                     if attempt.outcome is not None:
@@ -243,9 +253,11 @@ class Line:
         """Call *number* as if the user had dialled it; its INVITE carries *headers* too. Raises CallError."""
         return self._desk.dial(number, self.number, headers=headers)
 
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def spawn(
+        self, work: Coroutine[Any, Any, None], name: str, on_fault: OnFault | None = None
+    ) -> asyncio.Task[None]:
         """Run *work* beside everything else; it ends with the phone at the latest."""
-        self._desk.spawn(work, name)
+        return self._desk.spawn(work, name, on_fault)
 
     def registered_at(self, target: Target) -> None:
         """Server 1 accepted a REGISTER at *target*."""

@@ -13,6 +13,7 @@ from phone_emulator.sip.body import accepts
 from phone_emulator.sip.dialog import dialog_of_request
 from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.server import ServerTransaction
+from phone_emulator.world.tasks import Tasks
 
 from . import dialog_info
 from .channel import Channel
@@ -146,12 +147,13 @@ class Watcher:
         self._told: dict[str, DialogState] = {}
         self._told_at = 0.0
         self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks(context.world, f"line {line.number}")
 
     def start(self, server: ServerTransaction) -> None:
         """Answer the SUBSCRIBE, then tell how things are."""
         self._line.confirm(self, self._dialog)
         self._accept(server)
-        self._task = asyncio.create_task(self._run(), name=f"NOTIFYs of line {self._line.number}")
+        self._task = self._tasks.spawn(self._run(), "NOTIFYs to a watcher")
 
     async def stop(self, *, tell: bool) -> None:
         """The phone stops."""
@@ -161,8 +163,7 @@ class Watcher:
             self._ending = "probation"
             self.changed.set()
             await asyncio.wait([self._task], timeout=LAST_WORDS * self._line.context.config.timers.t1)
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.stop()
         self._notifier.over(self)
 
     # -- in the dialog -------------------------------------------------------------------------------------

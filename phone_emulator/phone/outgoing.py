@@ -17,6 +17,7 @@ from phone_emulator.sip.flow import Flow
 from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.tables import State
+from phone_emulator.world.faults import as_reason
 
 from . import session_timer
 from .call import Call, CallResult
@@ -98,6 +99,15 @@ class OutgoingCall(Call):
         attempt = self.route[-1] if self.route else None
         if attempt is not None and attempt.outcome is None:
             attempt.outcome, attempt.detail, attempt.ended = outcome, reason, self.line.context.world.now()
+
+    def fault(self, error: Exception) -> None:
+        """What was done for this call raised *error*; before it is up, no further target is tried."""
+        if self.dialog is None and self.state in (CallState.CALLING, CallState.RINGING):
+            runner = self._runner
+            self._give_up(Outcome.CANCELLED, CallResult.FAILED, as_reason(error))
+            if runner is not None and not runner.done():
+                return  # it waits for the end of the INVITE, and ends the call
+        super().fault(error)
 
     async def abandon(self) -> None:
         """Stop at once, telling nobody; the attempt that goes on ends with the phone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections import deque
 from collections.abc import Coroutine, Sequence
@@ -21,6 +22,7 @@ from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.timers import Timers
 from phone_emulator.sip.transport import DATAGRAM_LIMIT
 from phone_emulator.world.base import World
+from phone_emulator.world.tasks import OnFault, Tasks
 
 from .addresses import own_addresses
 from .call import Call, CallError
@@ -87,6 +89,7 @@ class Phone:
         self.config = config
         self.world = world
         self.bus = bus or Bus()
+        world.faults.tell_on(self.bus)
         self.options = options or PhoneOptions()
         self.lines: dict[int, Line] = {}
         """The enabled lines, by X of ``account.X``; filled by ``start``."""
@@ -99,7 +102,7 @@ class Phone:
         self._context: Context | None = None
         self._dialogs: dict[tuple[str, str, str], DialogUser] = {}
         self._abandoned: dict[tuple[str, str], tuple[Request, Identity, Line]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(world, "the phone")
         self._numbers = itertools.count(1)
 
     # -- life ----------------------------------------------------------------------------------------------
@@ -148,29 +151,31 @@ class Phone:
             return
         if unregister:
             await self._end_calls()
-            await self.reception.notifier.stop(tell=True)
-            await asyncio.gather(*(line.registrar.unregister() for line in self.lines.values()))
+        await self._all([("ending what watches it", self.reception.notifier.stop(tell=unregister))])
+        registrars = [(f"stopping line {line.number}", line.registrar) for line in self.lines.values()]
+        if unregister:
+            await self._all([(name, registrar.unregister()) for name, registrar in registrars])
         else:
-            await self.reception.notifier.stop(tell=False)
-            await asyncio.gather(*(line.registrar.abandon() for line in self.lines.values()))
+            await self._all([(name, registrar.abandon()) for name, registrar in registrars])
         for call in (*self.calls, *self.history):
             await call.abandon()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.stop()
         await self._context.endpoint.close()
         self._context = None
+
+    async def _all(self, works: Sequence[tuple[str, Coroutine[Any, Any, None]]]) -> None:
+        """Do all *works* at once; whatever one of them raises, the phone stops."""
+        await asyncio.gather(*(self.spawn(work, name) for name, work in works), return_exceptions=True)
 
     async def _end_calls(self) -> None:
         """Hang up everywhere; a server that is slow to answer a BYE or a CANCEL is waited for a little."""
         calls = tuple(self.calls)
         for call in calls:
             self.spawn(call.hang_up(), f"hanging up {call.id}")
-        waiting = [asyncio.create_task(call.over(), name=f"the end of {call.id}") for call in calls]
-        if waiting:
-            _, pending = await asyncio.wait(waiting, timeout=LAST_WORDS * self.config.timers.t1)
-            for task in pending:
-                task.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS * self.config.timers.t1):
+                for call in calls:
+                    await call.over()
 
     @property
     def context(self) -> Context:
@@ -270,11 +275,11 @@ class Phone:
         self.calls.append(call)
         call.line.calls.append(call)
 
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def spawn(
+        self, work: Coroutine[Any, Any, None], name: str, on_fault: OnFault | None = None
+    ) -> asyncio.Task[None]:
         """Run *work* beside everything else; it ends with the phone at the latest."""
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        return self._tasks.spawn(work, name, on_fault=on_fault)
 
     # -- what comes in -------------------------------------------------------------------------------------
 

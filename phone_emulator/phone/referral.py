@@ -16,6 +16,7 @@ from phone_emulator.sip import refer
 from phone_emulator.sip.dialog import Dialog, dialog_of_request
 from phone_emulator.sip.message import Headers, MessageError, Request
 from phone_emulator.sip.server import ServerTransaction
+from phone_emulator.world.faults import as_reason
 
 from .channel import Channel
 from .dialling import why_undialable
@@ -78,11 +79,16 @@ class Referral:
                 self._statuses.put_nowait(180)
 
         unsubscribe = line.context.bus.subscribe(ringing)
-        settled = asyncio.create_task(self._settle(call), name=f"the end of the referred call {call.id}")
+        settled = line.spawn(
+            self._settle(call), f"the end of the referred {call.id}", lambda _: self._statuses.put_nowait(500)
+        )
         try:
             while await self._notify(await self._statuses.get()):
                 pass
             await settled
+        except Exception as error:
+            self._tell(TransferState.FAILED, as_reason(error))
+            raise
         finally:
             unsubscribe()
             settled.cancel()

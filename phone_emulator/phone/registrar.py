@@ -18,6 +18,8 @@ from phone_emulator.events import (
 )
 from phone_emulator.redundancy import Hop, Try, hops, moves_on, refresh_delay, retry_delay, wait_for
 from phone_emulator.redundancy.servers import successive
+from phone_emulator.world.faults import as_reason
+from phone_emulator.world.tasks import Tasks
 
 from .binding import Binding, granted_gruu, granted_lease
 from .exchange import Draft, Watch
@@ -56,7 +58,8 @@ class Registrar:
         }
         self.attempts: list[Attempt] = []
         """The latest REGISTER attempts, in order of time."""
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks(self._context.world, f"line {line.number}")
+        self._loops: list[asyncio.Task[None]] = []
         self._probe_task: asyncio.Task[None] | None = None
         self._renewed = asyncio.Event()
         """A binding was renewed by another than its own loop."""
@@ -65,7 +68,7 @@ class Registrar:
     @property
     def started(self) -> bool:
         """Whether the line is to be registered."""
-        return bool(self._tasks)
+        return bool(self._loops)
 
     @property
     def working_server(self) -> int | None:
@@ -104,9 +107,7 @@ class Registrar:
         first_cycles = []
         for group in groups:
             done = asyncio.Event()
-            name = f"registration of line {self._line.number} at server {group[0].server}"
-            task = asyncio.create_task(self._keep(group, done), name=name)
-            self._tasks.append(task)
+            self._loops.append(self._spawn_loop(group, done))
             first_cycles.append(done.wait())
         await asyncio.gather(*first_cycles)
 
@@ -156,13 +157,26 @@ class Registrar:
 
     async def _stop_tasks(self) -> None:
         self._line.keepalive.stop()
-        tasks = [*self._tasks, *([self._probe_task] if self._probe_task else [])]
-        self._tasks, self._probe_task = [], None
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self._loops, self._probe_task = [], None
+        await self._tasks.stop()
 
     # -- keeping registered --------------------------------------------------------------------------------
+
+    def _spawn_loop(
+        self, group: Sequence[Hop], first_cycle: asyncio.Event, held: Binding | None = None
+    ) -> asyncio.Task[None]:
+        return self._tasks.spawn(
+            self._keep(group, first_cycle, held),
+            f"the registration at server {group[0].server}",
+            on_fault=lambda error: self._given_up(group, error),
+        )
+
+    def _given_up(self, group: Sequence[Hop], error: Exception) -> None:
+        """Keeping the servers of *group* registered raised *error*: nobody does it any more."""
+        for hop in group:
+            binding = self.bindings[hop.server]
+            binding.next_at = binding.refresh_at = None
+            self._change(binding, RegistrationState.FAILED, as_reason(error))
 
     async def _keep(
         self, group: Sequence[Hop], first_cycle: asyncio.Event, held: Binding | None = None
@@ -305,8 +319,11 @@ class Registrar:
         if not fallen_back:
             self._stop_probe()
         elif self._probe_task is None:
-            name = f"probe of server 1 by line {self._line.number}"
-            self._probe_task = asyncio.create_task(self._probe(group), name=name)
+            self._probe_task = self._tasks.spawn(
+                self._probe(group),
+                "the probe of server 1",
+                on_fault=lambda error: self._given_up(group[:1], error),
+            )
 
     def _stop_probe(self) -> None:
         if self._probe_task is not None:
@@ -330,15 +347,10 @@ class Registrar:
                 break
         # Server 1 works again: its own loop takes over, and server 2's binding is left to expire.
         self._probe_task = None
-        for task in self._tasks:
+        for task in self._loops:
             task.cancel()
         self._lapse(self.bindings[group[1].server])
-        self._tasks = [
-            asyncio.create_task(
-                self._keep(group, asyncio.Event(), first),
-                name=f"registration of line {self._line.number} at server 1",
-            )
-        ]
+        self._loops = [self._spawn_loop(group, asyncio.Event(), first)]
 
     # -- removing ------------------------------------------------------------------------------------------
 

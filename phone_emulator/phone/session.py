@@ -47,7 +47,7 @@ class Session:
         """Whether the far end is heard before it answers."""
         self.silent = True
         """Whether both ends have not described anything yet that can be said."""
-        self.timer = SessionTimer(line.context.world, self._refresh_due, self._expired)
+        self.timer = SessionTimer(line.context.world, call.tasks, self._refresh_due, self._expired)
         self._call = call
         self._far_end_updates = False
         """Whether the far end takes UPDATE, as its Allow says (RFC 3311 section 4)."""

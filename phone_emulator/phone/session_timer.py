@@ -14,6 +14,7 @@ from phone_emulator.config.model import AccountConfig
 from phone_emulator.sip.headers import parameter
 from phone_emulator.sip.message import Message, Request, Response
 from phone_emulator.world.base import TimerHandle, World
+from phone_emulator.world.tasks import Tasks
 
 from . import option_tags
 from .option_tags import TIMER
@@ -140,16 +141,20 @@ class SessionTimer:
 
     Args:
         world: its clock.
+        tasks: of the call.
         refresh: called when this end is to refresh the session.
         expire: called when the session is about to end, with the reason for people.
     """
 
-    def __init__(self, world: World, refresh: Callable[[], None], expire: Callable[[str], None]) -> None:
+    def __init__(
+        self, world: World, tasks: Tasks, refresh: Callable[[], None], expire: Callable[[str], None]
+    ) -> None:
         self.terms: Terms | None = None
         """Those in force; None without a session timer."""
         self.least = MIN_INTERVAL
         """Seconds: the highest Min-SE that a 422 has named."""
         self._world = world
+        self._tasks = tasks
         self._refresh = refresh
         self._expire = expire
         self._handles: list[TimerHandle] = []
@@ -163,15 +168,18 @@ class SessionTimer:
             return
         now = self._world.now()
         self._end = now + terms.interval - min(LONGEST_LEAD, terms.interval / 3)
-        self._handles = [self._world.call_at(self._end, self._expired)]
+        self._handles = [self._call_at(self._end, self._expired)]
         if terms.ours:
-            self._handles.append(self._world.call_at(now + terms.interval / 2, self._refresh))
+            self._handles.append(self._call_at(now + terms.interval / 2, self._refresh))
 
     def retry(self) -> None:
         """A refresh failed, but the call is up: try again at half the time that is left."""
         left = self._end - self._world.now()
         if self._handles and left / 2 >= SHORTEST_RETRY:
-            self._handles.append(self._world.call_at(self._end - left / 2, self._refresh))
+            self._handles.append(self._call_at(self._end - left / 2, self._refresh))
+
+    def _call_at(self, when: float, callback: Callable[[], None]) -> TimerHandle:
+        return self._tasks.call_at(when, callback, "the session timer")
 
     def stop(self) -> None:
         """The call is over."""

@@ -19,6 +19,8 @@ from phone_emulator.sip.dialog import Dialog, dialog_of_notify, dialog_of_respon
 from phone_emulator.sip.headers import parameter
 from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.server import ServerTransaction
+from phone_emulator.world.faults import as_reason
+from phone_emulator.world.tasks import Tasks
 
 from .channel import Channel
 from .event_package import GONE, Over, Topic, ended, event_id, event_of, pause, seconds_of
@@ -65,6 +67,7 @@ class Subscription:
         self._account = line.account
         self._hear = hear
         self._lost = lost
+        self._tasks = Tasks(line.context.world, f"line {line.number}")
         self._task: asyncio.Task[None] | None = None
         self._channel: Channel
         self._request: Request | None = None
@@ -88,8 +91,13 @@ class Subscription:
         if self._task is not None:
             self._task.cancel()
         self._forget()
-        name = f"{self.topic.event} subscription of line {self._line.number}"
-        self._task = asyncio.create_task(self._keep(), name=name)
+        name = f"the {self.topic.event} subscription"
+        self._task = self._tasks.spawn(self._keep(), name, on_fault=self._given_up)
+
+    def _given_up(self, error: Exception) -> None:
+        """Keeping it raised *error*: nobody does it any more."""
+        self._forget()
+        self._tell(SubscriptionState.ENDED, as_reason(error))
 
     def refresh(self) -> None:
         """Refresh as soon as may be instead of when it is due: the full state is wanted."""
@@ -99,8 +107,7 @@ class Subscription:
     async def stop(self, *, unsubscribe: bool) -> None:
         """End it; with *unsubscribe* the server is told, and waited for a little."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await self._tasks.stop()
             self._task = None
         if unsubscribe and self._dialog is not None and self._over is None:
             with contextlib.suppress(TimeoutError):

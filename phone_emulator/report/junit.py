@@ -30,7 +30,8 @@ def junit_xml(results: Sequence[ScenarioResult]) -> bytes:
             kind = "failure" if result.verdict is Verdict.FAILED else "error"
             told = [f"{failure.step}: {failure.message}" for failure in result.failures]
             found = ET.SubElement(case, kind, message=_clean(told[0] if told else str(result.verdict)))
-            found.text = _clean("\n".join(told))
+            where = [fault.traceback for fault in result.faults]
+            found.text = _clean("\n".join([*told, *where]))
         lines = route_lines(result)
         if lines:
             ET.SubElement(case, "system-out").text = _clean("\n".join(lines))

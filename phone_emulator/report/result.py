@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from phone_emulator.events import Attempt, Direction, MessageReceived, MessageSent
+from phone_emulator.events import Attempt, Direction, InternalFault, MessageReceived, MessageSent
 from phone_emulator.phone.health import LineHealth
 
 Message = MessageSent | MessageReceived
@@ -97,6 +97,8 @@ class ScenarioResult:
     """Every SIP message, in order of time; not part of the JSON."""
     health: list[LineHealth] = field(default_factory=list)
     """How each line stands at the end."""
+    faults: list[InternalFault] = field(default_factory=list)
+    """What went wrong in this program itself; ``failures`` has each in one line."""
 
     def as_json(self) -> dict[str, Any]:
         """The result as ``run --format json`` prints it."""

@@ -95,16 +95,12 @@ async def incoming(session: Session, step: Step, args: schema.IncomingStep) -> N
     caller = session.lab.call_phone(session.phone, args.line, args.server, args.caller)
     if caller is None:
         raise CallError(f"line {args.line} is registered nowhere: nobody can call it")
-    settled = asyncio.create_task(caller.settled(), name="the caller waits for an answer")
-    try:
-        while not settled.done():
-            ringing = [each for each in session.phone.calls if each not in known]
-            if ringing:
-                session.calls[args.id] = ringing[0]
-                return
-            await asyncio.sleep(0.01)
-    finally:
-        settled.cancel()
+    while caller.result is None:
+        ringing = [each for each in session.phone.calls if each not in known]
+        if ringing:
+            session.calls[args.id] = ringing[0]
+            return
+        await asyncio.sleep(0.01)
     raise CallError(f"the call did not reach the phone: {caller.reason}")
 
 

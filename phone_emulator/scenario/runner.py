@@ -7,7 +7,7 @@ import asyncio
 from phone_emulator.events import Event
 from phone_emulator.phone import CallError
 from phone_emulator.report.result import ScenarioResult, StepFailure, Verdict
-from phone_emulator.world import Deadlock
+from phone_emulator.world import Deadlock, Faulted, WorldError
 
 from .actions import ACTIONS
 from .model import Expect, Step
@@ -35,15 +35,26 @@ def run(prepared: Prepared, options: RunOptions) -> ScenarioResult:
     try:
         return session.world.run(_play(session, failures))
     except Deadlock as error:
-        result = session.result()
-        result.failures = [*failures, StepFailure("the scenario", str(error))]
-        result.verdict = Verdict.ERROR
-        return result
+        return _error(session, failures, [str(error)])
     except KeyboardInterrupt:
-        result = session.result()
-        result.failures = [*failures, StepFailure("the scenario", "interrupted")]
-        result.verdict = Verdict.ERROR
-        raise Interrupted(result) from None
+        raise Interrupted(_error(session, failures, ["interrupted"])) from None
+    except WorldError:
+        raise
+    except Exception as error:
+        if not isinstance(error, Faulted):
+            session.world.faults.tell(error, "a step", prepared.scenario.name)
+        faults = session.world.faults.told
+        result = _error(session, failures, [str(fault) for fault in faults])
+        result.faults = list(faults)
+        return result
+
+
+def _error(session: Session, failures: list[StepFailure], reasons: list[str]) -> ScenarioResult:
+    """What there is to tell of a scenario that could not be run to its end, for *reasons*."""
+    result = session.result()
+    result.failures = [*failures, *(StepFailure("the scenario", reason) for reason in reasons)]
+    result.verdict = Verdict.ERROR
+    return result
 
 
 async def _play(session: Session, failures: list[StepFailure]) -> ScenarioResult:

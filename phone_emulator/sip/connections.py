@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from phone_emulator.events import Address, Transport
 from phone_emulator.world.base import ConnectFailed, SendFailed, Stream, TlsClient, TlsFailed, World
+from phone_emulator.world.tasks import Tasks
 
 from .connection import Connection
 from .flow import Flow
@@ -47,13 +48,11 @@ class Connections:
         self._open: dict[_Key, Connection] = {}
         self._connecting: dict[_Key, _Connecting] = {}
         self._accepted: dict[Connection, None] = {}
+        self._tasks = Tasks(world, "the connections")
 
     async def close(self) -> None:
         """Close all, and give up those that are being made."""
-        tasks = [connecting.task for connecting in self._connecting.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.stop()
         for connection in (*self._open.values(), *self._accepted):
             connection.close()
         self._open.clear()
@@ -121,9 +120,8 @@ class Connections:
         connecting = self._connecting.get(key)
         if connecting is None:
             name = f"connect {key[0]} {key[1]}"
-            connecting = _Connecting(asyncio.create_task(self._connect(key, tls), name=name))
-            # Who waits may have been cancelled in the moment of the failure.
-            connecting.task.add_done_callback(lambda task: task.cancelled() or task.exception())
+            expected = (ConnectFailed, TlsFailed)  # who waits is told
+            connecting = _Connecting(self._tasks.spawn(self._connect(key, tls), name, expected=expected))
             self._connecting[key] = connecting
         task = connecting.task
         connecting.waiting += 1

@@ -147,7 +147,7 @@ def make_desk(config: PhoneConfig, common: Common, *, every_transport: bool = Fa
 
 
 def _registered(phone: Phone) -> bool:
-    return any(line.registrar.registered_targets for line in phone.lines.values())
+    return any(line.bindings.targets for line in phone.lines.values())
 
 
 def interrupted() -> bool:

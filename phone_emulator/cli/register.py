@@ -52,14 +52,14 @@ def _tell(phone: Phone, common: Common) -> bool:
         else:
             for text in registration_lines(line, now):
                 click.echo(text)
-    return all(line.registrar.registered_targets for line in phone.lines.values())
+    return all(line.bindings.targets for line in phone.lines.values())
 
 
 def registration_lines(line: Line, now: float) -> list[str]:
     """For people: a line for each server of *line*, at *now*."""
     lines = []
-    for number, binding in sorted(line.registrar.bindings.items()):
-        head = f"line {line.number} ({line.account.shown_label}), server {number}"
+    for binding in line.bindings:
+        head = f"line {line.number} ({line.account.shown_label}), server {binding.number}"
         if binding.target is not None and binding.expires_at is not None:
             left = binding.expires_at - now
             lines.append(f"{head}: registered at {binding.target}, expires in {left:.0f} s")
@@ -71,12 +71,12 @@ def registration_lines(line: Line, now: float) -> list[str]:
 def _as_json(line: Line, now: float) -> dict[str, Any]:
     registered = [
         binding.target.as_json() | {"expires_in": round((binding.expires_at or now) - now, 3)}
-        for _, binding in sorted(line.registrar.bindings.items())
+        for binding in line.bindings
         if binding.target is not None
     ]
     return {
         "line": line.number,
         "user": line.account.user_name,
         "registered": registered,
-        "registrations": [attempt.as_json() for attempt in line.registrar.attempts],
+        "registrations": [attempt.as_json() for attempt in line.bindings.attempts],
     }

@@ -80,7 +80,7 @@ class Callee:
         """Call *user* of *domain* through the server of that name, as the number *caller*."""
         line = self._phone.line(self._lines[server])
         if caller is not None:
-            line.account = dataclasses.replace(line.account, user_name=caller)
+            line.seat.account = dataclasses.replace(line.account, user_name=caller)
         return self._phone.dial(f"{user}@{domain}", line.number)
 
     def _hear(self, event: Event) -> None:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from phone_emulator.config.model import ServerConfig
-from phone_emulator.events import Address, RegistrationState, Target, Transport
+from phone_emulator.config.model import AccountConfig, ServerConfig
+from phone_emulator.events import Address, Attempt, RegistrationState, Target, Transport
+from phone_emulator.redundancy import hops
 from phone_emulator.sip import values
 from phone_emulator.sip.headers import after_address, parameter
 from phone_emulator.sip.message import Response
 from phone_emulator.world.address import canonical
 
+from .context import Context
+from .identity import new_call_id
+
+ATTEMPTS_KEPT = 1000
 LONGEST_GRUU = 500
 """Characters; a longer one is not believed."""
 _EXPIRES = re.compile(r";\s*expires\s*=\s*(\d{1,10})\b", re.IGNORECASE)
@@ -49,6 +55,56 @@ class Binding:
     def live(self) -> bool:
         """Whether a server holds this binding, as far as the phone knows."""
         return self.target is not None
+
+
+class Bindings:
+    """The line's registrations at its servers, by the number of the server.
+
+    Args:
+        context: the phone.
+        account: ``account.X.*``.
+    """
+
+    def __init__(self, context: Context, account: AccountConfig) -> None:
+        source = context.world.random
+        self._all = {
+            hop.server: Binding(
+                hop.server,
+                hop.identity,
+                new_call_id(source, account, context.host, context.device.style),
+                str(source.getrandbits(32)),
+                must_clear=account.unregister_on_reboot,
+            )
+            for hop in hops(account)
+        }
+        self.attempts: list[Attempt] = []
+        """The latest REGISTER attempts, in order of time."""
+
+    def __getitem__(self, server: int) -> Binding:
+        return self._all[server]
+
+    def __iter__(self) -> Iterator[Binding]:
+        return iter([self._all[number] for number in sorted(self._all)])
+
+    @property
+    def working_server(self) -> int | None:
+        """The number of the server that works: the lowest one with a live binding, or None."""
+        return next((binding.number for binding in self if binding.live), None)
+
+    @property
+    def targets(self) -> list[Target]:
+        """Where the line is registered, server 1 first."""
+        return [binding.target for binding in self if binding.target is not None]
+
+    @property
+    def contact(self) -> Address | None:
+        """The phone's own address as its Contact at server 1 gives it; None while there is none."""
+        return next((each.contact for each in self if each.number == 1 and each.live), None)
+
+    def began(self, attempt: Attempt) -> None:
+        """A REGISTER attempt begins."""
+        self.attempts.append(attempt)
+        del self.attempts[:-ATTEMPTS_KEPT]
 
 
 def leads_to(value: str, own: Address) -> bool:

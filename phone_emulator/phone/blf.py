@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from phone_emulator.config.model import KeyConfig, KeyType, PhoneConfig
 from phone_emulator.events import BlfChanged, LampState
@@ -15,10 +14,9 @@ from .dialling import number_in
 from .dialog_info import DialogState, Watched
 from .event_package import Topic
 from .option_tags import EVENT_LIST
+from .seat import Seat
+from .servers import Servers
 from .subscription import Subscription
-
-if TYPE_CHECKING:
-    from .line import Line
 
 BRIGHTEST = (LampState.RINGING, LampState.TALKING, LampState.CALLING, LampState.HELD)
 """Of several dialogs, the lamp shows the first of these that there is."""
@@ -28,18 +26,18 @@ class Lamp:
     """One BLF key of a line.
 
     Args:
-        line: on whose behalf it watches.
+        seat: of the line that watches.
         key: the key.
         number: what is watched; empty for a key that waits for a number of the line's list.
     """
 
-    def __init__(self, line: Line, key: KeyConfig, number: str) -> None:
+    def __init__(self, seat: Seat, key: KeyConfig, number: str) -> None:
         self.key = key
         self.number = number
         self.state = LampState.UNKNOWN
         self.remote = ""
         """With whom the watched number talks; empty where that is not told."""
-        self._line = line
+        self._seat = seat
         self._watched = Watched()
 
     @property
@@ -83,10 +81,10 @@ class Lamp:
         if (state, remote) == (self.state, self.remote):
             return
         self.state, self.remote = state, remote
-        self._line.context.bus.tell(
+        self._seat.tell(
             BlfChanged(
-                at=self._line.context.world.now(),
-                line=self._line.number,
+                at=self._seat.now,
+                line=self._seat.number,
                 key=self.key.index,
                 number=self.number,
                 state=state,
@@ -105,19 +103,20 @@ class WatchedNumber:
     """A lamp with a subscription of its own (``linekey.X.type = 16``).
 
     Args:
-        line: whose server is asked.
+        seat: of the line.
+        servers: are asked.
         key: what is watched.
     """
 
-    def __init__(self, line: Line, key: KeyConfig) -> None:
-        self.lamp = Lamp(line, key, key.value)
+    def __init__(self, seat: Seat, servers: Servers, key: KeyConfig) -> None:
+        self.lamp = Lamp(seat, key, key.value)
         topic = Topic(
             event=dialog_info.EVENT,
             content_types=(dialog_info.CONTENT_TYPE,),
-            expires=line.account.blf_subscribe_period,
+            expires=seat.account.blf_subscribe_period,
             number=key.value,
         )
-        self.subscription = Subscription(line, topic, self._hear, self.lamp.forget)
+        self.subscription = Subscription(seat, servers, topic, self._hear, self.lamp.forget)
 
     def _hear(self, notify: Request) -> None:
         """A NOTIFY; one without a body tells nothing new."""
@@ -131,21 +130,22 @@ class WatchedList:
     Each takes the next free key of type 39, in the order in which the server names them, and keeps it.
 
     Args:
-        line: whose server is asked.
+        seat: of the line.
+        servers: are asked.
         uri: of the list.
         keys: of type 39.
     """
 
-    def __init__(self, line: Line, uri: str, keys: Sequence[KeyConfig]) -> None:
-        self.lamps = [Lamp(line, key, "") for key in keys]
+    def __init__(self, seat: Seat, servers: Servers, uri: str, keys: Sequence[KeyConfig]) -> None:
+        self.lamps = [Lamp(seat, key, "") for key in keys]
         topic = Topic(
             event=dialog_info.EVENT,
             content_types=(resource_list.CONTENT_TYPE, resource_list.RLMI, dialog_info.CONTENT_TYPE),
-            expires=line.account.blf_subscribe_period,
+            expires=seat.account.blf_subscribe_period,
             number=uri,
             supported=EVENT_LIST,
         )
-        self.subscription = Subscription(line, topic, self._hear, self._lost)
+        self.subscription = Subscription(seat, servers, topic, self._hear, self._lost)
 
     def _hear(self, notify: Request) -> None:
         if type_of(notify) != resource_list.CONTENT_TYPE:

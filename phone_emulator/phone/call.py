@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from phone_emulator.events import (
     Attempt,
@@ -15,24 +15,22 @@ from phone_emulator.events import (
     Direction,
 )
 from phone_emulator.media import dtmf
+from phone_emulator.redundancy import Try
 from phone_emulator.sip.dialog import Dialog
-from phone_emulator.sip.message import Request, Response
+from phone_emulator.sip.message import METHODS, Request, Response
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.world.faults import as_reason
 from phone_emulator.world.tasks import Tasks
 
-from . import in_dialog, option_tags
+from . import option_tags
 from .caller import connected_party
 from .channel import Channel
 from .errors import CallError as CallError
-from .identity import Identity
+from .identity import ALLOW, Identity
+from .seat import Seat
+from .servers import Servers
 from .session import UP, Session
 from .voice import Agreement, Voice, VoiceError
-
-if TYPE_CHECKING:
-    from .line import Line
-    from .referral import Referral
-    from .transfer import Transfer
 
 
 class CallResult(StrEnum):
@@ -42,6 +40,45 @@ class CallResult(StrEnum):
     REJECTED = "rejected"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+class Usage(Protocol):
+    """What hangs on a call, and may outlive it: a transfer, a REFER that is followed (RFC 5057)."""
+
+    def take(self, server: ServerTransaction) -> bool:
+        """A NOTIFY or a SUBSCRIBE came in within the call's dialog; whether it was for this, and answered."""
+
+    def call_ended(self) -> None:
+        """The call is over."""
+
+    def stop(self, reason: str) -> None:
+        """The phone stops: nothing will come any more."""
+
+
+Handler = Callable[["Call", ServerTransaction], None]
+"""Takes a request of the far end within a call's dialog."""
+
+
+class CallLine(Protocol):
+    """What a call needs of its line."""
+
+    @property
+    def seat(self) -> Seat:
+        """The line's place."""
+
+    @property
+    def servers(self) -> Servers:
+        """Where its requests go."""
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """By the method, what takes a request of the far end within the dialog."""
+
+    async def register_first(self, step: Try) -> bool:
+        """REGISTER at the target of *step*; False where the target has failed by that (R9)."""
+
+    def ended(self, call: Call) -> None:
+        """*call* is over."""
 
 
 class Call:
@@ -56,34 +93,34 @@ class Call:
 
     direction: Direction
 
-    def __init__(self, line: Line, call_id: str, remote: str, identity: Identity) -> None:
-        self.line = line
+    def __init__(self, line: CallLine, call_id: str, remote: str, identity: Identity) -> None:
+        self._line = line
+        self.seat = line.seat
+        self.servers = line.servers
         self.id = call_id
-        self.tasks = Tasks(line.context.world, call_id, self.fault)
+        self.tasks = Tasks(line.seat.context.world, call_id, self.fault)
         """What is done beside it; it ends with the phone at the latest."""
         self.remote = remote
         self.party = remote
         """Who is at the far end, as it says itself (``account.X.cp_source``); *remote* until it does."""
-        self.channel = Channel(line, identity)
+        self.channel = Channel(line.seat, identity)
         self.state = CallState.CALLING
         self.result: CallResult | None = None
         self.status: int | None = None
         self.reason = ""
         self.route: list[Attempt] = []
-        self.started = line.context.world.now()
+        self.started = line.seat.now
         self.answered_at: float | None = None
         self.settled_at: float | None = None
         """When the result was known."""
         self.ended: float | None = None
         self.dialog: Dialog | None = None
-        self.transfer: Transfer | None = None
-        """The transfer of this call that goes on."""
+        self.usages: list[Usage] = []
+        """What hangs on it."""
         self.transferred_to = ""
         """The number or URI that its far end was sent to; empty where it was not."""
-        self.referrals: list[Referral] = []
-        """What the far end has asked this phone to call, while it is told how that goes."""
         self.was_referred = False
-        """Whether the far end has asked for anything yet."""
+        """Whether the far end has asked this phone to call somebody yet."""
         self.session = Session(self)
         """What both ends have agreed to say to each other."""
         self._faulted = False
@@ -115,7 +152,7 @@ class Call:
     @property
     def elapsed(self) -> float:
         """Seconds from dialling to the result, or to now."""
-        end = self.settled_at if self.settled_at is not None else self.line.context.world.now()
+        end = self.settled_at if self.settled_at is not None else self.seat.now
         return end - self.started
 
     async def settled(self) -> CallResult:
@@ -170,7 +207,7 @@ class Call:
             raise CallError(f"the call is {self.state}: no digits can be sent")
         if self.far_held:
             raise CallError("the far end holds the call: no digits can be sent")
-        account, config = self.line.account, self.line.context.config
+        account, config = self.seat.account, self.seat.context.config
         if account.dtmf_type in (2, 3):
             await self.session.confirmed()  # no INFO overtakes the ACK
             for digit in digits:
@@ -195,10 +232,14 @@ class Call:
             self.respond(server, 481)
         elif not dialog.accept_cseq(request):
             self.respond(server, 500)
-        elif missing := option_tags.missing(request, self.line.account):
+        elif missing := option_tags.missing(request, self.seat.account):
             self.respond(server, 420, [("Unsupported", ", ".join(missing))])
+        elif handler := self._line.handlers.get(request.method):
+            handler(self, server)
+        elif request.method in METHODS:
+            self.respond(server, 405, [("Allow", ALLOW)])
         else:
-            in_dialog.receive(self, server)
+            self.respond(server, 501)
 
     def dialog_of(self, request: Request) -> Dialog | None:
         """The dialog that *request* of the far end belongs to."""
@@ -279,7 +320,7 @@ class Call:
         """Send a request in the dialog, with credentials when asked for them (C11: no failover)."""
         if self.dialog is None:
             raise CallError(f"the call is {self.state}, not up")
-        if not self.line.may_signal(self.channel.target):
+        if not self.servers.may_signal(self.channel.target):
             self._end(f"only_signal_with_registered = 1: {self.channel.target} is not the registered server")
             return None
         response = await self.channel.converse(self.dialog, method, body, content_type, extra=extra)
@@ -295,26 +336,26 @@ class Call:
         """The result is known."""
         if self.result is None:
             self.result, self.reason, self.status = result, reason, status
-            self.settled_at = self.line.context.world.now()
+            self.settled_at = self.seat.now
             self._settled.set()
 
     def _end(self, reason: str) -> None:
         """The call is over."""
         if self.state is not CallState.ENDED:
-            self.ended = self.line.context.world.now()
+            self.ended = self.seat.now
             self._change(CallState.ENDED, reason)
             self.session.close()
-            self.line.call_ended(self)
-            if self.transfer is not None:
-                self.transfer.outlive()
+            self._line.ended(self)
+            for usage in tuple(self.usages):
+                usage.call_ended()
         self._over.set()
 
     def _change(self, state: CallState, reason: str) -> None:
         self.state = state
-        self.line.context.bus.tell(
+        self.seat.context.bus.tell(
             CallChanged(
-                at=self.line.context.world.now(),
-                line=self.line.number,
+                at=self.seat.now,
+                line=self.seat.number,
                 call=self.id,
                 direction=self.direction,
                 state=state,
@@ -325,7 +366,7 @@ class Call:
 
     def meet(self, message: Request | Response) -> None:
         """Take over who is at the far end, where *message* says it."""
-        party = connected_party(message, self.line.account)
+        party = connected_party(message, self.seat.account)
         if party and party != self.party:
             self.party = party
             self._change(self.state, f"connected to {party}")
@@ -348,6 +389,6 @@ class Call:
         """Stop at once, telling nobody."""
         await self.tasks.stop()
         self._settle(CallResult.CANCELLED, "the phone was stopped")
-        if self.transfer is not None:
-            self.transfer.stop("the phone was stopped")
+        for usage in tuple(self.usages):
+            usage.stop("the phone was stopped")
         self._end("the phone was stopped")

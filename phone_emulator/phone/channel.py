@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import sipmessage
 
@@ -17,7 +16,7 @@ from phone_emulator.events import Address, Outcome, Target, Transport
 from phone_emulator.redundancy import Hop
 from phone_emulator.sip import values
 from phone_emulator.sip.client import ClientTransaction, RequestFailed
-from phone_emulator.sip.dialog import Dialog
+from phone_emulator.sip.dialog import Dialog, dialog_of_response
 from phone_emulator.sip.flow import Flow
 from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.tables import State
@@ -25,10 +24,7 @@ from phone_emulator.world.address import is_unicast
 
 from .exchange import MAX_CHALLENGES
 from .identity import Identity, cancel_of
-
-if TYPE_CHECKING:
-    from .line import Line
-
+from .seat import Seat
 
 REFRESHING = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
 """Requests whose 2xx may move the far end's remote target (RFC 3261 section 12.2.1.2, RFC 5057 5.2)."""
@@ -38,18 +34,18 @@ class Channel:
     """The sending side of one call's dialogs.
 
     Args:
-        line: the line that the call is on.
+        seat: of the line that the call is on.
         identity: how the line names itself in this call.
     """
 
-    def __init__(self, line: Line, identity: Identity) -> None:
-        self.line = line
+    def __init__(self, seat: Seat, identity: Identity) -> None:
+        self.seat = seat
         self.identity = identity
         self.flow: Flow | None = None
         """Where the dialog's first exchange went."""
         self.target: Target | None = None
         """The server that the dialog was set up through."""
-        self.credentials = line.exchange.new_credentials()
+        self.credentials = seat.exchange.new_credentials()
         """What its requests prove themselves with."""
 
     async def converse(
@@ -89,8 +85,8 @@ class Channel:
 
     async def _final(self, request: Request, dialog: Dialog, flow: Flow) -> Response:
         """The final response to a request in the dialog; a 2xx to a re-INVITE is acknowledged."""
-        context = self.line.context
-        client = context.endpoint.clients.request(request, flow, rport=self.line.account.rport)
+        context = self.seat.context
+        client = context.endpoint.clients.request(request, flow, rport=self.seat.account.rport)
         try:
             # After a 1xx an INVITE has no timer of its own any more.
             async with asyncio.timeout(context.config.ringback_timeout):
@@ -104,7 +100,7 @@ class Channel:
             way = await self.way(dialog) or flow  # the 2xx may have moved the remote target
             ack = self.acknowledge(dialog, way)
             client.on_late = lambda repeated: context.endpoint.clients.send_ack(
-                ack, way, rport=self.line.account.rport
+                ack, way, rport=self.seat.account.rport
             )
         return response
 
@@ -113,7 +109,7 @@ class Channel:
 
         An INVITE is cancelled: its 487 leaves the session as it was (RFC 3261 sections 9.1 and 14.1).
         """
-        endpoint = self.line.context.endpoint
+        endpoint = self.seat.context.endpoint
         if self.cancel(client):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(64 * endpoint.timers.t1):
@@ -129,10 +125,10 @@ class Channel:
         """
         if client.request.method != "INVITE" or client.machine.state is not State.PROCEEDING:
             return False
-        self.line.context.endpoint.clients.request(
+        self.seat.context.endpoint.clients.request(
             cancel_of(client.request, self.identity.user_agent),
             client.flow,
-            rport=self.line.account.rport,
+            rport=self.seat.account.rport,
             branch=client.request.branch,
         )
         return True
@@ -140,8 +136,20 @@ class Channel:
     def acknowledge(self, dialog: Dialog, flow: Flow) -> Request:
         """Send the ACK to a 2xx (RFC 3261 section 13.2.2.4); returns it, to be repeated."""
         ack = self.identity.in_dialog(dialog, "ACK", self.identity.contact(flow.local, flow.transport))
-        self.line.context.endpoint.clients.send_ack(ack, flow, rport=self.line.account.rport)
+        self.seat.context.endpoint.clients.send_ack(ack, flow, rport=self.seat.account.rport)
         return ack
+
+    async def acknowledge_and_bye(self, dialog: Dialog) -> None:
+        """End a *dialog* that nobody wants, as soon as it is up (RFC 3261 section 13.2.2.4).
+
+        Each 2xx that asks for it again draws an ACK again, and no further BYE.
+        """
+        flow = await self.way(dialog)
+        if flow is None:
+            return
+        self.acknowledge(dialog, flow)
+        if self.seat.dialogs.unwanted(dialog):
+            await self.converse(dialog, "BYE")
 
     async def way(self, dialog: Dialog) -> Flow | None:
         """The way to the next hop of *dialog* (RFC 3261 section 12.2.1.1); None when there is none.
@@ -157,7 +165,7 @@ class Channel:
         host = (maddr or uri.host).strip("[]")
         if maddr and is_ip(host) and not is_unicast(host):
             return None
-        exchange, wait = self.line.exchange, 64 * self.line.context.config.timers.t1
+        exchange, wait = self.seat.exchange, 64 * self.seat.context.config.timers.t1
         known = self._names_server(host, uri.port) or self._through_proxy()
         if self.flow is not None and (known or _same(self.flow, host, uri)):
             if not self.flow.lost:
@@ -174,7 +182,7 @@ class Channel:
         server = self.identity.server
         hop = Hop(server.number, host, uri.port or 0, types[transport], server.failover, server)
         try:
-            targets = await self.line.locate_elsewhere(hop)
+            targets = await self.seat.locate(hop)
             target = targets[0]
             if maddr:
                 target = replace(target, host=uri.host)  # what a certificate is for (RFC 5922 section 7.1)
@@ -184,14 +192,27 @@ class Channel:
 
     def _through_proxy(self) -> bool:
         """Whether dialogs stay with the outbound proxy (``sip.use_out_bound_in_dialog``)."""
-        account = self.line.account
+        account = self.seat.account
         proxied = account.outbound_proxy_enable and bool(account.proxies)
-        return proxied and self.line.context.config.outbound_in_dialog
+        return proxied and self.seat.context.config.outbound_in_dialog
 
     def _names_server(self, host: str, port: int | None) -> bool:
         """Whether a URI means the server by its name: that is the target in use, wherever DNS leads now."""
         server = self.identity.server
         return host == server.address and not is_ip(host) and port in (None, server.port)
+
+
+async def end_late_answer(
+    seat: Seat, identity: Identity, invite: Request, response: Response, flow: Flow
+) -> None:
+    """ACK and BYE a 2xx to *invite* that came after its target was given up (C8)."""
+    try:
+        dialog = dialog_of_response(invite, response)
+    except MessageError:
+        return
+    channel = Channel(seat, identity)
+    channel.flow = flow
+    await channel.acknowledge_and_bye(dialog)
 
 
 def _uri_transport(uri: sipmessage.URI) -> Transport:

@@ -13,7 +13,7 @@ from .dialling import why_undialable
 
 if TYPE_CHECKING:
     from .identity import Identity
-    from .line import Line
+    from .seat import Seat
 
 RING = 6
 """Seconds of one ring, as ``forward.no_answer.timeout`` counts them."""
@@ -43,9 +43,9 @@ def settings(config: PhoneConfig, account: AccountConfig) -> ForwardConfig:
     return account.forward if config.forward_by_account else config.forward
 
 
-def target(line: Line, request: Request, why: Forward) -> str:
+def target(seat: Seat, request: Request, why: Forward) -> str:
     """The number that the INVITE *request* is forwarded to because of *why*; empty where it is not."""
-    set_up = settings(line.context.config, line.account)
+    set_up = settings(seat.context.config, seat.account)
     enabled, number = {
         Forward.ALWAYS: (set_up.always, set_up.always_target),
         Forward.BUSY: (set_up.busy, set_up.busy_target),
@@ -56,26 +56,26 @@ def target(line: Line, request: Request, why: Forward) -> str:
     return number if len(request.headers.values("Diversion")) < MAX_DIVERSIONS else ""
 
 
-def patience(line: Line) -> int:
+def patience(seat: Seat) -> int:
     """Seconds that a call rings before it is forwarded."""
-    return settings(line.context.config, line.account).rings * RING
+    return settings(seat.context.config, seat.account).rings * RING
 
 
 def headers(
-    line: Line, identity: Identity, request: Request, number: str, why: Forward
+    seat: Seat, identity: Identity, request: Request, number: str, why: Forward
 ) -> list[tuple[str, str]]:
     """What the 302 carries that sends the INVITE *request* to *number*."""
     found = [("Contact", f"<{identity.uri_of(number)}>")]
-    if line.context.config.forward_diversion:
+    if seat.context.config.forward_diversion:
         found.append(("Diversion", f"{identity.name_addr()};reason={why}"))
         found += [("Diversion", value) for value in request.headers.values("Diversion")]
     return found
 
 
-def tell(line: Line, remote: str, number: str, why: Forward) -> None:
+def tell(seat: Seat, remote: str, number: str, why: Forward) -> None:
     """Tell that the call of *remote* went to *number*."""
-    context = line.context
+    context = seat.context
     reason = f"forwarded to {number}: {WORDS[why]}"
     context.bus.tell(
-        CallForwarded(at=context.world.now(), line=line.number, remote=remote, to=number, reason=reason)
+        CallForwarded(at=context.world.now(), line=seat.number, remote=remote, to=number, reason=reason)
     )

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from phone_emulator.config.model import AccountConfig
 from phone_emulator.sip.body import SDP
-from phone_emulator.sip.message import METHODS
 from phone_emulator.sip.server import ServerTransaction
 
 from . import info, option_tags, text
+from .call import Call, Handler
 from .event_package import event_of
 from .identity import ALLOW, ALLOW_EVENTS
-from .referral import referred_in
-
-if TYPE_CHECKING:
-    from .call import Call
 
 TRANSFER = "refer"
 """The event of a NOTIFY that tells how a transfer goes."""
@@ -32,18 +27,6 @@ def abilities(account: AccountConfig | None) -> tuple[tuple[str, str], ...]:
         ("Supported", option_tags.supported(account)),
         ("Allow-Events", ALLOW_EVENTS),
     )
-
-
-def receive(call: Call, server: ServerTransaction) -> None:
-    """A request came in within a dialog of *call*, in order."""
-    method = server.request.method
-    handler = HANDLERS.get(method)
-    if handler is not None:
-        handler(call, server)
-    elif method in METHODS:
-        call.respond(server, 405, [("Allow", ALLOW)])
-    else:
-        call.respond(server, 501)
 
 
 def ended(call: Call, server: ServerTransaction) -> None:
@@ -68,7 +51,7 @@ def acknowledged(call: Call, server: ServerTransaction) -> None:
 
 def asked(call: Call, server: ServerTransaction) -> None:
     """An OPTIONS: what the phone can (RFC 3261 section 11.2)."""
-    call.respond(server, 200, abilities(call.line.account))
+    call.respond(server, 200, abilities(call.seat.account))
 
 
 def informed(call: Call, server: ServerTransaction) -> None:
@@ -78,7 +61,7 @@ def informed(call: Call, server: ServerTransaction) -> None:
 
 def messaged(call: Call, server: ServerTransaction) -> None:
     """A MESSAGE (RFC 3428)."""
-    call.respond(server, *text.received(call.line, server.request))
+    call.respond(server, *text.received(call.seat, server.request))
 
 
 def notified(call: Call, server: ServerTransaction) -> None:
@@ -89,27 +72,30 @@ def notified(call: Call, server: ServerTransaction) -> None:
         call.told_to(event)
     elif event != TRANSFER:
         call.respond(server, 489, [("Allow-Events", ALLOW_EVENTS)])
-    elif call.transfer is None or not call.transfer.notified(server):
-        call.respond(server, 481)
+    else:
+        _for_usage(call, server)
 
 
 def subscribed(call: Call, server: ServerTransaction) -> None:
     """A SUBSCRIBE: to what the far end is told of a REFER of its own."""
-    if not any(referral.subscribed(server) for referral in call.referrals):
+    _for_usage(call, server)
+
+
+def _for_usage(call: Call, server: ServerTransaction) -> None:
+    """A request for something that hangs on *call*."""
+    if not any(usage.take(server) for usage in tuple(call.usages)):
         call.respond(server, 481)
 
 
-Handler = Callable[["Call", ServerTransaction], None]
-HANDLERS: dict[str, Handler] = {
+HANDLERS: Mapping[str, Handler] = {
     "BYE": ended,
     "INVITE": changed,
     "UPDATE": changed,
     "PRACK": acknowledged,
-    "REFER": referred_in,
     "NOTIFY": notified,
     "SUBSCRIBE": subscribed,
     "INFO": informed,
     "MESSAGE": messaged,
     "OPTIONS": asked,
 }
-"""What takes a request of each method; other known methods draw 405, unknown ones 501."""
+"""What takes a request of each method; REFER, and what another phone is asked for by it, is `Referrals`'."""

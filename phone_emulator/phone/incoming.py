@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from phone_emulator.events import CallState, Direction
 from phone_emulator.media import sdp
@@ -16,7 +15,7 @@ from phone_emulator.world.base import TimerHandle
 from phone_emulator.world.faults import as_reason
 
 from . import forwarding
-from .call import Call, CallError, CallResult
+from .call import Call, CallError, CallLine, CallResult
 from .caller import Caller
 from .forwarding import Forward
 from .identity import Identity
@@ -24,10 +23,6 @@ from .intercom import asked_delay
 from .option_tags import RELIABLE, understood
 from .reliable import ReliableProvisional, rack_of
 from .voice import Agreement, VoiceError
-
-if TYPE_CHECKING:
-    from .line import Line
-
 
 FIRST_RSEQ = 2**31 - 1
 """The highest number that the first reliable provisional response may have (RFC 3262 section 3)."""
@@ -39,11 +34,11 @@ class IncomingCall(Call):
     direction = Direction.INCOMING
 
     def __init__(
-        self, line: Line, call_id: str, caller: Caller, identity: Identity, server: ServerTransaction
+        self, line: CallLine, call_id: str, caller: Caller, identity: Identity, server: ServerTransaction
     ) -> None:
         super().__init__(line, call_id, caller.number, identity)
         self._server = server
-        self._tag = server.to_tag = line.context.endpoint.new_tag()
+        self._tag = server.to_tag = line.seat.context.endpoint.new_tag()
         self._ringing: TimerHandle | None = None
         self._answering: TimerHandle | None = None
         """When the phone answers by itself."""
@@ -64,27 +59,27 @@ class IncomingCall(Call):
         self.dialog = dialog_of_request(server.request, self._tag)
         self.channel.flow = server.flow
         self.session.note(server.request)
-        self.voice.host = line.context.host_for(server.flow.remote.host)
+        self.voice.host = line.seat.context.host_for(server.flow.remote.host)
         server.on_cancel = self._cancelled
 
     def ring(self) -> None:
         """Answer 180 and ring, for ``phone_setting.ringing_timeout`` seconds."""
         if not self._begin():
             return
-        if self.line.account.reliable_provisional and understood(self._server.request, RELIABLE):
+        if self.seat.account.reliable_provisional and understood(self._server.request, RELIABLE):
             self._announced.clear()
             self.spawn(self._ring_reliably(), "180")
         else:
             self._server.respond(self._response(180))
-        config, world = self.line.context.config, self.line.context.world
-        self._forward_to = forwarding.target(self.line, self._server.request, Forward.NO_ANSWER)
-        patience = forwarding.patience(self.line) if self._forward_to else config.ringing_timeout
+        config, world = self.seat.context.config, self.seat.context.world
+        self._forward_to = forwarding.target(self.seat, self._server.request, Forward.NO_ANSWER)
+        patience = forwarding.patience(self.seat) if self._forward_to else config.ringing_timeout
         self._ringing = self.tasks.call_at(world.now() + patience, self._ring_out, "ringing out")
         sent_by = f", sent by {self.diverted_by}" if self.diverted_by else ""
         self._change(CallState.RINGING, f"{self.remote} calls{sent_by}")
-        others = any(each is not self for each in self.line.calls)
+        others = any(each is not self for each in self.seat.calls)
         delay = asked_delay(self._server.request) if config.intercom else None
-        if delay is None and self.line.account.auto_answer:
+        if delay is None and self.seat.account.auto_answer:
             delay = config.auto_answer_delay
         if delay is not None and not others:
             self._answering = self.tasks.call_at(world.now() + delay, self._answer_by_itself, "answering")
@@ -116,7 +111,7 @@ class IncomingCall(Call):
         """Refuse the call (``features.normal_refuse_code``); raises CallError when it does not ring."""
         if self.state is not CallState.RINGING:
             raise CallError(f"the call is {self.state}, it does not ring")
-        self._refuse(status or self.line.context.config.normal_refuse_code, "rejected by this phone")
+        self._refuse(status or self.seat.context.config.normal_refuse_code, "rejected by this phone")
 
     async def hang_up(self) -> None:
         """End the call; a ringing one is refused."""
@@ -140,7 +135,7 @@ class IncomingCall(Call):
     def _begin(self) -> bool:
         """Take the dialog up; whether its offer can be answered, else the call is refused."""
         assert self.dialog is not None
-        self.line.confirm(self, self.dialog)
+        self.seat.dialogs.confirm(self, self.dialog)
         unusable = self._unusable(sdp_of(self._server.request))
         if unusable:
             self._refuse(488, unusable)
@@ -156,7 +151,7 @@ class IncomingCall(Call):
 
     async def _ring_reliably(self) -> None:
         """Send the 180 until its PRACK comes (RFC 3262 section 3), with an offer if the INVITE has none."""
-        context, offer = self.line.context, b""
+        context, offer = self.seat.context, b""
         if not self._server.request.body:
             try:
                 await self.voice.open()
@@ -235,7 +230,7 @@ class IncomingCall(Call):
             self.session.connect(Agreement(offer, body, body))
         else:
             body = late_offer = self.voice.offer()
-        self.answered_at = self.line.context.world.now()
+        self.answered_at = self.seat.context.world.now()
         self._settle(CallResult.ANSWERED, "answered by this phone", 200)
         response = self._response(200, body, self.session.grant(self._server.request))
         if self._replaced is not None:
@@ -244,15 +239,15 @@ class IncomingCall(Call):
         await self.session.repeat(self._server, response, late_offer=late_offer)
 
     def _ring_out(self) -> None:
-        config, request = self.line.context.config, self._server.request
+        config, request = self.seat.context.config, self._server.request
         if not self._forward_to:
             self._refuse(config.no_answer_code, f"not answered for {config.ringing_timeout} s")
             return
         identity, number = self.channel.identity, self._forward_to
-        extra = forwarding.headers(self.line, identity, request, number, Forward.NO_ANSWER)
+        extra = forwarding.headers(self.seat, identity, request, number, Forward.NO_ANSWER)
         self._server.respond(identity.response(request, 302, to_tag=self._tag, extra=extra))
-        forwarding.tell(self.line, self.remote, number, Forward.NO_ANSWER)
-        reason = f"forwarded to {number}: not answered for {forwarding.patience(self.line)} s"
+        forwarding.tell(self.seat, self.remote, number, Forward.NO_ANSWER)
+        reason = f"forwarded to {number}: not answered for {forwarding.patience(self.seat)} s"
         self._settle(CallResult.REJECTED, reason, 302)
         self._end(reason)
 

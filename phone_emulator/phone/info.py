@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from phone_emulator.events import DigitReceived
 from phone_emulator.media import dtmf
 from phone_emulator.sip.body import type_of
 from phone_emulator.sip.message import Request
 
-if TYPE_CHECKING:
-    from .call import Call
+from .call import Call
 
 RELAY = "application/dtmf-relay"
 EVENT = "audio/telephone-event"
@@ -39,10 +37,10 @@ def received(call: Call, request: Request) -> tuple[int, tuple[tuple[str, str], 
         digit, duration = _digit(kind, request.body[:LONGEST])
     except dtmf.DtmfError:
         return 400, ()
-    call.line.context.bus.tell(
+    call.seat.tell(
         DigitReceived(
-            at=call.line.context.world.now(),
-            line=call.line.number,
+            at=call.seat.now,
+            line=call.seat.number,
             call=call.id,
             digit=digit,
             duration=duration,

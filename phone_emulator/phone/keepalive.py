@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import contextlib
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
 from phone_emulator.events import Target
 from phone_emulator.redundancy import hops
 from phone_emulator.sip.client import RequestFailed
 from phone_emulator.world.base import TimerHandle
-from phone_emulator.world.tasks import Tasks
 
+from .binding import Bindings
 from .identity import new_call_id
-from .notices import KEEP_ALIVE
+from .seat import Seat
 
-if TYPE_CHECKING:
-    from .line import Line
+KEEP_ALIVE = "keep-alive"
+"""The event of a NOTIFY that only keeps a NAT open."""
 
 
 class Mode(IntEnum):
@@ -39,14 +38,15 @@ class KeepAlive:
     ``sip.send_keepalive_by_socket = 0``; over UDP the mode says what they are.
 
     Args:
-        line: whose registrations are kept reachable.
+        seat: of the line.
+        bindings: what is kept reachable.
     """
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
-        self._mode = Mode(line.account.keepalive)
+    def __init__(self, seat: Seat, bindings: Bindings) -> None:
+        self._seat = seat
+        self._bindings = bindings
+        self._mode = Mode(seat.account.keepalive)
         self._timer: TimerHandle | None = None
-        self._tasks = Tasks(line.context.world, f"line {line.number}")
 
     def start(self) -> None:
         """The line is registered: keep it reachable, unless that is done already."""
@@ -60,43 +60,40 @@ class KeepAlive:
             self._timer = None
 
     def _wind_up(self) -> None:
-        world = self._line.context.world
-        due = world.now() + self._line.account.keepalive_interval
-        self._timer = self._tasks.call_at(due, self._due, "keep-alives")
+        due = self._seat.now + self._seat.account.keepalive_interval
+        self._timer = self._seat.tasks.call_at(due, self._due, "keep-alives")
 
     def _due(self) -> None:
         self._timer = None
-        targets = {
-            (target.transport, target.remote): target for target in self._line.registrar.registered_targets
-        }
+        targets = {(target.transport, target.remote): target for target in self._bindings.targets}
         for target in targets.values():
             self._send(target)
         if targets:
             self._wind_up()
 
     def _send(self, target: Target) -> None:
-        context = self._line.context
+        context = self._seat.context
         if target.transport.reliable:
             if context.config.keepalive_by_socket:
                 context.endpoint.transports.ping(target.transport, target.remote)
         elif self._mode is Mode.PACKET:
             context.endpoint.transports.ping(target.transport, target.remote)
         else:
-            self._tasks.spawn(self._ask(target), "a keep-alive")
+            self._seat.tasks.spawn(self._ask(target), "a keep-alive")
 
     async def _ask(self, target: Target) -> None:
         """Send a request that is answered somehow, or not at all."""
-        line = self._line
-        context = line.context
-        hop = next(each for each in hops(line.account) if each.server == target.server)
-        identity = context.identity(line.account, hop.identity)
+        seat = self._seat
+        account, context = seat.account, seat.context
+        hop = next(each for each in hops(account) if each.server == target.server)
+        identity = context.identity(account, hop.identity)
         method, extra = self._mode.name, []
         if self._mode is Mode.NOTIFY:
             extra = [("Event", KEEP_ALIVE)]
-        call_id = new_call_id(context.world.random, line.account, context.host, identity.style)
+        call_id = new_call_id(context.world.random, account, context.host, identity.style)
         with contextlib.suppress(RequestFailed):
-            flow = await line.exchange.flow_to(target, None, "")
+            flow = await seat.exchange.flow_to(target, None, "")
             contact = identity.contact(flow.local, flow.transport)
             request = identity.outside(method, call_id, context.endpoint.new_tag(), contact, extra)
-            client = context.endpoint.clients.request(request, flow, rport=line.account.rport)
+            client = context.endpoint.clients.request(request, flow, rport=account.rport)
             await client.final()

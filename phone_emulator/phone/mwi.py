@@ -8,6 +8,7 @@ from phone_emulator.config.model import AccountConfig, PhoneConfig
 from phone_emulator.events import MessagesWaiting
 
 from .event_package import Topic
+from .seat import Seat
 
 EVENT = "message-summary"
 CONTENT_TYPE = "application/simple-message-summary"
@@ -27,6 +28,26 @@ def mailbox_of(account: AccountConfig, config: PhoneConfig) -> Topic | None:
         expires=account.subscribe_mwi_expires,
         number=config.voice_mail_number(account.index) if account.subscribe_mwi_to_vm else "",
     )
+
+
+class Mailbox:
+    """What is known of a line's voice mail.
+
+    Args:
+        seat: of the line.
+    """
+
+    def __init__(self, seat: Seat) -> None:
+        self._seat = seat
+        self.told: MessagesWaiting | None = None
+        """What was told last; None before."""
+
+    def take(self, body: bytes) -> None:
+        """A NOTIFY told about voice mail, asked for or not."""
+        summary = read_summary(body, self._seat.number, self._seat.now)
+        if summary is not None:
+            self.told = summary
+            self._seat.tell(summary)
 
 
 def read_summary(body: bytes, line: int, at: float) -> MessagesWaiting | None:

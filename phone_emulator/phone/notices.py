@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from phone_emulator.events import CallState, CheckSync, Direction
 from phone_emulator.sip.message import Request
@@ -12,25 +11,21 @@ from phone_emulator.sip.server import ServerTransaction
 
 from . import dialog_info, mwi, xml_body
 from .blf import number_of
+from .desk import Desk, Station
 from .event_package import event_of, event_parameters
 from .identity import ALLOW_EVENTS
-
-if TYPE_CHECKING:
-    from .line import Line
-    from .phone import Phone
+from .keepalive import KEEP_ALIVE
 
 CHECK_SYNC = "check-sync"
 """The event of a NOTIFY that makes the phone fetch its files again."""
-KEEP_ALIVE = "keep-alive"
-"""The event of a NOTIFY that only keeps a NAT open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
     """A NOTIFY that nobody subscribed to."""
 
-    phone: Phone
-    line: Line | None
+    desk: Desk
+    line: Station | None
     """Whose user the Request-URI names."""
     server: ServerTransaction
 
@@ -43,8 +38,8 @@ class Notice:
 def check_sync(notice: Notice) -> int:
     """Fetch the configuration again (``sip.notify_reboot_enable``); it needs no line."""
     reboot = "reboot=true" in event_parameters(notice.request).lower().replace(" ", "")
-    phone, remote = notice.phone, notice.server.flow.remote
-    phone.bus.tell(CheckSync(at=phone.world.now(), remote=remote, reboot=reboot))
+    desk, remote = notice.desk, notice.server.flow.remote
+    desk.bus.tell(CheckSync(at=desk.world.now(), remote=remote, reboot=reboot))
     return 200
 
 
@@ -54,14 +49,14 @@ def message_summary(notice: Notice) -> int:
         return 481
     if notice.line is None:
         return 404
-    notice.line.message_summary(notice.request.body)
+    notice.line.mailbox.take(notice.request.body)
     return 200
 
 
 def watched_dialogs(notice: Notice) -> int:
     """What a watched number does, told outside a subscription (``account.X.out_dialog_blf_enable``)."""
     line, request = notice.line, notice.request
-    if line is None or not line.account.out_dialog_blf:
+    if line is None or not line.seat.account.out_dialog_blf:
         return 481
     try:
         number = number_of(dialog_info.read(request.body).entity)
@@ -76,7 +71,8 @@ def watched_dialogs(notice: Notice) -> int:
 def told_to(notice: Notice) -> int:
     """Talk or hold: the call with this Call-ID; else the one that rings (talk) or is up (hold)."""
     event = event_of(notice.request)
-    calls = notice.phone.calls if notice.line is None else notice.line.calls
+    seat = None if notice.line is None else notice.line.seat
+    calls = [call for call in notice.desk.calls if seat in (None, call.seat)]
     named = [call for call in calls if call.dialog and call.dialog.call_id == notice.request.call_id]
     fit = CallState.RINGING if event == "talk" else CallState.TALKING
     others = [

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from phone_emulator.events import CallChanged, CallState, Direction, Event
+from phone_emulator.events import Bus, CallChanged, CallState, Direction, Event
 from phone_emulator.sip.body import accepts
 from phone_emulator.sip.dialog import dialog_of_request
 from phone_emulator.sip.message import MessageError, Request, Response
@@ -16,16 +15,13 @@ from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.world.tasks import Tasks
 
 from . import dialog_info
+from .call import Call
 from .channel import Channel
 from .dialog_info import DialogInfo, DialogState
 from .event_package import GONE, event_id, event_of
 from .identity import ALLOW, ALLOW_EVENTS, Identity
+from .seat import Seat
 from .subscription import LAST_WORDS
-
-if TYPE_CHECKING:
-    from .call import Call
-    from .line import Line
-    from .phone import Phone
 
 MAX_WATCHERS = 50
 """Subscriptions beyond these are refused with 503, so that a peer cannot use up the memory."""
@@ -55,11 +51,13 @@ class Notifier:
     """Keeps the watchers of one phone.
 
     Args:
-        phone: what is watched.
+        bus: where the phone's calls are told.
+        calls: its live ones.
     """
 
-    def __init__(self, phone: Phone) -> None:
-        self._phone = phone
+    def __init__(self, bus: Bus, calls: Sequence[Call]) -> None:
+        self._bus = bus
+        self.calls = calls
         self._watchers: list[Watcher] = []
         self._silence: Callable[[], None] = _nothing
         """Stops listening to the bus."""
@@ -69,8 +67,8 @@ class Notifier:
         """How many there are."""
         return len(self._watchers)
 
-    def subscribed(self, server: ServerTransaction, line: Line, identity: Identity) -> Refusal | None:
-        """A SUBSCRIBE to *line* outside a dialog; what it is refused with, or None where it is answered.
+    def subscribed(self, server: ServerTransaction, seat: Seat, identity: Identity) -> Refusal | None:
+        """A SUBSCRIBE to the line of *seat* outside a dialog; what it is refused with, None where it is not.
 
         *identity*: who is watched.
 
@@ -88,9 +86,9 @@ class Notifier:
             return 423, (("Min-Expires", str(LEAST_EXPIRES)),)
         if len(self._watchers) >= MAX_WATCHERS:
             return 503, (("Retry-After", str(RETRY_AFTER)),)
-        watcher = Watcher(self, line, identity, server, expires)
+        watcher = Watcher(self, seat, identity, server, expires)
         if not self._watchers:
-            self._silence = self._phone.bus.subscribe(self._hear)
+            self._silence = self._bus.subscribe(self._hear)
         self._watchers.append(watcher)
         watcher.start(server)
         return None
@@ -118,22 +116,22 @@ class Watcher:
 
     Args:
         notifier: keeps it.
-        line: what is watched.
+        seat: of the line that is watched.
         identity: who is watched; of the line's calls, theirs count.
         server: the SUBSCRIBE.
         expires: seconds; 0 asks once.
     """
 
     def __init__(
-        self, notifier: Notifier, line: Line, identity: Identity, server: ServerTransaction, expires: int
+        self, notifier: Notifier, seat: Seat, identity: Identity, server: ServerTransaction, expires: int
     ) -> None:
         self.changed = asyncio.Event()
         """A call may have changed its state."""
-        context = line.context
+        context = seat.context
         self._notifier = notifier
-        self._line = line
+        self._seat = seat
         self._identity = identity
-        self._channel = Channel(line, identity)
+        self._channel = Channel(seat, identity)
         self._channel.flow = server.flow
         self._dialog = dialog_of_request(server.request, context.endpoint.new_tag())
         self._event = server.request.headers.get("Event") or dialog_info.EVENT
@@ -147,11 +145,11 @@ class Watcher:
         self._told: dict[str, DialogState] = {}
         self._told_at = 0.0
         self._task: asyncio.Task[None] | None = None
-        self._tasks = Tasks(context.world, f"line {line.number}")
+        self._tasks = Tasks(context.world, f"line {seat.number}")
 
     def start(self, server: ServerTransaction) -> None:
         """Answer the SUBSCRIBE, then tell how things are."""
-        self._line.confirm(self, self._dialog)
+        self._seat.dialogs.confirm(self, self._dialog)
         self._accept(server)
         self._task = self._tasks.spawn(self._run(), "NOTIFYs to a watcher")
 
@@ -162,7 +160,7 @@ class Watcher:
         if tell and self._ending is None:
             self._ending = "probation"
             self.changed.set()
-            await asyncio.wait([self._task], timeout=LAST_WORDS * self._line.context.config.timers.t1)
+            await asyncio.wait([self._task], timeout=LAST_WORDS * self._seat.context.config.timers.t1)
         await self._tasks.stop()
         self._notifier.over(self)
 
@@ -191,7 +189,7 @@ class Watcher:
             self._respond(server, 481)
             return
         self._dialog.refresh_target(request)
-        self._expires_at = self._line.context.world.now() + expires
+        self._expires_at = self._seat.now + expires
         self._ending = None if expires else "timeout"
         self._full = True
         self._accept(server)
@@ -202,7 +200,7 @@ class Watcher:
 
     def _accept(self, server: ServerTransaction) -> None:
         contact = self._identity.contact(server.flow.local, server.flow.transport)
-        expires = round(self._expires_at - self._line.context.world.now())
+        expires = round(self._expires_at - self._seat.now)
         response = self._identity.response(
             server.request,
             200,
@@ -222,14 +220,13 @@ class Watcher:
             while await self._tell():
                 await self._next()
         finally:
-            self._line.release(self._dialog)
+            self._seat.dialogs.release(self._dialog)
             self._notifier.over(self)
 
     async def _next(self) -> None:
         """Wait until there is something to tell."""
-        world = self._line.context.world
         while self._ending is None and not self._full:
-            now = world.now()
+            now = self._seat.now
             if now >= self._expires_at:
                 self._ending = "timeout"
                 return
@@ -246,7 +243,7 @@ class Watcher:
 
     async def _tell(self) -> bool:
         """Send one NOTIFY; whether the subscription goes on."""
-        now = self._line.context.world.now()
+        now = self._seat.now
         ending, full = self._ending, self._full or self._ending is not None
         dialogs = self._dialogs()
         told = tuple(dialogs.values()) if full else self._news(dialogs)
@@ -268,7 +265,7 @@ class Watcher:
         return ending is None and _heard(response)
 
     def _dialogs(self) -> dict[str, DialogState]:
-        found = (self._state_of(call) for call in self._line.calls)
+        found = (self._state_of(call) for call in self._notifier.calls if call.seat is self._seat)
         return {each.id: each for each in found if each is not None}
 
     def _news(self, dialogs: dict[str, DialogState]) -> tuple[DialogState, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from functools import partial
 
 from phone_emulator.events import Attempt, CallState, Direction, Outcome
 from phone_emulator.media import sdp
@@ -20,15 +20,13 @@ from phone_emulator.sip.tables import State
 from phone_emulator.world.faults import as_reason
 
 from . import session_timer
-from .call import Call, CallResult
+from .call import Call, CallLine, CallResult
+from .channel import end_late_answer
 from .early import TERMINATED, Fork, Forks
 from .exchange import Draft, Watch
 from .identity import Identity, new_call_id
 from .reliable import MAX_RSEQ, RAck, rseq_of, wants_prack
 from .voice import Agreement, VoiceError
-
-if TYPE_CHECKING:
-    from .line import Line
 
 
 class OutgoingCall(Call):
@@ -38,7 +36,7 @@ class OutgoingCall(Call):
 
     def __init__(
         self,
-        line: Line,
+        line: CallLine,
         call_id: str,
         number: str,
         identity: Identity,
@@ -60,7 +58,7 @@ class OutgoingCall(Call):
         """What came in right behind the 2xx, and waits until the call is up."""
         self._acks: dict[str, Request] = {}
         """The ACK of each 2xx, by its To tag: a repeated 2xx draws it again."""
-        self._walk = line.walk("INVITE", call=self)
+        self._walk = self.servers.walk("INVITE", call=self)
         self.route = self._walk.route
         self._runner: asyncio.Task[None] | None = None
 
@@ -98,7 +96,7 @@ class OutgoingCall(Call):
     def _end_attempt(self, outcome: Outcome, reason: str) -> None:
         attempt = self.route[-1] if self.route else None
         if attempt is not None and attempt.outcome is None:
-            attempt.outcome, attempt.detail, attempt.ended = outcome, reason, self.line.context.world.now()
+            attempt.outcome, attempt.detail, attempt.ended = outcome, reason, self.seat.now
 
     def fault(self, error: Exception) -> None:
         """What was done for this call raised *error*; before it is up, no further target is tried."""
@@ -124,7 +122,7 @@ class OutgoingCall(Call):
             self._end(self.reason)
             return
         self._offer = self.voice.offer()
-        answered = await self.line.follow(self._walk, self._try, call=self.id)
+        answered = await self.servers.follow(self._walk, self._try, call=self.id)
         if self.dialog is not None:
             return
         if answered is None:
@@ -138,7 +136,7 @@ class OutgoingCall(Call):
 
     async def _try(self, step: Try) -> None:
         attempt, hop = step.attempt, step.hop
-        if step.register_first and not await self.line.registrar.register_first(step):
+        if step.register_first and not await self._line.register_first(step):
             return
         if not await self._meet(attempt):
             return
@@ -150,20 +148,21 @@ class OutgoingCall(Call):
             self.channel.credentials = draft.credentials
         self._begin_attempt(None)
         watch = Watch(
-            sent=lambda: self.line.progressed(attempt, self.id),
+            sent=lambda: self.servers.progressed(attempt, self.id),
             started=self._transaction_started,
             provisional=lambda response, client: self._heard(response, client, attempt),
         )
         guard = self._guard(attempt)
         try:
-            found = await self.line.exchange.run(attempt, draft, watch)
+            found = await self.seat.exchange.run(attempt, draft, watch)
         finally:
             guard.cancel()
         client, forks = self._client, self._forks
         self._begin_attempt(None)
         if found is None:
             if client is not None:
-                self.line.abandoned(client.request, draft.identity)
+                end = partial(end_late_answer, self.seat, draft.identity, client.request)
+                self.seat.dialogs.abandoned(client.request, end)
             return
         response, flow = found
         if response.status < 300 and client is not None:
@@ -177,38 +176,38 @@ class OutgoingCall(Call):
                 for draft in self._drafts.values():
                     draft.request.body = self._offer
         except VoiceError as error:
-            now = self.line.context.world.now()
+            now = self.seat.now
             attempt.outcome, attempt.detail, attempt.ended = Outcome.SEND_FAILED, str(error), now
             return False
         return True
 
     def _draft(self, step: Try) -> Draft:
         """The INVITE as every target of one server gets it; another server gets a new one (C7)."""
-        context = self.line.context
-        identity = context.identity(self.line.account, step.hop.identity)
+        context = self.seat.context
+        identity = context.identity(self.seat.account, step.hop.identity)
         request = identity.invite(
             self.remote,
-            new_call_id(context.world.random, self.line.account, self.voice.host, identity.style),
+            new_call_id(context.world.random, self.seat.account, self.voice.host, identity.style),
             context.endpoint.new_tag(),
             "<sip:0.0.0.0>",
             self._offer,
-            extra=[*self._headers, *session_timer.asked(self.line.account)],
+            extra=[*self._headers, *session_timer.asked(self.seat.account)],
         )
-        return Draft(identity, request, credentials=self.line.exchange.new_credentials())
+        return Draft(identity, request, credentials=self.seat.exchange.new_credentials())
 
     def _guard(self, attempt: Attempt) -> asyncio.Task[None]:
         """Bound the time that a call may ring without an answer (C4; ``phone_setting.ringback_timeout``)."""
-        limit = self.line.context.config.ringback_timeout
+        limit = self.seat.context.config.ringback_timeout
 
         async def ring_out() -> None:
             started = attempt.started
             while True:
-                await asyncio.sleep(max(started + limit - self.line.context.world.now(), 0.0))
+                await asyncio.sleep(max(started + limit - self.seat.now, 0.0))
                 if attempt.outcome is not None:
                     return
                 if self._provisional:
                     break
-                started = self.line.context.world.now()
+                started = self.seat.now
             text = f"answered {attempt.status}, then nothing for {limit} s (phone_setting.ringback_timeout)"
             self._give_up(Outcome.NO_RESPONSE, CallResult.FAILED, text)
 
@@ -217,7 +216,7 @@ class OutgoingCall(Call):
     def _begin_attempt(self, client: ClientTransaction | None) -> None:
         self._client, self._provisional, self._cancel_sent = client, False, False
         for fork in self._forks:
-            self.line.release(fork.dialog)
+            self.seat.dialogs.release(fork.dialog)
         self._forks = Forks()
         self._sound_of(None)
 
@@ -232,12 +231,12 @@ class OutgoingCall(Call):
         """A 1xx came in, and is about to be heard: requests in its early dialog belong to this call."""
         fork = forks.heard(client.request, response)
         if fork is not None:
-            self.line.confirm(self, fork.dialog)
+            self.seat.dialogs.confirm(self, fork.dialog)
 
     def _expect(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
         """A 2xx came in, and is about to be heard: requests in its dialog belong to this call."""
         with contextlib.suppress(MessageError):  # it will end the call
-            self.line.confirm(self, forks.confirm(client.request, response))
+            self.seat.dialogs.confirm(self, forks.confirm(client.request, response))
 
     def receive(self, server: ServerTransaction) -> None:
         """A request came in within a dialog of this call; right behind the 2xx it waits for the call."""
@@ -274,9 +273,9 @@ class OutgoingCall(Call):
         elif wants_prack(response):
             found = response.headers.get("RSeq") or "missing"
             why = f"its RSeq is {found}, expected a number from 1 to {MAX_RSEQ}: no PRACK"
-            transports = self.line.context.endpoint.transports
+            transports = self.seat.context.endpoint.transports
             transports.ignored(client.flow, why, response.raw or response.to_bytes())
-        self.line.progressed(attempt, self.id)
+        self.servers.progressed(attempt, self.id)
         self.meet(response)
         if fork is not None:
             self._hear(fork, response, reliably=rseq is not None)
@@ -295,12 +294,12 @@ class OutgoingCall(Call):
         """A 1xx may bring the far end's sound, or end it."""
         if response.status == TERMINATED:
             self._forks.end(fork)
-            self.line.release(fork.dialog)
+            self.seat.dialogs.release(fork.dialog)
             if self._sounding is fork:
                 self._sound_of(next((other for other in self._forks if other.agreement), None))
         elif fork.describe(response, self._offer, reliably=reliably):
             self._sound_of(fork)
-        elif response.status == 180 and self._sounding is fork and self.line.context.config.deal_180:
+        elif response.status == 180 and self._sounding is fork and self.seat.context.config.deal_180:
             self._sound_of(None)  # the phone's own ringback again
 
     def _sound_of(self, fork: Fork | None) -> None:
@@ -360,9 +359,9 @@ class OutgoingCall(Call):
         """
         if not self.channel.cancel(client):
             return
-        await asyncio.sleep(64 * self.line.context.config.timers.t1)
+        await asyncio.sleep(64 * self.seat.context.config.timers.t1)
         if client.machine.state is State.PROCEEDING:  # else it still takes repeated final responses
-            self.line.context.endpoint.clients.give_up(client, "no final response to the cancelled INVITE")
+            self.seat.context.endpoint.clients.give_up(client, "no final response to the cancelled INVITE")
 
     # -- answered ------------------------------------------------------------------------------------------
 
@@ -379,17 +378,17 @@ class OutgoingCall(Call):
         if self.state is CallState.ENDING:
             # Answered while the user hung up: the call is up and must be ended.
             self._catch_up()
-            await self._acknowledge_and_bye(dialog)
+            await self.channel.acknowledge_and_bye(dialog)
             return
         self.dialog = dialog
-        self.answered_at = self.line.context.world.now()
-        self.line.confirm(self, dialog)
+        self.answered_at = self.seat.now
+        self.seat.dialogs.confirm(self, dialog)
         fork = forks.by_tag(dialog.remote_tag)
         answer = sdp_of(response)
         agreement = Agreement(answer, answer, self._offer)
         if fork is not None and fork.agreement is not None and (fork.agreed or not answer):
             agreement = fork.agreement
-        session, account = self.session, self.line.account
+        session, account = self.session, self.seat.account
         session.connect(agreement)
         session.note(response)
         session.timer.least = session_timer.least_of(client.request)
@@ -423,7 +422,7 @@ class OutgoingCall(Call):
 
     async def _end_fork(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
         with contextlib.suppress(MessageError):
-            await self._acknowledge_and_bye(forks.confirm(client.request, response))
+            await self.channel.acknowledge_and_bye(forks.confirm(client.request, response))
 
     def _is_of_the_first(self, response: Response, client: ClientTransaction) -> bool:
         """Whether it came together with the first 2xx, whose dialog is about to be made."""
@@ -434,7 +433,4 @@ class OutgoingCall(Call):
         flow = await self.channel.way(self.dialog) if self.dialog is not None else None
         ack = self._acks.get(tag)
         if flow is not None and ack is not None:
-            self.line.context.endpoint.clients.send_ack(ack, flow, rport=self.line.account.rport)
-
-    async def _acknowledge_and_bye(self, dialog: Dialog) -> None:
-        await self.line.acknowledge_and_bye(self.channel, dialog)
+            self.seat.context.endpoint.clients.send_ack(ack, flow, rport=self.seat.account.rport)

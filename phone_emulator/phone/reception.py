@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from phone_emulator.config.model import AccountConfig
 from phone_emulator.sip.body import SDP, accepts, sdp_of
@@ -14,20 +13,16 @@ from phone_emulator.sip.server import ServerTransaction
 
 from . import forwarding, option_tags, session_timer, text
 from .caller import Caller, caller_of
+from .desk import Desk, Station
 from .forwarding import Forward
 from .identity import ALLOW, Identity
 from .in_dialog import abilities
 from .incoming import IncomingCall
 from .notices import Notice, answer_to
 from .notifier import Notifier
-from .referral import referred_outside
 from .replaces import NotReplaced, replaced_call
 from .validation import Guard
 from .wire_style import dressed
-
-if TYPE_CHECKING:
-    from .line import Line
-    from .phone import Phone
 
 MAX_LIVE_CALLS = 100
 """Incoming calls beyond these are refused with 486, so that a peer cannot use up the memory."""
@@ -48,9 +43,10 @@ class Reply:
 class Invitation:
     """An INVITE that may become a call."""
 
-    phone: Phone
-    line: Line
+    desk: Desk
+    line: Station
     server: ServerTransaction
+    guard: Guard
 
     @property
     def request(self) -> Request:
@@ -60,28 +56,28 @@ class Invitation:
     @property
     def caller(self) -> Caller:
         """Who sent it."""
-        return caller_of(self.request, self.line.account, self.phone.config)
+        return caller_of(self.request, self.line.seat.account, self.desk.config)
 
     @property
     def busy(self) -> bool:
         """Whether there is no room for it (``call_waiting.enable``)."""
-        waits = self.phone.config.call_waiting
-        return (not self.line.idle and not waits) or len(self.phone.calls) >= MAX_LIVE_CALLS
+        waits = self.desk.config.call_waiting
+        return (not self.line.seat.idle() and not waits) or len(self.desk.calls) >= MAX_LIVE_CALLS
 
 
 class Reception:
     """Answers what comes in outside of dialogs.
 
     Args:
-        phone: whose requests they are.
+        desk: whose requests they are.
+        notifier: tells of the phone's calls to whoever subscribes to them.
     """
 
-    def __init__(self, phone: Phone) -> None:
-        self._phone = phone
-        self.guard = Guard(phone)
+    def __init__(self, desk: Desk, notifier: Notifier) -> None:
+        self._desk = desk
+        self.guard = Guard(desk)
         """Refuses what does not come from where it may."""
-        self.notifier = Notifier(phone)
-        """Tells of the phone's calls to whoever subscribes to them."""
+        self._notifier = notifier
 
     def receive(self, server: ServerTransaction) -> None:
         """A request came in that belongs to no dialog; raises MessageError where it cannot be read."""
@@ -108,34 +104,35 @@ class Reception:
 
     def answer(self, server: ServerTransaction, reply: Reply, account: AccountConfig | None = None) -> None:
         """Give *reply*; *account* is that of the line that the request is for, if that is known."""
-        phone = self._phone
-        agent = phone.options.device.user_agent(phone.config, account)
+        context = self._desk.context
+        agent = context.device.user_agent(context.config, account)
         extra = [*reply.headers, ("User-Agent", agent)]
-        tag = phone.context.endpoint.new_tag()
+        tag = context.endpoint.new_tag()
         response = response_to(server.request, reply.status, reply.reason, to_tag=tag, extra=extra)
         compact = account is not None and account.compact_headers
-        server.respond(dressed(response, phone.options.device.style, compact=compact), reply.why)
+        server.respond(dressed(response, context.device.style, compact=compact), reply.why)
 
-    def line_called(self, request: Request) -> Line | None:
+    def line_called(self, request: Request) -> Station | None:
         """The line that *request* is for, by the user of its Request-URI, and of several by their servers."""
         user, came_from = request.request_uri.user, request.top_via.host
-        any_user = self._phone.options.any_user
-        named = [line for line in self._phone.lines.values() if any_user or line.account.user_name == user]
-        through = (line for line in named if line.account.servers[0].address == came_from)
+        any_user = self._desk.any_user
+        lines = self._desk.lines.values()
+        named = [line for line in lines if any_user or line.seat.account.user_name == user]
+        through = (line for line in named if line.seat.account.servers[0].address == came_from)
         return next(through, None) or next(iter(named), None)
 
-    def identity_called(self, line: Line, request: Request) -> Identity:
+    def identity_called(self, line: Station, request: Request) -> Identity:
         """How *line* names itself to the sender of *request*; where any user rings, as whom it is for."""
-        phone, account, user = self._phone, line.account, request.request_uri.user
-        if phone.options.any_user and user:
+        desk, account, user = self._desk, line.seat.account, request.request_uri.user
+        if desk.any_user and user:
             account = replace(account, user_name=user)
-        return phone.context.identity(account, account.servers[0])
+        return desk.context.identity(account, account.servers[0])
 
     # -- by method -----------------------------------------------------------------------------------------
 
     def invited(self, server: ServerTransaction) -> None:
         """An INVITE: a call, unless something speaks against it."""
-        request, phone = server.request, self._phone
+        request, desk = server.request, self._desk
         try:
             line = self.line_called(request)
             replaces = replaces_of(request.headers)
@@ -147,35 +144,35 @@ class Reception:
         if line is None:
             self.answer(server, Reply(404))
             return
-        invitation = Invitation(phone, line, server)
+        invitation = Invitation(desk, line, server, self.guard)
         for check in ADMISSION if replaces is None else READABLE:
             refusal = check(invitation)
             if refusal is not None:
-                self.answer(server, refusal, line.account)
+                self.answer(server, refusal, line.seat.account)
                 return
         try:
-            replaced = None if replaces is None else replaced_call(phone, replaces)
+            replaced = None if replaces is None else replaced_call(desk.calls, desk.history, replaces)
         except NotReplaced as error:
-            self.answer(server, Reply(error.status, why=error.why), line.account)
+            self.answer(server, Reply(error.status, why=error.why), line.seat.account)
             return
         identity = self.identity_called(line, request)
-        call = IncomingCall(line, phone.new_call_id(), invitation.caller, identity, server)
+        call = IncomingCall(line, desk.new_call_id(), invitation.caller, identity, server)
         if replaced is None:
-            phone.ring(call)
+            desk.ring(call)
         else:
-            phone.replace(replaced, call)
+            desk.replace(replaced, call)
 
     def notified(self, server: ServerTransaction) -> None:
         """A NOTIFY of no dialog: the first of a subscription, or one that nobody subscribed to."""
-        request, phone = server.request, self._phone
-        for each in phone.lines.values():
+        request, desk = server.request, self._desk
+        for each in desk.lines.values():
             subscription = each.subscriptions.awaiting(request)
             if subscription is not None:
                 subscription.adopt(server)
                 return
         line = self.line_called(request)
-        status, headers = answer_to(Notice(phone, line, server))
-        self.answer(server, Reply(status, headers=headers), line.account if line is not None else None)
+        status, headers = answer_to(Notice(desk, line, server))
+        self.answer(server, Reply(status, headers=headers), line.seat.account if line is not None else None)
 
     def asked(self, server: ServerTransaction) -> None:
         """An OPTIONS: what the phone can, with the status that an INVITE would draw now (section 11.2)."""
@@ -185,10 +182,10 @@ class Reception:
             return
         refusal = None
         if line is not None:
-            invitation = Invitation(self._phone, line, server)
+            invitation = Invitation(self._desk, line, server, self.guard)
             refusal = not_disturbing(invitation) or room_left(invitation)
         status = 200 if refusal is None else refusal.status
-        account = line.account if line is not None else None
+        account = line.seat.account if line is not None else None
         self.answer(server, Reply(status, headers=abilities(account)), account)
 
     def messaged(self, server: ServerTransaction) -> None:
@@ -197,8 +194,8 @@ class Reception:
         if line is None:
             self.answer(server, Reply(404))
             return
-        status, headers = text.received(line, server.request)
-        self.answer(server, Reply(status, headers=headers), line.account)
+        status, headers = text.received(line.seat, server.request)
+        self.answer(server, Reply(status, headers=headers), line.seat.account)
 
     def subscribed(self, server: ServerTransaction) -> None:
         """A SUBSCRIBE: somebody wants to watch a line."""
@@ -206,10 +203,10 @@ class Reception:
         if line is None:
             self.answer(server, Reply(404))
             return
-        refusal = self.notifier.subscribed(server, line, self.identity_called(line, server.request))
+        refusal = self._notifier.subscribed(server, line.seat, self.identity_called(line, server.request))
         if refusal is not None:
             status, headers = refusal
-            self.answer(server, Reply(status, headers=headers), line.account)
+            self.answer(server, Reply(status, headers=headers), line.seat.account)
 
     def referred(self, server: ServerTransaction) -> None:
         """A REFER: the phone is to call somebody."""
@@ -217,7 +214,8 @@ class Reception:
         if line is None:
             self.answer(server, Reply(404))
         else:
-            referred_outside(line, server)
+            known = line.servers.knows(server.flow.remote.host)
+            self._desk.referrals.outside(line.seat, server, known=known)
 
     def lost(self, server: ServerTransaction) -> None:
         """What makes sense in a dialog only."""
@@ -236,9 +234,9 @@ HANDLERS: dict[str, Callable[[Reception, ServerTransaction], None]] = {
 """What takes a request outside of dialogs; other known methods draw 405, unknown ones 501."""
 
 
-def unsupported(request: Request, line: Line | None) -> Reply | None:
+def unsupported(request: Request, line: Station | None) -> Reply | None:
     """The 420 for a request that requires what *line* does not speak (section 8.2.2.3)."""
-    missing = option_tags.missing(request, None if line is None else line.account)
+    missing = option_tags.missing(request, None if line is None else line.seat.account)
     return Reply(420, headers=(("Unsupported", ", ".join(missing)),)) if missing else None
 
 
@@ -247,7 +245,7 @@ def unsupported(request: Request, line: Line | None) -> Reply | None:
 
 def source_trusted(invitation: Invitation) -> Reply | None:
     """``sip.trust_ctrl``, ``sip.request_validation.*``: only who may."""
-    refusal = invitation.phone.reception.guard.refusal(invitation.server, invitation.line)
+    refusal = invitation.guard.refusal(invitation.server, invitation.line)
     return None if refusal is None else Reply(refusal[0], headers=refusal[1])
 
 
@@ -275,9 +273,9 @@ def answer_accepted(invitation: Invitation) -> Reply | None:
 
 def caller_known(invitation: Invitation) -> Reply | None:
     """``account.X.reject_anonymous_call``, refused with ``features.anonymous_response_code`` (RFC 5079)."""
-    refused = invitation.line.account.reject_anonymous and invitation.caller.anonymous
+    refused = invitation.line.seat.account.reject_anonymous and invitation.caller.anonymous
     why = "the caller does not say who calls"
-    return Reply(invitation.phone.config.anonymous_code, why=why) if refused else None
+    return Reply(invitation.desk.config.anonymous_code, why=why) if refused else None
 
 
 def not_forwarded(invitation: Invitation) -> Reply | None:
@@ -292,33 +290,33 @@ def not_forwarded_as_busy(invitation: Invitation) -> Reply | None:
 
 def interval_long_enough(invitation: Invitation) -> Reply | None:
     """The session timer that the caller wants is not too brief (RFC 4028 section 9)."""
-    brief = session_timer.too_brief(invitation.line.account, invitation.request)
+    brief = session_timer.too_brief(invitation.line.seat.account, invitation.request)
     return Reply(422, headers=(("Min-SE", str(session_timer.MIN_INTERVAL)),)) if brief else None
 
 
 def not_disturbing(invitation: Invitation) -> Reply | None:
     """``account.X.dnd.enable``, refused with ``features.dnd_refuse_code``."""
-    dnd = invitation.line.account.dnd
-    return Reply(invitation.phone.config.dnd_refuse_code) if dnd else None
+    dnd = invitation.line.seat.account.dnd
+    return Reply(invitation.desk.config.dnd_refuse_code) if dnd else None
 
 
 def room_left(invitation: Invitation) -> Reply | None:
     """``call_waiting.enable``, and no more calls than the phone can hold."""
     if not invitation.busy:
         return None
-    full = len(invitation.phone.calls) >= MAX_LIVE_CALLS
+    full = len(invitation.desk.calls) >= MAX_LIVE_CALLS
     return Reply(486, why=f"{MAX_LIVE_CALLS} calls are up already" if full else "call_waiting.enable = 0")
 
 
 def _forwarded(invitation: Invitation, why: Forward) -> Reply | None:
     """The 302 that sends the call elsewhere, where *why* does so."""
-    phone, line, request = invitation.phone, invitation.line, invitation.request
-    number = forwarding.target(line, request, why)
+    desk, line, request = invitation.desk, invitation.line, invitation.request
+    number = forwarding.target(line.seat, request, why)
     if not number:
         return None
-    identity = phone.context.identity(line.account, line.account.servers[0])
-    forwarding.tell(line, invitation.caller.number, number, why)
-    return Reply(302, headers=tuple(forwarding.headers(line, identity, request, number, why)))
+    identity = desk.context.identity(line.seat.account, line.seat.account.servers[0])
+    forwarding.tell(line.seat, invitation.caller.number, number, why)
+    return Reply(302, headers=tuple(forwarding.headers(line.seat, identity, request, number, why)))
 
 
 Check = Callable[[Invitation], Reply | None]

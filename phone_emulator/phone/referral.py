@@ -9,7 +9,9 @@ What becomes of the call that the REFER came in is up to its sender, who ends it
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Sequence
+from typing import Protocol
 
 from phone_emulator.events import CallChanged, CallState, Event, TransferChanged, TransferRole, TransferState
 from phone_emulator.sip import refer
@@ -18,14 +20,12 @@ from phone_emulator.sip.message import Headers, MessageError, Request
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.world.faults import as_reason
 
+from .call import Call
 from .channel import Channel
 from .dialling import why_undialable
 from .event_package import event_id, event_of
-
-if TYPE_CHECKING:
-    from .call import Call
-    from .line import Line
-    from .outgoing import OutgoingCall
+from .outgoing import OutgoingCall
+from .seat import Seat
 
 MAX_REFERRALS = 4
 """REFERs that one dialog may have going on at a time."""
@@ -38,10 +38,18 @@ LEASE = 600
 """Seconds that the subscription lasts: longer than any call takes to be answered or refused."""
 
 
+class Dial(Protocol):
+    """Places a call, as if the user had dialled it; raises CallError."""
+
+    def __call__(self, number: str, line: int, *, headers: Sequence[tuple[str, str]]) -> OutgoingCall:
+        """Call *number* from *line*; the INVITE carries *headers* too."""
+
+
 class Referral:
     """One REFER that this phone follows.
 
     Args:
+        dial: places the call that is asked for.
         channel: how its sender is reached.
         dialog: that it came in, or that it made.
         request: the REFER, whose Refer-To can be followed.
@@ -50,8 +58,16 @@ class Referral:
     """
 
     def __init__(
-        self, channel: Channel, dialog: Dialog, request: Request, call: Call | None, *, numbered: bool
+        self,
+        dial: Dial,
+        channel: Channel,
+        dialog: Dialog,
+        request: Request,
+        call: Call | None,
+        *,
+        numbered: bool,
     ) -> None:
+        self._dial = dial
         self._channel = channel
         self._dialog = dialog
         self._call = call
@@ -64,13 +80,13 @@ class Referral:
         self._status = 100
         """Of the new call, as it was told last."""
         self._statuses: asyncio.Queue[int] = asyncio.Queue()
-        self._ends_at = channel.line.context.world.now() + LEASE
+        self._ends_at = channel.seat.now + LEASE
 
     async def follow(self) -> None:
         """Place the call, and tell the sender of the REFER how it goes."""
-        line = self._channel.line
+        seat = self._channel.seat
         self._tell(TransferState.STARTED, f"the far end asks to call {self._refer_to.uri}")
-        call = line.dial(self._refer_to.uri, self._headers())
+        call = self._dial(self._refer_to.uri, seat.number, headers=self._headers())
         self._statuses.put_nowait(self._status)
 
         def ringing(event: Event) -> None:
@@ -78,9 +94,11 @@ class Referral:
                 unsubscribe()  # once is enough
                 self._statuses.put_nowait(180)
 
-        unsubscribe = line.context.bus.subscribe(ringing)
-        settled = line.spawn(
-            self._settle(call), f"the end of the referred {call.id}", lambda _: self._statuses.put_nowait(500)
+        unsubscribe = seat.context.bus.subscribe(ringing)
+        settled = seat.tasks.spawn(
+            self._settle(call),
+            f"the end of the referred {call.id}",
+            on_fault=lambda _: self._statuses.put_nowait(500),
         )
         try:
             while await self._notify(await self._statuses.get()):
@@ -92,23 +110,28 @@ class Referral:
         finally:
             unsubscribe()
             settled.cancel()
-            line.referrals.remove(self)
             if self._call is not None:
-                self._call.referrals.remove(self)
+                self._call.usages.remove(self)
             else:
-                line.release(self._dialog)
+                seat.dialogs.release(self._dialog)
 
     def receive(self, server: ServerTransaction) -> None:
         """A request came in within a dialog that a REFER outside of calls has made."""
         if not self._dialog.accept_cseq(server.request):
             server.respond(self._channel.identity.response(server.request, 500))
-        elif not self.subscribed(server):
+        elif not self.take(server):
             server.respond(self._channel.identity.response(server.request, 481))
 
     def acknowledged(self, ack: Request) -> None:
         """An ACK came in; a subscription has no use for one."""
 
-    def subscribed(self, server: ServerTransaction) -> bool:
+    def call_ended(self) -> None:
+        """Its sender may still be told how the new call goes."""
+
+    def stop(self, reason: str) -> None:
+        """Whoever follows it ends with the line."""
+
+    def take(self, server: ServerTransaction) -> bool:
         """A SUBSCRIBE prolongs the subscription, or ends it (RFC 6665 section 4.2.1); False where it is
         for another one."""
         request = server.request
@@ -119,7 +142,7 @@ class Referral:
         self._dialog.refresh_target(request)
         text = (request.headers.get("Expires") or "").strip()
         ends = text.isdigit() and int(text[:10]) == 0
-        self._ends_at = self._channel.line.context.world.now() + (0 if ends else LEASE)
+        self._ends_at = self._channel.seat.now + (0 if ends else LEASE)
         flow = server.flow
         identity = self._channel.identity
         contact = identity.contact(flow.local, flow.transport)
@@ -141,7 +164,7 @@ class Referral:
     async def _notify(self, status: int) -> bool:
         """Tell how far the call is; whether there is more to tell, to somebody who listens."""
         self._status = status
-        left = self._ends_at - self._channel.line.context.world.now()
+        left = self._ends_at - self._channel.seat.now
         if status >= 200:
             state = "terminated;reason=noresource"
         elif left <= 0:
@@ -165,11 +188,11 @@ class Referral:
         return headers
 
     def _tell(self, state: TransferState, reason: str) -> None:
-        line = self._channel.line
-        line.context.bus.tell(
+        seat = self._channel.seat
+        seat.tell(
             TransferChanged(
-                at=line.context.world.now(),
-                line=line.number,
+                at=seat.now,
+                line=seat.number,
                 call=self._call.id if self._call is not None else None,
                 role=TransferRole.TRANSFEREE,
                 state=state,
@@ -197,55 +220,81 @@ def target_of(request: Request) -> refer.ReferTo:
     return found
 
 
-def referred_in(call: Call, server: ServerTransaction) -> None:
-    """A REFER came in within a dialog of *call*; raises MessageError where it cannot be followed."""
-    if call.dialog is None or call.state not in (CallState.TALKING, CallState.HELD):
-        call.respond(server, 481 if call.state is CallState.ENDING else 603)
-        return
-    _ = target_of(server.request)
-    if len(call.referrals) >= MAX_REFERRALS:
-        raise MessageError(f"{MAX_REFERRALS} REFERs of this call go on already", 486)
-    _check_room(call.line)
-    call.dialog.refresh_target(server.request)
-    referral = Referral(call.channel, call.dialog, server.request, call, numbered=call.was_referred)
-    call.was_referred = True
-    call.referrals.append(referral)
-    _accept(referral, call.line, call.channel, server)
+class Referrals:
+    """The REFERs that one phone follows.
 
-
-def referred_outside(line: Line, server: ServerTransaction) -> None:
-    """A REFER for *line* came in outside of dialogs; raises MessageError where it cannot be followed.
-
-    Only the line's own servers may have the phone call somebody: others draw 603.
+    Args:
+        dial: places a call.
     """
-    request, context = server.request, line.context
-    _ = target_of(request)
-    if not line.knows(server.flow.remote.host):
-        raise MessageError("a REFER outside of calls is taken from the line's own servers only", 603)
-    _check_room(line)
-    channel = Channel(line, context.identity(line.account, line.account.servers[0]))
-    channel.flow = server.flow
-    dialog = dialog_of_request(request, context.endpoint.new_tag())
-    referral = Referral(channel, dialog, request, None, numbered=False)
-    line.confirm(referral, dialog)
-    _accept(referral, line, channel, server, to_tag=dialog.local_tag)
+
+    def __init__(self, dial: Dial) -> None:
+        self._dial = dial
+        self._followed: Counter[int] = Counter()
+        """How many each line follows."""
+
+    def in_dialog(self, call: Call, server: ServerTransaction) -> None:
+        """A REFER came in within a dialog of *call*; raises MessageError where it cannot be followed."""
+        if call.dialog is None or call.state not in (CallState.TALKING, CallState.HELD):
+            call.respond(server, 481 if call.state is CallState.ENDING else 603)
+            return
+        _ = target_of(server.request)
+        if len(followed(call)) >= MAX_REFERRALS:
+            raise MessageError(f"{MAX_REFERRALS} REFERs of this call go on already", 486)
+        self._check_room(call.seat)
+        call.dialog.refresh_target(server.request)
+        referral = Referral(
+            self._dial, call.channel, call.dialog, server.request, call, numbered=call.was_referred
+        )
+        call.was_referred = True
+        call.usages.append(referral)
+        self._accept(referral, call.channel, server)
+
+    def outside(self, seat: Seat, server: ServerTransaction, *, known: bool) -> None:
+        """A REFER for the line of *seat* came in outside of dialogs.
+
+        Only the line's own servers may have the phone call somebody: others draw 603.
+
+        Args:
+            seat: of the line.
+            server: the REFER.
+            known: whether it came from one of the line's servers.
+
+        Raises:
+            MessageError: it cannot be followed.
+        """
+        request, context = server.request, seat.context
+        _ = target_of(request)
+        if not known:
+            raise MessageError("a REFER outside of calls is taken from the line's own servers only", 603)
+        self._check_room(seat)
+        channel = Channel(seat, context.identity(seat.account, seat.account.servers[0]))
+        channel.flow = server.flow
+        dialog = dialog_of_request(request, context.endpoint.new_tag())
+        referral = Referral(self._dial, channel, dialog, request, None, numbered=False)
+        seat.dialogs.confirm(referral, dialog)
+        self._accept(referral, channel, server, to_tag=dialog.local_tag)
+
+    def _check_room(self, seat: Seat) -> None:
+        """Raise MessageError where the line of *seat* can follow no further REFER."""
+        if len(seat.calls) >= MAX_CALLS:
+            raise MessageError("the line has as many calls as it can hold", 486)
+        if self._followed[seat.number] >= MAX_CALLS:
+            raise MessageError("the line follows as many REFERs as it can", 486)
+
+    def _accept(
+        self, referral: Referral, channel: Channel, server: ServerTransaction, to_tag: str | None = None
+    ) -> None:
+        seat = channel.seat
+        contact = channel.identity.contact(server.flow.local, server.flow.transport)
+        self._followed[seat.number] += 1
+        server.respond(channel.identity.response(server.request, 202, to_tag=to_tag, contact=contact))
+        following = seat.tasks.spawn(referral.follow(), f"following REFER {referral.number}")
+        following.add_done_callback(lambda _: self._followed.subtract([seat.number]))
 
 
-def _check_room(line: Line) -> None:
-    """Raise MessageError where *line* can follow no further REFER."""
-    if len(line.calls) >= MAX_CALLS:
-        raise MessageError("the line has as many calls as it can hold", 486)
-    if len(line.referrals) >= MAX_CALLS:
-        raise MessageError("the line follows as many REFERs as it can", 486)
-
-
-def _accept(
-    referral: Referral, line: Line, channel: Channel, server: ServerTransaction, to_tag: str | None = None
-) -> None:
-    contact = channel.identity.contact(server.flow.local, server.flow.transport)
-    line.referrals.append(referral)
-    server.respond(channel.identity.response(server.request, 202, to_tag=to_tag, contact=contact))
-    line.spawn(referral.follow(), f"following REFER {referral.number}")
+def followed(call: Call) -> list[Referral]:
+    """The REFERs of *call*'s far end that this phone follows."""
+    return [usage for usage in call.usages if isinstance(usage, Referral)]
 
 
 def final_status(call: Call) -> int:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from phone_emulator.sip.message import Request
 
 from . import xml_body
 from .binding import leads_to
 from .event_package import Topic
+from .registrar import Registrar
+from .seat import Seat
+from .servers import Servers
 from .subscription import Subscription
-
-if TYPE_CHECKING:
-    from .line import Line
 
 EVENT = "reg"
 CONTENT_TYPE = "application/reginfo+xml"
@@ -24,24 +22,26 @@ class OwnRegistrations:
     """Registers again when the registrar has removed the phone's binding at server 1.
 
     Args:
-        line: whose registrations they are.
+        seat: of the line.
+        servers: are asked.
+        registrar: registers again.
     """
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
-        topic = Topic(event=EVENT, content_types=(CONTENT_TYPE,), expires=line.account.servers[0].expires)
-        self.subscription = Subscription(line, topic, self._hear)
+    def __init__(self, seat: Seat, servers: Servers, registrar: Registrar) -> None:
+        self._registrar = registrar
+        topic = Topic(event=EVENT, content_types=(CONTENT_TYPE,), expires=seat.account.servers[0].expires)
+        self.subscription = Subscription(seat, servers, topic, self._hear)
 
     def _hear(self, notify: Request) -> None:
         """A NOTIFY; raises XmlError."""
         if not notify.body:
             return
         document = xml_body.read(notify.body, "reginfo")
-        own = self._line.registrar.contact
+        own = self._registrar.bindings.contact
         for registration in document.all("registration"):
             for contact in registration.all("contact"):
                 event = contact.attributes.get("event")
                 removed = contact.attributes.get("state") == "terminated" and event in REGISTER_AGAIN
                 if removed and own is not None and leads_to(f"<{contact.text_of('uri')}>", own):
-                    self._line.registrar.removed(f"the registrar removed the binding: {event}")
+                    self._registrar.removed(f"the registrar removed the binding: {event}")
                     return

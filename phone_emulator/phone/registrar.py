@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from phone_emulator.events import (
-    Address,
     Attempt,
     Outcome,
     RegistrationChanged,
@@ -23,68 +22,55 @@ from phone_emulator.world.tasks import Tasks
 
 from .binding import Binding, granted_gruu, granted_lease
 from .exchange import Draft, Watch
-from .identity import new_call_id
-
-if TYPE_CHECKING:
-    from .line import Line
+from .keepalive import KeepAlive
+from .seat import Seat
+from .servers import Servers
 
 MIN_LEASE = 10
 """Seconds; a server that grants less cannot make the phone register without end."""
-ATTEMPTS_KEPT = 1000
 LEAST_RETRY_DELAY = 1.0
 """Seconds; an interval of 0 means at once, but a server that refuses at once is not asked without end."""
+
+
+class Follower(Protocol):
+    """What goes where the line is registered: its subscriptions."""
+
+    def registered_at(self, target: Target) -> None:
+        """Server 1 accepted a REGISTER at *target*."""
+
+    async def stop(self, *, unsubscribe: bool) -> None:
+        """The line is to be registered no more."""
 
 
 class Registrar:
     """Keeps one line registered.
 
+    Args:
+        seat: of the line.
+        servers: where it registers.
+
     Concurrent lines (R3) keep server 1 and server 2 in two loops of their own; successive ones (R4) have one
     loop over both, and a probe of server 1 while server 2 is the working one.
     """
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
-        self._context = line.context
-        source = self._context.world.random
-        self.bindings = {
-            hop.server: Binding(
-                hop.server,
-                hop.identity,
-                new_call_id(source, line.account, self._context.host, self._context.device.style),
-                str(source.getrandbits(32)),
-                must_clear=line.account.unregister_on_reboot,
-            )
-            for hop in hops(line.account)
-        }
-        self.attempts: list[Attempt] = []
-        """The latest REGISTER attempts, in order of time."""
-        self._tasks = Tasks(self._context.world, f"line {line.number}")
+    def __init__(self, seat: Seat, servers: Servers) -> None:
+        self._seat = seat
+        self._servers = servers
+        self._context = seat.context
+        self.bindings = servers.bindings
+        self.keepalive = KeepAlive(seat, servers.bindings)
+        self.followers: list[Follower] = []
+        self._tasks = Tasks(seat.context.world, f"line {seat.number}")
         self._loops: list[asyncio.Task[None]] = []
         self._probe_task: asyncio.Task[None] | None = None
         self._renewed = asyncio.Event()
         """A binding was renewed by another than its own loop."""
-        self._successive = successive(line.account)
+        self._successive = successive(seat.account)
 
     @property
     def started(self) -> bool:
         """Whether the line is to be registered."""
         return bool(self._loops)
-
-    @property
-    def working_server(self) -> int | None:
-        """The number of the server that works: the lowest one with a live binding, or None."""
-        return next((number for number, binding in sorted(self.bindings.items()) if binding.live), None)
-
-    @property
-    def registered_targets(self) -> list[Target]:
-        """Where the line is registered, server 1 first."""
-        return [binding.target for _, binding in sorted(self.bindings.items()) if binding.target is not None]
-
-    @property
-    def contact(self) -> Address | None:
-        """The phone's own address as its Contact at server 1 gives it; None while there is none."""
-        binding = self.bindings.get(1)
-        return binding.contact if binding is not None and binding.live else None
 
     def removed(self, reason: str) -> None:
         """The registrar of server 1 removed the binding by itself: make it again, at once if it lived."""
@@ -94,15 +80,10 @@ class Registrar:
         self._change(binding, binding.state, reason)
         self._renewed.set()
 
-    def began(self, attempt: Attempt) -> None:
-        """A REGISTER attempt begins."""
-        self.attempts.append(attempt)
-        del self.attempts[:-ATTEMPTS_KEPT]
-
     async def register(self) -> None:
         """Start registering, or start anew; returns when the first cycle has ended, well or badly."""
         await self._stop_tasks()
-        over = hops(self._line.account)
+        over = hops(self._seat.account)
         groups = [over] if self._successive else [(hop,) for hop in over]
         first_cycles = []
         for group in groups:
@@ -128,13 +109,13 @@ class Registrar:
         )
         now = self._context.world.now()
         own = Attempt(1, "REGISTER", attempt.target, wait, "register_on_enable = 1: REGISTER first", now)
-        self._line.began(own, None)
+        self._servers.began(own, None)
         registered = await self._register_at(binding, self._draft(binding, binding.server.expires), own)
-        self._line.finished(own, None)
+        self._servers.finished(own, None)
         if registered:
             self._change(binding, RegistrationState.REGISTERED, _granted_reason(own))
             if hop.server == 1:
-                self._line.registered_at(attempt.target)
+                self._registered_at(attempt.target)
             self._renewed.set()
             return True
         attempt.outcome, attempt.status, attempt.ended = own.outcome, own.status, own.ended
@@ -146,17 +127,25 @@ class Registrar:
     async def unregister(self) -> None:
         """Stop refreshing, end every subscription and remove every live binding (R12)."""
         await self._stop_tasks()  # first: a REGISTER that succeeds subscribes
-        await self._line.subscriptions.stop(unsubscribe=True)
-        live = [binding for binding in self.bindings.values() if binding.live]
+        await self._stop_followers(unsubscribe=True)
+        live = [binding for binding in self.bindings if binding.live]
         await asyncio.gather(*(self._remove(binding) for binding in live))
 
     async def abandon(self) -> None:
         """Stop without telling the servers, as a phone that loses power."""
         await self._stop_tasks()
-        await self._line.subscriptions.stop(unsubscribe=False)
+        await self._stop_followers(unsubscribe=False)
+
+    def _registered_at(self, target: Target) -> None:
+        for follower in self.followers:
+            follower.registered_at(target)
+
+    async def _stop_followers(self, *, unsubscribe: bool) -> None:
+        for follower in self.followers:
+            await follower.stop(unsubscribe=unsubscribe)
 
     async def _stop_tasks(self) -> None:
-        self._line.keepalive.stop()
+        self.keepalive.stop()
         self._loops, self._probe_task = [], None
         await self._tasks.stop()
 
@@ -189,14 +178,14 @@ class Registrar:
 
     async def _keep_on(self, group: Sequence[Hop], first_cycle: asyncio.Event, held: Binding | None) -> None:
         failures = 0
-        if not self.attempts:
+        if not self.bindings.attempts:
             await asyncio.sleep(self._context.config.reg_surge_prevention)
         while True:
             registered, held = held or await self._cycle(self._in_order(group)), None
             if registered is None:
                 failures += 1
                 self._stop_probe()
-                delay = retry_delay(self._line.account, failures, self._context.world.random.random())
+                delay = retry_delay(self._seat.account, failures, self._context.world.random.random())
                 delay = max(delay, LEAST_RETRY_DELAY)
                 self._set_next(group, self._context.world.now() + delay)
                 first_cycle.set()
@@ -207,7 +196,7 @@ class Registrar:
                 first_cycle.set()
                 await self._refresh_due(registered)
             for hop in group:
-                self._line.failbacks[hop.server].renewal()
+                self._servers.failbacks[hop.server].renewal()
 
     async def _refresh_due(self, binding: Binding) -> None:
         """Wait until *binding* has to be refreshed, also where it was renewed elsewhere meanwhile (R9)."""
@@ -220,7 +209,7 @@ class Registrar:
 
     def _in_order(self, group: Sequence[Hop]) -> list[Hop]:
         """Server 1 first, but a successive line refreshes at server 2 while that is the working one (R5)."""
-        working = self.working_server
+        working = self.bindings.working_server
         return (
             sorted(group, key=lambda hop: hop.server != working)
             if len(group) > 1 and working
@@ -229,9 +218,9 @@ class Registrar:
 
     async def _cycle(self, over: Sequence[Hop]) -> Binding | None:
         """One REGISTER along the servers *over*; the binding it made or renewed, or None."""
-        line = self._line
-        walk = line.walk(
-            "REGISTER", over, errors_move_on=self._successive and line.account.redundancy_with_reg_fail
+        account = self._seat.account
+        walk = self._servers.walk(
+            "REGISTER", over, errors_move_on=self._successive and account.redundancy_with_reg_fail
         )
         drafts: dict[int, Draft] = {}
         granted: list[Binding] = []
@@ -246,11 +235,11 @@ class Registrar:
             if await self._register_at(binding, draft, step.attempt):
                 granted.append(binding)
 
-        await line.follow(walk, send)
+        await self._servers.follow(walk, send)
         for hop in over:
             binding = self.bindings[hop.server]
             if binding in granted and binding.number == 1 and binding.target is not None:
-                line.registered_at(binding.target)
+                self._registered_at(binding.target)
             if binding in granted:
                 self._change(binding, RegistrationState.REGISTERED, _granted_reason(walk.route[-1]))
             elif granted and not any(attempt.target.server == hop.server for attempt in walk.route):
@@ -264,8 +253,8 @@ class Registrar:
             return False
         if draft.request.cseq.number < binding.cseq:
             draft.next_cseq()  # another REGISTER of this binding left meanwhile: a call's own (R9), a probe
-        watch = Watch(sent=lambda: self._line.progressed(attempt, None))
-        found = await self._line.exchange.run(attempt, draft, watch)
+        watch = Watch(sent=lambda: self._servers.progressed(attempt, None))
+        found = await self._seat.exchange.run(attempt, draft, watch)
         if found is None or found[0].status >= 300:
             return False
         now = self._context.world.now()
@@ -274,11 +263,11 @@ class Registrar:
         lease = max(granted_lease(response, flow.local, asked), MIN_LEASE)
         self._forget(binding)
         binding.target, binding.contact, binding.registered_at = attempt.target, flow.local, now
-        self._line.exchange.keep_open(binding.call_id, flow)
-        self._line.exchange.service_routes.learn(flow.remote, response)
+        self._seat.exchange.keep_open(binding.call_id, flow)
+        self._seat.exchange.service_routes.learn(flow.remote, response)
         self._context.gruus[self._gruu_key(binding)] = granted_gruu(response, flow.local)
         binding.expires_at = now + lease
-        binding.refresh_at = now + refresh_delay(lease, self._line.account.register_expires_overlap)
+        binding.refresh_at = now + refresh_delay(lease, self._seat.account.register_expires_overlap)
         binding.next_at = binding.refresh_at
         return True
 
@@ -292,9 +281,9 @@ class Registrar:
         own = Attempt(1, "REGISTER", attempt.target, attempt.wait, why, now)
         clearing = self._draft(binding, 0)
         clearing.contact = "*"
-        self._line.began(own, None)
-        await self._line.exchange.run(own, clearing)
-        self._line.finished(own, None)
+        self._servers.began(own, None)
+        await self._seat.exchange.run(own, clearing)
+        self._servers.finished(own, None)
         draft.next_cseq()
         if moves_on(own):
             attempt.outcome, attempt.status, attempt.ended = own.outcome, own.status, own.ended
@@ -305,7 +294,7 @@ class Registrar:
         return True
 
     def _draft(self, binding: Binding, expires: int) -> Draft:
-        identity = self._context.identity(self._line.account, binding.server)
+        identity = self._context.identity(self._seat.account, binding.server)
         request = identity.register(
             binding.call_id, binding.tag, binding.take_cseq(), expires, contact="<sip:0.0.0.0>"
         )
@@ -331,7 +320,7 @@ class Registrar:
             self._probe_task = None
 
     async def _probe(self, group: Sequence[Hop]) -> None:
-        account, world = self._line.account, self._context.world
+        account, world = self._seat.account, self._context.world
         through_proxies = group[0].proxy
         interval = account.outbound_proxy_fallback_interval if through_proxies else account.fallback_timeout
         if interval == 0:
@@ -358,17 +347,17 @@ class Registrar:
         target = binding.target
         assert target is not None
         self._change(binding, RegistrationState.UNREGISTERING, f"REGISTER with Expires: 0 to {target}")
-        hop = next(hop for hop in hops(self._line.account) if hop.server == binding.number)
+        hop = next(hop for hop in hops(self._seat.account) if hop.server == binding.number)
         # Nobody who stops a phone waits 64*T1 for a dead server; R2's shorter wait is enough.
         wait: Wait = wait_for(
             "REGISTER", hop.failover, self._context.config.timers, target.transport, last=False
         )
         attempt = Attempt(1, "REGISTER", target, wait, "the line is stopped", self._context.world.now())
         draft = self._draft(binding, 0)
-        self._line.began(attempt, None)
+        self._servers.began(attempt, None)
         try:
-            await self._line.exchange.run(attempt, draft)
-            self._line.finished(attempt, None)
+            await self._seat.exchange.run(attempt, draft)
+            self._servers.finished(attempt, None)
         finally:
             self._forget(binding)
             binding.expires_at = binding.next_at = None
@@ -393,14 +382,14 @@ class Registrar:
 
     def _forget(self, binding: Binding) -> None:
         """What came with the binding is gone with it: what the registrar gave, and its connection."""
-        self._line.exchange.keep_open(binding.call_id, None)
+        self._seat.exchange.keep_open(binding.call_id, None)
         if binding.target is not None:
-            self._line.exchange.service_routes.forget(binding.target.remote)
+            self._seat.exchange.service_routes.forget(binding.target.remote)
         self._context.gruus.pop(self._gruu_key(binding), None)
         binding.target = binding.refresh_at = None
 
     def _gruu_key(self, binding: Binding) -> tuple[int, int]:
-        return self._line.number, binding.server.number
+        return self._seat.number, binding.server.number
 
     def _set_next(self, group: Sequence[Hop], when: float) -> None:
         for hop in group:
@@ -411,11 +400,11 @@ class Registrar:
     def _change(self, binding: Binding, state: RegistrationState, reason: str) -> None:
         binding.state, binding.reason = state, reason
         if state is RegistrationState.REGISTERED:
-            self._line.keepalive.start()
+            self.keepalive.start()
         self._context.bus.tell(
             RegistrationChanged(
                 at=self._context.world.now(),
-                line=self._line.number,
+                line=self._seat.number,
                 server=binding.number,
                 state=state,
                 target=binding.target,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from phone_emulator.events import CallState
 from phone_emulator.sip.message import MessageError
@@ -13,11 +13,9 @@ from .call import Call
 from .dialog_info import DialogState
 from .errors import CallError
 from .outgoing import OutgoingCall
+from .referral import Dial
+from .seat import Seat
 from .session import UP
-
-if TYPE_CHECKING:
-    from .line import Line
-    from .phone import Phone
 
 
 class NotReplaced(Exception):
@@ -34,18 +32,18 @@ class NotReplaced(Exception):
         self.why = why
 
 
-def replaced_call(phone: Phone, wanted: Replaces) -> Call:
-    """The call of *phone* that an INVITE with *wanted* takes the place of; raises NotReplaced.
+def replaced_call(calls: Iterable[Call], history: Iterable[Call], wanted: Replaces) -> Call:
+    """The one of *calls* that an INVITE with *wanted* takes the place of; raises NotReplaced.
 
     A call that is up may be replaced, and one that rings at the far end; not one that rings here, which is
     the far end's to replace. 481: there is none; 486: it is up, and only a ringing one was meant; 603: it is
     over.
     """
-    live = [call for call in phone.calls if _means(wanted, call)]
+    live = [call for call in calls if _means(wanted, call)]
     if len(live) > 1:
         raise NotReplaced(481, f"Replaces means {len(live)} calls")
     if not live:
-        if any(_means(wanted, call) for call in phone.history):
+        if any(_means(wanted, call) for call in history):
             raise NotReplaced(603, "the call to be replaced is over")
         raise NotReplaced(481, "there is no call to be replaced")
     call = live[0]
@@ -60,24 +58,25 @@ def replaced_call(phone: Phone, wanted: Replaces) -> Call:
     raise NotReplaced(481, "the call to be replaced rings here: its caller is to be asked")
 
 
-def pick_up(line: Line, ringing: DialogState) -> OutgoingCall:
-    """Answer from *line* a call that rings elsewhere (``account.X.dialoginfo_callpickup``); raises CallError.
+def pick_up(seat: Seat, ringing: DialogState, dial: Dial) -> OutgoingCall:
+    """Answer a call that rings elsewhere (``account.X.dialoginfo_callpickup``); raises CallError.
 
     An INVITE with Replaces goes to the caller: the early dialog is the caller's to give away (section 3), and
     its own tag is the remote one of whoever it rings at.
 
     Args:
-        line: that talks then.
+        seat: of the line that talks then.
         ringing: the early dialog, as a BLF key knows it (`Lamp.ringing`).
+        dial: places the call.
     """
-    if not line.account.dialog_pickup:
-        raise CallError(f"account.{line.number}.dialoginfo_callpickup = 0: calls are not picked up this way")
+    if not seat.account.dialog_pickup:
+        raise CallError(f"account.{seat.number}.dialoginfo_callpickup = 0: calls are not picked up this way")
     if not (ringing.remote and ringing.call_id and ringing.remote_tag and ringing.local_tag):
         raise CallError("the server does not tell enough of the call that rings to pick it up")
     replaces = Replaces(ringing.call_id, ringing.remote_tag, ringing.local_tag, early_only=True)
     with contextlib.suppress(MessageError):
         if parse_replaces(str(replaces)) == replaces:
-            return line.dial(ringing.remote, [("Replaces", str(replaces))])
+            return dial(ringing.remote, seat.number, headers=[("Replaces", str(replaces))])
     raise CallError("what the server tells of the call that rings cannot be used to pick it up")
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Protocol
 
 from phone_emulator.events import CallState, Direction, MediaChanged
 from phone_emulator.media import sdp
@@ -12,21 +12,70 @@ from phone_emulator.sip.body import SDP, sdp_of
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.message import Message, Request, Response
 from phone_emulator.sip.server import ServerTransaction
+from phone_emulator.world.tasks import Tasks
 
 from . import option_tags, session_timer
 from .acceptance import Acceptance
 from .errors import CallError
+from .seat import Seat
 from .session_timer import SessionTimer
 from .voice import Agreement, Voice
-
-if TYPE_CHECKING:
-    from .call import Call
 
 MAX_TRIES = 5
 """How often a re-INVITE or an UPDATE is tried that the far end asks to send again: 422, 491, Retry-After."""
 LONGEST_PAUSE = 10
 """Seconds of a Retry-After that are waited for (RFC 3261 section 14.1)."""
 UP = (CallState.TALKING, CallState.HELD)
+
+
+class Dialogue(Protocol):
+    """What a session needs of its call."""
+
+    id: str
+    state: CallState
+    direction: Direction
+    seat: Seat
+    dialog: Dialog | None
+    tasks: Tasks
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the far end's first INVITE has no final response yet."""
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run *work* beside the call."""
+
+    def respond(
+        self, server: ServerTransaction, status: int, extra: Iterable[tuple[str, str]] = (), body: bytes = b""
+    ) -> None:
+        """Answer a request of the dialog."""
+
+    def response_to(
+        self, server: ServerTransaction, status: int, extra: Iterable[tuple[str, str]] = (), body: bytes = b""
+    ) -> Response:
+        """The response that `respond` sends."""
+
+    def agreed(self, dialog: Dialog, agreement: Agreement) -> None:
+        """An offer of the far end in *dialog* was answered."""
+
+    def owes_answer(self, dialog: Dialog) -> bool:
+        """Whether this end has not answered an offer of the far end in *dialog* yet."""
+
+    def awaits_answer(self, dialog: Dialog) -> bool:
+        """Whether an offer of this end in *dialog* waits for its answer."""
+
+    async def request_in_dialog(
+        self,
+        method: str,
+        body: bytes = b"",
+        content_type: str = "",
+        *,
+        extra: Iterable[tuple[str, str]] = (),
+    ) -> Response | None:
+        """Send a request in the dialog; its final response, or None."""
+
+    async def finish(self, reason: str) -> None:
+        """End the call."""
 
 
 class Session:
@@ -36,9 +85,9 @@ class Session:
         call: whose session it is.
     """
 
-    def __init__(self, call: Call) -> None:
-        line = call.line
-        self.voice = Voice(line.context, line.account)
+    def __init__(self, call: Dialogue) -> None:
+        seat = call.seat
+        self.voice = Voice(seat.context, seat.account)
         self.held = False
         """Whether this phone holds the far end."""
         self.far_held = False
@@ -47,7 +96,7 @@ class Session:
         """Whether the far end is heard before it answers."""
         self.silent = True
         """Whether both ends have not described anything yet that can be said."""
-        self.timer = SessionTimer(line.context.world, call.tasks, self._refresh_due, self._expired)
+        self.timer = SessionTimer(seat.context.world, call.tasks, self._refresh_due, self._expired)
         self._call = call
         self._far_end_updates = False
         """Whether the far end takes UPDATE, as its Allow says (RFC 3311 section 4)."""
@@ -78,11 +127,11 @@ class Session:
         else:
             reason = "the far end is heard before it answers" if early else "no early media any more"
         self.far_held, self.early = far_held, early
-        world = call.line.context.world
-        call.line.context.bus.tell(
+        world = call.seat.context.world
+        call.seat.context.bus.tell(
             MediaChanged(
                 at=world.now(),
-                line=call.line.number,
+                line=call.seat.number,
                 call=call.id,
                 far_held=far_held,
                 early=early,
@@ -138,11 +187,11 @@ class Session:
             return 481, []
         if (invites and call.unanswered) or (request.body and call.owes_answer(dialog)):
             # One offer at a time: the far end is to come again when the last one is answered.
-            return 500, [("Retry-After", str(call.line.context.world.random.randrange(LONGEST_PAUSE + 1)))]
+            return 500, [("Retry-After", str(call.seat.context.world.random.randrange(LONGEST_PAUSE + 1)))]
         calling = call.dialog is None  # this end's first INVITE goes on
         if (invites and calling) or ((invites or request.body) and call.awaits_answer(dialog)):
             return 491, []
-        if session_timer.too_brief(call.line.account, request):
+        if session_timer.too_brief(call.seat.account, request):
             return 422, [("Min-SE", str(session_timer.MIN_INTERVAL))]
         if request.body and not sdp_of(request):
             return 415, [("Accept", SDP)]
@@ -157,7 +206,7 @@ class Session:
         """
         if self._call.state not in UP:
             return []
-        account = self._call.line.account
+        account = self._call.seat.account
         terms, headers = session_timer.granted(account, request, self.timer.terms)
         self.timer.start(terms)
         return headers
@@ -171,7 +220,7 @@ class Session:
     async def repeat(self, server: ServerTransaction, response: Response, *, late_offer: bytes) -> None:
         """Send a 2xx to an INVITE and see to it that it arrives; the call ends where it does not."""
         number = server.request.cseq.number
-        timers = self._call.line.context.config.timers
+        timers = self._call.seat.context.config.timers
         acceptance = self._acceptances[number] = Acceptance(server, timers, late_offer)
         arrived = await acceptance.run(response)
         if self._acceptances.get(number) is acceptance:  # else another INVITE came with the same number
@@ -240,7 +289,7 @@ class Session:
 
         *make* makes its offer, anew for each try; empty for none.
         """
-        call, account = self._call, self._call.line.account
+        call, account = self._call, self._call.seat.account
         for _ in range(MAX_TRIES):
             await self.confirmed()  # while an INVITE of the far end goes on, none is sent (section 14.1)
             if call.state not in UP:
@@ -269,7 +318,7 @@ class Session:
 
     def _headers(self, method: str) -> list[tuple[str, str]]:
         """What a re-INVITE or an UPDATE says of the session timer."""
-        timer, account = self.timer, self._call.line.account
+        timer, account = self.timer, self._call.seat.account
         if timer.terms is None:
             return []
         headers = session_timer.asked(account, timer.terms, timer.least)
@@ -288,7 +337,7 @@ class Session:
             case 491:
                 # The end that made the Call-ID waits longer (section 14.1).
                 first, last = (210, 400) if self._call.direction is Direction.OUTGOING else (0, 200)
-                return self._call.line.context.world.random.randint(first, last) / 100
+                return self._call.seat.context.world.random.randint(first, last) / 100
             case 500:
                 text = (response.headers.get("Retry-After") or "").partition(";")[0].strip()
                 known = text.isascii() and text.isdigit() and len(text) < 4

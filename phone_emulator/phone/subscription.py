@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from phone_emulator.events import Attempt, SubscriptionChanged, SubscriptionState, Target
 from phone_emulator.redundancy import Try, hops, refresh_delay
@@ -26,10 +25,9 @@ from .channel import Channel
 from .event_package import GONE, Over, Topic, ended, event_id, event_of, pause, seconds_of
 from .exchange import Draft
 from .identity import ALLOW, new_call_id
+from .seat import Seat
+from .servers import Servers
 from .xml_body import XmlError
-
-if TYPE_CHECKING:
-    from .line import Line
 
 LEAST_EXPIRES = 10
 """Seconds; a server that grants less cannot make the phone subscribe without end."""
@@ -45,7 +43,8 @@ class Subscription:
     """One topic, kept subscribed to.
 
     Args:
-        line: who subscribes.
+        seat: of the line that subscribes.
+        servers: where.
         topic: to what.
         hear: called with each NOTIFY in order; may raise XmlError.
         lost: called when nothing is known of the topic any more.
@@ -53,7 +52,8 @@ class Subscription:
 
     def __init__(
         self,
-        line: Line,
+        seat: Seat,
+        servers: Servers,
         topic: Topic,
         hear: Callable[[Request], None],
         lost: Callable[[], None] = lambda: None,
@@ -63,11 +63,12 @@ class Subscription:
         """Where it is subscribed, or was tried last; None before the first try."""
         self.attempts: list[Attempt] = []
         """The SUBSCRIBE attempts of the last round outside a dialog."""
-        self._line = line
-        self._account = line.account
+        self._seat = seat
+        self._servers = servers
+        self._account = seat.account
         self._hear = hear
         self._lost = lost
-        self._tasks = Tasks(line.context.world, f"line {line.number}")
+        self._tasks = Tasks(seat.context.world, f"line {seat.number}")
         self._task: asyncio.Task[None] | None = None
         self._channel: Channel
         self._request: Request | None = None
@@ -111,7 +112,7 @@ class Subscription:
             self._task = None
         if unsubscribe and self._dialog is not None and self._over is None:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LAST_WORDS * self._line.context.config.timers.t1):
+                async with asyncio.timeout(LAST_WORDS * self._seat.context.config.timers.t1):
                     await self._in_dialog(0)
             # The dialog stays for the NOTIFY that ends it.
             self._lost()
@@ -171,7 +172,7 @@ class Subscription:
         try:
             self._hear(notify)
         except XmlError as error:
-            transports = self._line.context.endpoint.transports
+            transports = self._seat.context.endpoint.transports
             transports.ignored(server.flow, f"{self.topic.event}: {error}", notify.raw or notify.to_bytes())
         self._take_state(notify)
 
@@ -188,7 +189,7 @@ class Subscription:
             self._changed.set()
         elif seconds is not None:
             # Only a shorter time counts: each NOTIFY repeats what is left of what was granted.
-            ends_at = self._line.context.world.now() + max(seconds, LEAST_EXPIRES)
+            ends_at = self._seat.now + max(seconds, LEAST_EXPIRES)
             if ends_at < self._expires_at - 1:
                 self._granted(max(seconds, LEAST_EXPIRES))
         if state != "terminated":
@@ -206,15 +207,15 @@ class Subscription:
     # -- keeping subscribed --------------------------------------------------------------------------------
 
     async def _keep(self) -> None:
-        world = self._line.context.world
+        seat = self._seat
         while True:
-            began = world.now()
+            began = seat.now
             over = await self._once()
             self._forget()
             self._tell(SubscriptionState.ENDED, over.reason)
             if over.again is None:
                 return
-            await asyncio.sleep(max(over.again, began + LEAST_PAUSE - world.now()))
+            await asyncio.sleep(max(over.again, began + LEAST_PAUSE - seat.now))
 
     async def _once(self) -> Over:
         """One subscription from its SUBSCRIBE to its end."""
@@ -228,13 +229,13 @@ class Subscription:
 
     async def _subscribe(self) -> Over | None:
         """A SUBSCRIBE along server 1's targets, until its first NOTIFY; why there is none, or None."""
-        line, topic = self._line, self.topic
-        context = line.context
-        hop = hops(line.account)[0]
-        identity = context.identity(line.account, hop.identity)
-        self._channel = Channel(line, identity)
+        seat, topic = self._seat, self.topic
+        account, context = seat.account, seat.context
+        hop = hops(account)[0]
+        identity = context.identity(account, hop.identity)
+        self._channel = Channel(seat, identity)
         request = identity.subscribe(
-            new_call_id(context.world.random, line.account, context.host, identity.style),
+            new_call_id(context.world.random, account, context.host, identity.style),
             context.endpoint.new_tag(),
             topic.event,
             topic.accept,
@@ -251,16 +252,16 @@ class Subscription:
 
         async def send(step: Try) -> None:
             self.target = step.attempt.target
-            found = await line.exchange.run(step.attempt, draft)
+            found = await seat.exchange.run(step.attempt, draft)
             if found is None or found[0].status >= 300:
                 self._drop_dialog()  # where a NOTIFY had made one
             if found is not None:
                 answered[:] = [found[0]]
                 self._channel.flow, self._channel.target = found[1], step.attempt.target
 
-        walk = line.walk("SUBSCRIBE", [hop])
+        walk = self._servers.walk("SUBSCRIBE", [hop])
         self.attempts = walk.route
-        await line.follow(walk, send)
+        await self._servers.follow(walk, send)
         response = answered[-1] if answered else None
         if response is None or response.status >= 300:
             return self._refused(response)
@@ -287,8 +288,8 @@ class Subscription:
         elif self._dialog.local_cseq < request.cseq.number:
             self._dialog.local_cseq = request.cseq.number
         sent = self.attempts[-1].sends
-        timer_n = 64 * self._line.context.config.timers.t1
-        deadline = (sent[-1] if sent else self._line.context.world.now()) + timer_n
+        timer_n = 64 * self._seat.context.config.timers.t1
+        deadline = (sent[-1] if sent else self._seat.now) + timer_n
         while not self._heard and self._over is None:
             if not await self._due(deadline):
                 return Over(f"no NOTIFY within 64*T1 = {timer_n:.1f} s", pause(None, self._account))
@@ -323,7 +324,7 @@ class Subscription:
 
     async def _in_dialog(self, expires: int) -> Response | None:
         assert self._dialog is not None
-        self._asked_at = self._line.context.world.now()
+        self._asked_at = self._seat.now
         headers = [
             ("Accept", self.topic.accept),
             ("Expires", str(expires)),
@@ -335,20 +336,20 @@ class Subscription:
 
     async def _due(self, when: float) -> bool:
         """Wait until *when*; True when something has come in before."""
-        world = self._line.context.world
-        while world.now() < when:
+        seat = self._seat
+        while seat.now < when:
             if self._over is not None:
                 return True
             self._changed.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(when - world.now()):
+                async with asyncio.timeout(when - seat.now):
                     await self._changed.wait()
                     return True
         return False
 
     def _granted(self, seconds: float) -> None:
         """The subscription holds for *seconds* from now."""
-        now = self._line.context.world.now()
+        now = self._seat.now
         self._expires_at = now + seconds
         self._refresh_at = now + refresh_delay(seconds, self._account.subscribe_expires_overlap)
 
@@ -356,11 +357,11 @@ class Subscription:
 
     def _confirm(self, dialog: Dialog) -> None:
         self._dialog = dialog
-        self._line.confirm(self, dialog)
+        self._seat.dialogs.confirm(self, dialog)
 
     def _drop_dialog(self) -> None:
         if self._dialog is not None:
-            self._line.release(self._dialog)
+            self._seat.dialogs.release(self._dialog)
             self._dialog = None
 
     def _forget(self) -> None:
@@ -373,10 +374,10 @@ class Subscription:
         if state is self._told is not SubscriptionState.ENDED:
             return
         self._told = state
-        self._line.context.bus.tell(
+        self._seat.tell(
             SubscriptionChanged(
-                at=self._line.context.world.now(),
-                line=self._line.number,
+                at=self._seat.now,
+                line=self._seat.number,
                 event=self.topic.event,
                 about=self.topic.number,
                 state=state,

@@ -7,7 +7,6 @@ line has registered at another IP address; without it they stay where they are u
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from phone_emulator.config.model import FailbackMode, KeyType
 from phone_emulator.events import Target
@@ -15,39 +14,44 @@ from phone_emulator.redundancy import hops
 from phone_emulator.sip.message import Request
 
 from .blf import WatchedList, WatchedNumber, keys_of
-from .mwi import mailbox_of
+from .mwi import Mailbox, mailbox_of
 from .reg_event import OwnRegistrations
+from .registrar import Registrar
+from .seat import Seat
+from .servers import Servers
 from .subscription import Subscription
-
-if TYPE_CHECKING:
-    from .line import Line
 
 
 class Subscriptions:
     """The subscriptions of one line.
 
     Args:
-        line: who subscribes.
+        seat: of the line that subscribes.
+        servers: where.
+        registrar: hears of its own registrations.
+        mailbox: hears of voice mail.
     """
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
-        account, config = line.account, line.context.config
-        keys = keys_of(config, line.number, KeyType.BLF)
-        numbers = [WatchedNumber(line, key) for key in keys if key.value]
+    def __init__(self, seat: Seat, servers: Servers, registrar: Registrar, mailbox: Mailbox) -> None:
+        self._seat = seat
+        account, config = seat.account, seat.context.config
+        keys = keys_of(config, seat.number, KeyType.BLF)
+        numbers = [WatchedNumber(seat, servers, key) for key in keys if key.value]
         self.lamps = [each.lamp for each in numbers]
         """The lamps of its BLF keys."""
         self._all = [each.subscription for each in numbers]
-        mailbox = mailbox_of(account, config)
-        if mailbox is not None:
-            heard = line.message_summary
-            self._all.insert(0, Subscription(line, mailbox, lambda notify: heard(notify.body)))
+        voice_mail = mailbox_of(account, config)
+        if voice_mail is not None:
+            self._all.insert(
+                0, Subscription(seat, servers, voice_mail, lambda notify: mailbox.take(notify.body))
+            )
         if account.blf_list_uri:
-            listed = WatchedList(line, account.blf_list_uri, keys_of(config, line.number, KeyType.BLF_LIST))
+            list_keys = keys_of(config, seat.number, KeyType.BLF_LIST)
+            listed = WatchedList(seat, servers, account.blf_list_uri, list_keys)
             self.lamps += listed.lamps
             self._all.append(listed.subscription)
         if account.subscribe_register:
-            self._all.append(OwnRegistrations(line).subscription)
+            self._all.append(OwnRegistrations(seat, servers, registrar).subscription)
 
     def registered_at(self, target: Target) -> None:
         """Server 1 accepted a REGISTER at *target*: subscribe, or renew there at once (F6)."""
@@ -65,6 +69,6 @@ class Subscriptions:
         return next((each for each in self._all if each.awaits(notify)), None)
 
     def _follow_registration(self) -> bool:
-        hop = hops(self._line.account)[0]
+        hop = hops(self._seat.account)[0]
         remembers = hop.failover.failback_mode is not FailbackMode.NEW_REQUESTS
         return hop.failover.failback_subscribe and remembers

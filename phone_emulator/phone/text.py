@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from phone_emulator.events import TextReceived
 from phone_emulator.sip.body import part_of
 from phone_emulator.sip.headers import mended, parameter
 from phone_emulator.sip.message import Request
 
-if TYPE_CHECKING:
-    from .line import Line
+from .seat import Seat
 
 CONTENT_TYPE = "text/plain"
 LONGEST = 2000
@@ -19,8 +16,8 @@ CHARSETS = frozenset({"us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252", "
 """Read beside UTF-8, which all else counts as: Python knows codecs that cost, and remembers unknown names."""
 
 
-def received(line: Line, request: Request) -> tuple[int, tuple[tuple[str, str], ...]]:
-    """Tell the MESSAGE *request* to *line*; the status of its answer, and headers for it.
+def received(seat: Seat, request: Request) -> tuple[int, tuple[tuple[str, str], ...]]:
+    """Tell the MESSAGE *request* to the line of *seat*; the status of its answer, and headers for it.
 
     Raises MessageError where its sender cannot be read.
     """
@@ -31,10 +28,10 @@ def received(line: Line, request: Request) -> tuple[int, tuple[tuple[str, str], 
     if request.headers.get("Content-Encoding") not in (None, "identity"):
         return 415, (("Accept-Encoding", "identity"),)
     sender = request.from_address
-    line.context.bus.tell(
+    seat.tell(
         TextReceived(
-            at=line.context.world.now(),
-            line=line.number,
+            at=seat.now,
+            line=seat.number,
             sender=mended(sender.uri.user or str(sender.uri)),
             text=_decoded(body, parameter(declared, "charset") or "utf-8")[:LONGEST],
         )

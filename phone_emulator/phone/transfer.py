@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
 
 from phone_emulator.events import CallState, TransferChanged, TransferRole, TransferState
 from phone_emulator.sip import refer, values
@@ -19,13 +18,11 @@ from phone_emulator.sip.headers import after_address, parameter
 from phone_emulator.sip.message import Request
 from phone_emulator.sip.server import ServerTransaction
 
+from .call import Call
 from .dialling import why_undialable
 from .errors import CallError
 from .event_package import event_id, event_of
 from .session import UP
-
-if TYPE_CHECKING:
-    from .call import Call
 
 EVENT = "refer"
 LONGEST_LEASE = 3600
@@ -47,7 +44,7 @@ class Transfer:
         """Of the REFER when it was sent first; it counts on where credentials are asked for."""
         self._cseq: int | None = None
         """Of the REFER that was answered; None before."""
-        self._patience = 64 * call.line.context.config.timers.t1
+        self._patience = 64 * call.seat.context.config.timers.t1
         """Seconds until the next NOTIFY must have come: timer N at first (RFC 6665 section 4.1.2.4)."""
         self._told: tuple[int, str] | None = None
         """The last status and reason that a NOTIFY told."""
@@ -80,10 +77,10 @@ class Transfer:
         call.transferred_to = self.to
         self._tell(TransferState.DONE, f"{self.to} answered")
 
-    def outlive(self) -> None:
-        """The call is over: NOTIFYs in its dialog are for the transfer alone now."""
+    def call_ended(self) -> None:
+        """NOTIFYs in the call's dialog are for the transfer alone now."""
         if self._call.dialog is not None:
-            self._call.line.confirm(self, self._call.dialog)
+            self._call.seat.dialogs.confirm(self, self._call.dialog)
 
     def stop(self, reason: str) -> None:
         """No NOTIFY will come any more."""
@@ -97,19 +94,24 @@ class Transfer:
         dialog = self._call.dialog
         if dialog is not None and not dialog.accept_cseq(server.request):
             server.respond(self._call.channel.identity.response(server.request, 500))
-        elif server.request.method != "NOTIFY" or not self.notified(server):
+        elif not self.take(server):
             server.respond(self._call.channel.identity.response(server.request, 481))
 
     def acknowledged(self, ack: Request) -> None:
         """An ACK came in; a subscription has no use for one."""
 
-    def notified(self, server: ServerTransaction) -> bool:
-        """A NOTIFY came in within the dialog; whether it is for this subscription, and was answered.
+    def take(self, server: ServerTransaction) -> bool:
+        """A request came in within the dialog; whether it is a NOTIFY for this, and was answered.
 
         Raises MessageError where its Contact cannot be read.
         """
         request = server.request
-        if event_of(request) != EVENT or self._over or not self._is_own(event_id(request)):
+        if (
+            request.method != "NOTIFY"
+            or event_of(request) != EVENT
+            or self._over
+            or not self._is_own(event_id(request))
+        ):
             return False
         content_type = type_of(request)
         if request.body and content_type != refer.SIPFRAG:
@@ -149,7 +151,7 @@ class Transfer:
         assert call.dialog is not None
         self._first_cseq = call.dialog.local_cseq + 1
         headers = [("Refer-To", refer_to)]
-        if not call.line.account.anonymous_call:  # it would name whom From hides (RFC 3323 section 4.1)
+        if not call.seat.account.anonymous_call:  # it would name whom From hides (RFC 3323 section 4.1)
             headers.append(("Referred-By", f"<{call.channel.identity.address_of_record}>"))
         response = await call.request_in_dialog("REFER", extra=headers)
         if response is None or response.status >= 300:
@@ -174,12 +176,12 @@ class Transfer:
 
     def _release(self) -> None:
         call = self._call
-        call.transfer = None
+        call.usages.remove(self)
         if call.dialog is not None and call.state is CallState.ENDED:
-            call.line.release(call.dialog)
+            call.seat.dialogs.release(call.dialog)
 
     def _tell(self, state: TransferState, reason: str) -> None:
-        context, line = self._call.line.context, self._call.line.number
+        context, line = self._call.seat.context, self._call.seat.number
         context.bus.tell(
             TransferChanged(
                 at=context.world.now(),
@@ -219,7 +221,7 @@ async def transfer_to(call: Call, other: Call) -> None:
         dialog = other.dialog
     elif not other.ringing_dialogs:
         raise CallError(f"the other call is {other.state}, neither up nor ringing at its far end")
-    elif call.line.context.config.semi_attended_transfer:
+    elif call.seat.context.config.semi_attended_transfer:
         dialog = other.ringing_dialogs[-1]
     else:
         await other.hang_up()
@@ -227,7 +229,7 @@ async def transfer_to(call: Call, other: Call) -> None:
         await transfer_blind(call, other.remote)
         return
     uri = dialog.remote_target
-    if not call.line.account.transfer_to_contact:
+    if not call.seat.account.transfer_to_contact:
         with contextlib.suppress(ValueError):
             uri = str(values.address(dialog.remote_address).uri)
     replaces = refer.Replaces(dialog.call_id, dialog.remote_tag, dialog.local_tag)
@@ -235,15 +237,21 @@ async def transfer_to(call: Call, other: Call) -> None:
     await other.finish(f"the far end was joined with {call.remote}")
 
 
+def under_way(call: Call) -> Transfer | None:
+    """The transfer of *call* that goes on."""
+    return next((usage for usage in call.usages if isinstance(usage, Transfer)), None)
+
+
 def _check(call: Call) -> None:
     if call.state not in UP:
         raise CallError(f"the call is {call.state}, not up")
-    if call.transfer is not None:
+    if under_way(call) is not None:
         raise CallError("the call is being transferred already")
 
 
 async def _carry_out(call: Call, to: str, refer_to: str) -> None:
-    transfer = call.transfer = Transfer(call, to)
+    transfer = Transfer(call, to)
+    call.usages.append(transfer)
     await transfer.run(refer_to)
     await call.finish(f"transferred to {to}")
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
 
 from phone_emulator.sip.digest import Verdict, challenge_value, verify
 from phone_emulator.sip.message import Request
 from phone_emulator.sip.server import ServerTransaction
 
+from .desk import Desk, Station
 from .event_package import event_of
-
-if TYPE_CHECKING:
-    from .line import Line
-    from .phone import Phone
 
 MAX_NONCES = 100
 """Challenges that may be open at once; older ones are forgotten, and asked anew."""
@@ -26,38 +22,38 @@ class Guard:
     """Refuses requests of no dialog that do not come from where they may.
 
     Args:
-        phone: whose requests they are.
+        desk: whose requests they are.
     """
 
-    def __init__(self, phone: Phone) -> None:
-        self._phone = phone
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
         self._nonces: deque[str] = deque(maxlen=MAX_NONCES)
         """Each is good for one request, so that none can be replayed."""
 
-    def refusal(self, server: ServerTransaction, line: Line | None) -> Refusal | None:
+    def refusal(self, server: ServerTransaction, line: Station | None) -> Refusal | None:
         """What the request of *server* is refused with, or None where nothing speaks against it.
 
         Args:
             server: the request, and where it came from.
             line: that it is for; None where it is for the phone: any line's server, any line's password.
         """
-        config, request = self._phone.config, server.request
-        lines = self._phone.lines.values() if line is None else (line,)
+        config, request = self._desk.config, server.request
+        lines = self._desk.lines.values() if line is None else (line,)
         restricted = config.trust_ctrl or self._named(config.validated_methods, request)
-        if restricted and not any(each.knows(server.flow.remote.host) for each in lines):
+        if restricted and not any(each.servers.knows(server.flow.remote.host) for each in lines):
             return 403, ()
         if not self._named(config.digested_methods, request):
             return None
         passwords = {
-            each.account.digest_user: each.account.password.reveal()
+            each.seat.account.digest_user: each.seat.account.password.reveal()
             for each in lines
-            if each.account.password
+            if each.seat.account.password
         }
         return self._unproven(request, passwords)
 
     def _unproven(self, request: Request, passwords: dict[str, str]) -> Refusal | None:
         """The challenge to *request*, or a 403, unless it proves that its sender knows one of *passwords*."""
-        realm = self._phone.config.validation_realm
+        realm = self._desk.config.validation_realm
         values = request.headers.get_all("Authorization")
         if not passwords or len(values) > 1:
             return 403, ()
@@ -68,7 +64,7 @@ class Guard:
             return None
         if verdict in (Verdict.WRONG, Verdict.UNKNOWN):
             return 403, ()
-        nonce = f"{self._phone.world.random.getrandbits(128):032x}"
+        nonce = f"{self._desk.world.random.getrandbits(128):032x}"
         self._nonces.append(nonce)
         challenge = challenge_value(realm, nonce, stale=verdict is Verdict.STALE)
         return 401, (("WWW-Authenticate", challenge),)
@@ -84,7 +80,7 @@ class Guard:
         """Whether *methods* names that of *request*, and ``sip.request_validation.event`` its event."""
         if request.method not in _listed(methods.upper()):
             return False
-        events = _listed(self._phone.config.validated_events.lower())
+        events = _listed(self._desk.config.validated_events.lower())
         return request.method not in ("NOTIFY", "SUBSCRIBE") or not events or event_of(request) in events
 
 

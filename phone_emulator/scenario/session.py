@@ -184,7 +184,7 @@ def call_report(call: Call, name: str | None = None) -> CallReport:
     """A call as reports tell it, under the id that the scenario gives it."""
     return CallReport(
         id=name or call.id,
-        line=call.line.number,
+        line=call.seat.number,
         to=call.remote,
         result=None if call.result is None else str(call.result),
         status=call.status,

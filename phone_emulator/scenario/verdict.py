@@ -109,7 +109,7 @@ def _registered(expect: Expect, session: Session) -> list[str]:
     number = expect.line or next(iter(lines), 0)
     if number not in lines:
         return [f"there is no enabled line {number}"]
-    got = lines[number].registrar.registered_targets
+    got = lines[number].bindings.targets
     unmatched = list(got)
     missing = []
     for name in expect.registered:

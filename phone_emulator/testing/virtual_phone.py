@@ -174,12 +174,12 @@ class VirtualPhone:
 
     def registered_at(self, line: int | None = None) -> list[str]:
         """The roles where *line* (None: the first) is registered."""
-        return [target.role for target in self._phone.line(line).registrar.registered_targets]
+        return [target.role for target in self._phone.line(line).bindings.targets]
 
     @property
     def registrations(self) -> list[Attempt]:
         """Every REGISTER attempt so far, in order of time."""
-        found = [attempt for line in self._phone.lines.values() for attempt in line.registrar.attempts]
+        found = [attempt for line in self._phone.lines.values() for attempt in line.bindings.attempts]
         return sorted(found, key=lambda attempt: attempt.started)
 
     def sent(self, method: str = "") -> list[Request]:

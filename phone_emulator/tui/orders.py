@@ -136,7 +136,8 @@ class Orders:
         found = self._presenter.rings_elsewhere
         if found is None:
             raise CallError("no watched number rings")
-        self._presenter.chosen_call = pick_up(*found).id
+        line, ringing = found
+        self._presenter.chosen_call = pick_up(line.seat, ringing, self._phone.dial).id
 
     async def transfer_blind(self, number: str) -> None:
         """Send the far end of the call in hand to *number*; raises CallError."""

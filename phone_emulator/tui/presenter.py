@@ -141,8 +141,8 @@ class Presenter:
 
     def _targets(self, call: Call, server: int) -> Sequence[Target]:
         """The targets of a server as DNS gave them last, else the server as configured."""
-        known = call.line.targets(server)
-        hop = next((hop for hop in hops(call.line.account) if hop.server == server), None)
+        known = call.servers.targets(server)
+        hop = next((hop for hop in hops(call.seat.account) if hop.server == server), None)
         if known or hop is None:
             return known
         return [Target(server, role_name(server, 0), hop.host, "", hop.port, Transport.UDP, Source.DNS)]

@@ -165,7 +165,7 @@ def as_found(site: Site) -> Site:
                 found[line.number] = []
                 for hop in hops(line.account):
                     with contextlib.suppress(Unresolved):
-                        found[line.number] += await line.locate(hop)
+                        found[line.number] += await line.servers.locate(hop)
         return found
 
     places = list(site.places)

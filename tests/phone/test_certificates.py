@@ -139,7 +139,7 @@ def register(certificate: trustme.LeafCert, cfg: str, *, client_ca: str = "", **
         await phone.start()
         async with asyncio.timeout(10):
             await phone.register()
-        attempts = phone.line(1).registrar.attempts
+        attempts = phone.line(1).bindings.attempts
         await phone.stop(unregister=False)
         return attempts[0]
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from phone_emulator.events import Address, Transport
 from phone_emulator.world.base import ConnectFailed, SendFailed, Stream, TlsClient, TlsFailed, World
 from phone_emulator.world.tasks import Tasks
 
-from .connection import Connection
+from .connection import Connection, ConnectionUser
 from .flow import Flow
 from .framing import PING
-
-if TYPE_CHECKING:
-    from .transport import TransportLayer
 
 MAX_CONNECTIONS = 1000
 """Incoming connections beyond these are refused, so that a peer cannot use up the machine."""
@@ -32,6 +29,16 @@ _Key = tuple[Transport, Address, str]
 """Where to, and as whom the peer must prove itself over TLS."""
 
 
+class Layer(ConnectionUser, Protocol):
+    """The transport layer."""
+
+    def local(self, transport: Transport, remote: str = "") -> Address:
+        """This user agent's address as Via and Contact give it to *remote*, an IP address."""
+
+    def host_for(self, remote: str) -> str:
+        """The local IP address of the IP version of *remote*."""
+
+
 class Connections:
     """The connections of one transport layer.
 
@@ -41,7 +48,7 @@ class Connections:
         dscp: 0..63, how their packets are marked.
     """
 
-    def __init__(self, layer: TransportLayer, world: World, dscp: int) -> None:
+    def __init__(self, layer: Layer, world: World, dscp: int) -> None:
         self._layer = layer
         self._world = world
         self._dscp = dscp

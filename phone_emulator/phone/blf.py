@@ -8,9 +8,9 @@ from phone_emulator.config.model import KeyConfig, KeyType, PhoneConfig
 from phone_emulator.events import BlfChanged, LampState
 from phone_emulator.sip.body import type_of
 from phone_emulator.sip.message import Request
+from phone_emulator.sip.tel import number_in
 
 from . import dialog_info, resource_list
-from .dialling import number_in
 from .dialog_info import DialogState, Watched
 from .event_package import Topic
 from .option_tags import EVENT_LIST

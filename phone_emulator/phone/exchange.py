@@ -14,7 +14,7 @@ from phone_emulator.sip.flow import Flow
 from phone_emulator.sip.message import Request, Response
 from phone_emulator.world.base import ConnectFailed, TlsFailed
 
-from . import session_timer
+from . import session_expires
 from .certificates import Trust
 from .credentials import Credentials
 from .identity import Identity
@@ -252,7 +252,7 @@ def _mended(response: Response, draft: Draft) -> bool:
     if request.method != "INVITE":
         return False
     if response.status == 422:
-        return session_timer.ask_longer(request, response)
+        return session_expires.ask_longer(request, response)
     if draft.redirection is None:
         draft.redirection = Redirection(request.uri)
     if response.status < 400:

@@ -9,7 +9,7 @@ from phone_emulator.config.model import AccountConfig, ForwardConfig, PhoneConfi
 from phone_emulator.events import CallForwarded
 from phone_emulator.sip.message import Request
 
-from .dialling import why_undialable
+from .number import why_undialable
 
 if TYPE_CHECKING:
     from .identity import Identity

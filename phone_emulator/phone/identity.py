@@ -17,9 +17,9 @@ from phone_emulator.events import Address, Transport
 from phone_emulator.sip.body import SDP
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.message import Request, Response, response_to
+from phone_emulator.sip.tel import number_in
 
 from . import option_tags
-from .dialling import number_in
 from .wire_style import V8X, M, WireStyle, dressed, style_of
 
 ALLOW = (

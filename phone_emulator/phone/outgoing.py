@@ -19,7 +19,7 @@ from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.tables import State
 from phone_emulator.world.faults import as_reason
 
-from . import session_timer
+from . import session_expires
 from .call import Call, CallLine, CallResult
 from .channel import end_late_answer
 from .early import TERMINATED, Fork, Forks
@@ -191,7 +191,7 @@ class OutgoingCall(Call):
             context.endpoint.new_tag(),
             "<sip:0.0.0.0>",
             self._offer,
-            extra=[*self._headers, *session_timer.asked(self.seat.account)],
+            extra=[*self._headers, *session_expires.asked(self.seat.account)],
         )
         return Draft(identity, request, credentials=self.seat.exchange.new_credentials())
 
@@ -391,8 +391,8 @@ class OutgoingCall(Call):
         session, account = self.session, self.seat.account
         session.connect(agreement)
         session.note(response)
-        session.timer.least = session_timer.least_of(client.request)
-        session.timer.start(session_timer.agreed(account, response))
+        session.timer.least = session_expires.least_of(client.request)
+        session.timer.start(session_expires.agreed(account, response))
         self._settle(CallResult.ANSWERED, f"{response.status} {response.reason}", response.status)
         self._change(CallState.TALKING, f"answered at {self.route[-1].target}")
         self.meet(response)

@@ -28,12 +28,12 @@ from .addresses import own_addresses
 from .call import Call, CallError
 from .certificates import Certificates, trust_of
 from .context import Context
-from .dialling import why_undialable
 from .dialogs import Dialogs
 from .identity import Device
 from .incoming import IncomingCall
 from .line import Line
 from .notifier import Notifier
+from .number import why_undialable
 from .outgoing import OutgoingCall
 from .reception import Reception, unsupported
 from .referral import Referrals

@@ -11,7 +11,7 @@ from phone_emulator.sip.message import METHODS, MessageError, Request, response_
 from phone_emulator.sip.refer import replaces_of
 from phone_emulator.sip.server import ServerTransaction
 
-from . import forwarding, option_tags, session_timer, text
+from . import forwarding, option_tags, session_expires, text
 from .caller import Caller, caller_of
 from .desk import Desk, Station
 from .forwarding import Forward
@@ -290,8 +290,8 @@ def not_forwarded_as_busy(invitation: Invitation) -> Reply | None:
 
 def interval_long_enough(invitation: Invitation) -> Reply | None:
     """The session timer that the caller wants is not too brief (RFC 4028 section 9)."""
-    brief = session_timer.too_brief(invitation.line.seat.account, invitation.request)
-    return Reply(422, headers=(("Min-SE", str(session_timer.MIN_INTERVAL)),)) if brief else None
+    brief = session_expires.too_brief(invitation.line.seat.account, invitation.request)
+    return Reply(422, headers=(("Min-SE", str(session_expires.MIN_INTERVAL)),)) if brief else None
 
 
 def not_disturbing(invitation: Invitation) -> Reply | None:

@@ -22,8 +22,8 @@ from phone_emulator.world.faults import as_reason
 
 from .call import Call
 from .channel import Channel
-from .dialling import why_undialable
 from .event_package import event_id, event_of
+from .number import why_undialable
 from .outgoing import OutgoingCall
 from .seat import Seat
 

@@ -14,7 +14,7 @@ from phone_emulator.sip.message import Message, Request, Response
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.world.tasks import Tasks
 
-from . import option_tags, session_timer
+from . import option_tags, session_expires
 from .acceptance import Acceptance
 from .errors import CallError
 from .seat import Seat
@@ -191,8 +191,8 @@ class Session:
         calling = call.dialog is None  # this end's first INVITE goes on
         if (invites and calling) or ((invites or request.body) and call.awaits_answer(dialog)):
             return 491, []
-        if session_timer.too_brief(call.seat.account, request):
-            return 422, [("Min-SE", str(session_timer.MIN_INTERVAL))]
+        if session_expires.too_brief(call.seat.account, request):
+            return 422, [("Min-SE", str(session_expires.MIN_INTERVAL))]
         if request.body and not sdp_of(request):
             return 415, [("Accept", SDP)]
         return None
@@ -207,7 +207,7 @@ class Session:
         if self._call.state not in UP:
             return []
         account = self._call.seat.account
-        terms, headers = session_timer.granted(account, request, self.timer.terms)
+        terms, headers = session_expires.granted(account, request, self.timer.terms)
         self.timer.start(terms)
         return headers
 
@@ -313,7 +313,7 @@ class Session:
         if call.state not in UP:
             raise CallError(f"the call is {call.state}, not up")
         self.note(response)
-        self.timer.start(session_timer.agreed(account, response))
+        self.timer.start(session_expires.agreed(account, response))
         return response
 
     def _headers(self, method: str) -> list[tuple[str, str]]:
@@ -321,7 +321,7 @@ class Session:
         timer, account = self.timer, self._call.seat.account
         if timer.terms is None:
             return []
-        headers = session_timer.asked(account, timer.terms, timer.least)
+        headers = session_expires.asked(account, timer.terms, timer.least)
         # An INVITE has its Supported anyway; a refresh by UPDATE names what it is about only.
         return headers if method == "INVITE" else [*headers, ("Supported", option_tags.TIMER)]
 
@@ -329,7 +329,7 @@ class Session:
         """Seconds until a change is tried again that *response* refuses; None where it is not."""
         match response.status:
             case 422:
-                least, timer = session_timer.least_of(response), self.timer
+                least, timer = session_expires.least_of(response), self.timer
                 if timer.terms is None or least <= max(timer.least, timer.terms.interval):
                     return None
                 timer.least = least

@@ -19,9 +19,9 @@ from phone_emulator.sip.message import Request
 from phone_emulator.sip.server import ServerTransaction
 
 from .call import Call
-from .dialling import why_undialable
 from .errors import CallError
 from .event_package import event_id, event_of
+from .number import why_undialable
 from .session import UP
 
 EVENT = "refer"

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 
 from phone_emulator.sip import values
+from phone_emulator.sip.tel import number_in
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
-_SEPARATORS = re.compile(r"[-.()]")
-"""What a ``tel:`` URI may hold to be read by people (RFC 3966 section 5.1.1)."""
 
 
 def why_undialable(number: str) -> str:
@@ -19,19 +18,12 @@ def why_undialable(number: str) -> str:
     if scheme is None:
         user, at, host = number.rpartition("@")
         return f"{number!r}: expected USER@HOST" if at and not (user and _is_uri(f"sip:{host}")) else ""
-    rest = number[scheme.end() :]
     match scheme[1].lower():
         case "sip" | "sips":
             return "" if _is_uri(number) else f"{number!r} is no SIP URI"
         case "tel":
-            return "" if _SEPARATORS.sub("", rest.partition(";")[0]) else f"{number!r} is no TEL URI"
+            return "" if number_in(number) else f"{number!r} is no TEL URI"
     return f"{number!r}: expected a number, USER@HOST, or a sip, sips or tel URI"
-
-
-def number_in(text: str) -> str:
-    """The number in a ``tel:`` URI, without its separators and parameters; other text as it is."""
-    scheme, _, rest = text.partition(":")
-    return _SEPARATORS.sub("", rest.partition(";")[0]) if scheme.lower() == "tel" else text
 
 
 def _is_uri(text: str) -> bool:

@@ -11,7 +11,7 @@ from phone_emulator.config import PhoneConfig
 from phone_emulator.config.model import CodecConfig
 from phone_emulator.media.g711 import LAWS
 from phone_emulator.media.wav import read_wav
-from phone_emulator.phone.number import why_undialable
+from phone_emulator.phone.dialling.number import why_undialable
 
 from .desk import check_line, check_world, load_cfg, make_desk
 from .options import DURATION, OUTPUT, PHONE, Common, cfg_argument, common_options

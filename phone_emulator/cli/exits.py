@@ -35,7 +35,7 @@ _STATUSES = {
     "phone_emulator.scenario.model.ScenarioError": Exit.USAGE,
     "phone_emulator.lab.zone.ZoneError": Exit.USAGE,
     "phone_emulator.media.wav.WavError": Exit.USAGE,
-    "phone_emulator.phone.call.CallError": Exit.FAILED,
+    "phone_emulator.phone.calls.call.CallError": Exit.FAILED,
     "phone_emulator.world.loop.Deadlock": Exit.FAILED,
     "builtins.OSError": Exit.MACHINE,
 }

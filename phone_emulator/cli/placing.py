@@ -14,7 +14,7 @@ import click
 from phone_emulator.events import RegistrationState
 from phone_emulator.media.wav import LONGEST, RATE, write_wav
 from phone_emulator.phone import CallResult, OutgoingCall, Phone
-from phone_emulator.phone.audio import Audio
+from phone_emulator.phone.calls.audio import Audio
 from phone_emulator.report.json import json_line
 from phone_emulator.report.text import RoutePrinter, call_lines
 from phone_emulator.scenario.session import call_report

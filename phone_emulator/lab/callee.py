@@ -10,7 +10,7 @@ from phone_emulator.config.model import AccountConfig, CodecConfig, PhoneConfig,
 from phone_emulator.events import Address, Bus, CallChanged, CallState, Direction, Event
 from phone_emulator.lab.behaviour import CalleeBehaviour
 from phone_emulator.phone import CallError, IncomingCall, OutgoingCall, Phone, PhoneOptions
-from phone_emulator.phone.transfer import transfer_blind
+from phone_emulator.phone.transfer.transfer import transfer_blind
 from phone_emulator.world.base import World
 
 REFUSALS = {CalleeBehaviour.BUSY: 486, CalleeBehaviour.REJECT: 603}

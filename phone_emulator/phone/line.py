@@ -9,16 +9,16 @@ from phone_emulator.config.model import AccountConfig
 from phone_emulator.events import Target
 from phone_emulator.redundancy import Try
 
-from .binding import Bindings
-from .call import Call, Handler
-from .context import Context
+from .calls.call import Call, Handler
 from .dialogs import Dialogs
-from .health import LineHealth, NextRegister
-from .mwi import Mailbox
-from .registrar import Registrar
+from .presence.mwi import Mailbox
+from .presence.subscriptions import Subscriptions
+from .registration.binding import Bindings
+from .registration.health import LineHealth, NextRegister
+from .registration.registrar import Registrar
+from .registration.servers import Servers
 from .seat import Seat
-from .servers import Servers
-from .subscriptions import Subscriptions
+from .wire.context import Context
 
 
 class Keeper(Protocol):

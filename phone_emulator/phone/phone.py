@@ -23,20 +23,20 @@ from phone_emulator.sip.transport import DATAGRAM_LIMIT
 from phone_emulator.world.base import World
 from phone_emulator.world.tasks import Tasks
 
-from . import in_dialog
-from .addresses import own_addresses
-from .call import Call, CallError
-from .certificates import Certificates, trust_of
-from .context import Context
+from .calls.call import Call, CallError
+from .calls.incoming import IncomingCall
+from .calls.outgoing import OutgoingCall
+from .dialling.number import why_undialable
 from .dialogs import Dialogs
-from .identity import Device
-from .incoming import IncomingCall
 from .line import Line
-from .notifier import Notifier
-from .number import why_undialable
-from .outgoing import OutgoingCall
-from .reception import Reception, unsupported
-from .referral import Referrals
+from .presence.notifier import Notifier
+from .reception import in_dialog
+from .reception.reception import Reception, unsupported
+from .transfer.referral import Referrals
+from .wire.addresses import own_addresses
+from .wire.certificates import Certificates, trust_of
+from .wire.context import Context
+from .wire.identity import Device
 
 LAST_WORDS = 8
 """Times T1: how long a phone that stops waits for the answers to its BYEs and CANCELs."""

@@ -9,10 +9,10 @@ from phone_emulator.events import CallState, Event, Target
 from phone_emulator.redundancy import Hop
 from phone_emulator.world.tasks import Tasks
 
-from .context import Context
 from .dialogs import Dialogs
-from .exchange import Exchange
-from .lookup import targets_of
+from .wire.context import Context
+from .wire.exchange import Exchange
+from .wire.lookup import targets_of
 
 OVER = (CallState.ENDING, CallState.ENDED)
 

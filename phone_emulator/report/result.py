@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from phone_emulator.events import Attempt, Direction, InternalFault, MessageReceived, MessageSent
-from phone_emulator.phone.health import LineHealth
+from phone_emulator.phone.registration.health import LineHealth
 
 Message = MessageSent | MessageReceived
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from phone_emulator.phone import Call, CallError, IncomingCall
-from phone_emulator.phone.transfer import transfer_blind, transfer_to
+from phone_emulator.phone.transfer.transfer import transfer_blind, transfer_to
 
 from . import schema
 from .model import Step

@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 from phone_emulator.durations import parse_duration
 from phone_emulator.events import CallState, Outcome, Transport
 from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
-from phone_emulator.phone.number import why_undialable
+from phone_emulator.phone.dialling.number import why_undialable
 
 from .tree import RawFloat, RawInt
 

@@ -17,7 +17,7 @@ from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
 from phone_emulator.lab.lab import Lab, Place
 from phone_emulator.lab.zone import Zone, parse_zone, read_zone
 from phone_emulator.phone import Call, CallError, CallResult, IncomingCall, Phone, PhoneOptions
-from phone_emulator.phone.transfer import transfer_blind, transfer_to
+from phone_emulator.phone.transfer.transfer import transfer_blind, transfer_to
 from phone_emulator.redundancy import Silence
 from phone_emulator.report.text import attempt_line, call_lines
 from phone_emulator.scenario.session import call_report

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from phone_emulator.events import CallState, Direction, Source, Target, Transport, role_name
-from phone_emulator.phone.call import Call
+from phone_emulator.phone.calls.call import Call
 from phone_emulator.redundancy import hops
 from phone_emulator.report.wire import endpoint
 
@@ -19,9 +19,9 @@ from .rows.registration import LineRow, line_rows
 from .rows.route import RouteView, route_view
 
 if TYPE_CHECKING:
-    from phone_emulator.phone.dialog_info import DialogState
     from phone_emulator.phone.line import Line
     from phone_emulator.phone.phone import Phone
+    from phone_emulator.phone.wire.dialog_info import DialogState
 
 LOG_ROWS = 200
 

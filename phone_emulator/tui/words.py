@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from phone_emulator.events import Attempt, CallState, Direction, Outcome, RegistrationState
-from phone_emulator.phone.referral import followed
-from phone_emulator.phone.transfer import under_way
+from phone_emulator.phone.transfer.referral import followed
+from phone_emulator.phone.transfer.transfer import under_way
 
 if TYPE_CHECKING:
-    from phone_emulator.phone.call import Call
+    from phone_emulator.phone.calls.call import Call
 
 REGISTRATION = {
     RegistrationState.UNREGISTERED: "Unregistered",

@@ -12,8 +12,8 @@ from click.testing import Result
 
 Run = Callable[..., Result]
 WALK = "phone_emulator.redundancy.walk.Walk.next"
-LOOP = "phone_emulator.phone.registrar.Registrar._keep_on"
-REFRESH = "phone_emulator.phone.registrar.Registrar._refresh_due"
+LOOP = "phone_emulator.phone.registration.registrar.Registrar._keep_on"
+REFRESH = "phone_emulator.phone.registration.registrar.Registrar._refresh_due"
 RESOLVER = "phone_emulator.dns.resolver.Resolver._ask_servers"
 FAILBACK = "phone_emulator.redundancy.failback.Failback.order"
 WORLDS = pytest.mark.parametrize("world", ["simulated", "lab"])
@@ -88,7 +88,7 @@ def test_a_scenario_is_an_error_and_the_rest_still_runs(
 def test_a_step_that_raises_is_an_error_too(run: Run, plant: Plant, example: Path, tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text(f"name: a\nworld: simulated\nconfig: {example}\nsteps:\n  - register: {{line: 1}}\n")
-    plant("phone_emulator.phone.registrar.Registrar.register")
+    plant("phone_emulator.phone.registration.registrar.Registrar.register")
     result = run("run", file)
     assert result.exit_code == 4
     assert "error   a" in result.stdout
@@ -101,7 +101,7 @@ def test_a_fault_of_a_command_itself(run: Run, plant: Plant, example: Path) -> N
 
 
 def test_de_registering_goes_on_for_the_other_lines(run: Run, plant: Plant, example: Path) -> None:
-    plant("phone_emulator.phone.registrar.Registrar._remove")
+    plant("phone_emulator.phone.registration.registrar.Registrar._remove")
     result = run("register", example, "--world", "simulated")
     assert "internal fault in stopping line 1 of the phone" in faulty(result)
     assert "registered at primary" in result.stdout

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from phone_emulator.events import CallChanged, CallState, MessageSent
-from phone_emulator.phone import Call, CallError, IncomingCall, session_expires
-from phone_emulator.phone.transfer import transfer_blind, transfer_to
+from phone_emulator.phone import Call, CallError, IncomingCall
+from phone_emulator.phone.transfer.transfer import transfer_blind, transfer_to
+from phone_emulator.phone.wire import session_expires
 from phone_emulator.sip.message import Request
 from phone_emulator.sip.parser import parse
 from phone_emulator.sip.refer import Replaces, parse_refer_to, parse_replaces

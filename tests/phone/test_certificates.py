@@ -14,7 +14,7 @@ from phone_emulator.config import load_text
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.events import Address, Attempt
 from phone_emulator.phone import Certificates, Phone, PhoneOptions
-from phone_emulator.phone.certificates import trust_of
+from phone_emulator.phone.wire.certificates import trust_of
 from phone_emulator.sip.framing import Framer
 from phone_emulator.sip.message import Request, response_to
 from phone_emulator.sip.parser import parse

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from phone_emulator.phone.number import why_undialable
+from phone_emulator.phone.dialling.number import why_undialable
 from phone_emulator.sip.tel import number_in
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from phone_emulator.phone import dialog_info
-from phone_emulator.phone.dialog_info import DialogInfo
+from phone_emulator.phone.wire import dialog_info
+from phone_emulator.phone.wire.dialog_info import DialogInfo
 from phone_emulator.sip.digest import challenge_value
 from phone_emulator.sip.message import Request, Response
 from tests.lab.peers import PHONE, SERVER

@@ -10,8 +10,8 @@ import pytest
 
 from phone_emulator.events import Address, CallState
 from phone_emulator.phone import Call, CallError
-from phone_emulator.phone.dialog_info import DialogState
-from phone_emulator.phone.replaces import pick_up
+from phone_emulator.phone.transfer.replaces import pick_up
+from phone_emulator.phone.wire.dialog_info import DialogState
 from phone_emulator.sip.message import Request
 from phone_emulator.world.base import WorldError
 from tests.lab.peers import PHONE, Peer, ack_to

@@ -12,8 +12,8 @@ from phone_emulator.world import Faulted
 from tests.tui.stage import MEDIUM, Stage, perform
 
 WALK = "phone_emulator.redundancy.walk.Walk.next"
-LOOP = "phone_emulator.phone.registrar.Registrar._keep_on"
-REFRESH = "phone_emulator.phone.registrar.Registrar._refresh_due"
+LOOP = "phone_emulator.phone.registration.registrar.Registrar._keep_on"
+REFRESH = "phone_emulator.phone.registration.registrar.Registrar._refresh_due"
 
 
 class Planted(Exception):

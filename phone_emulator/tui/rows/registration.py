@@ -12,10 +12,10 @@ from phone_emulator.tui.words import NOWHERE, REGISTRATION
 
 if TYPE_CHECKING:
     from phone_emulator.events import MessagesWaiting
-    from phone_emulator.phone.binding import Binding
-    from phone_emulator.phone.blf import Lamp
-    from phone_emulator.phone.health import TargetHealth
     from phone_emulator.phone.line import Line
+    from phone_emulator.phone.presence.blf import Lamp
+    from phone_emulator.phone.registration.binding import Binding
+    from phone_emulator.phone.registration.health import TargetHealth
 
 SYMBOLS = {
     RegistrationState.UNREGISTERED: "·",

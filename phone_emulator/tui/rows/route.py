@@ -8,14 +8,14 @@ from enum import StrEnum, auto
 from typing import TYPE_CHECKING
 
 from phone_emulator.events import Attempt, Direction, Outcome, Target
-from phone_emulator.phone.transfer import under_way
+from phone_emulator.phone.transfer.transfer import under_way
 from phone_emulator.redundancy import server_order
 from phone_emulator.redundancy.walk import moves_on
 from phone_emulator.tui.spans import seconds
 from phone_emulator.tui.words import outcome_word
 
 if TYPE_CHECKING:
-    from phone_emulator.phone.call import Call
+    from phone_emulator.phone.calls.call import Call
 
 KnownTargets = Callable[[int], Sequence[Target]]
 """The targets of server 1 or 2 that are known, primary first; empty where none is."""

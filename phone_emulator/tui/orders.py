@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from phone_emulator.events import CallState, Direction
 from phone_emulator.lab.behaviour import Behaviour
 from phone_emulator.phone import Call, CallError, IncomingCall
-from phone_emulator.phone.calls.session import UP
+from phone_emulator.phone.calls.states import UP
 from phone_emulator.phone.transfer.replaces import pick_up
 from phone_emulator.phone.transfer.transfer import transfer_blind, transfer_to
 

@@ -29,7 +29,8 @@ from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.world.faults import as_reason
 from phone_emulator.world.tasks import Tasks
 
-from .session import UP, Session
+from .session import Session
+from .states import TABLE, UP, CallEvent, Do
 from .voice import Agreement, Voice, VoiceError
 
 
@@ -181,14 +182,12 @@ class Call:
     async def hold(self) -> None:
         """Hold the far end (``account.X.hold_use_inactive``, ``sip.rfc2543_hold``); raises CallError."""
         await self.session.hold(True)
-        if self.state in UP:
-            self._change(CallState.HELD, "held by this phone")
+        self._happened(CallEvent.HOLD, "held by this phone")
 
     async def resume(self) -> None:
         """Take the far end back; raises CallError."""
         await self.session.hold(False)
-        if self.state in UP:
-            self._change(CallState.TALKING, "resumed")
+        self._happened(CallEvent.RESUME, "resumed")
 
     def told_to(self, event: str) -> None:
         """A NOTIFY asks for something: ``hold`` holds a call that is up, ``talk`` takes it back."""
@@ -277,7 +276,7 @@ class Call:
 
     def far_end_hung_up(self) -> None:
         """A BYE came in."""
-        self._end("the far end hung up")
+        self._end("the far end hung up", CallEvent.BYE)
 
     def respond(
         self, server: ServerTransaction, status: int, extra: Iterable[tuple[str, str]] = (), body: bytes = b""
@@ -293,13 +292,11 @@ class Call:
         contact = self.channel.identity.contact(server.flow.local, server.flow.transport) if refreshes else ""
         return self.channel.identity.response(server.request, status, contact=contact, body=body, extra=extra)
 
-    async def _terminate(self, reason: str) -> None:
+    async def _terminate(self, reason: str, event: CallEvent = CallEvent.HANG_UP) -> None:
         """End the dialog with a BYE, once the far end knows that it is up (section 15)."""
-        if self.state in (CallState.ENDED, CallState.ENDING):
-            return
-        self._change(CallState.ENDING, reason)
-        await self.session.confirmed()
-        await self._bye(reason)
+        if self._happened(event, reason):
+            await self.session.confirmed()
+            await self._bye(reason)
 
     async def _bye(self, reason: str) -> None:
         if self.state is CallState.ENDED:
@@ -339,26 +336,45 @@ class Call:
             self.settled_at = self.seat.now
             self._settled.set()
 
-    def _end(self, reason: str) -> None:
-        """The call is over."""
-        if self.state is not CallState.ENDED:
+    def _happened(self, event: CallEvent, reason: str) -> bool:
+        """Go where the table leads from here; False where *event* has no effect now.
+
+        Args:
+            event: what has happened.
+            reason: for people.
+        """
+        step = TABLE.get(self.state, {}).get(event)
+        if step is None:
+            return False
+        if step.then is CallState.ENDED:
             self.ended = self.seat.now
-            self._change(CallState.ENDED, reason)
+        self.state = step.then
+        self._tell(reason)
+        for each in step.do:
+            self._do(each)
+        return True
+
+    def _do(self, what: Do) -> None:
+        if what is Do.LEAVE:
             self.session.close()
             self._line.ended(self)
             for usage in tuple(self.usages):
                 usage.call_ended()
+
+    def _end(self, reason: str, event: CallEvent = CallEvent.OVER) -> None:
+        """The call is over; also where it was so before."""
+        self._happened(event, reason)
         self._over.set()
 
-    def _change(self, state: CallState, reason: str) -> None:
-        self.state = state
-        self.seat.context.bus.tell(
+    def _tell(self, reason: str) -> None:
+        """Tell how the call stands."""
+        self.seat.tell(
             CallChanged(
                 at=self.seat.now,
                 line=self.seat.number,
                 call=self.id,
                 direction=self.direction,
-                state=state,
+                state=self.state,
                 remote=self.party,
                 reason=reason,
             )
@@ -369,7 +385,7 @@ class Call:
         party = connected_party(message, self.seat.account)
         if party and party != self.party:
             self.party = party
-            self._change(self.state, f"connected to {party}")
+            self._tell(f"connected to {party}")
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run *work* beside the call; it ends with the phone at the latest."""
@@ -381,7 +397,7 @@ class Call:
         self._faulted = True
         self._settle(CallResult.FAILED, reason)
         if first and self.state in UP:
-            self.spawn(self._terminate(reason), "BYE")
+            self.spawn(self._terminate(reason, CallEvent.FAULT), "BYE")
         else:
             self._end(reason)
 

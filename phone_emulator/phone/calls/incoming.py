@@ -22,6 +22,7 @@ from .call import Call, CallError, CallLine, CallResult
 from .forwarding import Forward
 from .intercom import asked_delay
 from .reliable import ReliableProvisional, rack_of
+from .states import CallEvent
 from .voice import Agreement, VoiceError
 
 FIRST_RSEQ = 2**31 - 1
@@ -76,7 +77,7 @@ class IncomingCall(Call):
         patience = forwarding.patience(self.seat) if self._forward_to else config.ringing_timeout
         self._ringing = self.tasks.call_at(world.now() + patience, self._ring_out, "ringing out")
         sent_by = f", sent by {self.diverted_by}" if self.diverted_by else ""
-        self._change(CallState.RINGING, f"{self.remote} calls{sent_by}")
+        self._happened(CallEvent.INVITE, f"{self.remote} calls{sent_by}")
         others = any(each is not self for each in self.seat.calls)
         delay = asked_delay(self._server.request) if config.intercom else None
         if delay is None and self.seat.account.auto_answer:
@@ -88,7 +89,7 @@ class IncomingCall(Call):
         """Take the place of *other*: answer at once, and then end that one (RFC 3891 section 3)."""
         if not self._begin():
             return
-        self._change(CallState.RINGING, f"{self.remote} takes the place of {other.remote}")
+        self._happened(CallEvent.INVITE, f"{self.remote} takes the place of {other.remote}")
         self._replaced = other
         self.answer()
 
@@ -97,7 +98,7 @@ class IncomingCall(Call):
         if self.state is not CallState.RINGING:
             raise CallError(f"the call is {self.state}, it does not ring")
         self._stop_ringing()
-        self._change(CallState.TALKING, "answered by this phone")
+        self._happened(CallEvent.SUCCESS, "answered by this phone")
         self.session.accept(self._accept(sdp_of(self._server.request)))
 
     def told_to(self, event: str) -> None:
@@ -249,7 +250,7 @@ class IncomingCall(Call):
         forwarding.tell(self.seat, self.remote, number, Forward.NO_ANSWER)
         reason = f"forwarded to {number}: not answered for {forwarding.patience(self.seat)} s"
         self._settle(CallResult.REJECTED, reason, 302)
-        self._end(reason)
+        self._end(reason, CallEvent.FINAL)
 
     def fault(self, error: Exception) -> None:
         """What was done for this call raised *error*: an INVITE that is not answered is owed a 500."""
@@ -269,12 +270,12 @@ class IncomingCall(Call):
                 timer.cancel()
         self._ringing = self._answering = None
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: str, event: CallEvent = CallEvent.OVER) -> None:
         self._stop_ringing()
         self._announced.set()
         if self._provisional is not None:
             self._provisional.stop()
-        super()._end(reason)
+        super()._end(reason, event)
 
     def _cancelled(self) -> None:
         if self.unanswered:
@@ -283,7 +284,7 @@ class IncomingCall(Call):
     def _refuse(self, status: int, reason: str, result: CallResult = CallResult.REJECTED) -> None:
         self._server.respond(self._response(status), reason)
         self._settle(result, reason, status)
-        self._end(reason)
+        self._end(reason, CallEvent.FINAL)
 
     def _response(self, status: int, body: bytes = b"", extra: Iterable[tuple[str, str]] = ()) -> Response:
         """A response in the phone's own header order."""

@@ -26,6 +26,7 @@ from phone_emulator.world.faults import as_reason
 from .call import Call, CallLine, CallResult
 from .early import TERMINATED, Fork, Forks
 from .reliable import MAX_RSEQ, RAck, rseq_of, wants_prack
+from .states import UNANSWERED, CallEvent, Do
 from .voice import Agreement, VoiceError
 
 
@@ -69,7 +70,7 @@ class OutgoingCall(Call):
 
     def start(self) -> None:
         """Dial."""
-        self._change(CallState.CALLING, f"calling {self.remote}")
+        self._happened(CallEvent.DIAL, f"calling {self.remote}")
         self._runner = self.spawn(self._run(), "dialling")
 
     async def hang_up(self) -> None:
@@ -77,20 +78,24 @@ class OutgoingCall(Call):
         if self.dialog is not None or self.state in (CallState.ENDING, CallState.ENDED):
             await super().hang_up()
             return
-        self._give_up(Outcome.CANCELLED, CallResult.CANCELLED, "hung up by the user")
+        self._give_up(CallEvent.HANG_UP, Outcome.CANCELLED, CallResult.CANCELLED, "hung up by the user")
         if self._client is None and self._runner is not None:
             # Nothing has left yet: a lookup or a connection is simply given up.
             self._runner.cancel()
             await asyncio.gather(self._runner, return_exceptions=True)
             self._end("hung up by the user")
 
-    def _give_up(self, outcome: Outcome, result: CallResult, reason: str) -> None:
+    def _give_up(self, event: CallEvent, outcome: Outcome, result: CallResult, reason: str) -> None:
         """No further target; the attempt that goes on ends now, its transaction in the background."""
         self._walk.stop()
         self._end_attempt(outcome, reason)
         self._settle(result, reason)
-        self._change(CallState.ENDING, reason)
-        if self._client is not None and self._provisional:
+        self._happened(event, reason)
+
+    def _do(self, what: Do) -> None:
+        if what is not Do.CANCEL:
+            super()._do(what)
+        elif self._client is not None and self._provisional:
             self._send_cancel(self._client)
 
     def _end_attempt(self, outcome: Outcome, reason: str) -> None:
@@ -100,9 +105,9 @@ class OutgoingCall(Call):
 
     def fault(self, error: Exception) -> None:
         """What was done for this call raised *error*; before it is up, no further target is tried."""
-        if self.dialog is None and self.state in (CallState.CALLING, CallState.RINGING):
+        if self.dialog is None and self.state in UNANSWERED:
             runner = self._runner
-            self._give_up(Outcome.CANCELLED, CallResult.FAILED, as_reason(error))
+            self._give_up(CallEvent.FAULT, Outcome.CANCELLED, CallResult.FAILED, as_reason(error))
             if runner is not None and not runner.done():
                 return  # it waits for the end of the INVITE, and ends the call
         super().fault(error)
@@ -132,7 +137,7 @@ class OutgoingCall(Call):
             self._settle(CallResult.FAILED, f"every server is exhausted: {reasons}", last)
         else:
             self._settle(CallResult.REJECTED, answered.detail, answered.status)
-        self._end(self.reason)
+        self._end(self.reason, CallEvent.FINAL)
 
     async def _try(self, step: Try) -> None:
         attempt, hop = step.attempt, step.hop
@@ -209,7 +214,7 @@ class OutgoingCall(Call):
                     break
                 started = self.seat.now
             text = f"answered {attempt.status}, then nothing for {limit} s (phone_setting.ringback_timeout)"
-            self._give_up(Outcome.NO_RESPONSE, CallResult.FAILED, text)
+            self._give_up(CallEvent.TIME_OUT, Outcome.NO_RESPONSE, CallResult.FAILED, text)
 
         return self.spawn(ring_out(), "ringback timeout")
 
@@ -279,10 +284,9 @@ class OutgoingCall(Call):
         self.meet(response)
         if fork is not None:
             self._hear(fork, response, reliably=rseq is not None)
-        if response.status > 100 and self.state is CallState.CALLING:
-            self._change(
-                CallState.RINGING, f"{attempt.target.role} answered {response.status} {response.reason}"
-            )
+        if response.status > 100:
+            said = f"{attempt.target.role} answered {response.status} {response.reason}"
+            self._happened(CallEvent.PROVISIONAL, said)
 
     async def _acknowledge_fork(self, fork: Fork, rack: RAck) -> None:
         """Send a PRACK; where it fails the far end ends the call itself (RFC 3262 section 3)."""
@@ -339,9 +343,9 @@ class OutgoingCall(Call):
         """A BYE came in; before the call is up, the 200 of the only far end was lost for 64*T1."""
         if self.dialog is not None:
             super().far_end_hung_up()
-        elif len(list(self._forks)) == 1 and self.state in (CallState.CALLING, CallState.RINGING):
+        elif len(list(self._forks)) == 1 and self.state in UNANSWERED:
             reason = "the far end hung up, and its answer never came"
-            self._give_up(Outcome.NO_RESPONSE, CallResult.FAILED, reason)
+            self._give_up(CallEvent.BYE, Outcome.NO_RESPONSE, CallResult.FAILED, reason)
 
     # -- hanging up ----------------------------------------------------------------------------------------
 
@@ -394,7 +398,7 @@ class OutgoingCall(Call):
         session.timer.least = session_expires.least_of(client.request)
         session.timer.start(session_expires.agreed(account, response))
         self._settle(CallResult.ANSWERED, f"{response.status} {response.reason}", response.status)
-        self._change(CallState.TALKING, f"answered at {self.route[-1].target}")
+        self._happened(CallEvent.SUCCESS, f"answered at {self.route[-1].target}")
         self.meet(response)
         self.session.accept(self._send_first_ack(dialog))  # no BYE and no re-INVITE overtakes it
         self._catch_up()
@@ -426,7 +430,7 @@ class OutgoingCall(Call):
 
     def _is_of_the_first(self, response: Response, client: ClientTransaction) -> bool:
         """Whether it came together with the first 2xx, whose dialog is about to be made."""
-        wanted = self.state in (CallState.CALLING, CallState.RINGING)
+        wanted = self.state in UNANSWERED
         return wanted and client.success is not None and response.to_tag == client.success.to_tag
 
     async def _repeat_ack(self, tag: str) -> None:

@@ -19,13 +19,13 @@ from phone_emulator.world.tasks import Tasks
 
 from .acceptance import Acceptance
 from .session_timer import SessionTimer
+from .states import UP
 from .voice import Agreement, Voice
 
 MAX_TRIES = 5
 """How often a re-INVITE or an UPDATE is tried that the far end asks to send again: 422, 491, Retry-After."""
 LONGEST_PAUSE = 10
 """Seconds of a Retry-After that are waited for (RFC 3261 section 14.1)."""
-UP = (CallState.TALKING, CallState.HELD)
 
 
 class Dialogue(Protocol):

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from phone_emulator.events import CallState
 from phone_emulator.phone.calls.call import Call
 from phone_emulator.phone.calls.outgoing import OutgoingCall
-from phone_emulator.phone.calls.session import UP
+from phone_emulator.phone.calls.states import UP
 from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire.dialog_info import DialogState
 from phone_emulator.phone.wire.errors import CallError

@@ -13,7 +13,7 @@ import contextlib
 
 from phone_emulator.events import CallState, TransferChanged, TransferRole, TransferState
 from phone_emulator.phone.calls.call import Call
-from phone_emulator.phone.calls.session import UP
+from phone_emulator.phone.calls.states import UP
 from phone_emulator.phone.dialling.number import why_undialable
 from phone_emulator.phone.wire.errors import CallError
 from phone_emulator.phone.wire.event_package import event_id, event_of

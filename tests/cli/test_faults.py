@@ -96,7 +96,7 @@ def test_a_step_that_raises_is_an_error_too(run: Run, plant: Plant, example: Pat
 
 
 def test_a_fault_of_a_command_itself(run: Run, plant: Plant, example: Path) -> None:
-    plant("phone_emulator.cli.check.examine")
+    plant("phone_emulator.cli.commands.check.examine")
     assert "internal fault: ValueError: planted" in faulty(run("check", example))
 
 

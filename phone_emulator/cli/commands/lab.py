@@ -9,17 +9,16 @@ from collections.abc import Sequence
 
 import click
 
+from phone_emulator.cli.desk import load_cfg, plan_lab
+from phone_emulator.cli.exits import Exit
+from phone_emulator.cli.lab_prompt import LabPrompt, lab_lines
+from phone_emulator.cli.options import Common, cfg_argument, common_options
+from phone_emulator.cli.stdin import lines_of_stdin
+from phone_emulator.cli.talk import event_log
 from phone_emulator.events import Bus
 from phone_emulator.lab import plans
 from phone_emulator.lab.lab import Lab
 from phone_emulator.world import RealWorld
-
-from .desk import load_cfg, plan_lab
-from .exits import Exit
-from .lab_prompt import LabPrompt, lab_lines
-from .options import Common, cfg_argument, common_options
-from .stdin import lines_of_stdin
-from .talk import event_log
 
 
 @click.command(epilog="Example: phone-emulator lab --down secondary=503")

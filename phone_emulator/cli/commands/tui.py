@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from phone_emulator.cli.desk import Desk, check_world, interrupted, load_cfg, make_desk
+from phone_emulator.cli.exits import Exit
+from phone_emulator.cli.options import PHONE, Common, cfg_argument, common_options
+from phone_emulator.cli.provision import provision, provisioned_config
+from phone_emulator.cli.provision_again import kept_provisioned, provisioned_by_lab
 from phone_emulator.lab.plans import example_config
 from phone_emulator.tui import LabPanel, PhoneApp
 from phone_emulator.world import WorldError
-
-from .desk import Desk, check_world, interrupted, load_cfg, make_desk
-from .exits import Exit
-from .options import PHONE, Common, cfg_argument, common_options
-from .provision import provision, provisioned_config
-from .provision_again import kept_provisioned, provisioned_by_lab
 
 if TYPE_CHECKING:
     from phone_emulator.provisioning import Provisioner

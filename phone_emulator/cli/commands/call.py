@@ -7,15 +7,14 @@ from pathlib import Path
 
 import click
 
+from phone_emulator.cli.desk import check_line, check_world, load_cfg, make_desk
+from phone_emulator.cli.options import DURATION, OUTPUT, PHONE, Common, cfg_argument, common_options
+from phone_emulator.cli.placing import Order, place
 from phone_emulator.config import PhoneConfig
 from phone_emulator.config.model import CodecConfig
 from phone_emulator.media.g711 import LAWS
 from phone_emulator.media.wav import read_wav
 from phone_emulator.phone.dialling.number import why_undialable
-
-from .desk import check_line, check_world, load_cfg, make_desk
-from .options import DURATION, OUTPUT, PHONE, Common, cfg_argument, common_options
-from .placing import Order, place
 
 G711 = tuple(CodecConfig(name=name, priority=place) for place, name in enumerate(LAWS, 1))
 """For a line whose cfg enables neither law."""

@@ -8,6 +8,11 @@ from typing import Any
 
 import click
 
+from phone_emulator.cli.desk import load_cfg
+from phone_emulator.cli.exits import Exit
+from phone_emulator.cli.options import FORECAST, Common, cfg_argument, common_options
+from phone_emulator.cli.talk import event_log, progress
+from phone_emulator.cli.targets import HopTargets, targets_of_lines
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.dns import Resolver, dns_servers
 from phone_emulator.dns.order import TRANSPORTS
@@ -19,12 +24,6 @@ from phone_emulator.redundancy import Silence, wait_for
 from phone_emulator.report.json import json_line
 from phone_emulator.report.wire import printable
 from phone_emulator.world import RealWorld, SimulatedWorld
-
-from .desk import load_cfg
-from .exits import Exit
-from .options import FORECAST, Common, cfg_argument, common_options
-from .talk import event_log, progress
-from .targets import HopTargets, targets_of_lines
 
 
 @click.command(epilog="Example: phone-emulator route phone.cfg --dns 192.0.2.53")

@@ -7,15 +7,14 @@ from typing import Any
 
 import click
 
+from phone_emulator.cli.desk import check_world, load_cfg, make_desk
+from phone_emulator.cli.exits import Exit
+from phone_emulator.cli.options import PHONE, Common, cfg_argument, common_options
+from phone_emulator.cli.talk import not_after_the_reader_has_gone
 from phone_emulator.phone import Phone
 from phone_emulator.phone.line import Line
 from phone_emulator.report.json import json_line
 from phone_emulator.report.text import RoutePrinter
-
-from .desk import check_world, load_cfg, make_desk
-from .exits import Exit
-from .options import PHONE, Common, cfg_argument, common_options
-from .talk import not_after_the_reader_has_gone
 
 
 @click.command(epilog="Example: phone-emulator register phone.cfg --dns 192.0.2.53")

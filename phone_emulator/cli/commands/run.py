@@ -10,6 +10,10 @@ from typing import cast
 
 import click
 
+from phone_emulator.cli.certificates import with_certificates
+from phone_emulator.cli.exits import Exit, tell_faults
+from phone_emulator.cli.options import OUTPUT, SCENARIO, TLS, Common, common_options
+from phone_emulator.cli.talk import Progress, event_log, say
 from phone_emulator.report.html import write_html
 from phone_emulator.report.json import json_line
 from phone_emulator.report.junit import write_junit
@@ -22,11 +26,6 @@ from phone_emulator.scenario.runner import Interrupted
 from phone_emulator.scenario.runner import run as run_scenario
 from phone_emulator.scenario.schema import WorldName
 from phone_emulator.scenario.session import Prepared, RunOptions, prepare
-
-from .certificates import with_certificates
-from .exits import Exit, tell_faults
-from .options import OUTPUT, SCENARIO, TLS, Common, common_options
-from .talk import Progress, event_log, say
 
 
 @click.command(epilog="Example: phone-emulator run configs/ --junit report.xml --html report.html")

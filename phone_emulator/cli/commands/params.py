@@ -9,9 +9,8 @@ from typing import Any
 
 import click
 
+from phone_emulator.cli.exits import Exit
 from phone_emulator.config.catalogue import Catalogue, Parameter, catalogue, suggestion
-
-from .exits import Exit
 
 
 @click.command(epilog="Example: phone-emulator params 'account.*.sip_server.*'")

@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+from phone_emulator.cli.desk import check_line, load_cfg
+from phone_emulator.cli.options import FORECAST, Common, cfg_argument, common_options
+from phone_emulator.cli.site import site_of
 from phone_emulator.config.catalogue import is_ip
 from phone_emulator.config.model import AccountConfig
 from phone_emulator.redundancy import hops
@@ -17,10 +20,6 @@ from phone_emulator.whatif.explain import Case
 from phone_emulator.whatif.explain import explain as explained
 from phone_emulator.whatif.orders import OrderError, check_destination
 from phone_emulator.whatif.stage import Site
-
-from .desk import check_line, load_cfg
-from .options import FORECAST, Common, cfg_argument, common_options
-from .site import site_of
 
 WIDTH = 100
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .exits import Exit
-from .options import OUTPUT, Common, cfg_argument, common_options
+from phone_emulator.cli.exits import Exit
+from phone_emulator.cli.options import OUTPUT, Common, cfg_argument, common_options
 
 if TYPE_CHECKING:
     from phone_emulator.config.effective import Effective

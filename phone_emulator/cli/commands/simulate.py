@@ -8,6 +8,11 @@ from typing import Any
 
 import click
 
+from phone_emulator.cli.desk import check_line, load_cfg
+from phone_emulator.cli.exits import Exit
+from phone_emulator.cli.options import DURATION, PHONE, Common, cfg_argument, common_options
+from phone_emulator.cli.site import site_of
+from phone_emulator.cli.talk import event_log, not_after_the_reader_has_gone
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.report.json import json_line
 from phone_emulator.report.pcapng import write_pcapng
@@ -16,12 +21,6 @@ from phone_emulator.report.wire import printable
 from phone_emulator.whatif.orders import OrderError, read_orders
 from phone_emulator.whatif.timeline import Outcome, play
 from phone_emulator.whatif.words import clock
-
-from .desk import check_line, load_cfg
-from .exits import Exit
-from .options import DURATION, PHONE, Common, cfg_argument, common_options
-from .site import site_of
-from .talk import event_log, not_after_the_reader_has_gone
 
 ORDERS = ("down", "up", "call", "at", "every")
 """The options whose order counts, by the names of their parameters."""

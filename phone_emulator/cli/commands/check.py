@@ -8,10 +8,9 @@ from collections.abc import Iterator
 
 import click
 
+from phone_emulator.cli.exits import Exit
+from phone_emulator.cli.options import PROVISIONING, Common, cfg_argument, common_options, need_files
 from phone_emulator.config import CfgError, Diagnostic, Severity, examine, examine_reading
-
-from .exits import Exit
-from .options import PROVISIONING, Common, cfg_argument, common_options, need_files
 
 
 @click.command(epilog="Example: phone-emulator check common.cfg 001565aabbcc.cfg --strict")
@@ -67,7 +66,7 @@ def _of_one(files: tuple[str, ...], common: Common) -> list[Diagnostic]:
     """What is said of one phone, its provisioning server's files included; raises CfgError."""
     if not common.provisioned:
         return examine(files, common.overrides, common.model, firmware=common.firmware or "")
-    from .provision import provision
+    from phone_emulator.cli.provision import provision
 
     provisioner = provision(files, common)
     return [*provisioner.boot_said, *examine_reading(provisioner.reading(), firmware=common.firmware or "")]

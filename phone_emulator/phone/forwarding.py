@@ -72,10 +72,14 @@ def headers(
     return found
 
 
+def reason(number: str, why: Forward) -> str:
+    """That a call goes to *number*, for people."""
+    return f"forwarded to {number}: {WORDS[why]}"
+
+
 def tell(line: Line, remote: str, number: str, why: Forward) -> None:
     """Tell that the call of *remote* went to *number*."""
     context = line.context
-    reason = f"forwarded to {number}: {WORDS[why]}"
-    context.bus.tell(
-        CallForwarded(at=context.world.now(), line=line.number, remote=remote, to=number, reason=reason)
-    )
+    now = context.world.now()
+    said = reason(number, why)
+    context.bus.tell(CallForwarded(at=now, line=line.number, remote=remote, to=number, reason=said))

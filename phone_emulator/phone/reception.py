@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from phone_emulator.config.model import AccountConfig
+from phone_emulator.events import CallRefused
 from phone_emulator.sip.body import SDP, accepts, sdp_of
 from phone_emulator.sip.message import METHODS, MessageError, Request, response_to
 from phone_emulator.sip.refer import replaces_of
+from phone_emulator.sip.refusal import WHY
 from phone_emulator.sip.server import ServerTransaction
+from phone_emulator.sip.statuses import REASONS
 
 from . import forwarding, option_tags, session_timer, text
 from .caller import Caller, caller_of
@@ -131,6 +134,20 @@ class Reception:
             account = replace(account, user_name=user)
         return phone.context.identity(account, account.servers[0])
 
+    def _refuse(self, invitation: Invitation, reply: Reply) -> None:
+        """Answer an INVITE that is not to ring with *reply*, and tell that it was refused."""
+        phone, line = self._phone, invitation.line
+        self.answer(invitation.server, reply, line.account)
+        phone.bus.tell(
+            CallRefused(
+                at=phone.world.now(),
+                line=line.number,
+                remote=invitation.caller.number,
+                status=reply.status,
+                reason=reply.why or WHY.get(reply.status) or REASONS.get(reply.status, ""),
+            )
+        )
+
     # -- by method -----------------------------------------------------------------------------------------
 
     def invited(self, server: ServerTransaction) -> None:
@@ -151,12 +168,12 @@ class Reception:
         for check in ADMISSION if replaces is None else READABLE:
             refusal = check(invitation)
             if refusal is not None:
-                self.answer(server, refusal, line.account)
+                self._refuse(invitation, refusal)
                 return
         try:
             replaced = None if replaces is None else replaced_call(phone, replaces)
         except NotReplaced as error:
-            self.answer(server, Reply(error.status, why=error.why), line.account)
+            self._refuse(invitation, Reply(error.status, why=error.why))
             return
         identity = self.identity_called(line, request)
         call = IncomingCall(line, phone.new_call_id(), invitation.caller, identity, server)
@@ -299,7 +316,7 @@ def interval_long_enough(invitation: Invitation) -> Reply | None:
 def not_disturbing(invitation: Invitation) -> Reply | None:
     """``account.X.dnd.enable``, refused with ``features.dnd_refuse_code``."""
     dnd = invitation.line.account.dnd
-    return Reply(invitation.phone.config.dnd_refuse_code) if dnd else None
+    return Reply(invitation.phone.config.dnd_refuse_code, why="do not disturb is on") if dnd else None
 
 
 def room_left(invitation: Invitation) -> Reply | None:
@@ -318,7 +335,8 @@ def _forwarded(invitation: Invitation, why: Forward) -> Reply | None:
         return None
     identity = phone.context.identity(line.account, line.account.servers[0])
     forwarding.tell(line, invitation.caller.number, number, why)
-    return Reply(302, headers=tuple(forwarding.headers(line, identity, request, number, why)))
+    headers = tuple(forwarding.headers(line, identity, request, number, why))
+    return Reply(302, headers=headers, why=forwarding.reason(number, why))
 
 
 Check = Callable[[Invitation], Reply | None]

@@ -6,15 +6,27 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from phone_emulator.phone import Call, CallError, IncomingCall
+from phone_emulator.events import CallChanged, CallRefused, CallState, Direction, Event
+from phone_emulator.phone import Call, CallError, CallResult, IncomingCall
 from phone_emulator.phone.transfer import transfer_blind, transfer_to
 
 from . import schema
 from .model import Step
-from .session import Session
+from .session import RefusedCall, Session
 
 Action = Callable[[Session, Step, Any], Awaitable[None]]
 """Raises CallError when the phone cannot do it now."""
+
+ASKED_FOR_MORE = (401, 407, 422)
+"""Refusals that the caller may answer with a better INVITE: it may ring after all."""
+
+
+class Refused(CallError):
+    """The phone has refused the call that comes in: it did not ring, and is among the refused ones."""
+
+
+class NeverMade(CallError):
+    """A step is about a call that there is not, since the step that was to make it failed."""
 
 
 async def register(session: Session, step: Step, args: schema.RegisterStep) -> None:
@@ -91,21 +103,44 @@ async def incoming(session: Session, step: Step, args: schema.IncomingStep) -> N
 
     assert session.lab is not None
     assert args.id is not None
-    known = set(session.phone.calls)
-    caller = session.lab.call_phone(session.phone, args.line, args.server, args.caller)
+    name, phone, known = args.id, session.phone, set(session.phone.calls)
+    heard = asyncio.Event()
+
+    def hear(event: Event) -> None:
+        if isinstance(event, CallRefused):
+            session.refused[name] = RefusedCall(event)
+        elif isinstance(event, CallChanged) and event.direction is Direction.INCOMING:
+            call = phone.call(event.call)
+            if call is not None and call not in known:
+                session.calls.setdefault(name, call)
+        heard.set()
+
+    caller = session.lab.call_phone(phone, args.line, args.server, args.caller)
     if caller is None:
         raise CallError(f"line {args.line} is registered nowhere: nobody can call it")
     settled = asyncio.create_task(caller.settled(), name="the caller waits for an answer")
+    settled.add_done_callback(lambda task: heard.set())
+    unsubscribe = session.bus.subscribe(hear)
     try:
-        while not settled.done():
-            ringing = [each for each in session.phone.calls if each not in known]
-            if ringing:
-                session.calls[args.id] = ringing[0]
-                return
-            await asyncio.sleep(0.01)
+        while name not in session.calls:
+            refused = session.refused.get(name)
+            if settled.done() or (refused is not None and refused.status not in ASKED_FOR_MORE):
+                break
+            heard.clear()
+            await heard.wait()
     finally:
+        unsubscribe()
         settled.cancel()
-    raise CallError(f"the call did not reach the phone: {caller.reason}")
+    call = session.calls.get(name)
+    if call is not None:
+        session.refused.pop(name, None)
+        if call.state is CallState.ENDED and call.result is CallResult.REJECTED:
+            raise Refused(f"the call did not ring: {call.status}: {call.reason}")
+    elif name in session.refused:
+        refusal = session.refused[name]
+        raise Refused(f"the call did not ring: {refusal.status}: {refusal.reason}")
+    else:
+        raise CallError(f"the call did not reach the phone: {caller.reason}")
 
 
 async def dns(session: Session, step: Step, args: schema.DnsStep) -> None:
@@ -165,9 +200,12 @@ def _call(session: Session, args: schema.OnCall) -> Call:
 
 def _named(session: Session, name: str | None) -> Call:
     found = session.calls.get(name or "")
-    if found is None:
-        raise CallError(f"the call {name!r} was never made")
-    return found
+    if found is not None:
+        return found
+    refused = session.refused.get(name or "")
+    if refused is not None:
+        raise CallError(f"the call {name!r} was refused: {refused.reason}")
+    raise NeverMade(f"the call {name!r} was never made")
 
 
 def _incoming(session: Session, args: schema.OnCall) -> IncomingCall:

@@ -13,7 +13,7 @@ from phone_emulator.media.g711 import LAWS
 from phone_emulator.media.wav import read_wav
 from phone_emulator.phone.dialling import why_undialable
 
-from .desk import check_line, check_world, load_cfg, make_desk
+from .desk import check_line, load_cfg, make_desk, refuse_elsewhere
 from .options import DURATION, OUTPUT, PHONE, Common, cfg_argument, common_options
 from .placing import Order, place
 
@@ -60,7 +60,7 @@ def call(
     call. The exit status is 0 if the call was answered, else 1. With --play or --record the line offers G.711
     only.
     """
-    check_world(common)
+    refuse_elsewhere(common, common.world, {"play": play, "record": record})
     config = load_cfg(cfg, common)
     order = Order(
         destination=destination,

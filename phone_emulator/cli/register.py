@@ -12,7 +12,7 @@ from phone_emulator.phone.line import Line
 from phone_emulator.report.json import json_line
 from phone_emulator.report.text import RoutePrinter
 
-from .desk import check_world, load_cfg, make_desk
+from .desk import load_cfg, make_desk, refuse_elsewhere
 from .exits import Exit
 from .options import PHONE, Common, cfg_argument, common_options
 from .talk import not_after_the_reader_has_gone
@@ -26,7 +26,7 @@ def register(common: Common, cfg: tuple[str, ...]) -> int:
 
     The exit status is 1 if any enabled line is registered nowhere.
     """
-    check_world(common)
+    refuse_elsewhere(common, common.world)
     desk = make_desk(load_cfg(cfg, common), common)
     if sys.stderr.isatty():
         desk.bus.subscribe(not_after_the_reader_has_gone(RoutePrinter(sys.stderr, calls=False)))

@@ -24,6 +24,7 @@ from phone_emulator.scenario.schema import WorldName
 from phone_emulator.scenario.session import Prepared, RunOptions, prepare
 
 from .certificates import with_certificates
+from .desk import refuse_elsewhere
 from .exits import Exit
 from .options import OUTPUT, SCENARIO, TLS, Common, common_options
 from .talk import Progress, event_log, say
@@ -93,6 +94,7 @@ def _read(paths: Sequence[str], common: Common, options: RunOptions) -> list[tup
     prepared: list[tuple[Prepared, RunOptions]] = []
     faults: list[str] = []
     for scenario in scenarios:
+        refuse_elsewhere(common, scenario.world, whose=scenario.file)
         try:
             ready = prepare(scenario, options)
         except ScenarioError as error:

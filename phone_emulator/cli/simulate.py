@@ -17,7 +17,7 @@ from phone_emulator.whatif.orders import OrderError, read_orders
 from phone_emulator.whatif.timeline import Outcome, play
 from phone_emulator.whatif.words import clock
 
-from .desk import check_line, load_cfg
+from .desk import check_line, load_cfg, refuse_elsewhere
 from .exits import Exit
 from .options import DURATION, PHONE, Common, cfg_argument, common_options
 from .site import site_of
@@ -117,6 +117,7 @@ def simulate(
     the line is registered at the end), else 1.
     """
     written = orders_as_written(click.get_current_context(), {"down": common.down, **given})
+    refuse_elsewhere(common, "simulated")
     config = load_cfg(cfg, common)
     chosen = _line(config, line)
     site = site_of(config, common)

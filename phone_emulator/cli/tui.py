@@ -16,7 +16,7 @@ from phone_emulator.lab.plans import example_config
 from phone_emulator.tui import LabPanel, PhoneApp
 from phone_emulator.world import WorldError
 
-from .desk import Desk, check_world, interrupted, load_cfg, make_desk
+from .desk import Desk, interrupted, load_cfg, make_desk, refuse_elsewhere
 from .exits import Exit
 from .options import PHONE, Common, cfg_argument, common_options
 from .provision import provision, provisioned_config
@@ -40,7 +40,7 @@ def tui(common: Common, cfg: tuple[str, ...]) -> int:
         raise click.UsageError(
             "the real world needs cfg files: phone-emulator tui phone.cfg, or tui --provision URL"
         )
-    check_world(common)
+    refuse_elsewhere(common, common.world)
     if not (sys.stdin.isatty() and sys.stderr.isatty()) and "TEXTUAL_DRIVER" not in os.environ:
         raise click.UsageError(
             "the terminal phone needs a terminal; phone-emulator --help lists what does not"

@@ -244,10 +244,8 @@ class _Reader:
                 "within", f"'within' bounds nothing: a step {shown} waits for nothing; use 'expect' alone"
             )
         elif kind in ENDS_BADLY_TOO and not any(key in self.keys for key in ENDS_BADLY_TOO[kind]):
-            keys = ", ".join(ENDS_BADLY_TOO[kind])
-            self.fault(
-                "within", f"'within' alone would hold if the step failed at once: expect one of {keys}, too"
-            )
+            keys = " or ".join(ENDS_BADLY_TOO[kind])
+            self.fault("within", f"'within' alone would hold if the step failed at once: expect {keys}, too")
 
 
 def _number(node: Node | None) -> int | None:

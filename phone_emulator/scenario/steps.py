@@ -118,7 +118,8 @@ class StepReader:
             return args, None
         found = self._named(_below(node, "call"), node.line, where)
         made = self._calls.made.get(found or "")
-        if kind in ("answer", "reject") and made is not None and made.kind == "call":
+        wrong_way = made is not None and made.kind == "call" and not why_not(self._world, STEP, kind)
+        if kind in ("answer", "reject") and wrong_way:
             self._faults.add(
                 node.line, f"{where}: the phone made the call {found!r} itself: only incoming ones ring here"
             )

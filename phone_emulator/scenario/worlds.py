@@ -32,6 +32,7 @@ def _in_real_time(why: str) -> Where:
 EVERYWHERE = Where(frozenset({SIMULATED, LAB, REAL}))
 _OF_A_SERVER = _embedded("'{name}' is for the embedded servers of simulated and lab; a real one is as it is")
 _STEP = _embedded("nobody can do that in the {world} world, only in simulated and lab")
+_OF_A_CALLER = _embedded("nobody is made to call in the {world} world: there is no call to take")
 
 FILE: Mapping[str, Where] = {
     "name": EVERYWHERE,
@@ -61,8 +62,8 @@ STEP: Mapping[str, Where] = {
     "unregister": EVERYWHERE,
     "call": EVERYWHERE,
     "hangup": EVERYWHERE,
-    "answer": EVERYWHERE,
-    "reject": EVERYWHERE,
+    "answer": _OF_A_CALLER,
+    "reject": _OF_A_CALLER,
     "hold": EVERYWHERE,
     "resume": EVERYWHERE,
     "transfer": EVERYWHERE,

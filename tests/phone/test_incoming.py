@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -585,7 +586,7 @@ def test_the_peer_is_told_apart_from_strangers() -> None:
     ],
 )
 def test_a_call_that_is_refused_before_it_rings_is_told(
-    settings: dict[str, object], status: int, reason: str
+    settings: dict[str, Any], status: int, reason: str
 ) -> None:
     async def story(on: Play) -> None:
         invite = on.far.invite()

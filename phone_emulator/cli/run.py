@@ -14,7 +14,7 @@ from phone_emulator.report.html import write_html
 from phone_emulator.report.json import json_line
 from phone_emulator.report.junit import write_junit
 from phone_emulator.report.pcapng import write_pcapng
-from phone_emulator.report.result import ScenarioResult, Verdict
+from phone_emulator.report.result import NotRun, ScenarioResult, StepFailure, Verdict
 from phone_emulator.report.text import scenario_lines, wants_colour
 from phone_emulator.scenario.model import ScenarioError
 from phone_emulator.scenario.reader import find_scenarios, read_scenarios
@@ -64,16 +64,17 @@ def run(
     try:
         _run_all(prepared, common, routes, results)
     finally:
+        not_run = [NotRun(each.scenario.name, each.scenario.file) for each, _ in prepared[len(results) :]]
         if junit is not None:
-            write_junit(junit, results)
+            write_junit(junit, results, not_run)
         if html is not None:
-            write_html(html, results)
+            write_html(html, results, not_run)
         if common.pcap is not None:
             write_pcapng(common.pcap, [(result.scenario, result.messages) for result in results])
     passed = sum(result.verdict is Verdict.PASSED for result in results)
     if not common.json:
-        not_run = f", {len(prepared) - len(results)} not run" if len(results) < len(prepared) else ""
-        say(f"{passed} of {len(results)} scenarios passed{not_run}")
+        rest = f", {len(not_run)} not run" if not_run else ""
+        say(f"{passed} of {len(results)} scenarios passed{rest}")
     return Exit.OK if passed == len(prepared) else Exit.FAILED
 
 
@@ -110,6 +111,14 @@ def _read(paths: Sequence[str], common: Common, options: RunOptions) -> list[tup
     return prepared
 
 
+def _not_finished(prepared: Prepared, error: Exception) -> ScenarioResult:
+    """What reports tell of a scenario that *error* has ended, which ends the run too."""
+    scenario = prepared.scenario
+    failures = [StepFailure("the scenario", f"{type(error).__name__}: {error}")]
+    virtual = scenario.world == "simulated"
+    return ScenarioResult(scenario.name, scenario.file, Verdict.ERROR, 0.0, virtual, failures)
+
+
 def _run_all(
     prepared: Sequence[tuple[Prepared, RunOptions]],
     common: Common,
@@ -125,6 +134,9 @@ def _run_all(
             result = run_scenario(each, options)
         except Interrupted as stop:
             results.append(stop.result)
+            raise
+        except Exception as error:
+            results.append(_not_finished(each, error))
             raise
         finally:
             progress.clear()

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from phone_emulator.events import CallChanged, CallRefused, CallState, Direction, Event
-from phone_emulator.phone import Call, CallError, CallResult, IncomingCall
+from phone_emulator.lab.calling import Refused, call_in
+from phone_emulator.phone import Call, CallError, IncomingCall
 from phone_emulator.phone.transfer import transfer_blind, transfer_to
 
 from . import schema
@@ -16,13 +16,6 @@ from .session import RefusedCall, Session
 
 Action = Callable[[Session, Step, Any], Awaitable[None]]
 """Raises CallError when the phone cannot do it now."""
-
-ASKED_FOR_MORE = (401, 407, 422)
-"""Refusals that the caller may answer with a better INVITE: it may ring after all."""
-
-
-class Refused(CallError):
-    """The phone has refused the call that comes in: it did not ring, and is among the refused ones."""
 
 
 class NeverMade(CallError):
@@ -100,47 +93,17 @@ async def wait(session: Session, step: Step, args: schema.WaitStep) -> None:
 
 async def incoming(session: Session, step: Step, args: schema.IncomingStep) -> None:
     """Somebody calls the phone; wait until it rings, or until the caller has been refused."""
-
     assert session.lab is not None
     assert args.id is not None
-    name, phone, known = args.id, session.phone, set(session.phone.calls)
-    heard = asyncio.Event()
-
-    def hear(event: Event) -> None:
-        if isinstance(event, CallRefused):
-            session.refused[name] = RefusedCall(event)
-        elif isinstance(event, CallChanged) and event.direction is Direction.INCOMING:
-            call = phone.call(event.call)
-            if call is not None and call not in known:
-                session.calls.setdefault(name, call)
-        heard.set()
-
-    caller = session.lab.call_phone(phone, args.line, args.server, args.caller)
-    if caller is None:
-        raise CallError(f"line {args.line} is registered nowhere: nobody can call it")
-    settled = asyncio.create_task(caller.settled(), name="the caller waits for an answer")
-    settled.add_done_callback(lambda task: heard.set())
-    unsubscribe = session.bus.subscribe(hear)
     try:
-        while name not in session.calls:
-            refused = session.refused.get(name)
-            if settled.done() or (refused is not None and refused.status not in ASKED_FOR_MORE):
-                break
-            heard.clear()
-            await heard.wait()
-    finally:
-        unsubscribe()
-        settled.cancel()
-    call = session.calls.get(name)
-    if call is not None:
-        session.refused.pop(name, None)
-        if call.state is CallState.ENDED and call.result is CallResult.REJECTED:
-            raise Refused(f"the call did not ring: {call.status}: {call.reason}")
-    elif name in session.refused:
-        refusal = session.refused[name]
-        raise Refused(f"the call did not ring: {refusal.status}: {refusal.reason}")
-    else:
-        raise CallError(f"the call did not reach the phone: {caller.reason}")
+        call = await call_in(session.lab, session.phone, args.line, args.server, args.caller)
+    except Refused as error:
+        if isinstance(error.refused, Call):
+            session.calls[args.id] = error.refused
+        else:
+            session.refused[args.id] = RefusedCall(error.refused)
+        raise
+    session.calls[args.id] = call
 
 
 async def dns(session: Session, step: Step, args: schema.DnsStep) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from phone_emulator.events import Event
+from phone_emulator.lab.calling import Refused
 from phone_emulator.phone import CallError
 from phone_emulator.report.result import ScenarioResult, StepFailure, Verdict
 from phone_emulator.world import Deadlock
 
-from .actions import ACTIONS, NeverMade, Refused
+from .actions import ACTIONS, NeverMade
 from .model import Expect, Step
 from .session import Prepared, RunOptions, Session, make_session
 from .verdict import unmet

@@ -178,6 +178,19 @@ class CallForwarded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallRefused(Event):
+    """An incoming call was refused before it rang: forwarded, not to be disturbed, busy, not trusted …"""
+
+    line: int
+    remote: str
+    """Who called."""
+    status: int
+    """What the INVITE was answered with."""
+    reason: str
+    """Why, in one sentence for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessagesWaiting(Event):
     """The voice mail server told how many messages wait (RFC 3842)."""
 

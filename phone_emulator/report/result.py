@@ -78,6 +78,14 @@ class CallReport:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class NotRun:
+    """A scenario that was asked for, and whose turn did not come."""
+
+    scenario: str
+    file: str
+
+
 @dataclass(slots=True)
 class ScenarioResult:
     """One scenario that was run."""

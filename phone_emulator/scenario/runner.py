@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from phone_emulator.events import Event
+from phone_emulator.lab.calling import Refused
 from phone_emulator.phone import CallError
 from phone_emulator.report.result import ScenarioResult, StepFailure, Verdict
 from phone_emulator.world import Deadlock, Faulted, WorldError
 
-from .actions import ACTIONS
+from .actions import ACTIONS, NeverMade
 from .model import Expect, Step
 from .session import Prepared, RunOptions, Session, make_session
 from .verdict import unmet
@@ -81,26 +82,38 @@ async def _play(session: Session, failures: list[StepFailure]) -> ScenarioResult
 async def _step(session: Session, step: Step) -> list[str]:
     """Do *step*; what of its expectation does not hold."""
     began = session.world.now()
-    known = len(session.registrations())
+    known = len(session.registers)
+    expect = step.expect
     failed: str | None = None
     try:
         await ACTIONS[step.kind](session, step, step.args)
+    except NeverMade as error:
+        # Nothing was tried, so nothing has failed as somebody may have expected it to.
+        return [] if expect is None else [str(error)]
     except CallError as error:
-        failed = str(error)
-    if step.expect is None:
+        failed = None if isinstance(error, Refused) and _is_judged(expect) else str(error)
+    if expect is None:
         return []
     if step.kind == "expect":
-        return await _hold_within(session, step.expect)
-    registers = session.registrations()[known:]
+        return await _hold_within(session, step)
+    registers = session.registers[known:]
     elapsed = session.world.now() - began
-    faults = unmet(step.expect, session, elapsed=elapsed, failed=failed, registers=registers)
+    faults = unmet(step, session, elapsed=elapsed, failed=failed, registers=registers)
     return [f"{failed} (if it is meant to: expect 'fails: true')"] if faults == [failed] else faults
 
 
-async def _hold_within(session: Session, expect: Expect) -> list[str]:
-    """What of *expect* does not hold, however long ``within`` allows to wait for it."""
-    faults = unmet(expect, session, elapsed=None)
-    if not faults or expect.within is None:
+def _is_judged(expect: Expect | None) -> bool:
+    """Whether *expect* says itself what is to become of a call that comes in."""
+    if expect is None or expect.fails is not None:
+        return False
+    return any(each is not None for each in (expect.state, expect.result, expect.status))
+
+
+async def _hold_within(session: Session, step: Step) -> list[str]:
+    """What the expectation of *step* says and does not hold, however long it allows to wait for it."""
+    faults = unmet(step, session, elapsed=None)
+    within = step.expect.within if step.expect is not None else None
+    if not faults or within is None:
         return faults
     changed = asyncio.Event()
 
@@ -109,14 +122,14 @@ async def _hold_within(session: Session, expect: Expect) -> list[str]:
 
     unsubscribe = session.bus.subscribe(tell)
     try:
-        async with asyncio.timeout(expect.within):
+        async with asyncio.timeout(within):
             while faults:
                 await changed.wait()
                 changed.clear()
-                faults = unmet(expect, session, elapsed=None)
+                faults = unmet(step, session, elapsed=None)
     except TimeoutError:
-        faults = unmet(expect, session, elapsed=None)  # what happened at the last moment counts
-        return [f"not within {expect.within:g} s: {fault}" for fault in faults]
+        faults = unmet(step, session, elapsed=None)  # what happened at the last moment counts
+        return [f"not within {within:g} s: {fault}" for fault in faults]
     finally:
         unsubscribe()
     return []

@@ -129,7 +129,7 @@ def test_an_unknown_server_of_the_lab(run: Run, example: Path) -> None:
         (["--duration", "long"], "'long' is not a duration"),
         (["--pcap", "/nowhere/x.pcapng"], "there is no folder /nowhere"),
         (["--record", "."], ". is a folder"),
-        (["--play", "/nowhere/x.wav"], "/nowhere/x.wav: No such file or directory"),
+        (["--world", "lab", "--play", "/nowhere/x.wav"], "/nowhere/x.wav: No such file or directory"),
         (["--world", "mars"], "'mars' is not one of"),
         (["--frobnicate"], "No such option"),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from phone_emulator.cli.desk import check_line, check_world, load_cfg, make_desk
+from phone_emulator.cli.desk import check_line, load_cfg, make_desk, refuse_elsewhere
 from phone_emulator.cli.options import DURATION, OUTPUT, PHONE, Common, cfg_argument, common_options
 from phone_emulator.cli.placing import Order, place
 from phone_emulator.config import PhoneConfig
@@ -59,7 +59,7 @@ def call(
     call. The exit status is 0 if the call was answered, else 1. With --play or --record the line offers G.711
     only.
     """
-    check_world(common)
+    refuse_elsewhere(common, common.world, {"play": play, "record": record})
     config = load_cfg(cfg, common)
     order = Order(
         destination=destination,

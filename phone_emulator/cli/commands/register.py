@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from phone_emulator.cli.desk import check_world, load_cfg, make_desk
+from phone_emulator.cli.desk import load_cfg, make_desk, refuse_elsewhere
 from phone_emulator.cli.exits import Exit
 from phone_emulator.cli.options import PHONE, Common, cfg_argument, common_options
 from phone_emulator.cli.talk import not_after_the_reader_has_gone
@@ -25,7 +25,7 @@ def register(common: Common, cfg: tuple[str, ...]) -> int:
 
     The exit status is 1 if any enabled line is registered nowhere.
     """
-    check_world(common)
+    refuse_elsewhere(common, common.world)
     desk = make_desk(load_cfg(cfg, common), common)
     if sys.stderr.isatty():
         desk.bus.subscribe(not_after_the_reader_has_gone(RoutePrinter(sys.stderr, calls=False)))

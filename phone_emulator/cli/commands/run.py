@@ -11,6 +11,7 @@ from typing import cast
 import click
 
 from phone_emulator.cli.certificates import with_certificates
+from phone_emulator.cli.desk import refuse_elsewhere
 from phone_emulator.cli.exits import Exit, tell_faults
 from phone_emulator.cli.options import OUTPUT, SCENARIO, TLS, Common, common_options
 from phone_emulator.cli.talk import Progress, event_log, say
@@ -18,7 +19,7 @@ from phone_emulator.report.html import write_html
 from phone_emulator.report.json import json_line
 from phone_emulator.report.junit import write_junit
 from phone_emulator.report.pcapng import write_pcapng
-from phone_emulator.report.result import ScenarioResult, Verdict
+from phone_emulator.report.result import NotRun, ScenarioResult, StepFailure, Verdict
 from phone_emulator.report.text import scenario_lines, wants_colour
 from phone_emulator.scenario.model import ScenarioError
 from phone_emulator.scenario.reader import find_scenarios, read_scenarios
@@ -62,16 +63,17 @@ def run(
     try:
         _run_all(prepared, common, routes, results)
     finally:
+        not_run = [NotRun(each.scenario.name, each.scenario.file) for each, _ in prepared[len(results) :]]
         if junit is not None:
-            write_junit(junit, results)
+            write_junit(junit, results, not_run)
         if html is not None:
-            write_html(html, results)
+            write_html(html, results, not_run)
         if common.pcap is not None:
             write_pcapng(common.pcap, [(result.scenario, result.messages) for result in results])
     passed = sum(result.verdict is Verdict.PASSED for result in results)
     if not common.json:
-        not_run = f", {len(prepared) - len(results)} not run" if len(results) < len(prepared) else ""
-        say(f"{passed} of {len(results)} scenarios passed{not_run}")
+        rest = f", {len(not_run)} not run" if not_run else ""
+        say(f"{passed} of {len(results)} scenarios passed{rest}")
     if any(result.faults for result in results):
         return Exit.FAULT
     return Exit.OK if passed == len(prepared) else Exit.FAILED
@@ -94,6 +96,7 @@ def _read(paths: Sequence[str], common: Common, options: RunOptions) -> list[tup
     prepared: list[tuple[Prepared, RunOptions]] = []
     faults: list[str] = []
     for scenario in scenarios:
+        refuse_elsewhere(common, scenario.world, whose=scenario.file)
         try:
             ready = prepare(scenario, options)
         except ScenarioError as error:
@@ -107,6 +110,14 @@ def _read(paths: Sequence[str], common: Common, options: RunOptions) -> list[tup
         for warning in dict.fromkeys(found for ready, _ in prepared for found in ready.warnings):
             say(warning)
     return prepared
+
+
+def _not_finished(prepared: Prepared, error: Exception) -> ScenarioResult:
+    """What reports tell of a scenario that *error* has ended, which ends the run too."""
+    scenario = prepared.scenario
+    failures = [StepFailure("the scenario", f"{type(error).__name__}: {error}")]
+    virtual = scenario.world == "simulated"
+    return ScenarioResult(scenario.name, scenario.file, Verdict.ERROR, 0.0, virtual, failures)
 
 
 def _run_all(
@@ -124,6 +135,9 @@ def _run_all(
             result = run_scenario(each, options)
         except Interrupted as stop:
             results.append(stop.result)
+            raise
+        except Exception as error:
+            results.append(_not_finished(each, error))
             raise
         finally:
             progress.clear()

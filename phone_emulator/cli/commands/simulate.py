@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from phone_emulator.cli.desk import check_line, load_cfg
+from phone_emulator.cli.desk import check_line, load_cfg, refuse_elsewhere
 from phone_emulator.cli.exits import Exit
 from phone_emulator.cli.options import DURATION, PHONE, Common, cfg_argument, common_options
 from phone_emulator.cli.site import site_of
@@ -116,6 +116,7 @@ def simulate(
     the line is registered at the end), else 1.
     """
     written = orders_as_written(click.get_current_context(), {"down": common.down, **given})
+    refuse_elsewhere(common, "simulated")
     config = load_cfg(cfg, common)
     chosen = _line(config, line)
     site = site_of(config, common)

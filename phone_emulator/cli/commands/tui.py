@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from phone_emulator.cli.desk import Desk, check_world, interrupted, load_cfg, make_desk
+from phone_emulator.cli.desk import Desk, interrupted, load_cfg, make_desk, refuse_elsewhere
 from phone_emulator.cli.exits import Exit
 from phone_emulator.cli.options import PHONE, Common, cfg_argument, common_options
 from phone_emulator.cli.provision import provision, provisioned_config
@@ -42,7 +42,7 @@ def tui(common: Common, cfg: tuple[str, ...]) -> int:
         raise click.UsageError(
             "the real world needs cfg files: phone-emulator tui phone.cfg, or tui --provision URL"
         )
-    check_world(common)
+    refuse_elsewhere(common, common.world)
     if not (sys.stdin.isatty() and sys.stderr.isatty()) and "TEXTUAL_DRIVER" not in os.environ:
         raise click.UsageError(
             "the terminal phone needs a terminal; phone-emulator --help lists what does not"

@@ -71,10 +71,12 @@ def headers(
     return found
 
 
+def reason(number: str, why: Forward) -> str:
+    """That a call goes to *number*, for people."""
+    return f"forwarded to {number}: {WORDS[why]}"
+
+
 def tell(seat: Seat, remote: str, number: str, why: Forward) -> None:
     """Tell that the call of *remote* went to *number*."""
-    context = seat.context
-    reason = f"forwarded to {number}: {WORDS[why]}"
-    context.bus.tell(
-        CallForwarded(at=context.world.now(), line=seat.number, remote=remote, to=number, reason=reason)
-    )
+    said = reason(number, why)
+    seat.tell(CallForwarded(at=seat.now, line=seat.number, remote=remote, to=number, reason=said))

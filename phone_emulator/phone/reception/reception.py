@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from phone_emulator.config.model import AccountConfig
+from phone_emulator.events import CallRefused
 from phone_emulator.phone.calls import forwarding
 from phone_emulator.phone.calls.forwarding import Forward
 from phone_emulator.phone.calls.incoming import IncomingCall
@@ -18,7 +19,9 @@ from phone_emulator.phone.wire.wire_style import dressed
 from phone_emulator.sip.body import SDP, accepts, sdp_of
 from phone_emulator.sip.message import METHODS, MessageError, Request, response_to
 from phone_emulator.sip.refer import replaces_of
+from phone_emulator.sip.refusal import WHY
 from phone_emulator.sip.server import ServerTransaction
+from phone_emulator.sip.statuses import REASONS
 
 from . import text
 from .desk import Desk, Station
@@ -130,6 +133,20 @@ class Reception:
             account = replace(account, user_name=user)
         return desk.context.identity(account, account.servers[0])
 
+    def _refuse(self, invitation: Invitation, reply: Reply) -> None:
+        """Answer an INVITE that is not to ring with *reply*, and tell that it was refused."""
+        seat = invitation.line.seat
+        self.answer(invitation.server, reply, seat.account)
+        seat.tell(
+            CallRefused(
+                at=seat.now,
+                line=seat.number,
+                remote=invitation.caller.number,
+                status=reply.status,
+                reason=reply.why or WHY.get(reply.status) or REASONS.get(reply.status, ""),
+            )
+        )
+
     # -- by method -----------------------------------------------------------------------------------------
 
     def invited(self, server: ServerTransaction) -> None:
@@ -150,12 +167,12 @@ class Reception:
         for check in ADMISSION if replaces is None else READABLE:
             refusal = check(invitation)
             if refusal is not None:
-                self.answer(server, refusal, line.seat.account)
+                self._refuse(invitation, refusal)
                 return
         try:
             replaced = None if replaces is None else replaced_call(desk.calls, desk.history, replaces)
         except NotReplaced as error:
-            self.answer(server, Reply(error.status, why=error.why), line.seat.account)
+            self._refuse(invitation, Reply(error.status, why=error.why))
             return
         identity = self.identity_called(line, request)
         call = IncomingCall(line, desk.new_call_id(), invitation.caller, identity, server)
@@ -299,7 +316,7 @@ def interval_long_enough(invitation: Invitation) -> Reply | None:
 def not_disturbing(invitation: Invitation) -> Reply | None:
     """``account.X.dnd.enable``, refused with ``features.dnd_refuse_code``."""
     dnd = invitation.line.seat.account.dnd
-    return Reply(invitation.desk.config.dnd_refuse_code) if dnd else None
+    return Reply(invitation.desk.config.dnd_refuse_code, why="do not disturb is on") if dnd else None
 
 
 def room_left(invitation: Invitation) -> Reply | None:
@@ -318,7 +335,8 @@ def _forwarded(invitation: Invitation, why: Forward) -> Reply | None:
         return None
     identity = desk.context.identity(line.seat.account, line.seat.account.servers[0])
     forwarding.tell(line.seat, invitation.caller.number, number, why)
-    return Reply(302, headers=tuple(forwarding.headers(line.seat, identity, request, number, why)))
+    headers = tuple(forwarding.headers(line.seat, identity, request, number, why))
+    return Reply(302, headers=headers, why=forwarding.reason(number, why))
 
 
 Check = Callable[[Invitation], Reply | None]

@@ -157,19 +157,21 @@ def test_without_a_zone_each_name_has_two_servers(run: Run, example: Path) -> No
 
 
 def test_a_call_in_the_lab_with_sound(run: Run, example: Path, own_address: str, tmp_path: Path) -> None:
+    from phone_emulator.media.sound import Sound
     from phone_emulator.media.wav import read_wav, write_wav
 
     tone, heard = tmp_path / "tone.wav", tmp_path / "heard.wav"
     from array import array
 
-    write_wav(tone, array("h", [1000, -1000] * 800))
+    write_wav(tone, Sound(8000, array("h", [1000, -1000] * 800)))
     result = run(
         "call", example, "1002", "--world", "lab", "--local-address", own_address,
         "--duration", "0", "--play", tone, "--record", heard,
     )  # fmt: skip
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines()[-1].startswith("call call-1, line 1 to 1002: answered via primary")
-    assert len(read_wav(heard)) > 160  # the lab's callee sends silence
+    assert read_wav(heard).rate == 16000  # G.722
+    assert read_wav(heard).seconds > 0.02  # the lab's callee sends silence
 
 
 def test_register_tells_who_is_registered_where(run: Run, example: Path) -> None:

@@ -124,7 +124,8 @@ def told_of_unspoken(titles: Sequence[str], offer: Offer = Offer.SPOKEN) -> str:
 
 def told_of_none(names: Sequence[str]) -> str:
     """Why a phone that enables the codecs *names*, none of which can be spoken here, has nothing to offer."""
-    wrong = "no codec is enabled"
-    if names:
-        wrong = f"no enabled codec can be spoken here ({', '.join(unspoken_titles(names))})"
-    return f"{wrong}: there is nothing to offer; {', '.join(spoken(CODECS))} can be spoken"
+    can = f"there is nothing to offer; {', '.join(spoken(CODECS))} can be spoken"
+    if not names:
+        return f"no codec is enabled: {can}"
+    enabled = ", ".join(unspoken_titles(names))
+    return f"no enabled codec can be spoken here ({enabled}): {can}; --offer declared offers what is enabled"

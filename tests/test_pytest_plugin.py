@@ -275,6 +275,13 @@ def test_another_reading_of_the_guide(virtual_phone):
     assert phone.call("1002").elapsed == 7.5
 
 
+def test_every_codec_of_the_cfg_can_be_offered(virtual_phone):
+    for offer, formats in (("spoken", b" 9 0 8 101"), ("declared", b" 9 0 8 18 101")):
+        phone = virtual_phone("phone.cfg", offer=offer)
+        phone.call("1002")
+        assert b"RTP/AVP" + formats in phone.sent("INVITE")[0].body
+
+
 def test_two_phones_at_once(virtual_phone):
     one, two = virtual_phone("phone.cfg"), virtual_phone("phone.cfg")
     one.wait(5)

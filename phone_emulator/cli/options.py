@@ -48,6 +48,7 @@ class Common:
     ca: Path | None = None
     client_cert: Path | None = None
     large_requests: str = "tcp"
+    offer: str = "spoken"
 
     @property
     def provisioned(self) -> bool:
@@ -72,6 +73,7 @@ class Common:
     def phone_options(self) -> PhoneOptions:
         """The same, in the phone's words."""
         from phone_emulator.config.models import model
+        from phone_emulator.media.codecs import Offer
         from phone_emulator.phone import Certificates, Device, PhoneOptions
         from phone_emulator.redundancy import Silence
 
@@ -85,6 +87,7 @@ class Common:
             large_requests_over_tcp=self.large_requests == "tcp",
             local_address=self.local_address,
             silence=Silence(self.silence),
+            offer=Offer(self.offer),
             device=Device(model=self.model, firmware=firmware, mac=self.mac),
             nameservers=self.dns,
         )
@@ -318,6 +321,14 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
             "help": "How requests of more than 1,300 bytes go to a UDP server [default: tcp].",
         },
     ),
+    "offer": (
+        ("--offer",),
+        {
+            "type": click.Choice(("spoken", "declared")),
+            "help": "Which codecs are offered: those that can be spoken here, or all that the cfg enables "
+            "[default: spoken].",
+        },
+    ),
 }
 
 PROVISIONING = ("mac", "model", "firmware", "provision", "pnp", "ca")
@@ -345,7 +356,7 @@ SCENARIO = (
 TLS = ("ca", "client_cert", "large_requests")
 """The options that say how SIP servers are met over TCP and TLS."""
 
-PHONE = (*SCENARIO, "zone", "down", "provision", "pnp", *TLS)
+PHONE = (*SCENARIO, "zone", "down", "provision", "pnp", *TLS, "offer")
 """The options of commands that put a phone into a world."""
 
 

@@ -16,9 +16,11 @@ from phone_emulator.events import (
     CallChanged,
     CallForwarded,
     CheckSync,
+    CodecsNotSpoken,
     DnsAnswered,
     Event,
     InternalFault,
+    MediaChanged,
     MessageIgnored,
     MessageReceived,
     MessageSent,
@@ -96,6 +98,10 @@ def _in_words(event: Event) -> str:
             return f"line {event.line}, server {event.server}: {event.state}: {event.reason}"
         case CallChanged():
             return f"{event.call}, line {event.line}, {event.remote}: {event.state}: {event.reason}"
+        case MediaChanged():
+            return f"{event.call}, line {event.line}: {event.reason}"
+        case CodecsNotSpoken():
+            return f"line {event.line}: {event.reason}"
         case TransferChanged():
             who = event.call or f"line {event.line}"
             return f"{who}: transfer to {event.to} {event.state}: {event.reason}"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from phone_emulator.media.codecs import CODECS, STATIC_RTPMAPS, Codec
+from phone_emulator.media.codecs import CODECS, STATIC_RTPMAPS, Codec, codecs_called
 
 MIRRORED = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
 """Direction of an offer -> direction of the answer (RFC 3264 section 6.1)."""
@@ -94,7 +94,7 @@ class Media:
         """The first of the codecs *names* that the format *payload* is."""
         encoding, clock, channels = _rtpmap(self.rtpmap.get(payload, ""))
         fmtp = self.fmtp.get(payload, "").replace(" ", "")
-        for codec in (CODECS[name.lower()] for name in names if name.lower() in CODECS):
+        for codec in codecs_called(names):
             same = (codec.encoding.lower(), codec.clock, codec.channels) == (encoding, clock, channels)
             if same and (not codec.strict or fmtp == codec.fmtp):
                 return codec
@@ -206,7 +206,7 @@ def offer(
     events. *order*: of the attributes.
     """
     offered: dict[int, Codec] = {}
-    for codec in (CODECS[name.lower()] for name in codecs if name.lower() in CODECS):
+    for codec in codecs_called(codecs):
         payload = codec.payload
         if codec.dynamic:
             payload = _free(payload, {*offered, dtmf_payload})

@@ -12,7 +12,8 @@ from typing import Any
 
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.dns import Resolver, dns_servers, locate_sent_by
-from phone_emulator.events import Address, Bus, Transport
+from phone_emulator.events import Address, Bus, CodecsNotSpoken, Transport
+from phone_emulator.media.codecs import Offer, told_of_unspoken, unspoken_titles
 from phone_emulator.redundancy import Silence
 from phone_emulator.sip.endpoint import Endpoint
 from phone_emulator.sip.flow import Flow
@@ -53,6 +54,8 @@ class PhoneOptions:
     local_port: int | None = None
     """The SIP port, 0 for any; None takes ``sip.listen_port``, else the firmware's own."""
     silence: Silence = Silence.AUTO
+    offer: Offer = Offer.SPOKEN
+    """Whether codecs are offered that nobody here can speak."""
     device: Device = field(default_factory=Device)
     nameservers: tuple[Address, ...] = ()
     """``--dns``: instead of the DNS servers that the cfg or the machine names."""
@@ -138,6 +141,7 @@ class Phone:
             config=config,
             device=options.device,
             silence=options.silence,
+            offer=options.offer,
             host=host,
             other_host=other_host,
             endpoint=endpoint,
@@ -150,6 +154,25 @@ class Phone:
             account.index: Line(self._context, account, self.dialogs, self._handlers, self)
             for account in config.lines
         }
+        self._tell_of_codecs()
+
+    def _tell_of_codecs(self) -> None:
+        """Tell which codecs are enabled and cannot be spoken here; once, however many lines enable them."""
+        told: set[tuple[str, ...]] = set()
+        offer = self.options.offer
+        for number, line in self.lines.items():
+            titles = tuple(unspoken_titles(codec.name for codec in line.account.codecs))
+            if titles and titles not in told:
+                told.add(titles)
+                self.bus.tell(
+                    CodecsNotSpoken(
+                        at=self.world.now(),
+                        line=number,
+                        codecs=titles,
+                        offered=offer is Offer.DECLARED,
+                        reason=told_of_unspoken(titles, offer),
+                    )
+                )
 
     async def stop(self, *, unregister: bool = True) -> None:
         """End every call, de-register every live binding unless told not to (R12), close the sockets."""

@@ -20,11 +20,13 @@ account.1.sip_server.1.transport_type = 3
 account.1.sip_server.1.register_on_enable = 1
 account.1.sip_server.1.failback_mode = 3
 """
+SPOKEN = "account.1.codec.g729.enable = 0"
+"""Without the default's only codec that cannot be spoken."""
 
 
 def phone(folder: Path, name: str, *lines: str) -> Path:
     file = folder / name
-    file.write_text(GOOD + "\n".join(lines) + "\n")
+    file.write_text(GOOD + "\n".join([*lines, SPOKEN]) + "\n")
     return file
 
 

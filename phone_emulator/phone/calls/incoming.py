@@ -137,18 +137,11 @@ class IncomingCall(Call):
         """Take the dialog up; whether its offer can be answered, else the call is refused."""
         assert self.dialog is not None
         self.seat.dialogs.confirm(self, self.dialog)
-        unusable = self._unusable(sdp_of(self._server.request))
+        offer = sdp_of(self._server.request)
+        unusable = self.voice.unanswerable(offer) if offer else self.voice.speechless
         if unusable:
             self._refuse(488, unusable)
         return not unusable
-
-    def _unusable(self, offer: bytes) -> str:
-        """Why *offer* cannot be answered; empty when it can."""
-        try:
-            fits = not offer or self.voice.answer(offer) is not None
-        except sdp.SdpError as error:
-            return f"the offer cannot be used: {error}"
-        return "" if fits else "no common codec"
 
     async def _ring_reliably(self) -> None:
         """Send the 180 until its PRACK comes (RFC 3262 section 3), with an offer if the INVITE has none."""
@@ -231,8 +224,8 @@ class IncomingCall(Call):
             self.session.connect(Agreement(offer, body, body))
         else:
             body = late_offer = self.voice.offer()
-        self.answered_at = self.seat.context.world.now()
-        self._settle(CallResult.ANSWERED, "answered by this phone", 200)
+        self.answered_at = self.seat.now
+        self._settle(CallResult.ANSWERED, f"answered by this phone{self.session.muteness}", 200)
         response = self._response(200, body, self.session.grant(self._server.request))
         if self._replaced is not None:
             reason = f"{self.remote} took the place of {self._replaced.remote}"

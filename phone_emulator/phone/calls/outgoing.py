@@ -121,6 +121,8 @@ class OutgoingCall(Call):
 
     async def _run(self) -> None:
         try:
+            if self.voice.speechless:
+                raise VoiceError(self.voice.speechless)
             await self.voice.open()
         except VoiceError as error:
             self._settle(CallResult.FAILED, str(error))
@@ -162,6 +164,8 @@ class OutgoingCall(Call):
             found = await self.seat.exchange.run(attempt, draft, watch)
         finally:
             guard.cancel()
+        if self.voice.pretends:
+            attempt.detail = f"{attempt.detail} ({self.voice.pretends})"
         client, forks = self._client, self._forks
         self._begin_attempt(None)
         if found is None:
@@ -397,7 +401,9 @@ class OutgoingCall(Call):
         session.note(response)
         session.timer.least = session_expires.least_of(client.request)
         session.timer.start(session_expires.agreed(account, response))
-        self._settle(CallResult.ANSWERED, f"{response.status} {response.reason}", response.status)
+        self.route[-1].detail += session.muteness
+        words = f"{response.status} {response.reason}{session.muteness}"
+        self._settle(CallResult.ANSWERED, words, response.status)
         self._happened(CallEvent.SUCCESS, f"answered at {self.route[-1].target}")
         self.meet(response)
         self.session.accept(self._send_first_ack(dialog))  # no BYE and no re-INVITE overtakes it

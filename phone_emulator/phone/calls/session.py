@@ -94,6 +94,8 @@ class Session:
         """Whether the far end holds this phone."""
         self.early = False
         """Whether the far end is heard before it answers."""
+        self.unspoken = ""
+        """What people call the agreed codec, where it cannot be spoken here; empty where it can."""
         self.silent = True
         """Whether both ends have not described anything yet that can be said."""
         self.timer = SessionTimer(seat.context.world, call.tasks, self._refresh_due, self._expired)
@@ -118,15 +120,17 @@ class Session:
         self.tell(far_held=self.voice.far_held, early=False)
 
     def tell(self, *, far_held: bool, early: bool) -> None:
-        """Tell whether the far end holds, and whether it is heard before it answers, if that has changed."""
-        call, before = self._call, (self.far_held, self.early)
-        if (far_held, early) == before:
-            return
+        """Tell if it has changed whether the far end holds, is heard before it answers, or can be heard."""
+        call, unspoken, reasons = self._call, self.voice.unspoken, list[str]()
         if far_held != self.far_held:
-            reason = "held by the far end" if far_held else "resumed by the far end"
-        else:
-            reason = "the far end is heard before it answers" if early else "no early media any more"
-        self.far_held, self.early = far_held, early
+            reasons.append("held by the far end" if far_held else "resumed by the far end")
+        elif early != self.early:
+            reasons.append("the far end is heard before it answers" if early else "no early media any more")
+        if unspoken != self.unspoken:
+            reasons.append(f"the call is {in_unspoken(unspoken)}" if unspoken else "it can be spoken again")
+        if not reasons:
+            return
+        self.far_held, self.early, self.unspoken = far_held, early, unspoken
         world = call.seat.context.world
         call.seat.context.bus.tell(
             MediaChanged(
@@ -135,7 +139,8 @@ class Session:
                 call=call.id,
                 far_held=far_held,
                 early=early,
-                reason=reason,
+                unspoken=unspoken,
+                reason="; ".join(reasons),
             )
         )
 
@@ -143,6 +148,11 @@ class Session:
         """Remember what the far end can, as *message* says it."""
         if "Allow" in message.headers:
             self._far_end_updates = "UPDATE" in message.headers.values("Allow")
+
+    @property
+    def muteness(self) -> str:
+        """Words behind "answered", where the agreed codec cannot be spoken here; else empty."""
+        return f", {in_unspoken(self.unspoken)}" if self.unspoken else ""
 
     @property
     def offering(self) -> bool:
@@ -160,14 +170,10 @@ class Session:
         body = late_offer = b""
         offer = sdp_of(request)
         if offer:
-            try:
-                answered = self.voice.answer(offer, again=True, held=self.held)
-            except sdp.SdpError:
-                answered = None
-            if answered is None:
-                call.respond(server, 488)
+            if unusable := self.voice.unanswerable(offer):
+                server.respond(call.response_to(server, 488), unusable)
                 return
-            body = answered
+            body = self.voice.answer(offer, again=True, held=self.held) or b""
             call.agreed(dialog, Agreement(offer, body, body))
         elif request.method == "INVITE":
             direction = self.voice.hold_direction if self.held else "sendrecv"
@@ -366,6 +372,11 @@ class Session:
         for acceptance in self._acceptances.values():
             acceptance.stop()
         self.voice.close()
+
+
+def in_unspoken(title: str) -> str:
+    """What a call in the codec *title* comes to."""
+    return f"in {title}, which cannot be spoken here: no sound is sent or heard"
 
 
 class NotTaken(CallError):

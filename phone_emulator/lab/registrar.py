@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from phone_emulator.lab.hop import Hop
+from phone_emulator.lab.flow import Flow
 from phone_emulator.sip import values
 from phone_emulator.sip.headers import QUOTED, after_address, parameter
 from phone_emulator.sip.message import Request
@@ -26,7 +26,7 @@ class Binding:
 
     uri: str
     """The Contact's URI as the phone wrote it."""
-    source: Hop
+    source: Flow
     """Where the REGISTER came from."""
     expires_at: float
     """When it lapses, in seconds since the world began."""
@@ -60,7 +60,7 @@ class Registrar:
         contacts = self._live(user, now)
         return contacts[next(reversed(contacts))] if contacts else None
 
-    def register(self, request: Request, source: Hop, now: float) -> Answer:
+    def register(self, request: Request, source: Flow, now: float) -> Answer:
         """Carry out an authenticated REGISTER from *source*; raises MessageError for a broken To."""
         user = request.to.uri.user or ""
         if user not in self._users:

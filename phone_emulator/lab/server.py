@@ -11,7 +11,7 @@ from phone_emulator.lab.behaviour import METHODS, Behaviour, BehaviourKind
 from phone_emulator.lab.challenger import Challenger
 from phone_emulator.lab.element import Element, Outgoing
 from phone_emulator.lab.fingerprint import Fingerprint
-from phone_emulator.lab.hop import Hop
+from phone_emulator.lab.flow import Flow
 from phone_emulator.lab.proxy import Proxy
 from phone_emulator.lab.registrar import Binding, Registrar
 from phone_emulator.lab.site import Site
@@ -130,7 +130,7 @@ class SipServer:
         if self._bus is not None:
             self._bus.tell(ServerChanged(at=self._world.now(), server=self.name, behaviour=str(behaviour)))
 
-    def _hear(self, data: bytes, source: Hop) -> None:
+    def _hear(self, data: bytes, source: Flow) -> None:
         try:
             message = parse(data)
             method = message.cseq.method
@@ -141,7 +141,7 @@ class SipServer:
         for late in self._passages(own, source):
             self._after(late, partial(self._take, message, data, source), data, source)
 
-    def _take(self, message: Message, data: bytes, source: Hop) -> None:
+    def _take(self, message: Message, data: bytes, source: Flow) -> None:
         """Do with *message* what the server does with it now."""
         method = message.cseq.method
         if isinstance(message, Request):
@@ -155,7 +155,7 @@ class SipServer:
             delay = self._behaviour.for_method(method).delay
             self._after(delay, partial(self._send, outgoing), data, source)
 
-    def _after(self, seconds: float, act: Callable[[], None], data: bytes, source: Hop) -> None:
+    def _after(self, seconds: float, act: Callable[[], None], data: bytes, source: Flow) -> None:
         """Call *act* in *seconds*, at once for 0; *data* and *source*: what it is about."""
         if seconds <= 0:
             act()
@@ -170,29 +170,29 @@ class SipServer:
         act()
 
     def _send(self, outgoing: list[Outgoing]) -> None:
-        for message, hop in outgoing:
+        for message, flow in outgoing:
             data = message.to_bytes()
             send = partial(
                 self._transports.send,
                 data,
-                hop,
+                flow,
                 dial=isinstance(message, Request),
-                failed=partial(self._undelivered, message, hop),
+                failed=partial(self._undelivered, message, flow),
             )
-            for late in self._passages(self._behaviour.for_method(message.cseq.method), hop):
-                self._after(late, send, data, hop)
+            for late in self._passages(self._behaviour.for_method(message.cseq.method), flow):
+                self._after(late, send, data, flow)
 
-    def _undelivered(self, message: Message, hop: Hop, reason: str) -> None:
-        self._ignore(message.to_bytes(), hop, f"could not be sent on: {reason}")
+    def _undelivered(self, message: Message, flow: Flow, reason: str) -> None:
+        self._ignore(message.to_bytes(), flow, f"could not be sent on: {reason}")
         if isinstance(message, Request):
             self._send(self._element.undeliverable(message))
 
-    def _passages(self, behaviour: Behaviour, hop: Hop) -> list[float]:
+    def _passages(self, behaviour: Behaviour, flow: Flow) -> list[float]:
         """How late, in seconds, each copy of a message passes: none where it is a datagram and gets lost.
 
         What cannot happen throws no dice, so that a seeded run stays as it was.
         """
-        if hop.transport is not Transport.UDP:
+        if flow.transport is not Transport.UDP:
             return [0.0]
 
         def happens(share: float) -> bool:
@@ -203,7 +203,7 @@ class SipServer:
         copies = 2 if happens(behaviour.duplicate) else 1
         return [OVERTAKEN if happens(behaviour.reorder) else 0.0 for _ in range(copies)]
 
-    def _ignore(self, data: bytes, source: Hop, reason: str) -> None:
+    def _ignore(self, data: bytes, source: Flow, reason: str) -> None:
         if self._bus is not None:
             self._bus.tell(
                 MessageIgnored(

@@ -14,7 +14,7 @@ from phone_emulator.media.wav import read_wav
 from phone_emulator.phone.dialling import why_undialable
 
 from .desk import check_line, check_world, load_cfg, make_desk
-from .options import DURATION, OUTPUT, PHONE, Common, cfg_argument, common_options
+from .options import DURATION, LINE, OUTPUT, PHONE, Common, cfg_argument, common_options
 from .placing import Order, place
 
 G711 = tuple(CodecConfig(name=name, priority=place) for place, name in enumerate(LAWS, 1))
@@ -26,7 +26,7 @@ G711 = tuple(CodecConfig(name=name, priority=place) for place, name in enumerate
 )
 @cfg_argument()
 @click.argument("destination")
-@click.option("--line", type=click.IntRange(min=1), help="The line to call from [default: the first one].")
+@click.option("--line", type=LINE, metavar="N", help="The line to call from [default: the first one].")
 @click.option(
     "--duration",
     type=DURATION,

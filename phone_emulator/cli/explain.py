@@ -19,7 +19,7 @@ from phone_emulator.whatif.orders import OrderError, check_destination
 from phone_emulator.whatif.stage import Site
 
 from .desk import check_line, load_cfg
-from .options import FORECAST, Common, cfg_argument, common_options
+from .options import FORECAST, LINE, Common, cfg_argument, common_options
 from .site import site_of
 
 WIDTH = 100
@@ -30,7 +30,7 @@ WIDTH = 100
 )
 @cfg_argument()
 @click.option("--call", "destination", default="1002", show_default=True, metavar="DESTINATION")
-@click.option("--line", type=click.IntRange(min=1), help="Of this line only [default: of each].")
+@click.option("--line", type=LINE, metavar="N", help="Of this line only [default: of each].")
 @common_options(*FORECAST)
 def explain(common: Common, cfg: tuple[str, ...], destination: str, line: int | None) -> None:
     """What will happen to calls and registrations of each line when servers fail, in plain sentences.

@@ -19,7 +19,7 @@ from phone_emulator.whatif.words import clock
 
 from .desk import check_line, load_cfg
 from .exits import Exit
-from .options import DURATION, PHONE, Common, cfg_argument, common_options
+from .options import DURATION, LINE, PHONE, Common, cfg_argument, common_options
 from .site import site_of
 from .talk import event_log, not_after_the_reader_has_gone
 
@@ -86,7 +86,7 @@ def _up(text: str) -> tuple[str, str]:
     metavar="TIME",
     help="How long all of it goes on [default: until 5m after the last --at].",
 )
-@click.option("--line", type=click.IntRange(min=1), help="The line to call from [default: the first one].")
+@click.option("--line", type=LINE, metavar="N", help="The line to call from [default: the first one].")
 @click.option(
     "--duration",
     type=DURATION,

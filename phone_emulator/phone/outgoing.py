@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from phone_emulator.events import Attempt, CallState, Direction, Outcome
 from phone_emulator.media import sdp
+from phone_emulator.numbers import MAX_UINT32
 from phone_emulator.redundancy import Try
 from phone_emulator.sip.body import sdp_of
 from phone_emulator.sip.client import ClientTransaction
@@ -23,7 +24,7 @@ from .call import Call, CallResult
 from .early import TERMINATED, Fork, Forks
 from .exchange import Draft, Watch
 from .identity import Identity, new_call_id
-from .reliable import MAX_RSEQ, RAck, rseq_of, wants_prack
+from .reliable import RAck, rseq_of, wants_prack
 from .voice import Agreement, VoiceError
 
 if TYPE_CHECKING:
@@ -263,7 +264,7 @@ class OutgoingCall(Call):
             self.spawn(self._acknowledge_fork(fork, rack), "PRACK")
         elif wants_prack(response):
             found = response.headers.get("RSeq") or "missing"
-            why = f"its RSeq is {found}, expected a number from 1 to {MAX_RSEQ}: no PRACK"
+            why = f"its RSeq is {found}, expected a number from 1 to {MAX_UINT32}: no PRACK"
             transports = self.line.context.endpoint.transports
             transports.ignored(client.flow, why, response.raw or response.to_bytes())
         self.line.progressed(attempt, self.id)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from phone_emulator.events import TextReceived
 from phone_emulator.sip.body import part_of
-from phone_emulator.sip.headers import mended, parameter
+from phone_emulator.sip.headers import mended, parameter, unquoted
 from phone_emulator.sip.message import Request
 
 if TYPE_CHECKING:
@@ -43,5 +43,5 @@ def received(line: Line, request: Request) -> tuple[int, tuple[tuple[str, str], 
 
 
 def _decoded(body: bytes, charset: str) -> str:
-    named = charset.strip('"').lower()
+    named = unquoted(charset).lower()
     return body.decode(named if named in CHARSETS else "utf-8", "replace")

@@ -15,6 +15,7 @@ import click
 
 from phone_emulator.durations import parse_duration
 from phone_emulator.events import Address
+from phone_emulator.numbers import number
 
 from .certificates import identity_of, pem_of
 
@@ -133,9 +134,24 @@ def _dns(text: str) -> Address:
     host, colon, port = text, "", ""
     if text.startswith("[") or text.count(":") == 1:
         host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
-    if colon and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+    named = number(port, 65535) if colon else 53
+    if not named:
         raise ValueError(f"{text!r}: expected ADDRESS or ADDRESS:PORT, with a port from 1 to 65535")
-    return Address(_ip(host), int(port) if colon else 53)
+    return Address(_ip(host), named)
+
+
+def _seed(text: str) -> int:
+    seed = number(text, 2**64 - 1)
+    if seed is None:
+        raise ValueError(f"{text!r} is not a seed: expected a whole number below 2**64")
+    return seed
+
+
+def _line(text: str) -> int:
+    line = number(text, 9999)
+    if not line:
+        raise ValueError(f"{text!r} is not the number of a line: they are counted from 1")
+    return line
 
 
 def _mac(text: str) -> str:
@@ -177,6 +193,7 @@ def _output(text: str) -> Path:
 
 
 DURATION = _words(parse_duration)
+LINE = _words(_line)
 OUTPUT = _words(_output)
 WORLDS = ("simulated", "lab", "real")
 
@@ -207,7 +224,7 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     ),
     "seed": (
         ("--seed",),
-        {"type": int, "metavar": "N", "help": "Of all randomness: the same N, the same run."},
+        {"type": _words(_seed), "metavar": "N", "help": "Of all randomness: the same N, the same run."},
     ),
     "silence": (
         ("--silence",),

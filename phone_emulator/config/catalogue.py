@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from phone_emulator.config.secret import Secret
+from phone_emulator.numbers import number
 
 Value = bool | int | float | str
 
@@ -294,7 +295,8 @@ class Catalogue:
         if ends is not None:
             facts |= {"type": "int", "range": (int(ends[1]), int(ends[2]))}
         elif "|" in kind:
-            facts |= {"type": "enum" if kind[0].isdigit() else "string", "values": kind.split("|")}
+            numbered = number(kind[0], 9) is not None
+            facts |= {"type": "enum" if numbered else "string", "values": kind.split("|")}
         return _parameter(name, facts, self._since_of(name))
 
 
@@ -306,8 +308,8 @@ def suggestion(key: str) -> str:
 
 def fill(pattern: str, **letters: int) -> str:
     """*pattern* with numbers for its letters: ``fill("account.X.enable", X=1)``."""
-    for letter, number in letters.items():
-        pattern = pattern.replace(f".{letter}.", f".{number}.")
+    for letter, index in letters.items():
+        pattern = pattern.replace(f".{letter}.", f".{index}.")
     return pattern
 
 

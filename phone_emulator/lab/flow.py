@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sipmessage import URI, Via
 
 from phone_emulator.events import Address, Transport
+from phone_emulator.numbers import number
 from phone_emulator.world.address import canonical
 
 _TOKEN = re.compile(r"(tcp|tls)-([0-9A-Za-z._]+)-([0-9]{1,5})")
@@ -91,8 +92,8 @@ def flow_of_via(via: Via) -> Flow:
         transport = Transport(via.transport.lower())
     except ValueError:
         raise Unroutable(f"transport {via.transport} is not spoken here") from None
-    rport = via.parameters.get("rport") or ""
-    port = int(rport) if rport.isdecimal() else via.port or transport.default_port
+    rport = number(via.parameters.get("rport") or "", 65535)
+    port = (via.port or transport.default_port) if rport is None else rport
     return Flow(transport, _address(via.parameters.get("received") or via.host, port))
 
 

@@ -6,7 +6,7 @@ from phone_emulator.lab.fingerprint import Fingerprint
 from phone_emulator.lab.flow import Flow, Unroutable, flow_of_uri
 from phone_emulator.lab.site import Site
 from phone_emulator.phone.presence import mwi
-from phone_emulator.phone.wire.event_package import event_of, seconds_of
+from phone_emulator.phone.wire.event_package import event_of, expires_of
 from phone_emulator.sip import values
 from phone_emulator.sip.message import Request, Response
 
@@ -51,8 +51,7 @@ class Mailbox:
         key = (request.call_id, request.from_tag or "", tag)
         if known is not None and self._lapses.get(key, now) <= now:
             return (481, []), None
-        asked = seconds_of(request.headers.get("Expires"))
-        granted = LONGEST if asked is None else min(asked, LONGEST)
+        granted = min(expires_of(request, LONGEST), LONGEST)
         self._lapses.pop(key, None)
         if len(self._lapses) >= MAX_SUBSCRIPTIONS:
             del self._lapses[next(iter(self._lapses))]

@@ -14,6 +14,7 @@ from phone_emulator.events import Address, Transport
 from phone_emulator.lab.behaviour import CalleeBehaviour
 from phone_emulator.lab.lab import Place, Plan, relocate
 from phone_emulator.lab.zone import Zone, parse_zone
+from phone_emulator.numbers import number
 from phone_emulator.world.base import WorldError
 
 SIMULATED_DNS = "192.0.2.53"
@@ -196,8 +197,8 @@ def _has_loopback_net() -> bool:
 
 
 def _last_number(address: str) -> int:
-    last = address.rsplit(".", 1)[-1]
-    return int(last) if last.isdigit() and 1 < int(last) < 255 else 30
+    last = number(address.rsplit(".", 1)[-1], 254) or 0
+    return last if last > 1 else 30
 
 
 def _free(wish: str, taken: set[str]) -> str:

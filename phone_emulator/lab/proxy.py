@@ -13,6 +13,7 @@ from phone_emulator.lab.fingerprint import Fingerprint
 from phone_emulator.lab.flow import Flow, Unroutable, flow_of_token, flow_of_uri, flow_of_via
 from phone_emulator.lab.registrar import Registrar
 from phone_emulator.lab.site import Site
+from phone_emulator.numbers import number
 from phone_emulator.sip import values
 from phone_emulator.sip.message import MessageError, Request, Response
 
@@ -156,8 +157,9 @@ def _hops_left(request: Request) -> int:
     text = request.headers.get("Max-Forwards")
     if text is None:
         return 70
-    if not (text.isascii() and text.isdigit() and len(text) < 4):
+    left = number(text, 255)
+    if left is None:
         raise ProxyError(400, "Max-Forwards is no number from 0 to 255")
-    if int(text) == 0:
+    if left == 0:
         raise ProxyError(483, "Max-Forwards is used up")
-    return int(text) - 1
+    return left - 1

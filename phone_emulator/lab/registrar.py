@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from phone_emulator.lab.flow import Flow
 from phone_emulator.sip import values
-from phone_emulator.sip.headers import QUOTED, after_address, parameter
+from phone_emulator.sip.headers import QUOTED, after_address, delta_seconds, parameter
 from phone_emulator.sip.message import Request
 
 DEFAULT_EXPIRES = 3600
@@ -68,9 +68,9 @@ class Registrar:
         contacts = dict(self._live(user, now))
         call_id, cseq = request.call_id, request.cseq.number
         values = request.headers.values("Contact")
-        default = _seconds(request.headers.get("Expires"))
+        default = delta_seconds(request.headers.get("Expires"))
         if "*" in values:
-            if len(values) > 1 or request.headers.get("Expires") != "0":
+            if len(values) > 1 or default != 0:
                 return 400, []
             if any(_outdated(old, call_id, cseq) for old in contacts.values()):
                 return 500, []
@@ -80,7 +80,8 @@ class Registrar:
             uri = _uri(value)
             if uri is None:
                 return 400, []
-            asked = _seconds(parameter(after_address(value), "expires"), default)
+            named = delta_seconds(parameter(after_address(value), "expires"))
+            asked = next(each for each in (named, default, DEFAULT_EXPIRES) if each is not None)
             if 0 < asked < self._min_expires:
                 return 423, [("Min-Expires", str(self._min_expires))]
             old = contacts.get(uri)
@@ -114,12 +115,6 @@ class Registrar:
 def _outdated(binding: Binding, call_id: str, cseq: int) -> bool:
     """Whether a REGISTER comes after a later one of the same phone (RFC 3261 section 10.3 step 7)."""
     return binding.call_id == call_id and cseq < binding.cseq
-
-
-def _seconds(text: str | None, default: int = DEFAULT_EXPIRES) -> int:
-    if text is None or not (text.isascii() and text.isdigit()) or len(text) > 10:
-        return default
-    return int(text)
 
 
 def _uri(contact: str) -> str | None:

@@ -15,11 +15,11 @@ import re
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import unquote
+from urllib.parse import unquote as url_unquoted
 
 import sipmessage
 
-from phone_emulator.sip.headers import LWS, QUOTED, TOKEN, after_address, mended, split, value_of
+from phone_emulator.sip.headers import LWS, QUOTED, TOKEN, after_address, mended, split, unquoted, value_of
 
 HOST = r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]"
 HOST_PORT = re.compile(rf"({HOST})(?::([0-9]{{1,5}}))?")
@@ -176,7 +176,7 @@ def read_address(text: str) -> Address:
         raise ValueError("no closing bracket")
     return Address(
         _uri(text[opening + 1 : closing].strip(LWS)),
-        mended(_unquoted(text[:opening].strip(LWS))),
+        mended(unquoted(text[:opening].strip(LWS))),
         _parameters(text[closing + 1 :]),
     )
 
@@ -293,7 +293,7 @@ def _parameters(text: str) -> Parameters:
         if not TOKEN.fullmatch(name) or name == "self":
             raise ValueError("parameter name")
         value.encode()  # Refuses what is no UTF-8: sipmessage could not write it out.
-        found[name] = _unquoted(unquote(value.strip(LWS))) if equals else None
+        found[name] = unquoted(url_unquoted(value.strip(LWS))) if equals else None
     return found
 
 
@@ -306,9 +306,3 @@ def _plain(text: str) -> Parameters:
     if "self" in found:
         raise ValueError("parameter name")  # sipmessage.Parameters cannot hold it
     return found
-
-
-def _unquoted(text: str) -> str:
-    if not QUOTED.fullmatch(text):
-        return text
-    return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from phone_emulator.cli.desk import check_line, load_cfg, make_desk, refuse_elsewhere
-from phone_emulator.cli.options import DURATION, OUTPUT, PHONE, Common, cfg_argument, common_options
+from phone_emulator.cli.options import DURATION, LINE, OUTPUT, PHONE, Common, cfg_argument, common_options
 from phone_emulator.cli.placing import Order, place
 from phone_emulator.media.wav import read_wav
 from phone_emulator.phone.dialling.number import why_undialable
@@ -18,7 +18,7 @@ from phone_emulator.phone.dialling.number import why_undialable
 )
 @cfg_argument()
 @click.argument("destination")
-@click.option("--line", type=click.IntRange(min=1), help="The line to call from [default: the first one].")
+@click.option("--line", type=LINE, metavar="N", help="The line to call from [default: the first one].")
 @click.option(
     "--duration",
     type=DURATION,

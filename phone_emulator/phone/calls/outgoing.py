@@ -9,6 +9,7 @@ from functools import partial
 
 from phone_emulator.events import Attempt, CallState, Direction, Outcome
 from phone_emulator.media import sdp
+from phone_emulator.numbers import MAX_UINT32
 from phone_emulator.phone.dialling.channel import end_late_answer
 from phone_emulator.phone.wire import session_expires
 from phone_emulator.phone.wire.exchange import Draft, Watch
@@ -25,7 +26,7 @@ from phone_emulator.world.faults import as_reason
 
 from .call import Call, CallLine, CallResult
 from .early import TERMINATED, Fork, Forks
-from .reliable import MAX_RSEQ, RAck, rseq_of, wants_prack
+from .reliable import RAck, rseq_of, wants_prack
 from .states import UNANSWERED, CallEvent, Do
 from .voice import Agreement, VoiceError
 
@@ -281,7 +282,7 @@ class OutgoingCall(Call):
             self.spawn(self._acknowledge_fork(fork, rack), "PRACK")
         elif wants_prack(response):
             found = response.headers.get("RSeq") or "missing"
-            why = f"its RSeq is {found}, expected a number from 1 to {MAX_RSEQ}: no PRACK"
+            why = f"its RSeq is {found}, expected a number from 1 to {MAX_UINT32}: no PRACK"
             transports = self.seat.context.endpoint.transports
             transports.ignored(client.flow, why, response.raw or response.to_bytes())
         self.servers.progressed(attempt, self.id)

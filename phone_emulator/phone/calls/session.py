@@ -13,6 +13,7 @@ from phone_emulator.phone.wire import option_tags, session_expires
 from phone_emulator.phone.wire.errors import CallError
 from phone_emulator.sip.body import SDP, sdp_of
 from phone_emulator.sip.dialog import Dialog
+from phone_emulator.sip.headers import delta_seconds
 from phone_emulator.sip.message import Message, Request, Response
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.world.tasks import Tasks
@@ -345,9 +346,8 @@ class Session:
                 first, last = (210, 400) if self._call.direction is Direction.OUTGOING else (0, 200)
                 return self._call.seat.context.world.random.randint(first, last) / 100
             case 500:
-                text = (response.headers.get("Retry-After") or "").partition(";")[0].strip()
-                known = text.isascii() and text.isdigit() and len(text) < 4
-                return float(text) if known and int(text) <= LONGEST_PAUSE else None
+                said = delta_seconds(response.headers.get("Retry-After"))
+                return None if said is None or said > LONGEST_PAUSE else float(said)
             case _:
                 return None
 

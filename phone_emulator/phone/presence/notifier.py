@@ -13,7 +13,7 @@ from phone_emulator.phone.dialling.channel import Channel
 from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire import dialog_info
 from phone_emulator.phone.wire.dialog_info import DialogInfo, DialogState
-from phone_emulator.phone.wire.event_package import GONE, event_id, event_of
+from phone_emulator.phone.wire.event_package import GONE, event_id, event_of, expires_of
 from phone_emulator.phone.wire.identity import ALLOW, ALLOW_EVENTS, Identity
 from phone_emulator.sip.body import accepts
 from phone_emulator.sip.dialog import dialog_of_request
@@ -81,7 +81,7 @@ class Notifier:
             return 406, (("Accept", dialog_info.CONTENT_TYPE),)
         if not request.contacts:
             raise MessageError("Contact: missing or empty")
-        expires = expires_of(request)
+        expires = min(expires_of(request, DEFAULT_EXPIRES), MOST_EXPIRES)
         if 0 < expires < LEAST_EXPIRES:
             return 423, (("Min-Expires", str(LEAST_EXPIRES)),)
         if len(self._watchers) >= MAX_WATCHERS:
@@ -181,7 +181,7 @@ class Watcher:
         if event_id(request) != self._event_id:
             self._respond(server, 481)
             return
-        expires = expires_of(request)
+        expires = min(expires_of(request, DEFAULT_EXPIRES), MOST_EXPIRES)
         if 0 < expires < LEAST_EXPIRES:
             self._respond(server, 423, ("Min-Expires", str(LEAST_EXPIRES)))
             return
@@ -294,14 +294,6 @@ class Watcher:
 
 def _nothing() -> None:
     """No watcher, nothing to stop."""
-
-
-def expires_of(request: Request) -> int:
-    """Seconds that a SUBSCRIBE asks for, no more than are granted; raises MessageError."""
-    text = (request.headers.get("Expires") or str(DEFAULT_EXPIRES)).strip()
-    if not (text.isascii() and text.isdigit()):
-        raise MessageError(f"Expires: expected a number, got {text[:20]!r}")
-    return min(int(text[:12]), MOST_EXPIRES)
 
 
 def _heard(response: Response | None) -> bool:

@@ -6,6 +6,7 @@ import re
 
 from phone_emulator.events import DigitReceived
 from phone_emulator.media import dtmf
+from phone_emulator.numbers import number
 from phone_emulator.phone.calls.call import Call
 from phone_emulator.sip.body import type_of
 from phone_emulator.sip.message import Request
@@ -15,8 +16,10 @@ EVENT = "audio/telephone-event"
 TYPES = (RELAY, "application/dtmf", EVENT)
 LONGEST = 1000
 """Bytes of a body that are looked at."""
+LONGEST_DIGIT = 999_999
+"""Milliseconds; a digit that lasts longer has no duration."""
 _SIGNAL = re.compile(r"^\s*Signal\s*=\s*(\S+)\s*$", re.IGNORECASE | re.MULTILINE)
-_DURATION = re.compile(r"^\s*Duration\s*=\s*(\d{1,6})\s*$", re.IGNORECASE | re.MULTILINE)
+_DURATION = re.compile(r"^\s*Duration\s*=\s*([0-9]+)\s*$", re.IGNORECASE | re.MULTILINE)
 
 
 def received(call: Call, request: Request) -> tuple[int, tuple[tuple[str, str], ...]]:
@@ -61,4 +64,4 @@ def _digit(kind: str, body: bytes) -> tuple[str, int]:
     signal, duration = _SIGNAL.search(text), _DURATION.search(text)
     if signal is None:
         raise dtmf.DtmfError("no Signal")
-    return dtmf.DIGITS[dtmf.event_of(signal[1])], int(duration[1]) if duration is not None else 0
+    return dtmf.DIGITS[dtmf.event_of(signal[1])], (number(duration[1], LONGEST_DIGIT) or 0) if duration else 0

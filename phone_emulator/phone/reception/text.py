@@ -5,7 +5,7 @@ from __future__ import annotations
 from phone_emulator.events import TextReceived
 from phone_emulator.phone.seat import Seat
 from phone_emulator.sip.body import part_of
-from phone_emulator.sip.headers import mended, parameter
+from phone_emulator.sip.headers import mended, parameter, unquoted
 from phone_emulator.sip.message import Request
 
 CONTENT_TYPE = "text/plain"
@@ -39,5 +39,5 @@ def received(seat: Seat, request: Request) -> tuple[int, tuple[tuple[str, str], 
 
 
 def _decoded(body: bytes, charset: str) -> str:
-    named = charset.strip('"').lower()
+    named = unquoted(charset).lower()
     return body.decode(named if named in CHARSETS else "utf-8", "replace")

@@ -19,6 +19,7 @@ from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire.exchange import Draft, Watch
 from phone_emulator.redundancy import Hop, Try, hops, moves_on, refresh_delay, retry_delay, wait_for
 from phone_emulator.redundancy.servers import successive
+from phone_emulator.sip.headers import delta_seconds
 from phone_emulator.world.faults import as_reason
 from phone_emulator.world.tasks import Tasks
 
@@ -259,7 +260,7 @@ class Registrar:
             return False
         now = self._context.world.now()
         response, flow = found
-        asked = int(draft.request.headers.get("Expires") or 0)
+        asked = delta_seconds(draft.request.headers.get("Expires")) or 0
         lease = max(granted_lease(response, flow.local, asked), MIN_LEASE)
         self._forget(binding)
         binding.target, binding.contact, binding.registered_at = attempt.target, flow.local, now

@@ -19,7 +19,7 @@ from phone_emulator.phone.calls.outgoing import OutgoingCall
 from phone_emulator.phone.dialling.channel import Channel
 from phone_emulator.phone.dialling.number import why_undialable
 from phone_emulator.phone.seat import Seat
-from phone_emulator.phone.wire.event_package import event_id, event_of
+from phone_emulator.phone.wire.event_package import event_id, event_of, expires_of
 from phone_emulator.sip import refer
 from phone_emulator.sip.dialog import Dialog, dialog_of_request
 from phone_emulator.sip.message import Headers, MessageError, Request
@@ -132,15 +132,17 @@ class Referral:
 
     def take(self, server: ServerTransaction) -> bool:
         """A SUBSCRIBE prolongs the subscription, or ends it (RFC 6665 section 4.2.1); False where it is
-        for another one."""
+        for another one.
+
+        Raises MessageError for an Expires that is no number.
+        """
         request = server.request
         if (request.method, event_of(request)) != ("SUBSCRIBE", "refer") or event_id(
             request
         ) not in self._ids:
             return False
+        ends = expires_of(request, LEASE) == 0
         self._dialog.refresh_target(request)
-        text = (request.headers.get("Expires") or "").strip()
-        ends = text.isdigit() and int(text[:10]) == 0
         self._ends_at = self._channel.seat.now + (0 if ends else LEASE)
         flow = server.flow
         identity = self._channel.identity

@@ -32,7 +32,7 @@ from .dialogs import Dialogs
 from .line import Line
 from .presence.notifier import Notifier
 from .reception import in_dialog
-from .reception.reception import Reception, unsupported
+from .reception.uas_core import UasCore, unsupported
 from .transfer.referral import Referrals
 from .wire.addresses import own_addresses
 from .wire.certificates import Certificates, trust_of
@@ -100,7 +100,7 @@ class Phone:
         """Calls that have ended, newest last, each with its route."""
         self.notifier = Notifier(self.bus, self.calls)
         """Tells of its calls to whoever subscribes to them."""
-        self.reception = Reception(self, self.notifier)
+        self.uas_core = UasCore(self, self.notifier)
         """Answers what comes in outside of dialogs."""
         self.referrals = Referrals(self.dial)
         """Makes the calls that others ask for."""
@@ -304,13 +304,13 @@ class Phone:
         if isinstance(user, Call):
             user.receive(server)
             return
-        refusal = unsupported(request, self.reception.line_called(request))
+        refusal = unsupported(request, self.uas_core.line_called(request))
         if refusal is not None:
-            self.reception.answer(server, refusal)
+            self.uas_core.answer(server, refusal)
         elif user is not None:
             user.receive(server)
         else:
-            self.reception.receive(server)
+            self.uas_core.receive(server)
 
     def _on_ack(self, ack: Request, flow: Flow) -> str | None:
         user = self.dialogs.user_of(ack)

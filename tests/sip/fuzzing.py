@@ -174,7 +174,7 @@ def sound(data: bytes) -> None:
             speech.hear(packet.payload, packet.ssrc, 8000)
 
 
-EAR, DIGITS = rtp.Reception(8000), dtmf.DigitReceiver()
+EAR, DIGITS = rtp.ReceptionStatistics(8000), dtmf.DigitReceiver()
 SPEECH = [Speech(codec, codec.coder) for codec in TABLE.values() if codec.coder is not None]
 NAME = "pbx.example"
 

@@ -133,7 +133,7 @@ class Audio:
         """When the next digit may begin."""
         self._sent = self._sent_octets = 0
         # In.
-        self._reception = rtp.Reception(CLOCK)
+        self._reception = rtp.ReceptionStatistics(CLOCK)
         self._ignored = 0
         self._digits = dtmf.DigitReceiver()
         self._received_digits: deque[str] = deque(maxlen=_DIGITS_KEPT)

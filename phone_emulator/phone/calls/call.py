@@ -19,6 +19,7 @@ from phone_emulator.phone.dialling.channel import Channel
 from phone_emulator.phone.registration.servers import Servers
 from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire import option_tags
+from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.phone.wire.caller import connected_party
 from phone_emulator.phone.wire.errors import CallError as CallError
 from phone_emulator.phone.wire.identity import ALLOW, Identity
@@ -283,6 +284,10 @@ class Call:
     ) -> None:
         """Answer a request of the dialog with *status*, the headers *extra* and the session *body*."""
         server.respond(self.response_to(server, status, extra, body))
+
+    def answer_with(self, server: ServerTransaction, answer: Answer) -> None:
+        """Answer a request of the dialog with *answer*."""
+        server.respond(self.response_to(server, answer.status, answer.headers), answer.why)
 
     def response_to(
         self, server: ServerTransaction, status: int, extra: Iterable[tuple[str, str]] = (), body: bytes = b""

@@ -10,6 +10,7 @@ from phone_emulator.events import CallState, Direction, MediaChanged
 from phone_emulator.media import sdp
 from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire import option_tags, session_expires
+from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.phone.wire.errors import CallError
 from phone_emulator.sip.body import SDP, sdp_of
 from phone_emulator.sip.dialog import Dialog
@@ -50,6 +51,9 @@ class Dialogue(Protocol):
         self, server: ServerTransaction, status: int, extra: Iterable[tuple[str, str]] = (), body: bytes = b""
     ) -> None:
         """Answer a request of the dialog."""
+
+    def answer_with(self, server: ServerTransaction, answer: Answer) -> None:
+        """Answer a request of the dialog with *answer*."""
 
     def response_to(
         self, server: ServerTransaction, status: int, extra: Iterable[tuple[str, str]] = (), body: bytes = b""
@@ -165,7 +169,7 @@ class Session:
         call, request = self._call, server.request
         refusal = self._refusal(request, dialog)
         if refusal is not None:
-            call.respond(server, *refusal)
+            call.answer_with(server, refusal)
             return
         _ = request.contacts  # raises before anything has changed
         body = late_offer = b""
@@ -187,21 +191,22 @@ class Session:
         else:
             server.respond(response)
 
-    def _refusal(self, request: Request, dialog: Dialog) -> tuple[int, list[tuple[str, str]]] | None:
-        """Why a re-INVITE or an UPDATE cannot be answered now: a status, and what it says beside."""
+    def _refusal(self, request: Request, dialog: Dialog) -> Answer | None:
+        """What a re-INVITE or an UPDATE is refused with that cannot be answered now."""
         call, invites = self._call, request.method == "INVITE"
         if call.state is CallState.ENDING:
-            return 481, []
+            return Answer(481)
         if (invites and call.unanswered) or (request.body and call.owes_answer(dialog)):
             # One offer at a time: the far end is to come again when the last one is answered.
-            return 500, [("Retry-After", str(call.seat.context.world.random.randrange(LONGEST_PAUSE + 1)))]
+            pause = call.seat.context.world.random.randrange(LONGEST_PAUSE + 1)
+            return Answer(500, (("Retry-After", str(pause)),))
         calling = call.dialog is None  # this end's first INVITE goes on
         if (invites and calling) or ((invites or request.body) and call.awaits_answer(dialog)):
-            return 491, []
+            return Answer(491)
         if session_expires.too_brief(call.seat.account, request):
-            return 422, [("Min-SE", str(session_expires.MIN_INTERVAL))]
+            return Answer(422, (("Min-SE", str(session_expires.MIN_INTERVAL)),))
         if request.body and not sdp_of(request):
-            return 415, [("Accept", SDP)]
+            return Answer(415, (("Accept", SDP),))
         return None
 
     # -- the far end's INVITEs -----------------------------------------------------------------------------

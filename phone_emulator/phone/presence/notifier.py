@@ -12,6 +12,7 @@ from phone_emulator.phone.calls.call import Call
 from phone_emulator.phone.dialling.channel import Channel
 from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire import dialog_info
+from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.phone.wire.dialog_info import DialogInfo, DialogState
 from phone_emulator.phone.wire.event_package import GONE, event_id, event_of, expires_of
 from phone_emulator.phone.wire.identity import ALLOW, ALLOW_EVENTS, Identity
@@ -36,8 +37,6 @@ PACE = 1.0
 RETRY_AFTER = 60
 """Seconds after which a refused watcher may come again."""
 
-Refusal = tuple[int, tuple[tuple[str, str], ...]]
-"""A status and the headers that go with it."""
 PHASES = {
     CallState.CALLING: "trying",
     CallState.RINGING: "early",
@@ -67,7 +66,7 @@ class Notifier:
         """How many there are."""
         return len(self._watchers)
 
-    def subscribed(self, server: ServerTransaction, seat: Seat, identity: Identity) -> Refusal | None:
+    def subscribed(self, server: ServerTransaction, seat: Seat, identity: Identity) -> Answer | None:
         """A SUBSCRIBE to the line of *seat* outside a dialog; what it is refused with, None where it is not.
 
         *identity*: who is watched.
@@ -76,16 +75,16 @@ class Notifier:
         """
         request = server.request
         if event_of(request) != dialog_info.EVENT:
-            return 489, (("Allow-Events", f"{ALLOW_EVENTS},{dialog_info.EVENT}"),)
+            return Answer(489, (("Allow-Events", f"{ALLOW_EVENTS},{dialog_info.EVENT}"),))
         if not accepts(request, dialog_info.CONTENT_TYPE):  # where it does not say: RFC 4235 section 3.5
-            return 406, (("Accept", dialog_info.CONTENT_TYPE),)
+            return Answer(406, (("Accept", dialog_info.CONTENT_TYPE),))
         if not request.contacts:
             raise MessageError("Contact: missing or empty")
         expires = min(expires_of(request, DEFAULT_EXPIRES), MOST_EXPIRES)
         if 0 < expires < LEAST_EXPIRES:
-            return 423, (("Min-Expires", str(LEAST_EXPIRES)),)
+            return Answer(423, (("Min-Expires", str(LEAST_EXPIRES)),))
         if len(self._watchers) >= MAX_WATCHERS:
-            return 503, (("Retry-After", str(RETRY_AFTER)),)
+            return Answer(503, (("Retry-After", str(RETRY_AFTER)),))
         watcher = Watcher(self, seat, identity, server, expires)
         if not self._watchers:
             self._silence = self._bus.subscribe(self._hear)

@@ -8,6 +8,7 @@ from phone_emulator.events import DigitReceived
 from phone_emulator.media import dtmf
 from phone_emulator.numbers import number
 from phone_emulator.phone.calls.call import Call
+from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.sip.body import type_of
 from phone_emulator.sip.message import Request
 
@@ -22,23 +23,23 @@ _SIGNAL = re.compile(r"^\s*Signal\s*=\s*(\S+)\s*$", re.IGNORECASE | re.MULTILINE
 _DURATION = re.compile(r"^\s*Duration\s*=\s*([0-9]+)\s*$", re.IGNORECASE | re.MULTILINE)
 
 
-def received(call: Call, request: Request) -> tuple[int, tuple[tuple[str, str], ...]]:
-    """Take the INFO *request* of *call*; the status of its answer, and headers for it.
+def received(call: Call, request: Request) -> Answer:
+    """Take the INFO *request* of *call*; its answer.
 
     One without a body is a question whether the call is still up (RFC 2976); packages (RFC 6086) are none of
     the phone's.
     """
     if "Info-Package" in request.headers:
-        return 469, (("Recv-Info", ""),)
+        return Answer(469, (("Recv-Info", ""),))
     if not request.body:
-        return 200, ()
+        return Answer(200)
     kind = type_of(request)
     if kind not in TYPES:
-        return 415, (("Accept", ", ".join(TYPES)),)
+        return Answer(415, (("Accept", ", ".join(TYPES)),))
     try:
         digit, duration = _digit(kind, request.body[:LONGEST])
     except dtmf.DtmfError:
-        return 400, ()
+        return Answer(400)
     call.seat.tell(
         DigitReceived(
             at=call.seat.now,
@@ -48,7 +49,7 @@ def received(call: Call, request: Request) -> tuple[int, tuple[tuple[str, str], 
             duration=duration,
         )
     )
-    return 200, ()
+    return Answer(200)
 
 
 def _digit(kind: str, body: bytes) -> tuple[str, int]:

@@ -14,7 +14,7 @@ from phone_emulator.lab import plans
 from phone_emulator.lab.lab import Lab
 from phone_emulator.world import RealWorld
 
-from .desk import load_cfg, plan_lab
+from .desk import example_cfg, load_cfg, plan_lab
 from .exits import Exit
 from .lab_prompt import LabPrompt, lab_lines
 from .options import Common, cfg_argument, common_options
@@ -33,7 +33,7 @@ def lab(common: Common, cfg: tuple[str, ...], prompt: bool) -> int:
     switched at a prompt (try help), or from a pipe, whose end ends the lab.
     """
     common = dataclasses.replace(common, world="lab")
-    config = load_cfg(cfg, common) if cfg else plans.example_config(common.overrides)
+    config = load_cfg(cfg, common) if cfg else example_cfg(common)
     places, zone = plan_lab(config, common, every_transport=True)
     stage = plans.loopback(config, places.places, zone, places.callee, common.first_local_address)
     world, bus = RealWorld(common.seed), Bus()

@@ -26,7 +26,7 @@ from phone_emulator.scenario.session import Prepared, RunOptions, prepare
 from .certificates import with_certificates
 from .exits import Exit
 from .options import OUTPUT, SCENARIO, TLS, Common, common_options
-from .talk import Progress, event_log, say
+from .talk import Progress, event_log, say, tell_without_effect
 
 
 @click.command(epilog="Example: phone-emulator run configs/ --junit report.xml --html report.html")
@@ -105,6 +105,8 @@ def _read(paths: Sequence[str], common: Common, options: RunOptions) -> list[tup
     if common.log_level != "error":
         for warning in dict.fromkeys(found for ready, _ in prepared for found in ready.warnings):
             say(warning)
+    idle = dict.fromkeys(found for ready, _ in prepared for found in ready.without_effect)
+    tell_without_effect(idle, common.log_level)
     return prepared
 
 

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from phone_emulator.lab.plans import example_config
 from phone_emulator.tui import LabPanel, PhoneApp
 from phone_emulator.world import WorldError
 
-from .desk import Desk, check_world, interrupted, load_cfg, make_desk
+from .desk import Desk, check_world, example_cfg, interrupted, load_cfg, make_desk
 from .exits import Exit
 from .options import PHONE, Common, cfg_argument, common_options
 from .provision import provision, provisioned_config
@@ -49,7 +48,7 @@ def tui(common: Common, cfg: tuple[str, ...]) -> int:
     if provisioner is not None:
         config = provisioned_config(provisioner, common)
     else:
-        config = example_config(common.overrides) if own_lab else load_cfg(cfg, common)
+        config = example_cfg(common) if own_lab else load_cfg(cfg, common)
     desk = make_desk(config, common, every_transport=own_lab)
     title = " ".join(Path(name).name for name in cfg) or (str(provisioner.base) if provisioner else "lab")
     try:

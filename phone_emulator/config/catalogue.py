@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import cache, cached_property
 from ipaddress import ip_address
 from pathlib import Path
@@ -44,6 +45,17 @@ def is_ip(host: str) -> bool:
     return True
 
 
+class Effect(StrEnum):
+    """What a parameter does here."""
+
+    ACTS = "acts"
+    """It changes what the phone does."""
+    SHOWS = "shows only"
+    """It changes what people see, nothing else."""
+    NONE = "without effect"
+    """It is read and known, and nothing looks at it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
     """One known parameter."""
@@ -63,14 +75,16 @@ class Parameter:
     field: str = ""
     """Where it goes in `phone_emulator.config.model`: ``ServerConfig.port``."""
     use: str = ""
-    """Who looks at it, where that is not the phone: ``provisioning``."""
+    """Who looks at it, where that is not the phone: ``provisioning``, or nobody but ``people``."""
     since: int = 0
     """The first firmware generation that knows it: 81 of V81; 0 where that is not known."""
 
     @property
-    def effect(self) -> str:
-        """``honoured``: changes what the phone does; ``accepted``: read, known, without effect."""
-        return "honoured" if self.field or self.use else "accepted"
+    def effect(self) -> Effect:
+        """What setting it comes to."""
+        if self.use == "people":
+            return Effect.SHOWS
+        return Effect.ACTS if self.field or self.use else Effect.NONE
 
     @cached_property
     def default_value(self) -> Value:
@@ -285,8 +299,9 @@ class Catalogue:
         """The parameter whose pattern is *name*, today's."""
         if name in self.parameters:
             return self.parameters[name]
-        if name not in self._accepted:
-            return Parameter(name=name)  # an account's own dns_cache_*, which build.py reads
+        if name in self.older:
+            # An account's own static record, which is no other name for the phone's: both are read.
+            return replace(self.parameters[self.older[name]], name=name)
         words = self._accepted[name].split(" ")
         kind, default = (*words[1:], "", "")[:2]
         facts: dict[str, Any] = {"type": "" if kind == "-" else kind, "default": default}

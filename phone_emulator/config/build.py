@@ -257,8 +257,8 @@ class _Builder:
             name=facts["name"].rstrip("."),
             rdtype=kind.upper(),
             text=form.format_map(facts),
-            ttl=facts["ttl"],
             account=int(account) if account else None,
+            **({"ttl": facts["ttl"]} if kind == "a" else {}),
         )
 
     def ignored(self, code: Code, what: str, setting: Setting, why: str) -> None:

@@ -49,6 +49,7 @@ check: $(VENV)/dev.stamp
 	$(BIN)/python scripts/diagrams.py --check
 	$(BIN)/python scripts/parameters --check
 	$(BIN)/python scripts/rule_coverage
+	$(BIN)/python scripts/key_effects --named
 
 # Away from the source, which would be imported in place of what is installed.
 test-compiled: $(COMPILED)/stamp

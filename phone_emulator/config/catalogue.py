@@ -72,6 +72,8 @@ class Parameter:
     """Values within the range that a phone takes as the next one after the gap."""
     values: tuple[str, ...] = ()
     """All allowed values, where they are few."""
+    acting: tuple[str, ...] = ()
+    """The values that are acted upon, where others do nothing."""
     field: str = ""
     """Where it goes in `phone_emulator.config.model`: ``ServerConfig.port``."""
     use: str = ""
@@ -345,6 +347,7 @@ def _parameter(name: str, facts: dict[str, Any], since: int) -> Parameter:
         range=tuple(facts["range"]) if "range" in facts else None,
         gap=tuple(facts["gap"]) if "gap" in facts else None,
         values=tuple(map(str, facts.get("values", ()))),
+        acting=tuple(map(str, facts.get("acting", ()))),
         field=facts.get("field", ""),
         use=facts.get("use", ""),
         since=since,

@@ -78,9 +78,15 @@ def _judge(setting: Setting) -> Missed | None:
     """What is missed where *setting* does nothing; None where it acts, or asks for the default."""
     text = setting.given
     parameter = None if text is None else catalogue().find(setting.key)
-    if text is None or parameter is None or parameter.effect is not Effect.NONE:
+    if text is None or parameter is None or _acts(parameter, text):
         return None
     return None if _is_default(parameter, text) else missed(parameter.name)
+
+
+def _acts(parameter: Parameter, text: str) -> bool:
+    if parameter.acting:
+        return canonical(parameter, text) in (None, *parameter.acting)
+    return parameter.effect is not Effect.NONE
 
 
 def _is_default(parameter: Parameter, text: str) -> bool:

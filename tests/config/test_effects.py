@@ -9,6 +9,7 @@ from phone_emulator.config.catalogue import Effect, catalogue
 from phone_emulator.config.diagnostic import MOST_PER_FILE_AND_CODE
 from phone_emulator.config.effects import in_one_line, missed, without_effect
 from phone_emulator.config.loading import examine_reading
+from phone_emulator.config.model import KeyType
 from phone_emulator.config.reader import HEADER, read_text
 
 IDLE = [each.name for each in catalogue() if each.effect is Effect.NONE]
@@ -41,6 +42,10 @@ def told(text: str) -> list[str]:
         ("account.1.codec.6.enable = 1", []),
         ("account.1.transport = 1", []),
         ("account.1.label = Reception", []),
+        ("linekey.1.type = 13", ["2:hint"]),
+        ("linekey.1.type = 16", []),
+        ("linekey.1.type = 015", []),
+        ("linekey.1.type = 999", []),
         ("static.auto_provision.repeat.enable = 1", []),
         ("made.up = 1", []),
     ],
@@ -67,6 +72,11 @@ def test_which_settings_are_told(text: str, expected: list[str]) -> None:
 )
 def test_the_most_specific_sentence_counts(key: str, severity: str, sentence: str) -> None:
     assert (str(missed(key).severity), missed(key).sentence) == (severity, sentence)
+
+
+def test_the_types_of_key_that_act() -> None:
+    assert {str(each.value) for each in KeyType} < {*catalogue().parameters["linekey.X.type"].acting}
+    assert missed("linekey.X.type").sentence == "a key of this type does nothing"
 
 
 def test_each_key_without_effect_has_a_sentence() -> None:

@@ -242,7 +242,7 @@ def test_when_a_subscription_that_failed_is_tried_again(seconds: int) -> None:
         await registered(on)
         on.far.answer(await on.far.heard("SUBSCRIBE"), 500)
         await on.far.nothing(seconds - 1)
-        assert await on.far.heard("SUBSCRIBE")
+        await on.far.heard("SUBSCRIBE")
 
     play(story, stop=False, account__1__subscribe_mwi=1, account__1__sub_fail_retry_interval=seconds)
 

@@ -275,7 +275,6 @@ def test_how_long_a_far_end_may_ring() -> None:
     ("t2", "times"), [(4, [0.0, 0.5, 1.5, 3.5, 7.5, 11.5]), (2, [0.0, 0.5, 1.5, 3.5, 5.5, 7.5, 9.5, 11.5])]
 )
 def test_how_far_apart_retransmissions_get(t2: int, times: list[float]) -> None:
-    # rule T1
     async def story(on: Play) -> None:
         _, call = await on.talking()
         start = on.world.now()

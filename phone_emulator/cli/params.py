@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from phone_emulator.config.catalogue import Catalogue, Effect, Parameter, catalogue, suggestion
-from phone_emulator.config.effects import missed
 
 from .exits import Exit
 
@@ -50,6 +49,8 @@ def params(pattern: str | None, form: str, effect: str | None) -> int:
 
 def as_json(known: Catalogue, parameter: Parameter) -> dict[str, Any]:
     """*parameter* as ``params --format json`` prints it."""
+    from phone_emulator.config.effects import missed  # slow to import, and not needed for the table
+
     low, high = parameter.range or (None, None)
     return {
         "name": parameter.name,

@@ -71,6 +71,18 @@ def test_what_the_offer_says_of_packets_and_digits() -> None:
     play(story, stop=False, account__1__ptime=40, account__1__dtmf__dtmf_payload=99)
 
 
+def test_how_long_a_digit_lasts() -> None:
+    async def story(on: Play) -> None:
+        _, call = await on.talking()
+        digits = asyncio.create_task(call.send_dtmf("5"))
+        info = await on.far.heard("INFO")
+        on.far.answer(info, 200)
+        await digits
+        assert b"Duration=250" in info.body
+
+    play(story, stop=False, account__1__dtmf__type=2, features__dtmf__duration=250)
+
+
 @pytest.mark.parametrize(
     ("kind", "content_type"),
     [(1, "application/dtmf-relay"), (2, "application/dtmf"), (3, "audio/telephone-event")],

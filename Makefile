@@ -3,8 +3,12 @@
 #   make run     the terminal phone in its embedded lab
 #   make test    all tests, then every scenario in configs/
 #   make check   lint, format, types, layers, generated pages, rules with a test
+#   make quick   lint, and the unit tests of the packages that the change touches, in 20 seconds
+#   make nightly the full numbers of every campaign
 #   make bench   what the program costs on this machine, its SIP stack compiled where there is a C compiler
 #   make test-compiled  the tests of the SIP stack, with the compiled one
+#   make test-oldest, make test-newest   the unit tests with the ends of the ranges of pyproject.toml
+#   make lock    writes requirements/ for pyproject.toml; with UPGRADE=1 the newest versions of all
 #   make lab     the embedded servers alone, for other phones to try
 #   make clean   remove what the others made
 
@@ -14,7 +18,12 @@ BIN := $(VENV)/bin
 # Where the package is installed as a wheel, its SIP stack compiled.
 COMPILED := .venv-compiled
 COMPILED_BIN := $(COMPILED)/bin
-COMPILED_PIP = $(COMPILED_BIN)/python -m pip install --quiet --disable-pip-version-check '.[fast,bench,test]'
+# Exact versions with their hashes; then the project alone, built by what they brought.
+INSTALL := -m pip install --quiet --disable-pip-version-check
+LOCKED := $(INSTALL) --require-hashes --requirement
+PROJECT := $(INSTALL) --no-deps --no-build-isolation
+# What makes the locks and finds the ends of the ranges.
+UV := build/uv/bin/uv
 # Another name than PYTHON, which environments set to all kinds of things.
 PHONE_PYTHON ?=
 
@@ -29,7 +38,7 @@ FIND_PYTHON = for python in $(PHONE_PYTHON) $(PYTHONS); do \
 		"install one, or name it: make PHONE_PYTHON=/path/to/python3 run" >&2; \
 	exit 1
 
-.PHONY: run test test-compiled check bench lab clean
+.PHONY: run test test-compiled test-newest test-oldest check quick nightly bench lab lock clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/phone-emulator
@@ -51,6 +60,21 @@ check: $(VENV)/dev.stamp
 	$(BIN)/python scripts/rule_coverage
 	$(BIN)/python scripts/key_effects --named
 
+quick: $(VENV)/dev.stamp
+	@$(BIN)/python scripts/quick
+
+nightly: $(VENV)/dev.stamp
+	@$(BIN)/python scripts/nightly
+
+# The tools of the tests stay locked. What is installed is told before the tests, which need no server.
+test-newest test-oldest: test-%: $(VENV)/dev.stamp $(UV)
+	@scripts/install_end $(UV) $(BIN)/python $* build/$*
+	build/$*/bin/python -m pytest -n auto --ignore tests/integration
+
+# Versions stay as they are where pyproject.toml allows them: UPGRADE=1 takes the newest.
+lock: $(UV)
+	@$(BIN)/python scripts/lock $(UV) $(if $(UPGRADE),--upgrade)
+
 # Away from the source, which would be imported in place of what is installed.
 test-compiled: $(COMPILED)/stamp
 	@command -v gcc >/dev/null || { echo "make: test-compiled is skipped: there is no gcc" >&2; exit 0; }; \
@@ -67,34 +91,48 @@ clean:
 	rm -rf $(VENV) $(COMPILED) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A stamp is written last: what was interrupted is done again.
-$(VENV)/venv.stamp:
+# A stamp is written last: what was interrupted is done again. What an older lock brought must not stay.
+$(VENV)/venv.stamp: requirements/dev.txt
 	@python=$$($(FIND_PYTHON)) && echo "make: setting up $(VENV) with $$python" && \
-		"$$python" -m venv $(VENV)
+		"$$python" -m venv --clear $(VENV)
 	@touch $@
 
 # What is measured gets the fastest Python that can compile.
-$(COMPILED)/venv.stamp:
+$(COMPILED)/venv.stamp: requirements/dev.txt requirements/bench.txt
 	@any=$$($(FIND_PYTHON)) && python=$$("$$any" scripts/fastest_python $(or $(PHONE_PYTHON),$(PYTHONS) /usr/bin/python3)) && \
 		python=$${python:-$$any} && echo "make: setting up $(COMPILED) with $$python" && \
-		"$$python" -m venv $(COMPILED)
+		"$$python" -m venv --clear $(COMPILED)
 	@touch $@
 
-$(VENV)/run.stamp: pyproject.toml $(VENV)/venv.stamp
+$(VENV)/run.stamp: pyproject.toml requirements/run.txt $(VENV)/venv.stamp
 	@echo "make: installing what phone-emulator needs into $(VENV)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fast]'
+	@$(BIN)/python $(LOCKED) requirements/run.txt
+	@$(BIN)/python $(PROJECT) --editable .
 	@touch $@
 
-$(VENV)/dev.stamp: pyproject.toml $(VENV)/venv.stamp
+$(VENV)/dev.stamp: pyproject.toml requirements/dev.txt $(VENV)/venv.stamp
 	@echo "make: installing what phone-emulator, its tests and its checks need into $(VENV)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fast,test,check]'
+	@$(BIN)/python $(LOCKED) requirements/dev.txt
+	@$(BIN)/python $(PROJECT) --editable .
 	@touch $@ $(VENV)/run.stamp
 
+$(UV): requirements/uv.txt $(VENV)/venv.stamp
+	@$(BIN)/python -m venv --clear build/uv
+	@build/uv/bin/python $(LOCKED) requirements/uv.txt
+	@touch $@
+
+$(COMPILED)/locked.stamp: $(COMPILED)/venv.stamp
+	@echo "make: installing what phone-emulator, its tests and its benches need into $(COMPILED)"
+	@$(COMPILED_BIN)/python $(LOCKED) requirements/dev.txt
+	@$(COMPILED_BIN)/python $(LOCKED) requirements/bench.txt --no-build-isolation || \
+		echo "make: not everything can be built here that the program is measured against" >&2
+	@touch $@
+
 # Without a C compiler it is measured as it is.
-$(COMPILED)/stamp: pyproject.toml hatch_build.py $(shell find phone_emulator -name '*.py') $(COMPILED)/venv.stamp
+$(COMPILED)/stamp: pyproject.toml hatch_build.py $(shell find phone_emulator -name '*.py') $(COMPILED)/locked.stamp
 	@echo "make: installing phone-emulator into $(COMPILED), its SIP stack compiled: a minute"
-	@HATCH_BUILD_HOOK_ENABLE_CUSTOM=1 $(COMPILED_PIP) || { \
+	@HATCH_BUILD_HOOK_ENABLE_CUSTOM=1 $(COMPILED_BIN)/python $(PROJECT) --force-reinstall . || { \
 		echo "make: it cannot be compiled here, for the reason above; installing it as plain Python" >&2; \
-		$(COMPILED_PIP); \
+		$(COMPILED_BIN)/python $(PROJECT) --force-reinstall .; \
 	}
 	@touch $@

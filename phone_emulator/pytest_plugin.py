@@ -73,7 +73,8 @@ class ScenarioItem(pytest.Item):
 
         result = run(self._prepared, RunOptions())
         if result.verdict is not Verdict.PASSED:
-            raise ScenarioFailed("\n".join(scenario_lines(result)))
+            where = [fault.traceback for fault in result.faults]
+            raise ScenarioFailed("\n".join([*scenario_lines(result), *where]))
         self.add_report_section("call", "route", "\n".join(route_lines(result)))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:

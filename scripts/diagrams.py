@@ -1,20 +1,31 @@
-"""Draw the transaction machines of phone_emulator/sip/tables.py into docs/transactions.md.
+"""Draw the state machines from their tables: docs/transactions.md and docs/calls.md.
 
-python scripts/diagrams.py           writes the page
-python scripts/diagrams.py --check   says whether it is up to date; exit status 1 when it is not
+python scripts/diagrams.py           writes the pages
+python scripts/diagrams.py --check   says whether they are up to date; exit status 1 when one is not
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
+from typing import Protocol
 
+from phone_emulator.events import CallState
+from phone_emulator.phone.calls import states
 from phone_emulator.sip import tables
-from phone_emulator.sip.tables import TABLES, Event, Kind, State, Step
+from phone_emulator.sip.tables import TABLES, Kind, State
 from phone_emulator.sip.timers import RETRANSMITS, Timer, Timers
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "transactions.md"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+CALLS = """\
+# The states of a call
+
+Drawn by `scripts/diagrams.py` from the table in `phone_emulator/phone/calls/states.py`: change that, not this
+page. An arrow says *event / what the call does*, besides telling its new state.
+"""
 
 HEAD = """\
 # SIP transactions
@@ -25,48 +36,64 @@ An arrow says *event / what the machine does*. "deliver" hands the message to th
 """
 
 
-def render() -> str:
-    """The whole page."""
-    parts = [HEAD, _theory(), *(_machine(kind) for kind in Kind), _durations()]
-    return "\n".join(parts)
+class Step(Protocol):
+    """One cell of a table."""
+
+    @property
+    def do(self) -> tuple[str, ...]:
+        """What is done."""
+
+    @property
+    def then(self) -> str:
+        """The next state."""
 
 
-def _theory() -> str:
-    text = tables.__doc__ or ""
-    title, _, body = text.partition("Theory of operation\n-------------------\n")
+Table = Mapping[str, Mapping[str, Step]]
+
+
+def render() -> dict[Path, str]:
+    """Every page."""
+    transactions = [HEAD, _theory(tables), *(_machine(kind) for kind in Kind), _durations()]
+    calls = [CALLS, _theory(states), *_drawn(states.TABLE, {CallState.ENDED})]
+    return {DOCS / "transactions.md": "\n".join(transactions), DOCS / "calls.md": "\n".join([*calls, ""])}
+
+
+def _theory(module: ModuleType) -> str:
+    title, _, body = (module.__doc__ or "").partition("Theory of operation\n-------------------\n")
     if not body:
-        raise ValueError(f"phone_emulator/sip/tables.py: no theory of operation under {title!r}")
+        raise ValueError(f"{module.__name__}: no theory of operation under {title!r}")
     return f"## Theory of operation\n\n{body.strip()}\n"
 
 
 def _machine(kind: Kind) -> str:
     title = kind[0].upper() + kind[1:]
-    diagram = ["```mermaid", "stateDiagram-v2", *(f"    {line}" for line in _arrows(kind)), "```"]
-    table = ["| state | event | does | next state |", "|---|---|---|---|"]
-    table += [
+    return "\n".join([f"## {title}", "", *_drawn(TABLES[kind], {State.INITIAL, State.TERMINATED}), ""])
+
+
+def _drawn(table: Table, ends: set[str]) -> list[str]:
+    """*table* as a picture and in words; *ends*: states drawn as the beginning and the end."""
+    diagram = ["```mermaid", "stateDiagram-v2", *(f"    {line}" for line in _arrows(table, ends)), "```"]
+    words = ["| state | event | does | next state |", "|---|---|---|---|"]
+    words += [
         f"| {state} | {event} | {', '.join(step.do) or '-'} | {step.then} |"
-        for state, row in TABLES[kind].items()
+        for state, row in table.items()
         for event, step in row.items()
     ]
-    return "\n".join([f"## {title}", "", *diagram, "", *table, ""])
+    return [*diagram, "", *words]
 
 
-def _arrows(kind: Kind) -> Iterator[str]:
+def _arrows(table: Table, ends: set[str]) -> Iterator[str]:
     """One arrow from state to state, however many events lead along it."""
-    for state, row in TABLES[kind].items():
-        labels: dict[State, list[str]] = {}
+    for state, row in table.items():
+        labels: dict[str, list[str]] = {}
         for event, step in row.items():
-            labels.setdefault(step.then, []).append(_label(event, step))
+            labels.setdefault(step.then, []).append(f"{event} / {', '.join(step.do)}" if step.do else event)
         for then, lines in labels.items():
-            yield f"{_node(state)} --> {_node(then)} : {'<br/>'.join(lines)}"
+            yield f"{_node(state, ends)} --> {_node(then, ends)} : {'<br/>'.join(lines)}"
 
 
-def _label(event: Event | Timer, step: Step) -> str:
-    return f"{event} / {', '.join(step.do)}" if step.do else str(event)
-
-
-def _node(state: State) -> str:
-    return "[*]" if state in (State.INITIAL, State.TERMINATED) else str(state)
+def _node(state: str, ends: set[str]) -> str:
+    return "[*]" if state in ends else str(state)
 
 
 def _durations() -> str:
@@ -109,17 +136,18 @@ def _then(timers: Timers, timer: Timer) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the page, or check it; returns the exit status."""
-    page = render()
+    """Write the pages, or check them; returns the exit status."""
+    pages = render()
     if arguments == ["--check"]:
-        if PAGE.exists() and PAGE.read_text(encoding="utf-8") == page:
-            return 0
-        print(f"{PAGE} is out of date: run python scripts/diagrams.py", file=sys.stderr)
-        return 1
+        old = [path for path, page in pages.items() if not path.exists() or path.read_text("utf-8") != page]
+        for path in old:
+            print(f"{path} is out of date: run python scripts/diagrams.py", file=sys.stderr)
+        return 1 if old else 0
     if arguments:
         print(__doc__, file=sys.stderr)
         return 2
-    PAGE.write_text(page, encoding="utf-8")
+    for path, page in pages.items():
+        path.write_text(page, encoding="utf-8")
     return 0
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import click
@@ -19,6 +20,7 @@ from phone_emulator.lab.zone import Zone, read_zone
 from phone_emulator.phone import Phone
 from phone_emulator.report import remarks
 from phone_emulator.report.result import Message
+from phone_emulator.scenario.worlds import OPTION, why_not
 from phone_emulator.world import RealWorld, SimulatedWorld
 
 from .certificates import with_certificates
@@ -89,18 +91,22 @@ def check_line(config: PhoneConfig, line: int | None) -> None:
         raise click.BadParameter(f"there is no line {line}; enabled lines: {known}", param_hint="'--line'")
 
 
-def check_world(common: Common) -> None:
-    """Refuse options that another world would need; raises click.UsageError."""
-    if common.world == "real":
-        for option, given in (("--zone", common.zone), ("--down", common.down)):
-            if given:
-                raise click.UsageError(
-                    f"{option} is about the embedded servers: add --world lab or simulated"
-                )
-    elif common.dns:
-        raise click.UsageError(
-            f"--dns is for --world real: the {common.world} world has a name server of its own"
-        )
+def refuse_elsewhere(
+    common: Common, world: str | None, own: Mapping[str, object] | None = None, *, whose: str = ""
+) -> None:
+    """Refuse options that mean nothing in *world*; raises click.UsageError.
+
+    Args:
+        common: the common options.
+        world: where the command runs.
+        own: the command's own options, by the names of their parameters.
+        whose: the scenario file whose world it is.
+    """
+    given = {each.name: getattr(common, each.name) for each in dataclasses.fields(common)} | dict(own or {})
+    for name, value in given.items():
+        wrong = why_not(world or "", OPTION, name) if value else ""
+        if wrong:
+            raise click.UsageError(f"{whose}: {wrong}" if whose else wrong)
 
 
 def plan_lab(config: PhoneConfig, common: Common, *, every_transport: bool = False) -> tuple[Places, Zone]:
@@ -154,7 +160,7 @@ def make_desk(config: PhoneConfig, common: Common, *, every_transport: bool = Fa
 
 
 def _registered(phone: Phone) -> bool:
-    return any(line.registrar.registered_targets for line in phone.lines.values())
+    return any(line.bindings.targets for line in phone.lines.values())
 
 
 def interrupted() -> bool:

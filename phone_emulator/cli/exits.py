@@ -1,4 +1,4 @@
-"""Exit statuses, and what each way to end says: one clear line per fault, never a traceback."""
+"""Exit statuses, and what each way to end says: one clear line per fault; a traceback where it is ours."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import os
 import signal
 import sys
 import threading
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 from types import FrameType
 
@@ -26,6 +25,8 @@ class Exit(IntEnum):
     """Bad usage, or an input file that cannot be used."""
     MACHINE = 3
     """The machine would not: a port in use, no such local address."""
+    FAULT = 4
+    """An internal fault: ours. The traceback is on stderr."""
     INTERRUPTED = 130
 
 
@@ -34,7 +35,7 @@ _STATUSES = {
     "phone_emulator.scenario.model.ScenarioError": Exit.USAGE,
     "phone_emulator.lab.zone.ZoneError": Exit.USAGE,
     "phone_emulator.media.wav.WavError": Exit.USAGE,
-    "phone_emulator.phone.call.CallError": Exit.FAILED,
+    "phone_emulator.phone.calls.call.CallError": Exit.FAILED,
     "phone_emulator.world.loop.Deadlock": Exit.FAILED,
     "builtins.OSError": Exit.MACHINE,
 }
@@ -67,16 +68,24 @@ def _failed(error: Exception) -> int:
     names = (f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__)
     status = next((_STATUSES[name] for name in names if name in _STATUSES), None)
     if status is None:
-        if "debug" in sys.argv:
-            traceback.print_exc()
-        _complain(
-            f"internal error: {type(error).__name__}: {error}; please report it "
-            "(--log-level debug shows the traceback)"
-        )
-        return Exit.FAILED
+        told = getattr(error, "told", None)
+        tell_faults([(each.traceback, str(each)) for each in told] if told else [_unforeseen(error)])
+        return Exit.FAULT
     for fault in getattr(error, "faults", None) or [_in_words(error)]:
         _complain(fault)
     return status
+
+
+def tell_faults(faults: Iterable[tuple[str, str]]) -> None:
+    """Say what went wrong in this program itself: the traceback of each fault, then the fault in one line."""
+    for where, what in faults:
+        _complain(f"{where}\n{what}; please report it")
+
+
+def _unforeseen(error: Exception) -> tuple[str, str]:
+    from phone_emulator.world.faults import in_words, traceback_of
+
+    return traceback_of(error), f"internal fault: {in_words(error)}"
 
 
 def _in_words(error: Exception) -> str:

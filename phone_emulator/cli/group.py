@@ -40,7 +40,7 @@ class LazyGroup(click.Group):
         """The command of that name, or None."""
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(f"phone_emulator.cli.{cmd_name}"), cmd_name)
+        command = getattr(import_module(f"phone_emulator.cli.commands.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)
         return command
 
@@ -83,7 +83,7 @@ def cli(ctx: click.Context) -> object:
     """
     if ctx.invoked_subcommand is not None:
         return None
-    from .tui import tui
+    from .commands.tui import tui
 
     # Not ctx.invoke(), which passes over the callbacks of options.
     with tui.make_context("tui", [], parent=ctx) as own:

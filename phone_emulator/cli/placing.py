@@ -14,7 +14,7 @@ import click
 from phone_emulator.events import RegistrationState
 from phone_emulator.media.wav import LONGEST, RATE, write_wav
 from phone_emulator.phone import CallResult, OutgoingCall, Phone
-from phone_emulator.phone.audio import Audio
+from phone_emulator.phone.calls.audio import Audio
 from phone_emulator.report.json import json_line
 from phone_emulator.report.text import RoutePrinter, call_lines
 from phone_emulator.scenario.session import call_report
@@ -104,15 +104,15 @@ async def _first_cycle(phone: Phone, line: int) -> None:
 
     A call starts there (C1); a second server that is dead is not waited for (R3).
     """
-    registrar = phone.line(line).registrar
+    bindings = phone.line(line).bindings
     changed = asyncio.Event()
     unsubscribe = phone.bus.subscribe(lambda event: changed.set())
-    registering = asyncio.create_task(phone.register(line), name=f"registering line {line}")
+    registering = phone.spawn(phone.register(line), f"registering line {line}")
     registering.add_done_callback(lambda task: changed.set())
-    first = registrar.bindings[min(registrar.bindings)]
+    first = next(iter(bindings))
     try:
         while not registering.done() and not first.live:
-            if first.state is RegistrationState.FAILED and registrar.registered_targets:
+            if first.state is RegistrationState.FAILED and bindings.targets:
                 break
             changed.clear()
             await changed.wait()
@@ -125,11 +125,11 @@ async def _first_cycle(phone: Phone, line: int) -> None:
 async def _register(phone: Phone, line: int | None) -> None:
     chosen = phone.line(line)
     progress(f"registering line {chosen.number} …")
-    registrar = chosen.registrar
+    bindings = chosen.bindings
     await _first_cycle(phone, chosen.number)
-    if registrar.registered_targets:
-        where = ", ".join(str(target) for target in registrar.registered_targets)
+    if bindings.targets:
+        where = ", ".join(str(target) for target in bindings.targets)
         progress(f"line {chosen.number} is registered at {where}")
     else:
-        why = "; ".join(binding.reason for binding in registrar.bindings.values())
+        why = "; ".join(binding.reason for binding in bindings)
         say(f"line {chosen.number} is registered nowhere ({why}); the call is placed all the same")

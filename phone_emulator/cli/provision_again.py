@@ -16,7 +16,7 @@ from phone_emulator.lab.zone import ZoneError
 from phone_emulator.phone import Phone
 from phone_emulator.provisioning import Provisioner, handset_of
 from phone_emulator.provisioning.repeat import Repeat
-from phone_emulator.world import WorldError
+from phone_emulator.world import Tasks, WorldError, as_reason
 
 from .desk import Desk, plan_stage
 from .options import Common
@@ -35,12 +35,16 @@ async def kept_provisioned(desk: Desk, common: Common, provisioner: Provisioner)
             _tell(desk, str(provisioner.base), f"the phone cannot start with its new configuration: {error}")
 
     repeat = Repeat(provisioner, provisioner.loaded().config, desk.bus, desk.world.now, apply)
-    task = asyncio.create_task(repeat.run(), name="provisioning again")
+    tasks = Tasks(desk.world, "the provisioning")
+
+    def given_up(error: Exception) -> None:
+        _tell(desk, str(provisioner.base), f"{as_reason(error)}; nothing is fetched any more")
+
+    tasks.spawn(repeat.run(), "fetching again", on_fault=given_up)
     try:
         yield repeat
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await tasks.stop()
 
 
 @contextlib.asynccontextmanager

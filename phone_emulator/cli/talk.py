@@ -20,6 +20,7 @@ from phone_emulator.events import (
     CheckSync,
     DnsAnswered,
     Event,
+    InternalFault,
     MessageIgnored,
     MessageReceived,
     MessageSent,
@@ -133,6 +134,8 @@ def _in_words(event: Event) -> str:
             return f"provisioning: {event.state} {event.location}: {event.reason}"
         case CheckSync():
             return f"check-sync from {event.remote}{', with a reboot' if event.reboot else ''}"
+        case InternalFault():
+            return str(event)
         case ServerChanged():
             return f"server {event.server}: {event.behaviour}"
         case _:

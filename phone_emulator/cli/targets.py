@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from phone_emulator.config.model import AccountConfig, PhoneConfig
 from phone_emulator.dns import Resolver, Unresolved
 from phone_emulator.events import Target
-from phone_emulator.phone.lookup import targets_of
+from phone_emulator.phone.wire.lookup import targets_of
 from phone_emulator.redundancy import Hop, hops
 
 

@@ -26,6 +26,10 @@ MAX_CHAIN = 8
 """How many CNAMEs are followed."""
 
 
+class NoName(ValueError):
+    """What is to be looked up is no domain name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """One question, and the id by which its answer is known."""
@@ -35,7 +39,7 @@ class Question:
     rdtype: RdType
 
     def encode(self) -> bytes:
-        """The query; raises ValueError (the text says why) where the name is no domain name."""
+        """The query; raises NoName (the text says why) where the name is no domain name."""
         return self.id.to_bytes(2) + _query(self.name, self.rdtype)
 
 
@@ -77,7 +81,7 @@ def _query(name: str, rdtype: RdType) -> bytes:
     try:
         return dns.message.make_query(name, str(rdtype), id=0).to_wire()[2:]
     except (dns.exception.DNSException, UnicodeError) as error:
-        raise ValueError(f"not a domain name: {error}") from error
+        raise NoName(f"not a domain name: {error}") from error
 
 
 @lru_cache(maxsize=1024)

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from phone_emulator.config.model import DnsCacheType, DnsConfig
 from phone_emulator.events import Address, Bus, DnsAnswered
 from phone_emulator.world.base import World
+from phone_emulator.world.tasks import Tasks
 
 from .cache import Cache
 from .exchange import Manner, ServerFailed, ask
-from .message import MAX_CHAIN, MAX_TTL, Question, Reply
+from .message import MAX_CHAIN, MAX_TTL, NoName, Question, Reply
 from .records import Answer, NoRecords, RdType, Result, key_of, literal_address
 from .static import StaticRecords
 
@@ -65,6 +66,7 @@ class Resolver:
         self._static = StaticRecords(config.static_records)
         self._bus = bus
         self._cache = Cache()
+        self._tasks = Tasks(world, "the resolver")
         self._lookups: dict[tuple[str, RdType], _Lookup] = {}
 
     async def query(
@@ -129,7 +131,7 @@ class Resolver:
         key = (key_of(name), rdtype)
         lookup = self._lookups.get(key)
         if lookup is None:
-            lookup = _Lookup(asyncio.create_task(self._lookup(name, rdtype), name=f"DNS {rdtype} {name}"))
+            lookup = _Lookup(self._tasks.spawn(self._lookup(name, rdtype), f"the lookup of {rdtype} {name}"))
             self._lookups[key] = lookup
         lookup.waiting += 1
         try:
@@ -164,7 +166,7 @@ class Resolver:
                 seen.add(key_of(current))
         except ResolveFailed as failure:
             return failure
-        except ValueError as error:
+        except NoName as error:
             return ResolveFailed(f"{name}: {error}", heard=True)
         return ResolveFailed(f"{name}: its CNAMEs lead in a circle, or too far ({source})", heard=True)
 

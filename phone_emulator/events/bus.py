@@ -14,6 +14,8 @@ class Bus:
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
+        self.on_fault: Callable[[Exception, str, str], None] | None = None
+        """Is told what a listener raises, so that nobody else suffers from it; None lets it be raised."""
         self.listening = False
         """Whether anybody listens; where events are many, none are made for nobody."""
 
@@ -32,4 +34,10 @@ class Bus:
     def tell(self, event: Event) -> None:
         """Tell every listener that *event* happened."""
         for listener in tuple(self._listeners):
-            listener(event)
+            try:
+                listener(event)
+            except Exception as error:
+                if self.on_fault is None:
+                    raise
+                name = getattr(listener, "__qualname__", type(listener).__qualname__)
+                self.on_fault(error, f"hearing of {type(event).__name__}", name)

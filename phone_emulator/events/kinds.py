@@ -178,6 +178,19 @@ class CallForwarded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallRefused(Event):
+    """An incoming call was refused before it rang: forwarded, not to be disturbed, busy, not trusted …"""
+
+    line: int
+    remote: str
+    """Who called."""
+    status: int
+    """What the INVITE was answered with."""
+    reason: str
+    """Why, in one sentence for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessagesWaiting(Event):
     """The voice mail server told how many messages wait (RFC 3842)."""
 
@@ -350,6 +363,26 @@ class DnsAnswered(Event):
     """``192.168.1.53:53/udp``, ``cache``, ``static``."""
     answer: str
     """What came, for people: ``2 records``, ``no such name``, ``no answer after 9.0 s``."""
+
+
+# -- this program -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InternalFault(Event):
+    """Something in this program raised what it should not. It goes on; what the work was for has failed."""
+
+    work: str
+    """What was being done: ``dialling``, ``the registration at server 1``."""
+    owner: str
+    """Whose work it was: ``call-1``, ``line 1``."""
+    error: str
+    """The exception in one line, without control characters."""
+    traceback: str
+    """Where, for whoever mends it."""
+
+    def __str__(self) -> str:
+        return f"internal fault in {self.work} of {self.owner}: {self.error}"
 
 
 # -- lab -------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from phone_emulator.config.model import AccountConfig, CodecConfig, PhoneConfig,
 from phone_emulator.events import Address, Bus, CallChanged, CallState, Direction, Event
 from phone_emulator.lab.behaviour import CalleeBehaviour
 from phone_emulator.phone import CallError, IncomingCall, OutgoingCall, Phone, PhoneOptions
-from phone_emulator.phone.transfer import transfer_blind
+from phone_emulator.phone.transfer.transfer import transfer_blind
 from phone_emulator.world.base import World
 
 REFUSALS = {CalleeBehaviour.BUSY: 486, CalleeBehaviour.REJECT: 603}
@@ -80,7 +80,7 @@ class Callee:
         """Call *user* of *domain* through the server of that name, as the number *caller*."""
         line = self._phone.line(self._lines[server])
         if caller is not None:
-            line.account = dataclasses.replace(line.account, user_name=caller)
+            line.seat.account = dataclasses.replace(line.account, user_name=caller)
         return self._phone.dial(f"{user}@{domain}", line.number)
 
     def _hear(self, event: Event) -> None:

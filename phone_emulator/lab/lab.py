@@ -34,6 +34,8 @@ class Place:
     tls_port: int = 5061
     transports: tuple[Transport, ...] = DEFAULT_TRANSPORTS
     behaviour: Behaviour = field(default_factory=Behaviour)
+    names: tuple[str, ...] = ()
+    """What its TLS certificate names, besides its address and the domains that the lab serves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +161,8 @@ class Lab:
     def _certificate(world: World, plan: Plan, domains: Sequence[str]) -> TlsServer | None:
         if not any(Transport.TLS in place.transports for place in plan.places):
             return None
-        names = tuple(dict.fromkeys([*domains, *(place.address for place in plan.places)]))
+        own = [name for place in plan.places for name in (place.address, *place.names)]
+        names = tuple(dict.fromkeys([*domains, *own]))
         if world.virtual:
             return TlsServer(names=names, ca_pem="lab")
         from phone_emulator.lab.certificates import certificates

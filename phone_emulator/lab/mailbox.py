@@ -5,8 +5,8 @@ from __future__ import annotations
 from phone_emulator.lab.fingerprint import Fingerprint
 from phone_emulator.lab.hop import Hop, Unroutable, hop_of_uri
 from phone_emulator.lab.site import Site
-from phone_emulator.phone import mwi
-from phone_emulator.phone.event_package import event_of, seconds_of
+from phone_emulator.phone.presence import mwi
+from phone_emulator.phone.wire.event_package import event_of, seconds_of
 from phone_emulator.sip import values
 from phone_emulator.sip.message import Request, Response
 

@@ -19,6 +19,8 @@ from phone_emulator.world.base import (
     TlsServer,
     World,
 )
+from phone_emulator.world.faults import as_reason
+from phone_emulator.world.tasks import Tasks
 
 CONNECT_SECONDS = 10.0
 """How long the server waits for a connection that it opens itself."""
@@ -59,7 +61,7 @@ class Transports:
         self._udp: DatagramSocket | None = None
         self._listeners: list[Listener] = []
         self._connections: dict[Hop, _Connection] = {}
-        self._dialling: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(world, f"the server at {host}")
 
     async def open(self) -> dict[Transport, int]:
         """Open everything; the real port of each transport. Raises WorldError, with nothing left open."""
@@ -84,9 +86,7 @@ class Transports:
 
     def close(self, *, reset: bool) -> None:
         """Close everything; *reset* resets the open connections, else they end in order."""
-        for task in self._dialling:
-            task.cancel()
-        self._dialling.clear()
+        self._tasks.cancel()
         if self._udp is not None:
             self._udp.close()
             self._udp = None
@@ -127,9 +127,11 @@ class Transports:
             connection = _Connection(self, hop)
             connection.send(data, failed)
             self._connections[hop] = connection
-            task = asyncio.create_task(self._dial(connection))
-            self._dialling.add(task)
-            task.add_done_callback(self._dialling.discard)
+            self._tasks.spawn(
+                self._dial(connection),
+                f"the connection to {hop.remote}",
+                on_fault=lambda error: connection.give_up(as_reason(error)),
+            )
 
     async def _dial(self, connection: _Connection) -> None:
         hop = connection.hop

@@ -1,11 +1,11 @@
 """The phone itself: lines, registrations, calls."""
 
-from .call import Call, CallError, CallResult
-from .certificates import Certificates
-from .identity import Device
-from .incoming import IncomingCall
-from .outgoing import OutgoingCall
+from .calls.call import Call, CallError, CallResult
+from .calls.incoming import IncomingCall
+from .calls.outgoing import OutgoingCall
 from .phone import Phone, PhoneOptions
+from .wire.certificates import Certificates
+from .wire.identity import Device
 
 __all__ = [
     "Call",

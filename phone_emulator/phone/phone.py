@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.dns import Resolver, dns_servers, locate_sent_by
 from phone_emulator.events import Address, Bus, Transport
 from phone_emulator.redundancy import Silence
-from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.endpoint import Endpoint
 from phone_emulator.sip.flow import Flow
 from phone_emulator.sip.message import Request, Response
@@ -21,25 +21,25 @@ from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.timers import Timers
 from phone_emulator.sip.transport import DATAGRAM_LIMIT
 from phone_emulator.world.base import World
+from phone_emulator.world.tasks import Tasks
 
-from .addresses import own_addresses
-from .call import Call, CallError
-from .certificates import Certificates, trust_of
-from .context import Context
-from .dialling import why_undialable
-from .identity import Device
-from .incoming import IncomingCall
-from .line import DialogUser, Line
-from .outgoing import OutgoingCall
-from .reception import Reception, unsupported
-
-if TYPE_CHECKING:
-    from .identity import Identity
+from .calls.call import Call, CallError
+from .calls.incoming import IncomingCall
+from .calls.outgoing import OutgoingCall
+from .dialling.number import why_undialable
+from .dialogs import Dialogs
+from .line import Line
+from .presence.notifier import Notifier
+from .reception import in_dialog
+from .reception.reception import Reception, unsupported
+from .transfer.referral import Referrals
+from .wire.addresses import own_addresses
+from .wire.certificates import Certificates, trust_of
+from .wire.context import Context
+from .wire.identity import Device
 
 LAST_WORDS = 8
 """Times T1: how long a phone that stops waits for the answers to its BYEs and CANCELs."""
-LATE_ANSWERS = 180.0
-"""Seconds that an abandoned INVITE may still be answered: proxies let it ring so long (timer C, RFC 3261)."""
 HISTORY = 200
 """Calls that the history keeps."""
 
@@ -87,6 +87,7 @@ class Phone:
         self.config = config
         self.world = world
         self.bus = bus or Bus()
+        world.faults.tell_on(self.bus)
         self.options = options or PhoneOptions()
         self.lines: dict[int, Line] = {}
         """The enabled lines, by X of ``account.X``; filled by ``start``."""
@@ -94,12 +95,17 @@ class Phone:
         """Live calls, oldest first."""
         self.history: deque[Call] = deque(maxlen=HISTORY)
         """Calls that have ended, newest last, each with its route."""
-        self.reception = Reception(self)
+        self.notifier = Notifier(self.bus, self.calls)
+        """Tells of its calls to whoever subscribes to them."""
+        self.reception = Reception(self, self.notifier)
         """Answers what comes in outside of dialogs."""
+        self.referrals = Referrals(self.dial)
+        """Makes the calls that others ask for."""
+        self._handlers = {**in_dialog.HANDLERS, "REFER": self.referrals.in_dialog}
         self._context: Context | None = None
-        self._dialogs: dict[tuple[str, str, str], DialogUser] = {}
-        self._abandoned: dict[tuple[str, str], tuple[Request, Identity, Line]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(world, "the phone")
+        self.dialogs = Dialogs(self._tasks, config.timers.t1)
+        """Who each of its dialogs belongs to."""
         self._numbers = itertools.count(1)
 
     # -- life ----------------------------------------------------------------------------------------------
@@ -140,7 +146,10 @@ class Phone:
             next_rtp_port=config.min_rtp_port + options.device.style.skipped_rtp_ports,
             sessions=options.device.style.first_session,
         )
-        self.lines = {account.index: Line(self._context, account, self) for account in config.lines}
+        self.lines = {
+            account.index: Line(self._context, account, self.dialogs, self._handlers, self)
+            for account in config.lines
+        }
 
     async def stop(self, *, unregister: bool = True) -> None:
         """End every call, de-register every live binding unless told not to (R12), close the sockets."""
@@ -148,29 +157,33 @@ class Phone:
             return
         if unregister:
             await self._end_calls()
-            await self.reception.notifier.stop(tell=True)
-            await asyncio.gather(*(line.registrar.unregister() for line in self.lines.values()))
+        await self._all([("ending what watches it", self.notifier.stop(tell=unregister))])
+        registrars = [(f"stopping line {line.number}", line.registrar) for line in self.lines.values()]
+        if unregister:
+            await self._all([(name, registrar.unregister()) for name, registrar in registrars])
         else:
-            await self.reception.notifier.stop(tell=False)
-            await asyncio.gather(*(line.registrar.abandon() for line in self.lines.values()))
+            await self._all([(name, registrar.abandon()) for name, registrar in registrars])
         for call in (*self.calls, *self.history):
             await call.abandon()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for line in self.lines.values():
+            await line.seat.tasks.stop()
+        await self._tasks.stop()
         await self._context.endpoint.close()
         self._context = None
+
+    async def _all(self, works: Sequence[tuple[str, Coroutine[Any, Any, None]]]) -> None:
+        """Do all *works* at once; whatever one of them raises, the phone stops."""
+        await asyncio.gather(*(self.spawn(work, name) for name, work in works), return_exceptions=True)
 
     async def _end_calls(self) -> None:
         """Hang up everywhere; a server that is slow to answer a BYE or a CANCEL is waited for a little."""
         calls = tuple(self.calls)
         for call in calls:
             self.spawn(call.hang_up(), f"hanging up {call.id}")
-        waiting = [asyncio.create_task(call.over(), name=f"the end of {call.id}") for call in calls]
-        if waiting:
-            _, pending = await asyncio.wait(waiting, timeout=LAST_WORDS * self.config.timers.t1)
-            for task in pending:
-                task.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS * self.config.timers.t1):
+                for call in calls:
+                    await call.over()
 
     @property
     def context(self) -> Context:
@@ -218,6 +231,11 @@ class Phone:
         self._add(call)
         call.replace(other)
 
+    @property
+    def any_user(self) -> bool:
+        """Whether calls to any number ring, at the line of the server that they come from."""
+        return self.options.any_user
+
     def line(self, number: int | None = None) -> Line:
         """The line *number*, or the first one; raises CallError."""
         if number is None:
@@ -239,49 +257,27 @@ class Phone:
 
     # -- what calls report ---------------------------------------------------------------------------------
 
-    def confirm(self, user: DialogUser, dialog: Dialog) -> None:
-        """In-dialog requests of *dialog* belong to *user*."""
-        self._dialogs[dialog.key] = user
-
-    def release(self, dialog: Dialog) -> None:
-        """*dialog* is over."""
-        self._dialogs.pop(dialog.key, None)
-
     def ended(self, call: Call) -> None:
         """*call* is over."""
         if call in self.calls:
             self.calls.remove(call)
             self.history.append(call)
-        for key in [key for key, known in self._dialogs.items() if known is call]:
-            del self._dialogs[key]
-
-    def abandoned(self, invite: Request, identity: Identity, line: Line) -> None:
-        """No answer came to *invite* in time: a late one is owed its ACK, a 2xx BYE too, for a while (C8)."""
-        key = (invite.call_id, invite.branch or "")
-        self._abandoned[key] = (invite, identity, line)
-
-        async def forget() -> None:
-            await asyncio.sleep(max(LATE_ANSWERS, 64 * self.config.timers.t1))
-            self._abandoned.pop(key, None)
-
-        self.spawn(forget(), f"late answers to {invite.uri}")
+        self.dialogs.release_all(call)
 
     def _add(self, call: Call) -> None:
         self.calls.append(call)
-        call.line.calls.append(call)
+        call.seat.calls.append(call)
 
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run *work* beside everything else; it ends with the phone at the latest."""
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        return self._tasks.spawn(work, name)
 
     # -- what comes in -------------------------------------------------------------------------------------
 
     def _on_request(self, server: ServerTransaction) -> None:
         request = server.request
         _ = request.request_uri  # raises: 416 for a scheme that is not known here, 400 for no URI
-        user = self._dialogs.get((request.call_id, request.to_tag or "", request.from_tag or ""))
+        user = self.dialogs.user_of(request)
         if isinstance(user, Call):
             user.receive(server)
             return
@@ -294,25 +290,14 @@ class Phone:
             self.reception.receive(server)
 
     def _on_ack(self, ack: Request, flow: Flow) -> str | None:
-        call = self._dialogs.get((ack.call_id, ack.to_tag or "", ack.from_tag or ""))
-        if call is None:
+        user = self.dialogs.user_of(ack)
+        if user is None:
             return "no such call is known here"
-        call.acknowledged(ack)
+        user.acknowledged(ack)
         return None
 
     def _on_stray(self, response: Response, flow: Flow) -> str | None:
-        """A response without a transaction: a late final one is acknowledged, a 2xx ended too (C8)."""
-        known = self._abandoned.get((response.call_id, response.branch or ""))
-        if known is None or response.cseq.method != "INVITE":
-            return "it answers no request that still waits for an answer"
-        if response.status < 200:
-            return "too late: this server was given up before"
-        invite, identity, line = known
-        if response.status >= 300:
-            self.context.endpoint.clients.acknowledge(invite, response, flow)
-        else:
-            self.spawn(line.end_late_answer(invite, identity, response, flow), "BYE to a late answer")
-        return None
+        return self.dialogs.stray(response, flow, self.context.endpoint.clients)
 
     async def _locate(self, host: str, port: int | None, transport: Transport) -> Sequence[Address]:
         context = self.context

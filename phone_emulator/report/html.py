@@ -9,7 +9,7 @@ from pathlib import Path
 from phone_emulator.events import Attempt
 
 from .ladder import Ladder, ladder
-from .result import CallReport, ScenarioResult, Verdict
+from .result import CallReport, NotRun, ScenarioResult, Verdict
 from .wire import names_of, printable
 
 _LANE, _ROW, _LEFT, _TOP = 210, 26, 80, 46
@@ -30,16 +30,23 @@ svg polygon { fill: currentColor; }
 """.strip()
 
 
-def html_page(results: Sequence[ScenarioResult]) -> str:
+def html_page(results: Sequence[ScenarioResult], not_run: Sequence[NotRun] = ()) -> str:
     """The page; it loads nothing and runs no script."""
     passed = sum(result.verdict is Verdict.PASSED for result in results)
     title = f"{passed} of {len(results)} scenarios passed"
+    if not_run:
+        title += f", {len(not_run)} not run"
     rows = "\n".join(
         f'<tr><td class="{result.verdict}">{result.verdict}</td>'
         f'<td><a href="#s{number}">{_text(result.scenario)}</a></td>'
         f"<td><code>{_text(result.file)}</code></td>"
         f'<td class="number">{result.elapsed:.1f} s</td></tr>'
         for number, result in enumerate(results, start=1)
+    )
+    rows += "".join(
+        f"\n<tr><td>not run</td><td>{_text(each.scenario)}</td>"
+        f"<td><code>{_text(each.file)}</code></td><td></td></tr>"
+        for each in not_run
     )
     sections = "\n".join(_section(number, result) for number, result in enumerate(results, start=1))
     return (
@@ -51,9 +58,9 @@ def html_page(results: Sequence[ScenarioResult]) -> str:
     )
 
 
-def write_html(path: str | Path, results: Sequence[ScenarioResult]) -> None:
+def write_html(path: str | Path, results: Sequence[ScenarioResult], not_run: Sequence[NotRun] = ()) -> None:
     """Write the page. :raises OSError: when the file cannot be written."""
-    Path(path).write_text(html_page(results), encoding="utf-8")
+    Path(path).write_text(html_page(results, not_run), encoding="utf-8")
 
 
 def _text(value: object) -> str:

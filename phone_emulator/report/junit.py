@@ -7,48 +7,52 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from .result import ScenarioResult, Verdict
+from .result import NotRun, ScenarioResult, Verdict
 from .text import route_lines
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def junit_xml(results: Sequence[ScenarioResult]) -> bytes:
-    """The report as bytes in UTF-8. ``time`` is in seconds of each scenario's own clock."""
+def junit_xml(results: Sequence[ScenarioResult], not_run: Sequence[NotRun] = ()) -> bytes:
+    """The report as bytes in UTF-8. ``time`` is in seconds of each scenario's own clock.
+
+    What is *not_run* is skipped, so that a report of what went well does not look like all of it.
+    """
     suites = ET.Element("testsuites")
-    suite = ET.SubElement(suites, "testsuite", _counts(results), name="phone-emulator")
+    suite = ET.SubElement(suites, "testsuite", _counts(results, not_run), name="phone-emulator")
     for result in results:
-        case = ET.SubElement(
-            suite,
-            "testcase",
-            name=_clean(result.scenario),
-            classname=_clean(result.file),
-            file=_clean(result.file),
-            time=f"{result.elapsed:.3f}",
-        )
+        case = _case(suite, result, result.elapsed)
         if result.verdict is not Verdict.PASSED:
             kind = "failure" if result.verdict is Verdict.FAILED else "error"
             told = [f"{failure.step}: {failure.message}" for failure in result.failures]
             found = ET.SubElement(case, kind, message=_clean(told[0] if told else str(result.verdict)))
-            found.text = _clean("\n".join(told))
+            where = [fault.traceback for fault in result.faults]
+            found.text = _clean("\n".join([*told, *where]))
         lines = route_lines(result)
         if lines:
             ET.SubElement(case, "system-out").text = _clean("\n".join(lines))
+    for each in not_run:
+        ET.SubElement(_case(suite, each, 0.0), "skipped", message="not run")
     ET.indent(suites)
     return bytes(ET.tostring(suites, encoding="utf-8", xml_declaration=True)) + b"\n"
 
 
-def write_junit(path: str | Path, results: Sequence[ScenarioResult]) -> None:
+def write_junit(path: str | Path, results: Sequence[ScenarioResult], not_run: Sequence[NotRun] = ()) -> None:
     """Write the report. :raises OSError: when the file cannot be written."""
-    Path(path).write_bytes(junit_xml(results))
+    Path(path).write_bytes(junit_xml(results, not_run))
 
 
-def _counts(results: Sequence[ScenarioResult]) -> dict[str, str]:
+def _case(suite: ET.Element, of: ScenarioResult | NotRun, elapsed: float) -> ET.Element:
+    name, file = _clean(of.scenario), _clean(of.file)
+    return ET.SubElement(suite, "testcase", name=name, classname=file, file=file, time=f"{elapsed:.3f}")
+
+
+def _counts(results: Sequence[ScenarioResult], not_run: Sequence[NotRun]) -> dict[str, str]:
     return {
-        "tests": str(len(results)),
+        "tests": str(len(results) + len(not_run)),
         "failures": str(sum(result.verdict is Verdict.FAILED for result in results)),
         "errors": str(sum(result.verdict is Verdict.ERROR for result in results)),
-        "skipped": "0",
+        "skipped": str(len(not_run)),
         "time": f"{sum(result.elapsed for result in results):.3f}",
     }
 

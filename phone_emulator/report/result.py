@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from phone_emulator.events import Attempt, Direction, MessageReceived, MessageSent
-from phone_emulator.phone.health import LineHealth
+from phone_emulator.events import Attempt, Direction, InternalFault, MessageReceived, MessageSent
+from phone_emulator.phone.registration.health import LineHealth
 
 Message = MessageSent | MessageReceived
 
@@ -78,6 +78,14 @@ class CallReport:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class NotRun:
+    """A scenario that was asked for, and whose turn did not come."""
+
+    scenario: str
+    file: str
+
+
 @dataclass(slots=True)
 class ScenarioResult:
     """One scenario that was run."""
@@ -97,6 +105,8 @@ class ScenarioResult:
     """Every SIP message, in order of time; not part of the JSON."""
     health: list[LineHealth] = field(default_factory=list)
     """How each line stands at the end."""
+    faults: list[InternalFault] = field(default_factory=list)
+    """What went wrong in this program itself; ``failures`` has each in one line."""
 
     def as_json(self) -> dict[str, Any]:
         """The result as ``run --format json`` prints it."""

@@ -6,15 +6,20 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from phone_emulator.lab.calling import Refused, call_in
 from phone_emulator.phone import Call, CallError, IncomingCall
-from phone_emulator.phone.transfer import transfer_blind, transfer_to
+from phone_emulator.phone.transfer.transfer import transfer_blind, transfer_to
 
 from . import schema
 from .model import Step
-from .session import Session
+from .session import RefusedCall, Session
 
 Action = Callable[[Session, Step, Any], Awaitable[None]]
 """Raises CallError when the phone cannot do it now."""
+
+
+class NeverMade(CallError):
+    """A step is about a call that there is not, since the step that was to make it failed."""
 
 
 async def register(session: Session, step: Step, args: schema.RegisterStep) -> None:
@@ -88,24 +93,17 @@ async def wait(session: Session, step: Step, args: schema.WaitStep) -> None:
 
 async def incoming(session: Session, step: Step, args: schema.IncomingStep) -> None:
     """Somebody calls the phone; wait until it rings, or until the caller has been refused."""
-
     assert session.lab is not None
     assert args.id is not None
-    known = set(session.phone.calls)
-    caller = session.lab.call_phone(session.phone, args.line, args.server, args.caller)
-    if caller is None:
-        raise CallError(f"line {args.line} is registered nowhere: nobody can call it")
-    settled = asyncio.create_task(caller.settled(), name="the caller waits for an answer")
     try:
-        while not settled.done():
-            ringing = [each for each in session.phone.calls if each not in known]
-            if ringing:
-                session.calls[args.id] = ringing[0]
-                return
-            await asyncio.sleep(0.01)
-    finally:
-        settled.cancel()
-    raise CallError(f"the call did not reach the phone: {caller.reason}")
+        call = await call_in(session.lab, session.phone, args.line, args.server, args.caller)
+    except Refused as error:
+        if isinstance(error.refused, Call):
+            session.calls[args.id] = error.refused
+        else:
+            session.refused[args.id] = RefusedCall(error.refused)
+        raise
+    session.calls[args.id] = call
 
 
 async def dns(session: Session, step: Step, args: schema.DnsStep) -> None:
@@ -165,9 +163,12 @@ def _call(session: Session, args: schema.OnCall) -> Call:
 
 def _named(session: Session, name: str | None) -> Call:
     found = session.calls.get(name or "")
-    if found is None:
-        raise CallError(f"the call {name!r} was never made")
-    return found
+    if found is not None:
+        return found
+    refused = session.refused.get(name or "")
+    if refused is not None:
+        raise CallError(f"the call {name!r} was refused: {refused.reason}")
+    raise NeverMade(f"the call {name!r} was never made")
 
 
 def _incoming(session: Session, args: schema.OnCall) -> IncomingCall:

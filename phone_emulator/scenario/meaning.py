@@ -7,6 +7,7 @@ where the thing named has faults of its own: one mistake makes one fault.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from phone_emulator.events import Transport
@@ -18,19 +19,24 @@ from .model import Scenario, ServerSpec
 from .schema import CalleeStep, FileModel, ServerModel, WorldName
 from .steps import StepReader
 from .tree import Node
+from .worlds import FILE, SERVER, Where, why_not
 
 
 def scenario(root: Node, file: str, world: WorldName | None, faults: Faults) -> Scenario | None:
     """The scenario that *root* describes; None, or something incomplete, when there are faults."""
     top = read(FileModel, root, "", faults)
-    keys: dict[str, Node] = root.value if isinstance(root.value, dict) else {}
+    keys = _entries(root)
     folder = Path(file).parent
     servers = _servers(keys.get("servers"), faults)
     config = _config(keys.get("config"), folder, faults)
     zone = read_zone(keys.get("zone"), folder, file, faults)
     callee = _callee(keys.get("callee"), faults)
     asked = world or scalar_text(keys.get("world")) or "simulated"
-    steps = StepReader(asked, folder, file, _names(keys.get("servers")), faults).read(keys.get("steps"))
+    _refuse_elsewhere(keys, FILE, asked, "", faults)
+    named = _entries(keys.get("servers"))
+    for name, entry in named.items():
+        _refuse_elsewhere(_entries(entry), SERVER, asked, f"server {name!r}: ", faults)
+    steps = StepReader(asked, folder, file, tuple(named), faults).read(keys.get("steps"))
     if top is None:
         return None
     lines = {key: node.line for key, node in keys.items()}
@@ -50,8 +56,17 @@ def scenario(root: Node, file: str, world: WorldName | None, faults: Faults) -> 
     )
 
 
-def _names(node: Node | None) -> tuple[str, ...]:
-    return tuple(node.value) if node is not None and isinstance(node.value, dict) else ()
+def _entries(node: Node | None) -> dict[str, Node]:
+    return node.value if node is not None and isinstance(node.value, dict) else {}
+
+
+def _refuse_elsewhere(
+    keys: Mapping[str, Node], table: Mapping[str, Where], world: str, where: str, faults: Faults
+) -> None:
+    """A fault for each of *keys* that means nothing in *world*."""
+    for key, node in keys.items():
+        if wrong := why_not(world, table, key):
+            faults.add(node.line, where + wrong)
 
 
 def _config(node: Node | None, folder: Path, faults: Faults) -> tuple[Path, ...]:
@@ -84,10 +99,8 @@ def _callee(node: Node | None, faults: Faults) -> CalleeBehaviour:
 def _servers(node: Node | None, faults: Faults) -> dict[str, ServerSpec]:
     servers: dict[str, ServerSpec] = {}
     taken: dict[tuple[str, int, bool], str] = {}
-    if node is None or not isinstance(node.value, dict):
-        return servers
-    for name, given in node.value.items():
-        entry: Node = given
+    for name, given in _entries(node).items():
+        entry = given
         if not isinstance(entry.value, dict | list | None):
             entry = Node(entry.line, {"address": entry})
         model = read(ServerModel, entry, f"server {name!r}", faults)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from phone_emulator.events import Event
+from phone_emulator.lab.calling import Refused
 from phone_emulator.phone import CallError
 from phone_emulator.report.result import ScenarioResult, StepFailure, Verdict
-from phone_emulator.world import Deadlock
+from phone_emulator.world import Deadlock, Faulted, WorldError
 
-from .actions import ACTIONS
+from .actions import ACTIONS, NeverMade
 from .model import Expect, Step
 from .session import Prepared, RunOptions, Session, make_session
 from .verdict import unmet
@@ -35,15 +36,26 @@ def run(prepared: Prepared, options: RunOptions) -> ScenarioResult:
     try:
         return session.world.run(_play(session, failures))
     except Deadlock as error:
-        result = session.result()
-        result.failures = [*failures, StepFailure("the scenario", str(error))]
-        result.verdict = Verdict.ERROR
-        return result
+        return _error(session, failures, [str(error)])
     except KeyboardInterrupt:
-        result = session.result()
-        result.failures = [*failures, StepFailure("the scenario", "interrupted")]
-        result.verdict = Verdict.ERROR
-        raise Interrupted(result) from None
+        raise Interrupted(_error(session, failures, ["interrupted"])) from None
+    except WorldError:
+        raise
+    except Exception as error:
+        if not isinstance(error, Faulted):
+            session.world.faults.tell(error, "a step", prepared.scenario.name)
+        faults = session.world.faults.told
+        result = _error(session, failures, [str(fault) for fault in faults])
+        result.faults = list(faults)
+        return result
+
+
+def _error(session: Session, failures: list[StepFailure], reasons: list[str]) -> ScenarioResult:
+    """What there is to tell of a scenario that could not be run to its end, for *reasons*."""
+    result = session.result()
+    result.failures = [*failures, *(StepFailure("the scenario", reason) for reason in reasons)]
+    result.verdict = Verdict.ERROR
+    return result
 
 
 async def _play(session: Session, failures: list[StepFailure]) -> ScenarioResult:
@@ -70,26 +82,38 @@ async def _play(session: Session, failures: list[StepFailure]) -> ScenarioResult
 async def _step(session: Session, step: Step) -> list[str]:
     """Do *step*; what of its expectation does not hold."""
     began = session.world.now()
-    known = len(session.registrations())
+    known = len(session.registers)
+    expect = step.expect
     failed: str | None = None
     try:
         await ACTIONS[step.kind](session, step, step.args)
+    except NeverMade as error:
+        # Nothing was tried, so nothing has failed as somebody may have expected it to.
+        return [] if expect is None else [str(error)]
     except CallError as error:
-        failed = str(error)
-    if step.expect is None:
+        failed = None if isinstance(error, Refused) and _is_judged(expect) else str(error)
+    if expect is None:
         return []
     if step.kind == "expect":
-        return await _hold_within(session, step.expect)
-    registers = session.registrations()[known:]
+        return await _hold_within(session, step)
+    registers = session.registers[known:]
     elapsed = session.world.now() - began
-    faults = unmet(step.expect, session, elapsed=elapsed, failed=failed, registers=registers)
+    faults = unmet(step, session, elapsed=elapsed, failed=failed, registers=registers)
     return [f"{failed} (if it is meant to: expect 'fails: true')"] if faults == [failed] else faults
 
 
-async def _hold_within(session: Session, expect: Expect) -> list[str]:
-    """What of *expect* does not hold, however long ``within`` allows to wait for it."""
-    faults = unmet(expect, session, elapsed=None)
-    if not faults or expect.within is None:
+def _is_judged(expect: Expect | None) -> bool:
+    """Whether *expect* says itself what is to become of a call that comes in."""
+    if expect is None or expect.fails is not None:
+        return False
+    return any(each is not None for each in (expect.state, expect.result, expect.status))
+
+
+async def _hold_within(session: Session, step: Step) -> list[str]:
+    """What the expectation of *step* says and does not hold, however long it allows to wait for it."""
+    faults = unmet(step, session, elapsed=None)
+    within = step.expect.within if step.expect is not None else None
+    if not faults or within is None:
         return faults
     changed = asyncio.Event()
 
@@ -98,14 +122,14 @@ async def _hold_within(session: Session, expect: Expect) -> list[str]:
 
     unsubscribe = session.bus.subscribe(tell)
     try:
-        async with asyncio.timeout(expect.within):
+        async with asyncio.timeout(within):
             while faults:
                 await changed.wait()
                 changed.clear()
-                faults = unmet(expect, session, elapsed=None)
+                faults = unmet(step, session, elapsed=None)
     except TimeoutError:
-        faults = unmet(expect, session, elapsed=None)  # what happened at the last moment counts
-        return [f"not within {expect.within:g} s: {fault}" for fault in faults]
+        faults = unmet(step, session, elapsed=None)  # what happened at the last moment counts
+        return [f"not within {within:g} s: {fault}" for fault in faults]
     finally:
         unsubscribe()
     return []

@@ -12,12 +12,20 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    model_validator,
+)
 
 from phone_emulator.durations import parse_duration
 from phone_emulator.events import CallState, Outcome, Transport
 from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
-from phone_emulator.phone.dialling import why_undialable
+from phone_emulator.phone.dialling.number import why_undialable
 
 from .tree import RawFloat, RawInt
 
@@ -387,6 +395,13 @@ def _fails(value: Any) -> Any:
     return _some_text(value)
 
 
+def _each_once(names: list[str]) -> list[str]:
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:
+        raise ValueError(f"{twice!r} stands there twice: a line is registered at a server once")
+    return names
+
+
 Fails = Annotated[str | None, BeforeValidator(_fails)]
 RouteItem = Annotated[tuple[str, Outcome | None, int | None], BeforeValidator(_route_item)]
 
@@ -396,7 +411,7 @@ class ExpectModel(Model):
 
     fails: Fails = None
     line: Line | None = None
-    registered: Annotated[list[Role], BeforeValidator(_listed)] | None = None
+    registered: Annotated[list[Role], BeforeValidator(_listed), AfterValidator(_each_once)] | None = None
     call: Text | None = None
     state: Annotated[CallState, Field(strict=False)] | None = None
     result: ResultName | None = None

@@ -14,6 +14,8 @@ from phone_emulator.events import (
     Attempt,
     AttemptStarted,
     Bus,
+    CallRefused,
+    CallState,
     Direction,
     Event,
     Listener,
@@ -24,11 +26,12 @@ from phone_emulator.events import (
 from phone_emulator.lab import plans
 from phone_emulator.lab.lab import Lab, Place
 from phone_emulator.lab.zone import Zone, ZoneError, parse_zone
-from phone_emulator.phone import Call, Phone, PhoneOptions
+from phone_emulator.phone import Call, CallResult, Phone, PhoneOptions
 from phone_emulator.report import remarks
 from phone_emulator.report.result import CallReport, Message, ScenarioResult, Verdict
 from phone_emulator.world import RealWorld, SimulatedWorld
 
+from .expectations import EVERY_LINE
 from .model import Scenario, ScenarioError, ZoneSource
 
 _OF_OVERRIDE = re.compile(rf"{OVERRIDES}:([0-9]+): (.*)", re.DOTALL).fullmatch
@@ -50,6 +53,42 @@ class RunOptions:
     """Whether the result carries every SIP message (for reports)."""
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedCall:
+    """A call that came in and did not ring, told as an ended one."""
+
+    refused: CallRefused
+
+    state = CallState.ENDED
+    result = CallResult.REJECTED
+
+    @property
+    def status(self) -> int:
+        """What the INVITE was answered with."""
+        return self.refused.status
+
+    @property
+    def reason(self) -> str:
+        """Why, in one sentence for people."""
+        return self.refused.reason
+
+    def report(self, name: str) -> CallReport:
+        """The call as reports tell it, under the id that the scenario gives it."""
+        refused = self.refused
+        return CallReport(
+            id=name,
+            line=refused.line,
+            to=refused.remote,
+            result=str(self.result),
+            status=refused.status,
+            reason=refused.reason,
+            via=None,
+            started=refused.at,
+            elapsed=0.0,
+            incoming=True,
+        )
+
+
 @dataclass(slots=True)
 class Session:
     """What the steps of one scenario act upon."""
@@ -66,13 +105,15 @@ class Session:
     """The zone of each ``dns`` step, by its number."""
     calls: dict[str, Call] = field(default_factory=dict)
     """By the id in the file."""
-    registers: list[Attempt] = field(default_factory=list)
-    """Every REGISTER attempt, as it began."""
+    refused: dict[str, RefusedCall] = field(default_factory=dict)
+    """Incoming calls that did not ring, by the id in the file."""
+    registers: list[tuple[int, Attempt]] = field(default_factory=list)
+    """Every REGISTER attempt as it began, and its line."""
     messages: list[Message] = field(default_factory=list)
 
     def registrations(self) -> list[Attempt]:
         """Every REGISTER attempt so far, in order of time."""
-        return sorted(self.registers, key=lambda attempt: attempt.started)
+        return sorted((attempt for _, attempt in self.registers), key=lambda attempt: attempt.started)
 
     async def reboot(self) -> None:
         """Restart the phone: calls end, then it registers anew."""
@@ -84,13 +125,15 @@ class Session:
 
     def result(self) -> ScenarioResult:
         """What there is to tell so far; the verdict is the runner's."""
+        calls = [call_report(call, name) for name, call in self.calls.items()]
+        calls += [call.report(name) for name, call in self.refused.items()]
         return ScenarioResult(
             scenario=self.scenario.name,
             file=self.scenario.file,
             verdict=Verdict.PASSED,
             elapsed=self.world.now(),
             virtual=self.world.virtual,
-            calls=[call_report(call, name) for name, call in self.calls.items()],
+            calls=sorted(calls, key=lambda call: call.started),
             registrations=self.registrations(),
             health=[line.health() for line in self.phone.lines.values()],
             messages=self.messages,
@@ -131,6 +174,7 @@ def prepare(scenario: Scenario, options: RunOptions) -> Prepared:
         faults += [_placed(fault, scenario) for fault in error.faults]
     else:
         faults += _unknown_lines(scenario, config)
+        faults += _unnamed_lines(scenario, config)
     zone = _zone(scenario.zone, faults)
     zones = {step.number: _zone(step.zone, faults) for step in scenario.steps if step.zone is not None}
     if faults:
@@ -150,6 +194,7 @@ def make_session(prepared: Prepared, options: RunOptions) -> Session:
             tls_port=spec.tls_port,
             transports=spec.transports,
             behaviour=spec.behaviour,
+            names=spec.names,
         )
         for spec in scenario.servers.values()
     ]
@@ -177,7 +222,7 @@ def make_session(prepared: Prepared, options: RunOptions) -> Session:
 
     def keep(event: Event) -> None:
         if isinstance(event, AttemptStarted) and event.attempt.method == "REGISTER":
-            session.registers.append(event.attempt)
+            session.registers.append((event.line, event.attempt))
         elif options.keep_messages and isinstance(event, MessageSent | MessageReceived | MessageIgnored):
             remarks.keep(session.messages, event)
 
@@ -189,7 +234,7 @@ def call_report(call: Call, name: str | None = None) -> CallReport:
     """A call as reports tell it, under the id that the scenario gives it."""
     return CallReport(
         id=name or call.id,
-        line=call.line.number,
+        line=call.seat.number,
         to=call.remote,
         result=None if call.result is None else str(call.result),
         status=call.status,
@@ -226,6 +271,23 @@ def _unknown_lines(scenario: Scenario, config: PhoneConfig) -> list[str]:
         for step in scenario.steps
         for line in dict.fromkeys((getattr(step.args, "line", None), step.expect and step.expect.line))
         if line is not None and line not in known
+    ]
+
+
+def _unnamed_lines(scenario: Scenario, config: PhoneConfig) -> list[str]:
+    """Expectations that could be about any of several lines."""
+    known = [account.index for account in config.lines]
+    if len(known) < 2:
+        return []
+    lines = ", ".join(map(str, known))
+    return [
+        f"{scenario.file}:{step.expect.at}: {step}: expect: the phone has the lines {lines}: "
+        "name the one that is meant with 'line'"
+        for step in scenario.steps
+        if step.kind not in EVERY_LINE
+        and step.expect is not None
+        and step.expect.registered is not None
+        and step.expect.line is None
     ]
 
 

@@ -6,6 +6,7 @@ process on deep nesting, drops duplicate keys, and expands aliases without end.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,9 +17,17 @@ from yaml.resolver import Resolver
 
 MAX_DEPTH = 32
 MAX_NODES = 100_000
+TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RESOLVER: Any = Resolver()
+_OPENING = (
+    yaml.BlockSequenceStartToken,
+    yaml.BlockMappingStartToken,
+    yaml.FlowSequenceStartToken,
+    yaml.FlowMappingStartToken,
+)
+_CLOSING = (yaml.BlockEndToken, yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken)
 _TAG = "tag:yaml.org,2002:"
 _TAGS = frozenset({"str", "int", "float", "bool", "null", "timestamp", "value", "merge", "map", "seq"})
 _INT = re.compile(r"[-+]?(0|[1-9][0-9_]*)", re.ASCII)
@@ -92,11 +101,34 @@ def build(text: str) -> tuple[Node | None, list[tuple[int, str]]]:
         root = builder.document(yaml.parse(text, Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        deep = _too_deep(text[: mark.index]) if mark else None
+        if deep is not None:
+            raise TreeError(deep, TOO_DEEP) from None
         raise TreeError(mark.line + 1 if mark else 1, f"not valid YAML: {_problem(error, text)}") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise TreeError(line, f"not valid YAML: {error.reason} (character {error.character!r})") from None
     return root, builder.faults
+
+
+def _too_deep(text: str) -> int | None:
+    """The line of *text* (cut where PyYAML found a fault) that nests deeper than is read; or None.
+
+    PyYAML looks ahead of the events that it gives, so its own bound on nesting can strike first, and each
+    release words that in its own way. Its scanner in Python keeps the tokens that were looked at.
+    """
+    tokens: list[Any] = []
+    scanner: Any = None
+    with contextlib.suppress(yaml.YAMLError):
+        scanner = yaml.SafeLoader(text)
+        while scanner.check_token():
+            tokens.append(scanner.get_token())
+    depth = -1
+    for token in (*tokens, *getattr(scanner, "tokens", ())):
+        depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
+        if depth > MAX_DEPTH:
+            return int(token.start_mark.line) + 1
+    return None
 
 
 def _problem(error: yaml.MarkedYAMLError, text: str) -> str:
@@ -136,7 +168,7 @@ class _Builder:
         line = event.start_mark.line + 1
         self.nodes += 1
         if depth > MAX_DEPTH:
-            raise TreeError(line, f"nested deeper than {MAX_DEPTH} levels")
+            raise TreeError(line, TOO_DEEP)
         if self.nodes > MAX_NODES:
             raise TreeError(line, f"more than {MAX_NODES} values in one file")
         if isinstance(event, yaml.AliasEvent):

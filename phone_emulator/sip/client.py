@@ -12,11 +12,12 @@ from collections.abc import Callable
 
 from phone_emulator.events import Address, Outcome, Transport
 from phone_emulator.world.base import SendFailed, TimerHandle, World
+from phone_emulator.world.tasks import Tasks
 
 from . import transaction as machines
 from .detour import TCP_PATIENCE, Detours
 from .flow import Flow
-from .message import Request, Response
+from .message import MessageError, Request, Response
 from .resting import Resting
 from .timers import Timers
 from .transaction import Deliver, Failed, Send, Transaction, client_key, client_key_of
@@ -80,7 +81,7 @@ class ClientTransaction:
         """Whether any response has come."""
         self.success: Response | None = None
         """The first 2xx."""
-        self._inbox: deque[Response | RequestFailed] = deque()
+        self._inbox: deque[Response | Exception] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._final = False
 
@@ -91,7 +92,7 @@ class ClientTransaction:
         return self.machine.request
 
     async def response(self) -> Response:
-        """The next response; raises RequestFailed."""
+        """The next response; raises RequestFailed, or what acting upon a response raised."""
         while not self._inbox:
             self._waiter = asyncio.get_running_loop().create_future()
             try:
@@ -99,7 +100,7 @@ class ClientTransaction:
             finally:
                 self._waiter = None
         item = self._inbox.popleft()
-        if isinstance(item, RequestFailed):
+        if isinstance(item, Exception):
             raise item
         return item
 
@@ -109,7 +110,7 @@ class ClientTransaction:
             pass
         return response
 
-    def deliver(self, item: Response | RequestFailed) -> None:
+    def deliver(self, item: Response | Exception) -> None:
         """Put *item* before whoever waits."""
         if isinstance(item, Response):
             self.answered = True
@@ -155,6 +156,7 @@ class Clients:
         self._answered = Resting(world, timers.k)
         """Requests whose final response came: others that come are repetitions."""
         self._detours = Detours(world, transports, TCP_PATIENCE * timers.t1)
+        self._tasks = Tasks(world, "the requests")
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._answered)
@@ -234,7 +236,12 @@ class Clients:
         key = client_key(response)
         client = self._waiting.get(key)
         if client is not None:
-            self._act(client, client.machine.receive(response, self._world.now()))
+            try:
+                self._act(client, client.machine.receive(response, self._world.now()))
+            except MessageError:
+                raise
+            except Exception as error:
+                self._fault(client, error, f"taking the {response.status} to {client.request.method}")
         elif key not in self._answered:
             ignored = self._on_stray(response, flow)
             if ignored:
@@ -294,7 +301,16 @@ class Clients:
             self._answered.add(client.key)
 
     def _fire(self, client: ClientTransaction) -> None:
-        self._act(client, client.machine.fire(self._world.now()))
+        try:
+            self._act(client, client.machine.fire(self._world.now()))
+        except Exception as error:
+            self._fault(client, error, f"timing {client.request.method}")
+
+    def _fault(self, client: ClientTransaction, error: Exception, work: str) -> None:
+        """What was done about *client* raised *error*: whoever waits for it gets that."""
+        self._tasks.fault(error, work)
+        client.deliver(error)
+        self._forget(client)
 
     def _send_request(self, client: ClientTransaction, message: Request | Response) -> bool:
         try:
@@ -340,7 +356,11 @@ class Clients:
         stop_timer(client)
         client.size, client.datagrams = size, client.flow
         name = f"TCP for a large {client.request.method}"
-        client.detour = asyncio.create_task(self._take_detour(client, client.flow), name=name)
+        client.detour = self._tasks.spawn(
+            self._take_detour(client, client.flow),
+            name,
+            on_fault=lambda error: self._fault(client, error, name),
+        )
 
     async def _take_detour(self, client: ClientTransaction, flow: Flow) -> None:
         way, client.remark = await self._detours.find(flow, client.size)

@@ -5,21 +5,46 @@ A peer may fall silent in the middle of a message, or never send one; it is wait
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from phone_emulator.world.base import TimerHandle, World
 
+from .flow import Flow
 from .framing import MAX_SIZE, PING, Framer
 from .headers import MessageError
-
-if TYPE_CHECKING:
-    from .flow import Flow
-    from .transport import TransportLayer
 
 IDLE = 600.0
 """Seconds after which a connection is closed over which nothing came or went, and no line is registered."""
 MESSAGE_TIME = 32.0
 """Seconds within which a message that has begun must be whole: what a transaction lasts (64*T1)."""
+
+
+class ConnectionUser(Protocol):
+    """Who is told what a connection brings: the transport layer."""
+
+    def message_received(self, data: bytes, flow: Flow) -> None:
+        """The bytes of one message came in."""
+
+    def message_broken(self, data: bytes, flow: Flow, error: MessageError) -> None:
+        """*data* came, which *error* keeps from being cut into messages."""
+
+    def pong(self, flow: Flow) -> None:
+        """Answer a keep-alive on a connection (RFC 5626 section 4.4.1)."""
+
+    def ignored(
+        self,
+        flow: Flow,
+        reason: str,
+        data: bytes,
+        status: int | None = None,
+        *,
+        outwards: bool = False,
+        unread: bool = False,
+    ) -> None:
+        """Tell that something that came in is not acted upon."""
+
+    def connection_lost(self, connection: Connection, reason: str) -> None:
+        """*connection* has ended."""
 
 
 class Connection:
@@ -32,7 +57,7 @@ class Connection:
 
     flow: Flow
 
-    def __init__(self, layer: TransportLayer, world: World) -> None:
+    def __init__(self, layer: ConnectionUser, world: World) -> None:
         self._layer = layer
         self._world = world
         self._framer = Framer()

@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from phone_emulator.events import Address, Transport
 from phone_emulator.world.base import ConnectFailed, SendFailed, Stream, TlsClient, TlsFailed, World
+from phone_emulator.world.tasks import Tasks
 
-from .connection import Connection
+from .connection import Connection, ConnectionUser
 from .flow import Flow
 from .framing import PING
-
-if TYPE_CHECKING:
-    from .transport import TransportLayer
 
 MAX_CONNECTIONS = 1000
 """Incoming connections beyond these are refused, so that a peer cannot use up the machine."""
@@ -31,6 +29,16 @@ _Key = tuple[Transport, Address, str]
 """Where to, and as whom the peer must prove itself over TLS."""
 
 
+class Layer(ConnectionUser, Protocol):
+    """The transport layer."""
+
+    def local(self, transport: Transport, remote: str = "") -> Address:
+        """This user agent's address as Via and Contact give it to *remote*, an IP address."""
+
+    def host_for(self, remote: str) -> str:
+        """The local IP address of the IP version of *remote*."""
+
+
 class Connections:
     """The connections of one transport layer.
 
@@ -40,20 +48,18 @@ class Connections:
         dscp: 0..63, how their packets are marked.
     """
 
-    def __init__(self, layer: TransportLayer, world: World, dscp: int) -> None:
+    def __init__(self, layer: Layer, world: World, dscp: int) -> None:
         self._layer = layer
         self._world = world
         self._dscp = dscp
         self._open: dict[_Key, Connection] = {}
         self._connecting: dict[_Key, _Connecting] = {}
         self._accepted: dict[Connection, None] = {}
+        self._tasks = Tasks(world, "the connections")
 
     async def close(self) -> None:
         """Close all, and give up those that are being made."""
-        tasks = [connecting.task for connecting in self._connecting.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.stop()
         for connection in (*self._open.values(), *self._accepted):
             connection.close()
         self._open.clear()
@@ -121,9 +127,8 @@ class Connections:
         connecting = self._connecting.get(key)
         if connecting is None:
             name = f"connect {key[0]} {key[1]}"
-            connecting = _Connecting(asyncio.create_task(self._connect(key, tls), name=name))
-            # Who waits may have been cancelled in the moment of the failure.
-            connecting.task.add_done_callback(lambda task: task.cancelled() or task.exception())
+            expected = (ConnectFailed, TlsFailed)  # who waits is told
+            connecting = _Connecting(self._tasks.spawn(self._connect(key, tls), name, expected=expected))
             self._connecting[key] = connecting
         task = connecting.task
         connecting.waiting += 1

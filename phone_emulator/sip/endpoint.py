@@ -71,7 +71,7 @@ class Endpoint:
             datagram_limit=datagram_limit,
             dscp=dscp,
         )
-        self.ways_back = WaysBack(self.transports, locate, 64 * timers.t1)
+        self.ways_back = WaysBack(world, self.transports, locate, 64 * timers.t1)
         self.clients = Clients(world, self.transports, timers, on_stray)
         self.servers = Servers(
             world,

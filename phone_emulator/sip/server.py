@@ -229,8 +229,20 @@ class Servers:
         if isinstance(response, Response) and response.status == quoted.status:
             self._ways_back.send(response, flow, reason)
 
+    def _fault(self, server: ServerTransaction, error: Exception, work: str) -> None:
+        """What was done about a request raised *error*: it is owed an answer all the same."""
+        self.world.faults.tell(error, work, "the requests of others")
+        if server.final is None and server.request.method != "ACK":
+            self._answer(server, 500, why="an internal fault of this phone")
+
     def _acknowledged(self, ack: Request, flow: Flow) -> None:
-        ignored = self._on_ack(ack, flow)
+        try:
+            ignored = self._on_ack(ack, flow)
+        except MessageError:
+            raise
+        except Exception as error:
+            self.world.faults.tell(error, f"dealing with ACK from {flow.remote}", "the requests of others")
+            return
         if ignored:
             self._transports.ignored(flow, ignored, ack.raw or ack.to_bytes())
 
@@ -264,6 +276,8 @@ class Servers:
                 self._answer(server, error.status, why=str(error))
             else:
                 self._transports.ignored(server.flow, str(error), request.raw or request.to_bytes())
+        except Exception as error:
+            self._fault(server, error, f"dealing with {request.method} from {server.flow.remote}")
         if server.final is None and request.to_tag is None:
             server.merge_key = _merge_key(request)
             self._mergeable[server.merge_key] = server
@@ -287,7 +301,10 @@ class Servers:
             why = f"too late: the INVITE was answered {target.final.status} before"
             self._transports.ignored(cancel.flow, why, request.raw or request.to_bytes())
         elif target.on_cancel is not None:
-            target.on_cancel()
+            try:
+                target.on_cancel()
+            except Exception as error:
+                self._fault(target, error, f"dealing with CANCEL from {cancel.flow.remote}")
 
     def _may_refuse(self) -> bool:
         """Whether one more response without a transaction is no flood yet."""

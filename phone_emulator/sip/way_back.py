@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from phone_emulator.events import Address, Transport
-from phone_emulator.world.base import ConnectFailed, SendFailed, TlsFailed
+from phone_emulator.world.base import ConnectFailed, SendFailed, TlsFailed, World
+from phone_emulator.world.tasks import Tasks
 
 from .flow import Flow
 from .message import Headers, MessageError, Response
@@ -49,16 +50,17 @@ class WaysBack:
     """The ways back of one endpoint.
 
     Args:
+        world: its clock.
         transports: makes the connections.
         locate: looks up where a sent-by leads.
         patience: seconds that a response may wait: for a connection, or for the next ICMP error.
     """
 
-    def __init__(self, transports: TransportLayer, locate: Locate, patience: float) -> None:
+    def __init__(self, world: World, transports: TransportLayer, locate: Locate, patience: float) -> None:
         self.locate = locate
         self._transports = transports
         self._patience = patience
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(world, "the responses")
         self._datagrams: dict[Key, _Datagrams] = {}
         """By the transaction."""
 
@@ -81,16 +83,11 @@ class WaysBack:
         else:
             self._datagrams[key] = datagrams = _Datagrams(response)
             way = self._post(datagrams, via, flow, why, key)
-        task = asyncio.create_task(way, name=f"way back to {flow.remote}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.spawn(way, f"the way back to {flow.remote}")
 
     async def close(self) -> None:
         """Give up all."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.stop()
 
     async def _send(self, response: Response, via: Via, flow: Flow, why: str) -> None:
         source = Address(flow.remote.host, via.port or flow.transport.default_port)

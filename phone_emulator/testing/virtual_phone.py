@@ -14,10 +14,11 @@ from phone_emulator.durations import parse_duration
 from phone_emulator.events import Attempt, Bus, CallState, Event, MessageSent
 from phone_emulator.lab import plans
 from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
+from phone_emulator.lab.calling import call_in
 from phone_emulator.lab.lab import Lab, Place
 from phone_emulator.lab.zone import Zone, parse_zone, read_zone
 from phone_emulator.phone import Call, CallError, CallResult, IncomingCall, Phone, PhoneOptions
-from phone_emulator.phone.transfer import transfer_blind, transfer_to
+from phone_emulator.phone.transfer.transfer import transfer_blind, transfer_to
 from phone_emulator.redundancy import Silence
 from phone_emulator.report.text import attempt_line, call_lines
 from phone_emulator.scenario.session import call_report
@@ -118,17 +119,8 @@ class VirtualPhone:
         __tracebackhide__ = True
 
         async def ring() -> Call:
-            known = set(self._phone.calls)
             name = None if server is None else self._name(server)
-            theirs = self._lab.call_phone(self._phone, line, name, caller)
-            if theirs is None:
-                raise CallError("the line is registered nowhere: nobody can call it")
-            while theirs.result is None:
-                ringing = [call for call in self._phone.calls if call not in known]
-                if ringing:
-                    return ringing[0]
-                await asyncio.sleep(0.01)
-            raise CallError(f"the call did not reach the phone: {theirs.reason}")
+            return await call_in(self._lab, self._phone, line, name, caller)
 
         return self._keep(self._stepper.do(ring))
 
@@ -174,12 +166,12 @@ class VirtualPhone:
 
     def registered_at(self, line: int | None = None) -> list[str]:
         """The roles where *line* (None: the first) is registered."""
-        return [target.role for target in self._phone.line(line).registrar.registered_targets]
+        return [target.role for target in self._phone.line(line).bindings.targets]
 
     @property
     def registrations(self) -> list[Attempt]:
         """Every REGISTER attempt so far, in order of time."""
-        found = [attempt for line in self._phone.lines.values() for attempt in line.registrar.attempts]
+        found = [attempt for line in self._phone.lines.values() for attempt in line.bindings.attempts]
         return sorted(found, key=lambda attempt: attempt.started)
 
     def sent(self, method: str = "") -> list[Request]:

@@ -9,12 +9,15 @@ from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
 
+from phone_emulator.events import Event, InternalFault
 from phone_emulator.world.base import WorldError
 
+from .fault_file import FaultFile
 from .journal import Journal
 from .lab_control import LabControl
 from .orders import Orders
 from .presenter import Presenter
+from .screens.fault import FaultScreen
 from .screens.leave import ConfirmScreen, LeavingScreen
 from .screens.phone import PhoneScreen
 from .theme import QUIET
@@ -57,7 +60,8 @@ class PhoneApp(App[None]):
         self._orders = Orders(self._presenter)
         self._face = PhoneScreen(self._presenter, self._orders, title)
         self._leaving = False
-        self._unsubscribe = phone.bus.subscribe(self._journal)
+        self._fault_file = FaultFile()
+        self._unsubscribe = [phone.bus.subscribe(self._journal), phone.bus.subscribe(self._hear)]
 
     def provision_with(self, again: Callable[[], None]) -> None:
         """Let Ctrl+P fetch the phone's files again, by calling *again*."""
@@ -74,13 +78,21 @@ class PhoneApp(App[None]):
     async def _run_phone(self) -> None:
         try:
             await self.phone.start()
+            self._presenter.chosen_line = next(iter(self.phone.lines), None)
+            self._face.update_panes()
+            await self.phone.register()
         except WorldError as error:
             self.failure = str(error)
             self.exit(return_code=WORLD_REFUSED)
-            return
-        self._presenter.chosen_line = next(iter(self.phone.lines), None)
-        self._face.update_panes()
-        await self.phone.register()
+        except Exception as error:
+            self.phone.world.faults.tell(error, "starting", "the phone")
+
+    def _hear(self, event: Event) -> None:
+        """Save an internal fault, and show it unless another one is being shown."""
+        if isinstance(event, InternalFault):
+            saved = self._fault_file.save(event)
+            if self.is_running and not isinstance(self.screen, FaultScreen):
+                self.push_screen(FaultScreen(event, saved))
 
     async def action_quit(self) -> None:
         """Quit, after asking while a call is up; asked for again while leaving, quit at once."""
@@ -100,5 +112,6 @@ class PhoneApp(App[None]):
 
     async def _stop(self, within: float) -> None:
         await self._orders.leave(within)
-        self._unsubscribe()
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
         self.exit()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from phone_emulator.events import CallState, Direction
 
 if TYPE_CHECKING:
-    from phone_emulator.phone.call import Call
+    from phone_emulator.phone.calls.call import Call
 
 
 class Scene(StrEnum):

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from phone_emulator.events import CallState, Direction
 from phone_emulator.lab.behaviour import Behaviour
 from phone_emulator.phone import Call, CallError, IncomingCall
-from phone_emulator.phone.replaces import pick_up
-from phone_emulator.phone.session import UP
-from phone_emulator.phone.transfer import transfer_blind, transfer_to
+from phone_emulator.phone.calls.states import UP
+from phone_emulator.phone.transfer.replaces import pick_up
+from phone_emulator.phone.transfer.transfer import transfer_blind, transfer_to
 
 from .lab_control import ServerView
 from .presenter import Presenter
@@ -136,7 +136,8 @@ class Orders:
         found = self._presenter.rings_elsewhere
         if found is None:
             raise CallError("no watched number rings")
-        self._presenter.chosen_call = pick_up(*found).id
+        line, ringing = found
+        self._presenter.chosen_call = pick_up(line.seat, ringing, self._phone.dial).id
 
     async def transfer_blind(self, number: str) -> None:
         """Send the far end of the call in hand to *number*; raises CallError."""

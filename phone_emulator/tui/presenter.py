@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from phone_emulator.events import CallState, Direction, Source, Target, Transport, role_name
-from phone_emulator.phone.call import Call
+from phone_emulator.phone.calls.call import Call
 from phone_emulator.redundancy import hops
 from phone_emulator.report.wire import endpoint
 
@@ -19,9 +19,9 @@ from .rows.registration import LineRow, line_rows
 from .rows.route import RouteView, route_view
 
 if TYPE_CHECKING:
-    from phone_emulator.phone.dialog_info import DialogState
     from phone_emulator.phone.line import Line
     from phone_emulator.phone.phone import Phone
+    from phone_emulator.phone.wire.dialog_info import DialogState
 
 LOG_ROWS = 200
 
@@ -141,8 +141,8 @@ class Presenter:
 
     def _targets(self, call: Call, server: int) -> Sequence[Target]:
         """The targets of a server as DNS gave them last, else the server as configured."""
-        known = call.line.targets(server)
-        hop = next((hop for hop in hops(call.line.account) if hop.server == server), None)
+        known = call.servers.targets(server)
+        hop = next((hop for hop in hops(call.seat.account) if hop.server == server), None)
         if known or hop is None:
             return known
         return [Target(server, role_name(server, 0), hop.host, "", hop.port, Transport.UDP, Source.DNS)]

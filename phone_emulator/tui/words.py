@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from phone_emulator.events import Attempt, CallState, Direction, Outcome, RegistrationState
+from phone_emulator.phone.transfer.referral import followed
+from phone_emulator.phone.transfer.transfer import under_way
 
 if TYPE_CHECKING:
-    from phone_emulator.phone.call import Call
+    from phone_emulator.phone.calls.call import Call
 
 REGISTRATION = {
     RegistrationState.UNREGISTERED: "Unregistered",
@@ -67,9 +69,9 @@ def call_word(call: Call) -> str:
     if call.state is CallState.RINGING and call.direction is Direction.INCOMING:
         return "Incoming call"
     if call.state in (CallState.TALKING, CallState.HELD):
-        if call.transfer is not None:
+        if under_way(call) is not None:
             return "Transferring"
-        if call.referrals:
+        if followed(call):
             return "Be Transferred"
     if call.state is CallState.CALLING and call.route and call.route[-1].status:
         return "Connecting"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from phone_emulator.phone.dialling import why_undialable
+from phone_emulator.phone.dialling.number import why_undialable
 
 from .changes import Change, parse_change
 from .timeline import AFTERMATH, MAX_CALLS, CallOrder, Timeline

@@ -28,7 +28,7 @@ from phone_emulator.phone import CallResult, OutgoingCall, Phone, PhoneOptions
 from phone_emulator.redundancy import hops
 from phone_emulator.report import remarks
 from phone_emulator.report.result import Message
-from phone_emulator.world import SimulatedWorld
+from phone_emulator.world import SimulatedWorld, Tasks
 
 from .changes import Change
 from .record import Recorder
@@ -79,6 +79,7 @@ class Stage:
         self.bus = Bus()
         self.lab = Lab(self.world, moved.plan, moved.config, self.bus)
         self.phone = Phone(moved.config, self.world, self.bus, self.lab.phone_options(site.options))
+        self.tasks = Tasks(self.world, "the rehearsal")
         self.line = line
         self.calls: list[OutgoingCall] = []
         """In the order in which they were placed."""
@@ -164,7 +165,7 @@ def as_found(site: Site) -> Site:
                 found[line.number] = []
                 for hop in hops(line.account):
                     with contextlib.suppress(Unresolved):
-                        found[line.number] += await line.locate(hop)
+                        found[line.number] += await line.servers.locate(hop)
         return found
 
     places = list(site.places)

@@ -197,17 +197,17 @@ async def _come_back(stage: Stage, story: Story, destination: str) -> None:
 def _next_chance(stage: Stage, story: Story) -> float:
     """When the phone may return next: a failback is due, or a registration that is elsewhere is renewed."""
     line, now = stage.phone.line(stage.line), stage.world.now()
-    failbacks = [failback.due_at for failback in line.failbacks.values()]
+    failbacks = [failback.due_at for failback in line.servers.failbacks.values()]
     if not _is_back(story) and any(now < due < math.inf for due in failbacks):
         return min(due for due in failbacks if due > now)
     home = {target.server: _key(target) for target in story.registered}
-    bindings = line.registrar.bindings
+    bindings = line.bindings
     away = [
         binding
-        for server, binding in bindings.items()
-        if binding.target is None or _key(binding.target) != home.get(server)
+        for binding in bindings
+        if binding.target is None or _key(binding.target) != home.get(binding.number)
     ]
-    times = [binding.next_at or math.inf for binding in away or bindings.values()]
+    times = [binding.next_at or math.inf for binding in away or bindings]
     return min((time for time in times if time > now), default=math.inf)
 
 

@@ -111,12 +111,12 @@ async def _play(stage: Stage, timeline: Timeline) -> Outcome:
     at_first = [change for change in timeline.changes if change.at <= 0]
     later = [change for change in timeline.changes if change.at > 0]
     async with stage.running(at_first):
-        registered = asyncio.create_task(_register(stage, timeline), name="the first registration")
+        registered = stage.tasks.spawn(_register(stage, timeline), "the first registration")
         # The changes first: what is due at one time happens in the order in which it was asked for.
         tasks = [registered]
-        tasks += [asyncio.create_task(_change(stage, change), name="a change") for change in later]
+        tasks += [stage.tasks.spawn(_change(stage, change), "a change") for change in later]
         tasks += [
-            asyncio.create_task(_call(stage, order, timeline, registered), name=f"call {order.destination}")
+            stage.tasks.spawn(_call(stage, order, timeline, registered), f"the calls to {order.destination}")
             for order in timeline.calls
         ]
         for task in tasks:
@@ -147,7 +147,7 @@ async def _call(stage: Stage, order: CallOrder, timeline: Timeline, registered: 
     while not placed or (order.every is not None and at < end):
         await stage.until(at)
         calling = stage.call(order.destination, timeline.duration)
-        placed.append(asyncio.create_task(calling, name=f"call {order.destination}"))
+        placed.append(stage.tasks.spawn(calling, f"a call to {order.destination}"))
         at = first + len(placed) * (order.every or 0.0)
     for task in placed:
         await task

@@ -23,6 +23,8 @@ from .base import (
     World,
     WorldError,
 )
+from .faults import Faulted, as_reason
+from .tasks import Tasks
 
 if TYPE_CHECKING:
     from .loop import Deadlock
@@ -36,6 +38,7 @@ __all__ = [
     "DatagramReceiver",
     "DatagramSocket",
     "Deadlock",
+    "Faulted",
     "Host",
     "Listener",
     "Network",
@@ -44,12 +47,14 @@ __all__ = [
     "SimulatedWorld",
     "Stream",
     "StreamReceiver",
+    "Tasks",
     "TimerHandle",
     "TlsClient",
     "TlsFailed",
     "TlsServer",
     "World",
     "WorldError",
+    "as_reason",
 ]
 
 _LATE = {

@@ -14,6 +14,8 @@ from typing import Protocol, runtime_checkable
 
 from phone_emulator.events import Address, Transport
 
+from .faults import Faults
+
 
 class WorldError(OSError):
     """The machine would not: a port in use, no such local address."""
@@ -174,6 +176,9 @@ class World(Protocol):
 
     virtual: bool
     """Whether time is virtual."""
+
+    faults: Faults
+    """Where is told what raises in this world and should not."""
 
     def now(self) -> float:
         """Seconds since the world began."""

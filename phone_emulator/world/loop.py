@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import heapq
+import inspect
 import math
 import os
 from asyncio.base_events import BaseEventLoop
@@ -191,11 +192,11 @@ def describe_timer(timer: asyncio.TimerHandle) -> str:
 
 
 def callback_of(timer: asyncio.TimerHandle) -> Callable[..., Any]:
-    """What *timer* calls, without the arguments bound to it."""
+    """What *timer* calls, without the arguments bound to it and what is wrapped around it."""
     callback: Any = getattr(timer, "_callback", None)
     while isinstance(callback, functools.partial):
         callback = callback.func
-    return callback  # type: ignore[no-any-return]
+    return inspect.unwrap(callback)  # type: ignore[no-any-return]
 
 
 def _either(thing: object, *names: str) -> Any:

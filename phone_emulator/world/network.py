@@ -11,16 +11,13 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from phone_emulator.events import Address
 
 from . import reasons
 from .address import canonical, is_any, is_ipv6, unsendable
-from .base import DatagramReceiver, SendFailed, WorldError
-
-if TYPE_CHECKING:
-    from .simulated_stream import SimulatedListener, SimulatedStream
+from .base import Accept, DatagramReceiver, SendFailed, TlsServer, WorldError
 
 LARGEST_DATAGRAM = 65507
 """Bytes of payload (RFC 768 over IPv4)."""
@@ -49,6 +46,34 @@ REORDER_DELAY = 0.05
 _EPHEMERAL = range(49152, 65536)
 
 
+class HostListener(Protocol):
+    """A listening socket, as its host knows it."""
+
+    accept: Accept
+    tls: TlsServer | None
+    dscp: int
+
+
+class HostStream(Protocol):
+    """One end of a connection, as its host knows it."""
+
+    dscp: int
+
+    @property
+    def local(self) -> Address:
+        """This end."""
+
+    @property
+    def remote(self) -> Address:
+        """The other end."""
+
+    def close(self) -> None:
+        """Close in order."""
+
+    def resume(self) -> None:
+        """The host can be reached again: send what waits."""
+
+
 class Host:
     """One IP address of the network and its switches, which may be set while the simulation runs.
 
@@ -64,8 +89,8 @@ class Host:
         self.duplicate: float | None = None
         self.reorder: float | None = None
         self.udp: dict[int, SimulatedDatagramSocket] = {}
-        self.listeners: dict[int, SimulatedListener] = {}
-        self.streams: set[SimulatedStream] = set()
+        self.listeners: dict[int, HostListener] = {}
+        self.streams: set[HostStream] = set()
         self._up = True
         self._reachable = True
         self._next_port = {"udp": _EPHEMERAL.start, "tcp": _EPHEMERAL.start}

@@ -16,6 +16,7 @@ from phone_emulator.events import Address
 from . import reasons, stream, udp
 from .address import canonical, is_ipv6
 from .base import Accept, DatagramReceiver, StreamReceiver, TimerHandle, TlsClient, TlsServer, WorldError
+from .faults import Faults
 
 _Result = TypeVar("_Result")
 
@@ -39,6 +40,7 @@ class RealWorld:
         self._fast = fast
         # Not loop.time(): the world may be older than its loop, and uvloop's clock moves in steps of 1 ms.
         self._began = time.monotonic()
+        self.faults = Faults(self.now)
         self._open: set[Any] = set()
 
     def now(self) -> float:
@@ -104,9 +106,12 @@ class RealWorld:
     def run(self, main: Coroutine[Any, Any, _Result]) -> _Result:
         """Run *main* on an event loop of its own (uvloop's where it is installed); returns what it returns.
 
-        What *main* leaves open is closed. Ctrl-C cancels *main* and raises KeyboardInterrupt.
+        What *main* leaves open is closed. Ctrl-C cancels *main* and raises KeyboardInterrupt. Raises what
+        *main* raises, and Faulted where anything else raised.
         """
-        with asyncio.Runner(loop_factory=_loop_factory(self._fast)) as runner:
+        loop_factory = _loop_factory(self._fast)
+        with self.faults.raised_at_the_end(), asyncio.Runner(loop_factory=loop_factory) as runner:
+            runner.get_loop().set_exception_handler(self.faults.heard)
             return runner.run(self._run(main))
 
     async def aclose(self) -> None:

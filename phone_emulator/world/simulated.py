@@ -13,6 +13,7 @@ from phone_emulator.events import Address
 from . import simulated_stream
 from .address import canonical, is_ipv6
 from .base import Accept, DatagramReceiver, StreamReceiver, TimerHandle, TlsClient, TlsServer, WorldError
+from .faults import Faults
 from .loop import Deadlock, VirtualLoop, callback_of, cancel_all, describe, describe_timer
 from .network import Network, SimulatedDatagramSocket
 from .simulated_stream import SimulatedListener, SimulatedStream
@@ -52,7 +53,7 @@ class SimulatedWorld:
         self.network = Network(self._loop, self.random, (phone_host, phone_host6))
         self._nameservers = list(nameservers)
         self._main: asyncio.Task[Any] | None = None
-        self._failure: BaseException | None = None
+        self.faults = Faults(self.now)
         self._left: tuple[list[str], list[str]] | None = None
 
     def now(self) -> float:
@@ -101,8 +102,8 @@ class SimulatedWorld:
     def run(self, main: Coroutine[Any, Any, _Result]) -> _Result:
         """Run *main* to its end and the world with it; returns what *main* returns. May be called once.
 
-        Tasks that are left are cancelled. Raises what *main* raises; what a callback raises, or a task that
-        nobody awaits; Deadlock, naming who waits, when nothing can ever happen again.
+        Tasks that are left are cancelled. Raises what *main* raises; Deadlock, naming who waits, when nothing
+        can ever happen again; Faulted where anything else raised.
         """
         try:
             self._check_can_run(main)
@@ -110,21 +111,22 @@ class SimulatedWorld:
             if inspect.iscoroutine(main):
                 main.close()
             raise
+        with self.faults.raised_at_the_end():
+            return self._run(main)
+
+    def _run(self, main: Coroutine[Any, Any, _Result]) -> _Result:
         loop = self._loop
         loop.set_exception_handler(self._unhandled)
-        self._main = loop.create_task(main, name="main")
+        self._main = asyncio.Task(main, loop=loop, name="main")
         self._main.add_done_callback(self._main_ended)
         try:
             loop.run_forever()
-            if self._failure is None:
-                loop.settle()
+            loop.settle()
         finally:
             self._main.remove_done_callback(self._main_ended)
             stubborn = self._end()
         if self._main.done() and not self._main.cancelled() and (error := self._main.exception()):
             raise error
-        if self._failure is not None:
-            raise self._failure
         if stubborn:
             raise Deadlock("the simulation has ended, but not every task would end when cancelled", stubborn)
         return self._main.result()  # type: ignore[no-any-return]
@@ -161,13 +163,10 @@ class SimulatedWorld:
         )
 
     def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        error = context.get("exception")
-        if error is None or self._failure is not None or not loop.is_running():
+        if loop.is_running():
+            self.faults.heard(loop, context)
+        else:
             loop.default_exception_handler(context)
-            return
-        self._failure = error
-        if self._left is None:
-            loop.stop()
 
     def _main_ended(self, main: asyncio.Task[Any]) -> None:
         self._loop.stop()
@@ -180,7 +179,7 @@ class SimulatedWorld:
             ended, stubborn = cancel_all(loop, GRACE)
             for task in ended - {self._main}:
                 if not task.cancelled() and (error := task.exception()):
-                    self._failure = self._failure or error
+                    self.faults.tell(error, task.get_name(), "the world's end")
             loop.run_until_complete(loop.shutdown_asyncgens())
             for task in stubborn:
                 task._log_destroy_pending = False  # type: ignore[attr-defined]  # it is told in words instead

@@ -19,7 +19,7 @@ from .base import (
     TlsServer,
     WorldError,
 )
-from .network import Host, Network
+from .network import Host, HostListener, Network
 
 UNSENT_LIMIT = 1024 * 1024
 """Bytes that may wait for a peer that takes none."""
@@ -183,8 +183,8 @@ def listen(
     bound = Address(host.address, port)
     if port in host.listeners:
         raise WorldError(f"cannot bind {bound}/{'tls' if tls else 'tcp'}: address already in use")
-    host.listeners[port] = SimulatedListener(host, bound, accept, tls, dscp)
-    return host.listeners[port]
+    listener = host.listeners[port] = SimulatedListener(host, bound, accept, tls, dscp)
+    return listener
 
 
 async def connect(
@@ -228,7 +228,7 @@ async def connect(
     return client
 
 
-def _accept(listener: SimulatedListener, server: SimulatedStream, tls: bool) -> None:
+def _accept(listener: HostListener, server: SimulatedStream, tls: bool) -> None:
     speaks = tls or listener.tls is None
     server.open(listener.accept(server) if speaks else _NoTls(server))
 

@@ -122,7 +122,7 @@ def dialog_memory() -> str:
         gc.collect()
         taken = tracemalloc.get_traced_memory()[0] / 1000
         tracemalloc.stop()
-        assert len(phone._dialogs) == len(calls), "not every call has its dialog"
+        assert len(phone.dialogs) == len(calls), "not every call has its dialog"
         return taken
 
     call: float = with_phone(story)

@@ -134,7 +134,7 @@ def on_loopback() -> str:
                 await phone.register()
             spent = time.process_time() - began
             registered = [line for phone in phones for line in phone.lines.values()]
-            assert all(line.registrar.registered_targets for line in registered)
+            assert all(line.bindings.targets for line in registered)
             for phone in phones:
                 await phone.stop(unregister=False)
             return len(registered), spent

@@ -52,7 +52,7 @@ def test_no_command_is_the_terminal_phone_as_its_own_command_is(
         raise click.UsageError("far enough")
 
     monkeypatch.setenv("TEXTUAL_DRIVER", "none")
-    monkeypatch.setattr("phone_emulator.cli.tui.make_desk", make_desk)
+    monkeypatch.setattr("phone_emulator.cli.commands.tui.make_desk", make_desk)
     for args in ((), ("tui",)):
         assert "far enough" in run(*args).stderr
     assert made[0] == made[1]

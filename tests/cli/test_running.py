@@ -67,6 +67,22 @@ def test_fail_fast_stops_at_the_first_failure(run: Run, folder: Path) -> None:
     assert run("run", folder, "--fail-fast").stderr == "1 of 2 scenarios passed, 1 not run\n"
 
 
+def test_reports_tell_what_did_not_run(run: Run, folder: Path, tmp_path: Path) -> None:
+    junit, html = tmp_path / "report.xml", tmp_path / "report.html"
+    run("run", folder, "--fail-fast", "--junit", junit, "--html", html)
+    suite = ET.parse(junit).getroot()[0]
+    assert [suite.get(key) for key in ("tests", "failures", "errors", "skipped")] == ["3", "1", "0", "1"]
+    assert "1 of 2 scenarios passed, 1 not run" in html.read_text()
+
+
+def test_reports_tell_what_the_machine_would_not_run(run: Run, folder: Path, tmp_path: Path) -> None:
+    junit = tmp_path / "report.xml"
+    result = run("run", folder, "--world", "lab", "--local-address", "192.0.2.1", "--junit", junit)
+    assert result.exit_code == 3
+    suite = ET.parse(junit).getroot()[0]
+    assert [suite.get(key) for key in ("tests", "failures", "errors", "skipped")] == ["3", "0", "1", "2"]
+
+
 def test_reports(run: Run, folder: Path, tmp_path: Path) -> None:
     junit, html, pcap = (tmp_path / name for name in ("report.xml", "report.html", "report.pcapng"))
     run("run", folder, "--junit", junit, "--html", html, "--pcap", pcap)

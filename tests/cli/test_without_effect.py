@@ -89,7 +89,7 @@ def test_the_terminal_phone_tells_it_before_it_opens(
         raise WorldError("no further")
 
     monkeypatch.setenv("TEXTUAL_DRIVER", "none")
-    monkeypatch.setattr("phone_emulator.cli.tui.make_desk", stop)
+    monkeypatch.setattr("phone_emulator.cli.commands.tui.make_desk", stop)
     assert run("tui", idle, *SET).stderr == f"{TOLD}{SUM}no further\n"
     assert run("tui", *SET).stderr == f"{TOLD}no further\n"
 

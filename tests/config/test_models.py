@@ -16,7 +16,7 @@ from phone_emulator.config.models import (
     model,
     models,
 )
-from phone_emulator.phone.identity import Device
+from phone_emulator.phone.wire.identity import Device
 
 
 @pytest.mark.parametrize("name", models())

@@ -12,7 +12,7 @@ import pytest
 
 from phone_emulator.events import CallChanged, CallState, MediaChanged, MessageReceived, MessageSent
 from phone_emulator.phone import Call, IncomingCall
-from phone_emulator.phone.transfer import transfer_blind
+from phone_emulator.phone.transfer.transfer import transfer_blind
 from tests.integration.harness.baresip import Account, Baresip, Control
 from tests.integration.harness.certificates import Certificates
 from tests.integration.harness.far_end import TRANSPORTS, Transport, only_server

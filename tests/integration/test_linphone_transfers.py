@@ -9,7 +9,7 @@ import pytest
 
 from phone_emulator.events import CallState, MessageReceived, MessageSent, TransferChanged
 from phone_emulator.phone import Call
-from phone_emulator.phone.transfer import transfer_to
+from phone_emulator.phone.transfer.transfer import transfer_to
 from phone_emulator.sip.message import Request
 from phone_emulator.sip.parser import parse
 from tests.integration.harness.certificates import Certificates

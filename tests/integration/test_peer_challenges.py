@@ -307,5 +307,5 @@ def test_an_interval_that_is_too_brief_after_a_challenge(peers: Peers) -> None:
 def test_an_interval_that_is_too_brief_without_a_longer_one(header: str, peers: Peers) -> None:
     told = register(peers, [hear_first("REGISTER"), turned_down(423, header)])
     assert told == [("primary", "rejected")]
-    states = [binding.state for binding in peers.live.phone.line().registrar.bindings.values()]
+    states = [binding.state for binding in peers.live.phone.line().bindings]
     assert states == [RegistrationState.FAILED]

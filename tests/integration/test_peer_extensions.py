@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from phone_emulator.events import CallChanged, CallState, MessageSent
-from phone_emulator.phone import Call, CallError, IncomingCall, session_timer
-from phone_emulator.phone.transfer import transfer_blind, transfer_to
+from phone_emulator.phone import Call, CallError, IncomingCall
+from phone_emulator.phone.transfer.transfer import transfer_blind, transfer_to
+from phone_emulator.phone.wire import session_expires
 from phone_emulator.sip.message import Request
 from phone_emulator.sip.parser import parse
 from phone_emulator.sip.refer import Replaces, parse_refer_to, parse_replaces
@@ -178,7 +179,7 @@ def test_the_phone_refreshes(
     update: bool, transport: Transport, peers: Peers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At half the interval, by UPDATE where the peer allows it, else by re-INVITE (RFC 4028 section 7.4)."""
-    monkeypatch.setattr(session_timer, "MIN_INTERVAL", 1)  # nobody waits for 45 s
+    monkeypatch.setattr(session_expires, "MIN_INTERVAL", 1)  # nobody waits for 45 s
     allow = "Allow: INVITE, ACK, BYE, CANCEL" + (", UPDATE" if update else "")
     agreed = [*expires(1, "uac"), "Require: timer"]
     up = [hear_first(), answer(200, sdp(), headers=[allow, *agreed]), hear("ACK")]
@@ -194,7 +195,7 @@ def test_the_phone_refreshes(
 @every_transport
 def test_nobody_refreshes(transport: Transport, peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
     """The call ends with a BYE shortly before the interval is over (RFC 4028 section 10)."""
-    monkeypatch.setattr(session_timer, "MIN_INTERVAL", 1)
+    monkeypatch.setattr(session_expires, "MIN_INTERVAL", 1)
     up = [hear_first(), answer(200, sdp(), headers=[*expires(1, "uas"), "Require: timer"]), hear("ACK")]
     call = peers.place(transport, [*up, *PHONE_HANGS_UP], talking, TIMED)
     answered(call)

@@ -156,8 +156,8 @@ def test_a_phone_of_the_lab_hears_it(settings: dict[str, str]) -> None:
         await stage.phone.register()
         await asyncio.sleep(4000)  # a refresh as well
         [line] = stage.phone.lines.values()
-        assert line.mailbox is not None
-        assert not line.mailbox.waiting
+        assert line.mailbox.told is not None
+        assert not line.mailbox.told.waiting
         told = [str(each.state) for each in stage.events if isinstance(each, SubscriptionChanged)]
         assert told == ["active"]
         await stage.phone.stop()

@@ -90,7 +90,7 @@ class Site:
     async def register(self) -> list[str]:
         """Register line 1 until the end of its first cycle; the route."""
         await self.phone.register()
-        return [shown(attempt) for attempt in self.phone.line(1).registrar.attempts]
+        return [shown(attempt) for attempt in self.phone.line(1).bindings.attempts]
 
     async def behave(self, name: str, behaviour: object) -> None:
         """The server *name* behaves like that from now on."""

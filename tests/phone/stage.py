@@ -215,10 +215,10 @@ class Stage:
 
     def registered(self) -> list[str]:
         """The roles at which line 1 is registered."""
-        return [target.role for target in self.phone.line(1).registrar.registered_targets]
+        return [target.role for target in self.phone.line(1).bindings.targets]
 
     def _every_register(self) -> list[Attempt]:
-        return [attempt for line in self.phone.lines.values() for attempt in line.registrar.attempts]
+        return [attempt for line in self.phone.lines.values() for attempt in line.bindings.attempts]
 
     def _since(self, at: float) -> float:
         return round(at - self.zero, 3)

@@ -16,7 +16,7 @@ import pytest
 
 from phone_emulator.events import Address
 from phone_emulator.media import dtmf, g711, rtp, tones
-from phone_emulator.phone.audio import Audio, AudioError
+from phone_emulator.phone.calls.audio import Audio, AudioError
 from phone_emulator.world import RealWorld, SimulatedWorld, World, WorldError
 
 HERE, THERE = Address("192.168.1.21", 11780), Address("192.168.1.80", 30000)

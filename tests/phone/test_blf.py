@@ -10,8 +10,8 @@ import pytest
 
 from phone_emulator.config.model import KeyConfig
 from phone_emulator.events import BlfChanged, LampState, SubscriptionChanged
-from phone_emulator.phone import dialog_info
-from phone_emulator.phone.dialog_info import DialogInfo, DialogState
+from phone_emulator.phone.wire import dialog_info
+from phone_emulator.phone.wire.dialog_info import DialogInfo, DialogState
 from phone_emulator.sip.message import Request
 from tests.lab.peers import PHONE, SERVER
 from tests.phone.far_end import Play, play

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from phone_emulator.events import BlfChanged, LampState, MessageReceived, SubscriptionChanged
-from phone_emulator.phone import dialog_info
+from phone_emulator.phone.wire import dialog_info
 from phone_emulator.sip.message import Request
 from phone_emulator.sip.parser import parse
 from tests.phone.stage import Stage, play

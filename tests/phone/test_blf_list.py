@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phone_emulator.events import BlfChanged
-from phone_emulator.phone import resource_list
-from phone_emulator.phone.dialog_info import DialogInfo, DialogState, write
-from phone_emulator.phone.xml_body import XmlError
+from phone_emulator.phone.wire import resource_list
+from phone_emulator.phone.wire.dialog_info import DialogInfo, DialogState, write
+from phone_emulator.phone.wire.xml_body import XmlError
 from phone_emulator.sip.message import Request
 from tests.lab.peers import SERVER
 from tests.phone.far_end import Play, play

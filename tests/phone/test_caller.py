@@ -10,7 +10,7 @@ import pytest
 
 from phone_emulator.config.model import AccountConfig, PhoneConfig
 from phone_emulator.events import CallState
-from phone_emulator.phone.caller import Caller, caller_of, connected_party
+from phone_emulator.phone.wire.caller import Caller, caller_of, connected_party
 from phone_emulator.sip.message import Headers, MessageError, Request
 from tests.phone.far_end import Play, offer, play
 

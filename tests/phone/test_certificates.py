@@ -14,7 +14,7 @@ from phone_emulator.config import load_text
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.events import Address, Attempt
 from phone_emulator.phone import Certificates, Phone, PhoneOptions
-from phone_emulator.phone.certificates import trust_of
+from phone_emulator.phone.wire.certificates import trust_of
 from phone_emulator.sip.framing import Framer
 from phone_emulator.sip.message import Request, response_to
 from phone_emulator.sip.parser import parse
@@ -139,7 +139,7 @@ def register(certificate: trustme.LeafCert, cfg: str, *, client_ca: str = "", **
         await phone.start()
         async with asyncio.timeout(10):
             await phone.register()
-        attempts = phone.line(1).registrar.attempts
+        attempts = phone.line(1).bindings.attempts
         await phone.stop(unregister=False)
         return attempts[0]
 

@@ -11,7 +11,7 @@ import pytest
 from phone_emulator.config.model import AccountConfig
 from phone_emulator.config.secret import Secret
 from phone_emulator.events import Address, CallState
-from phone_emulator.phone.credentials import MAX_KNOWN, Credentials
+from phone_emulator.phone.wire.credentials import MAX_KNOWN, Credentials
 from phone_emulator.sip.digest import Verdict, challenge_value, next_nonce, verify
 from phone_emulator.sip.message import Headers, Request, Response
 from tests.phone.far_end import Play, offer, play

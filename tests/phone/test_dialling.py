@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from phone_emulator.phone.dialling import number_in, why_undialable
+from phone_emulator.phone.dialling.number import why_undialable
+from phone_emulator.sip.tel import number_in
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phone_emulator.phone import dialog_info
-from phone_emulator.phone.dialog_info import PHASES, DialogInfo, DialogState
-from phone_emulator.phone.xml_body import XmlError
+from phone_emulator.phone.wire import dialog_info
+from phone_emulator.phone.wire.dialog_info import PHASES, DialogInfo, DialogState
+from phone_emulator.phone.wire.xml_body import XmlError
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=12)
 DIALOGS = st.builds(

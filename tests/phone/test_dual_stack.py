@@ -170,8 +170,7 @@ def test_registered_at_one_version_and_then_at_the_other() -> None:
 
     async def story(phone: Phone, world: SimulatedWorld) -> None:
         await phone.register()
-        registrar = phone.line(1).registrar
-        assert [target.address for target in registrar.registered_targets] == ["192.168.1.14"]
+        assert [target.address for target in phone.line(1).bindings.targets] == ["192.168.1.14"]
         assert six.requests("REGISTER")[0].contacts[0].uri.host == f"[{SIX}]"
         assert four.requests("REGISTER")[0].contacts[0].uri.host == FOUR
 

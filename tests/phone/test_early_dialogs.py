@@ -334,7 +334,7 @@ def test_a_request_right_behind_a_200_that_comes_after_the_hang_up() -> None:
         await on.far.heard("ACK")
         on.far.answer(await on.far.heard("BYE"), 200)
         await call.over()
-        assert on.phone._dialogs == {}
+        assert len(on.phone.dialogs) == 0
 
     play(story, account__1__sip_server__1__transport_type=1)
 
@@ -430,7 +430,7 @@ def test_early_dialogs_end_with_their_invite() -> None:
         on.far.answer(again, 486)
         await on.far.heard("ACK")
         await call.over()
-        assert on.phone._dialogs == {}
+        assert len(on.phone.dialogs) == 0
 
     play(story)
 
@@ -442,11 +442,11 @@ def test_forks_without_end_are_not_all_followed() -> None:
         for number in range(100):
             on.far.answer(invite, 180, tag=f"tag{number}")
         await on.rest()
-        assert len(on.phone._dialogs) == 20
+        assert len(on.phone.dialogs) == 20
         on.far.answer(invite, 200, tag="tag99", body=offer())
         assert (await on.far.heard("ACK")).to_tag == "tag99"
         assert call.state is CallState.TALKING
-        assert len(on.phone._dialogs) == 1
+        assert len(on.phone.dialogs) == 1
 
     play(story)
 

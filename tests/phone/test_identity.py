@@ -15,7 +15,7 @@ import pytest
 
 from phone_emulator.config.model import AccountConfig, PhoneConfig, ServerConfig
 from phone_emulator.events import Address, Transport
-from phone_emulator.phone.identity import Device, Identity, new_call_id
+from phone_emulator.phone.wire.identity import Device, Identity, new_call_id
 from phone_emulator.sip.message import Request
 from tests.phone.wire_stories import STORIES, sent
 

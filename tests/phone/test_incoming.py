@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
-from phone_emulator.events import CallState, Transport
+from phone_emulator.events import CallRefused, CallState, Transport
 from phone_emulator.phone import CallError, CallResult, IncomingCall
 from phone_emulator.sip.message import Request, Response
 from tests.lab.peers import PHONE, SERVER, Peer, ack_to
@@ -570,3 +571,29 @@ def test_the_peer_is_told_apart_from_strangers() -> None:
         assert call.state is CallState.TALKING
 
     play(story)
+
+
+@pytest.mark.parametrize(
+    ("settings", "status", "reason"),
+    [
+        (
+            {"forward__always__enable": 1, "forward__always__target": "1005"},
+            302,
+            "forwarded to 1005: every call is forwarded",
+        ),
+        ({"account__1__dnd__enable": 1}, 480, "do not disturb is on"),
+        ({"sip__trust_ctrl": 1}, 403, "the source is not trusted"),
+    ],
+)
+def test_a_call_that_is_refused_before_it_rings_is_told(
+    settings: dict[str, Any], status: int, reason: str
+) -> None:
+    async def story(on: Play) -> None:
+        invite = on.far.invite()
+        on.far.send(invite)
+        on.far.send(ack_to(invite, await on.far.response(status, "INVITE")))
+        [told] = [event for event in on.events if isinstance(event, CallRefused)]
+        assert (told.line, told.remote, told.status, told.reason) == (1, "1002", status, reason)
+        assert on.phone.calls == []
+
+    play(story, **settings)

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from phone_emulator.events import CallState
-from phone_emulator.phone.intercom import asked_delay
+from phone_emulator.phone.calls.intercom import asked_delay
 from phone_emulator.sip.message import Headers, Request
 from tests.phone.far_end import Play, play
 

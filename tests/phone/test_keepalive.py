@@ -52,7 +52,7 @@ def test_nothing_is_kept_alive_that_is_not_registered() -> None:
         assert packets(on) == [160.0, 190.0, 220.0]
         await asyncio.sleep(110)  # the refresh at 270 s draws no answer, and the binding is lost at 302 s
         assert packets(on)[3:] == [250.0, 280.0]
-        assert on.phone.line(1).registrar.registered_targets == []
+        assert on.phone.line(1).bindings.targets == []
         await asyncio.sleep(600)
         assert packets(on)[5:] == []
 
@@ -93,7 +93,7 @@ def test_notifies_as_keep_alives() -> None:
         notify = await on.far.heard("NOTIFY")
         assert notify.headers.get("Event") == "keep-alive"
         await asyncio.sleep(100)  # no answer: it is repeated and given up, and changes nothing
-        assert [each.role for each in on.phone.line(1).registrar.registered_targets] == ["primary"]
+        assert [each.role for each in on.phone.line(1).bindings.targets] == ["primary"]
 
     play(story, account__1__nat__udp_update_enable=3)
 
@@ -153,7 +153,7 @@ def test_a_server_behind_the_second_proxy_is_kept_alive() -> None:
     # rule O1: two proxies may lead to one SIP server
     async def story(on: Play) -> None:
         await registered(on)  # the first proxy does not respond
-        [target] = on.phone.line(1).registrar.registered_targets
+        [target] = on.phone.line(1).bindings.targets
         assert target.server == 2
         await asyncio.sleep(29)
         keepalive = await on.far.heard("OPTIONS")

@@ -194,7 +194,7 @@ def test_a_registration_waits_for_dns_as_a_call_does() -> None:
         assert site.world.now() == 9.0
         await site.lab.dns_behave("ok")
         await asyncio.sleep(31)  # reg_fail_retry_interval = 30
-        assert [target.role for target in site.phone.line(1).registrar.registered_targets] == ["primary"]
+        assert [target.role for target in site.phone.line(1).bindings.targets] == ["primary"]
 
     play(story, A, PORT)
 
@@ -259,7 +259,7 @@ def test_a_refresh_goes_where_the_zone_says_then() -> None:
         await site.register()
         site.lab.change_zone(zone_of(NEXT_DAY))
         await asyncio.sleep(3541)
-        [target] = site.phone.line(1).registrar.registered_targets
+        [target] = site.phone.line(1).bindings.targets
         assert target.address == "192.168.1.12"
 
     play(story, A.replace("@ A", "@ 60 A"), PORT)

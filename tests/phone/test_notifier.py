@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from phone_emulator.phone import dialog_info
-from phone_emulator.phone.dialog_info import DialogInfo
+from phone_emulator.phone.wire import dialog_info
+from phone_emulator.phone.wire.dialog_info import DialogInfo
 from phone_emulator.sip.digest import challenge_value
 from phone_emulator.sip.message import Request, Response
 from tests.lab.peers import PHONE, SERVER
@@ -185,7 +185,7 @@ def test_a_refresh_draws_the_whole_state() -> None:
         assert on.world.now() == pytest.approx(1700, abs=0.01)
         on.far.send(again(request, response, 3, 600))
         await on.far.response(481, "SUBSCRIBE")
-        assert on.phone.reception.notifier.watchers == 0
+        assert on.phone.notifier.watchers == 0
 
     play(story)
 
@@ -197,7 +197,7 @@ def test_a_watcher_leaves() -> None:
         assert (await on.far.response(200, "SUBSCRIBE")).headers.get("Expires") == "0"
         await told(on, "terminated;reason=timeout")
         await on.rest()
-        assert on.phone.reception.notifier.watchers == 0
+        assert on.phone.notifier.watchers == 0
 
     play(story)
 
@@ -209,7 +209,7 @@ def test_a_watcher_asks_once() -> None:
         _, info = await told(on, "terminated;reason=timeout")
         assert info.full
         await on.far.nothing()
-        assert on.phone.reception.notifier.watchers == 0
+        assert on.phone.notifier.watchers == 0
 
     play(story)
 
@@ -223,7 +223,7 @@ def test_a_watcher_that_refuses(status: int, left: int) -> None:
         await on.far.response(200, "SUBSCRIBE")
         await told(on, status=status)
         await on.rest()
-        assert on.phone.reception.notifier.watchers == left
+        assert on.phone.notifier.watchers == left
 
     play(story)
 
@@ -233,9 +233,9 @@ def test_a_watcher_that_is_gone() -> None:
         on.far.send(subscribe(on))
         await on.far.response(200, "SUBSCRIBE")
         await asyncio.sleep(31.9)
-        assert on.phone.reception.notifier.watchers == 1
+        assert on.phone.notifier.watchers == 1
         await asyncio.sleep(0.2)
-        assert on.phone.reception.notifier.watchers == 0
+        assert on.phone.notifier.watchers == 0
 
     play(story)
 
@@ -249,7 +249,7 @@ def test_a_watcher_that_wants_credentials() -> None:
         notify, _ = await told(on)
         assert notify.cseq.number == challenged.cseq.number + 1
         assert "Authorization" in notify.headers
-        assert on.phone.reception.notifier.watchers == 1
+        assert on.phone.notifier.watchers == 1
 
     play(story)
 
@@ -274,7 +274,7 @@ def test_what_is_refused(headers: dict[str, str], status: int, tells: str) -> No
         response = await on.far.response(status, "SUBSCRIBE")
         assert not tells or tells in response.headers
         await on.far.nothing()
-        assert on.phone.reception.notifier.watchers == 0
+        assert on.phone.notifier.watchers == 0
 
     play(story)
 
@@ -306,7 +306,7 @@ def test_what_is_refused_in_the_dialog(headers: dict[str, str], method: str, sta
             request.headers.set(name, value)
         on.far.send(request)
         await on.far.response(status, method)
-        assert on.phone.reception.notifier.watchers == 1
+        assert on.phone.notifier.watchers == 1
 
     play(story)
 
@@ -318,7 +318,7 @@ def test_watchers_are_bounded() -> None:
         statuses = [await on.far.hear() for _ in range(101)]
         refused = [each for each in statuses if isinstance(each, Response) and each.status == 503]
         assert [each.headers.get("Retry-After") for each in refused] == ["60"]
-        assert on.phone.reception.notifier.watchers == 50
+        assert on.phone.notifier.watchers == 50
 
     play(story)
 
@@ -329,7 +329,7 @@ def test_watchers_hear_that_the_phone_stops() -> None:
         stopping = asyncio.create_task(on.phone.stop())
         await told(on, "terminated;reason=probation;retry-after=60")
         await stopping
-        assert on.phone.reception.notifier.watchers == 0
+        assert on.phone.notifier.watchers == 0
 
     play(story)
 

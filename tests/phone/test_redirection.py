@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from phone_emulator.phone.redirection import MAX_TRIED, Redirection
+from phone_emulator.phone.wire.redirection import MAX_TRIED, Redirection
 from phone_emulator.sip.digest import challenge_value
 from phone_emulator.sip.message import Headers, Response
 from tests.phone.far_end import Play, offer, play

@@ -198,7 +198,7 @@ def test_between_two_proxies_registration_is_successive(kind: str) -> None:
         assert probes == [100.0, 200.0]
         await stage.behave(secondary="ok")
         await asyncio.sleep(100)
-        [target] = stage.phone.line(1).registrar.registered_targets
+        [target] = stage.phone.line(1).bindings.targets
         assert target.address == "192.168.1.14"
 
     settings = ONLY_1 | PROXIES | {"account.1.fallback.redundancy_type": kind}

@@ -9,7 +9,7 @@ import pytest
 
 from phone_emulator.events import Address, CallChanged, CallState, Event
 from phone_emulator.phone import CallResult, IncomingCall
-from phone_emulator.phone.reliable import InOrder, RAck, rack_of, rseq_of
+from phone_emulator.phone.calls.reliable import InOrder, RAck, rack_of, rseq_of
 from phone_emulator.sip.digest import challenge_value
 from phone_emulator.sip.message import CSeq, Headers, Request, Response
 from tests.lab.peers import PHONE, Peer, ack_to

@@ -10,8 +10,8 @@ import pytest
 
 from phone_emulator.events import Address, CallState
 from phone_emulator.phone import Call, CallError
-from phone_emulator.phone.dialog_info import DialogState
-from phone_emulator.phone.replaces import pick_up
+from phone_emulator.phone.transfer.replaces import pick_up
+from phone_emulator.phone.wire.dialog_info import DialogState
 from phone_emulator.sip.message import Request
 from phone_emulator.world.base import WorldError
 from tests.lab.peers import PHONE, Peer, ack_to
@@ -225,7 +225,7 @@ ELSEWHERE = DialogState(
 
 def test_picking_up_a_call_that_rings_elsewhere() -> None:
     async def story(on: Play) -> None:
-        call = pick_up(on.phone.line(), ELSEWHERE)
+        call = pick_up(on.phone.line().seat, ELSEWHERE, on.phone.dial)
         invite = await on.far.heard("INVITE")
         # To the caller, whose own tag is the remote one of whoever it rings at.
         assert invite.uri == "sip:1005@192.168.1.13"
@@ -248,7 +248,7 @@ def test_picking_up_a_call_that_rings_elsewhere() -> None:
 def test_a_call_that_cannot_be_picked_up(allowed: int, dialog: DialogState, why: str) -> None:
     async def story(on: Play) -> None:
         with pytest.raises(CallError, match=why):
-            pick_up(on.phone.line(), dialog)
+            pick_up(on.phone.line().seat, dialog, on.phone.dial)
 
     play(story, account__1__dialoginfo_callpickup=allowed)
 
@@ -257,7 +257,7 @@ def test_what_a_server_tells_cannot_add_headers() -> None:
     async def story(on: Play) -> None:
         hostile = dataclasses.replace(ELSEWHERE, call_id="c@d\r\nDiversion: <sip:x@y>")
         with pytest.raises(CallError, match="cannot be used to pick it up"):
-            pick_up(on.phone.line(), hostile)
+            pick_up(on.phone.line().seat, hostile, on.phone.dial)
 
     play(story, account__1__dialoginfo_callpickup=1)
 

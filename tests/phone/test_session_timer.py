@@ -10,7 +10,7 @@ import pytest
 from phone_emulator.config.model import AccountConfig
 from phone_emulator.events import CallState
 from phone_emulator.phone import Call, CallError
-from phone_emulator.phone.session_timer import Terms, agreed, ask_longer, granted, wish_of
+from phone_emulator.phone.wire.session_expires import Terms, agreed, ask_longer, granted, wish_of
 from phone_emulator.sip.message import Headers, Request, Response
 from tests.phone.far_end import Play, lines, offer, play
 

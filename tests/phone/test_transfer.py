@@ -9,7 +9,7 @@ import pytest
 
 from phone_emulator.events import CallState, TransferChanged
 from phone_emulator.phone import Call, CallError
-from phone_emulator.phone.transfer import transfer_blind, transfer_to
+from phone_emulator.phone.transfer.transfer import transfer_blind, transfer_to
 from phone_emulator.sip.digest import challenge_value
 from phone_emulator.sip.message import Request
 from phone_emulator.sip.refer import parse_refer_to, parse_replaces

@@ -16,8 +16,8 @@ import pytest
 
 from phone_emulator.config.model import AccountConfig, ServerConfig
 from phone_emulator.phone import PhoneOptions
-from phone_emulator.phone.identity import Device, Identity
-from phone_emulator.phone.wire_style import V6X, V7X, V8X, WireStyle, dressed, style_of
+from phone_emulator.phone.wire.identity import Device, Identity
+from phone_emulator.phone.wire.wire_style import V6X, V7X, V8X, WireStyle, dressed, style_of
 from phone_emulator.sip.headers import CompactHeaders
 from phone_emulator.sip.message import Headers, Request, Response
 from phone_emulator.sip.parser import parse

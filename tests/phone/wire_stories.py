@@ -8,7 +8,7 @@ from typing import Any
 
 from phone_emulator.events import Address, MessageSent
 from phone_emulator.phone import PhoneOptions
-from phone_emulator.phone.transfer import transfer_blind
+from phone_emulator.phone.transfer.transfer import transfer_blind
 from phone_emulator.sip.digest import challenge_value
 from phone_emulator.sip.message import Message, Request, Response
 from phone_emulator.sip.parser import parse

@@ -164,7 +164,7 @@ def test_a_check_sync_notify_reboots_the_phone_with_its_new_file(tmp_path: Path)
                     while phone.lines[1] is old:  # noqa: ASYNC110 - of another task
                         await asyncio.sleep(0.02)
                     await phone.register()
-                    registered = bool(phone.lines[1].registrar.registered_targets)
+                    registered = bool(phone.lines[1].bindings.targets)
                     return phone.config.lines[0].display_name, registered
             finally:
                 await phone.stop()

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from phone_emulator.report.html import html_page, write_html
-from phone_emulator.report.result import ScenarioResult
+from phone_emulator.report.result import NotRun, ScenarioResult
 
 VOID = {"meta", "line", "polygon", "br"}
 
@@ -57,3 +57,9 @@ def test_everything_is_escaped_and_nothing_secret(result: ScenarioResult) -> Non
 
 def test_no_scenarios() -> None:
     assert "0 of 0 scenarios passed" in html_page([])
+
+
+def test_what_was_not_run_is_told() -> None:
+    page = html_page([], [NotRun("<late>", "late.yaml")])
+    assert "0 of 0 scenarios passed, 1 not run" in page
+    assert "<td>not run</td><td>&lt;late&gt;</td>" in page

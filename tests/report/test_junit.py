@@ -5,7 +5,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from phone_emulator.report.junit import junit_xml, write_junit
-from phone_emulator.report.result import ScenarioResult, StepFailure, Verdict
+from phone_emulator.report.result import NotRun, ScenarioResult, StepFailure, Verdict
 
 
 def test_a_case_per_scenario(result: ScenarioResult, tmp_path: Path) -> None:
@@ -30,3 +30,12 @@ def test_a_case_per_scenario(result: ScenarioResult, tmp_path: Path) -> None:
 
 def test_no_scenario_is_a_report_too() -> None:
     assert ET.fromstring(junit_xml([]))[0].get("tests") == "0"
+
+
+def test_what_was_not_run_is_skipped(result: ScenarioResult) -> None:
+    suite = ET.fromstring(junit_xml([result], [NotRun("late", "late.yaml")]))[0]
+    assert (suite.get("tests"), suite.get("skipped")) == ("2", "1")
+    assert [(case.get("name"), case.find("skipped") is not None) for case in suite] == [
+        (result.scenario, False),
+        ("late", True),
+    ]

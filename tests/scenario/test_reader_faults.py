@@ -189,10 +189,22 @@ steps:
 
 
 @pytest.mark.parametrize(
-    "text", ["[" * 100_000, "- " * 40_000 + "a", "a: " + "{a: " * 5_000, "a:\n" + "? " * 9_000]
+    ("text", "line"),
+    [
+        pytest.param("[" * 100_000, 1, id="lists"),
+        pytest.param("a: " + "{a: " * 5_000, 1, id="mappings"),
+        pytest.param("a:\n" + "[{" * 5_000, 2, id="lists of mappings"),
+        pytest.param("- " * 40_000 + "a", 1, id="block lists"),
+        pytest.param("a:\n" + "? " * 9_000, 2, id="block keys"),
+    ],
 )
-def test_deep_nesting_is_a_fault_and_no_crash(text: str) -> None:
-    assert "nested deeper than 32 levels" in faults(text)[0]
+def test_deep_nesting_is_a_fault_and_no_crash(text: str, line: int) -> None:
+    assert faults(text) == [f"f.yaml:{line}: nested deeper than 32 levels"]
+
+
+def test_brackets_in_quotes_are_no_nesting() -> None:
+    (fault,) = faults('name: "' + "[" * 2_000 + '"\nsteps: @x\n')
+    assert fault == "f.yaml:2: not valid YAML: '@' cannot stand here unquoted"
 
 
 def test_aliases_do_not_multiply_without_end() -> None:

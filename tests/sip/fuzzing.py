@@ -17,8 +17,8 @@ from dns.zonefile import read_rrsets
 from phone_emulator.dns import message as dns_message
 from phone_emulator.dns.records import RdType
 from phone_emulator.media import dtmf, g711, rtp, sdp
-from phone_emulator.phone import dialog_info, xml_body
-from phone_emulator.phone.mwi import read_summary
+from phone_emulator.phone.presence.mwi import read_summary
+from phone_emulator.phone.wire import dialog_info, xml_body
 from phone_emulator.sip import digest, refer, values
 from phone_emulator.sip.dialog import Dialog, dialog_of_request, dialog_of_response
 from phone_emulator.sip.framing import MAX_SIZE, Framer

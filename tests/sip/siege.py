@@ -249,7 +249,7 @@ async def _come_to_rest(on: Play) -> None:
         await call.hang_up()
     await asyncio.sleep(REST)
     assert on.phone.calls == []
-    assert [user for user in on.phone._dialogs.values() if isinstance(user, Call)] == []
+    assert [user for user in on.phone.dialogs if isinstance(user, Call)] == []
 
 
 def _besiege(

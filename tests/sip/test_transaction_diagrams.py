@@ -1,4 +1,4 @@
-"""docs/transactions.md shows the tables as they are."""
+"""docs/transactions.md and docs/calls.md show the tables as they are."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ def script() -> dict[str, Any]:
     return runpy.run_path(str(ROOT / "scripts" / "diagrams.py"))
 
 
-def test_page_is_up_to_date(script: dict[str, Any]) -> None:
-    page = (ROOT / "docs" / "transactions.md").read_text(encoding="utf-8")
-    assert page == script["render"](), "run: python scripts/diagrams.py"
+@pytest.mark.parametrize("name", ["transactions.md", "calls.md"])
+def test_page_is_up_to_date(script: dict[str, Any], name: str) -> None:
+    page = ROOT / "docs" / name
+    assert page.read_text(encoding="utf-8") == script["render"]()[page], "run: python scripts/diagrams.py"
 
 
 @pytest.mark.parametrize("kind", Kind)
 def test_every_cell_is_on_the_page(script: dict[str, Any], kind: Kind) -> None:
-    page: str = script["render"]()
+    page: str = script["render"]()[ROOT / "docs" / "transactions.md"]
     for state, row in TABLES[kind].items():
         for event, step in row.items():
             assert f"| {state} | {event} | {', '.join(step.do) or '-'} | {step.then} |" in page

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from phone_emulator.phone.dialog_info import DialogInfo, DialogState, write
+from phone_emulator.phone.wire.dialog_info import DialogInfo, DialogState, write
 from phone_emulator.tui.rows.log import log_rows
 from phone_emulator.tui.rows.registration import LampRow, line_rows
 from tests.lab.peers import PHONE

@@ -6,8 +6,8 @@ import pytest
 
 from phone_emulator.events import CallState
 from phone_emulator.lab.behaviour import CalleeBehaviour
-from phone_emulator.phone import dialog_info
-from phone_emulator.phone.dialog_info import DialogInfo, DialogState
+from phone_emulator.phone.wire import dialog_info
+from phone_emulator.phone.wire.dialog_info import DialogInfo, DialogState
 from phone_emulator.tui.widgets.dial import DialField
 from tests.tui.stage import LARGE, SMALL, Stage, perform
 

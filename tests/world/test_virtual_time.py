@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from phone_emulator.events import Address
-from phone_emulator.world import Deadlock, SimulatedWorld, World
+from phone_emulator.world import Deadlock, Faulted, SimulatedWorld, World
 from phone_emulator.world.loop import VirtualLoop
 
 
@@ -261,14 +261,14 @@ def test_a_task_that_ignores_cancelling_is_named(
         world.run(main())
 
 
-def test_an_exception_in_a_callback_ends_the_simulation(world: SimulatedWorld) -> None:
+def test_an_exception_in_a_callback_is_raised_at_the_end(world: SimulatedWorld) -> None:
     async def main() -> None:
         world.call_at(2.0, lambda: [][1])
         await asyncio.sleep(10)
 
-    with pytest.raises(IndexError):
+    with pytest.raises(Faulted, match="IndexError"):
         world.run(main())
-    assert world.now() == 2.0
+    assert (world.now(), [fault.at for fault in world.faults.told]) == (10.0, [2.0])
 
 
 def test_an_exception_that_nobody_awaits_is_raised(world: SimulatedWorld) -> None:
@@ -281,7 +281,7 @@ def test_an_exception_that_nobody_awaits_is_raised(world: SimulatedWorld) -> Non
         del task
         await asyncio.sleep(1)
 
-    with pytest.raises(LookupError, match="nobody asked"):
+    with pytest.raises(Faulted, match="LookupError: nobody asked"):
         world.run(main())
 
 
@@ -296,7 +296,7 @@ def test_an_exception_while_ending_is_raised(world: SimulatedWorld) -> None:
         main.task = asyncio.create_task(fail_late())  # type: ignore[attr-defined]
         await asyncio.sleep(1)
 
-    with pytest.raises(LookupError, match="while cleaning up"):
+    with pytest.raises(Faulted, match="LookupError: while cleaning up"):
         world.run(main())
 
 

@@ -302,7 +302,7 @@ async def _story(world: SimulatedWorld, played: Played) -> None:
     for end in (caller, called):
         phone = end.phone
         played.left += [f"{call.id} of {phone.context.host} is {call.state}" for call in phone.calls]
-        played.left += [f"a dialog of {phone.context.host}: {key}" for key in phone._dialogs]
+        played.left += [f"a dialog of {phone.context.host}: {key}" for key in phone.dialogs]
         if phone.context.endpoint.live_transactions:
             played.left.append(
                 f"{phone.context.endpoint.live_transactions} transactions of {phone.context.host}"
@@ -365,7 +365,7 @@ def _note_registrations(played: Played, proxy: SipServer) -> None:
     for end in (played.caller, played.called):
         for line in end.phone.lines.values():
             user, bound = line.account.user_name, line.account.user_name in proxy.bindings
-            if line.registrar.registered_targets and not bound:
+            if line.bindings.targets and not bound:
                 played.stuck.append(f"{user} is registered, and the server knows nothing of it")
             elif end.unregistered and bound:
                 played.stuck.append(f"{user} was told that it is registered no more, and is")

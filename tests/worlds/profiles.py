@@ -1,4 +1,7 @@
-"""How many random worlds: 300; with ``CI=true`` 2,000; with ``HYPOTHESIS_PROFILE=deep`` 20,000 new ones."""
+"""How many random worlds: 300; with ``CI=true`` 2,000.
+
+``HYPOTHESIS_PROFILE=brief`` plays 40, ``HYPOTHESIS_PROFILE=deep`` 20,000 new ones.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ _EVERYWHERE = settings(
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
 )
+settings.register_profile("worlds-brief", _EVERYWHERE, max_examples=40, derandomize=True)
 settings.register_profile("worlds-quick", _EVERYWHERE, max_examples=300, derandomize=True)
 settings.register_profile("worlds-ci", _EVERYWHERE, max_examples=2000, derandomize=True)
 settings.register_profile(
@@ -20,6 +24,7 @@ settings.register_profile(
 
 def worlds_profile() -> settings:
     """The profile that the environment asks for."""
-    if os.environ.get("HYPOTHESIS_PROFILE") == "deep":
-        return settings.get_profile("worlds-deep")
+    named = os.environ.get("HYPOTHESIS_PROFILE")
+    if named in ("brief", "deep"):
+        return settings.get_profile(f"worlds-{named}")
     return settings.get_profile("worlds-ci" if os.environ.get("CI") == "true" else "worlds-quick")

@@ -283,9 +283,7 @@ def _keep_bindings(recording: Recording) -> None:
                 for name, server in lab.servers.items()
             },
             {
-                number: {
-                    n: binding.expires_at for n, binding in line.registrar.bindings.items() if binding.live
-                }
+                number: {binding.number: binding.expires_at for binding in line.bindings if binding.live}
                 for number, line in session.phone.lines.items()
             },
         )

@@ -11,7 +11,7 @@ from phone_emulator.tui.spans import clock
 from phone_emulator.tui.words import call_word
 
 if TYPE_CHECKING:
-    from phone_emulator.phone.call import Call
+    from phone_emulator.phone.calls.call import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def call_rows(calls: Iterable[Call], in_hand: Call | None, now: float) -> list[C
 
 def _row(call: Call, in_hand: bool, now: float) -> CallRow:
     since = call.answered_at if call.answered_at is not None else call.started
-    where = f"line {call.line.number}"
+    where = f"line {call.seat.number}"
     if call.direction is Direction.OUTGOING and call.route:
         where += f" · {call.route[-1].target}"
     return CallRow(

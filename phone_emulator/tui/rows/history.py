@@ -11,7 +11,7 @@ from phone_emulator.tui.spans import clock, seconds
 from phone_emulator.tui.words import failure_word
 
 if TYPE_CHECKING:
-    from phone_emulator.phone.call import Call
+    from phone_emulator.phone.calls.call import Call
 
 
 @dataclass(frozen=True, slots=True)

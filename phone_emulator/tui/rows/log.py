@@ -15,6 +15,7 @@ from phone_emulator.events import (
     DigitReceived,
     DnsAnswered,
     Event,
+    InternalFault,
     MediaChanged,
     MessageIgnored,
     MessagesWaiting,
@@ -88,6 +89,8 @@ def _row(event: Event) -> LogRow | None:
             return LogRow(event.at, f"line {line}", f"text message from {sender}: {text}")
         case DigitReceived(call=call, digit=digit):
             return LogRow(event.at, call, f"the far end pressed {digit}")
+        case InternalFault():
+            return LogRow(event.at, "fault", str(event), True)
         case ServerChanged(server=server, behaviour=behaviour):
             return LogRow(event.at, "lab", f"{server} is now {behaviour}", behaviour != "ok")
         case ProvisioningStep(state=state, location=location, reason=reason):

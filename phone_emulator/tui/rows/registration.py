@@ -12,10 +12,10 @@ from phone_emulator.tui.words import NOWHERE, REGISTRATION
 
 if TYPE_CHECKING:
     from phone_emulator.events import MessagesWaiting
-    from phone_emulator.phone.binding import Binding
-    from phone_emulator.phone.blf import Lamp
-    from phone_emulator.phone.health import TargetHealth
     from phone_emulator.phone.line import Line
+    from phone_emulator.phone.presence.blf import Lamp
+    from phone_emulator.phone.registration.binding import Binding
+    from phone_emulator.phone.registration.health import TargetHealth
 
 SYMBOLS = {
     RegistrationState.UNREGISTERED: "·",
@@ -94,12 +94,9 @@ def line_rows(lines: Iterable[Line], now: float, chosen: int | None) -> list[Lin
 
 
 def _line_row(line: Line, now: float, chosen: bool) -> LineRow:
-    account, registrar, health = line.account, line.registrar, line.health()
-    bindings = [binding for _, binding in sorted(registrar.bindings.items())]
-    rows = tuple(
-        _binding_row(binding, now, number == registrar.working_server)
-        for number, binding in sorted(registrar.bindings.items())
-    )
+    account, bindings, health = line.account, line.bindings, line.health()
+    working = bindings.working_server
+    rows = tuple(_binding_row(binding, now, binding.number == working) for binding in bindings)
     states = [binding.state for binding in bindings]
     best = next((state for state in _BEST_FIRST if state in states), RegistrationState.UNREGISTERED)
     host = account.servers[0].address if account.servers else "no server"
@@ -112,7 +109,7 @@ def _line_row(line: Line, now: float, chosen: bool) -> LineRow:
         chosen=chosen,
         bindings=rows,
         troubles=tuple(_trouble_row(target, now) for target in health.targets if not target.works),
-        mail=_mail(line.mailbox),
+        mail=_mail(line.mailbox.told),
         lamps=tuple(_lamp_row(lamp) for lamp in line.subscriptions.lamps),
     )
 

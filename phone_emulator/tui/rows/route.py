@@ -8,13 +8,14 @@ from enum import StrEnum, auto
 from typing import TYPE_CHECKING
 
 from phone_emulator.events import Attempt, Direction, Outcome, Target
+from phone_emulator.phone.transfer.transfer import under_way
 from phone_emulator.redundancy import server_order
 from phone_emulator.redundancy.walk import moves_on
 from phone_emulator.tui.spans import seconds
 from phone_emulator.tui.words import outcome_word
 
 if TYPE_CHECKING:
-    from phone_emulator.phone.call import Call
+    from phone_emulator.phone.calls.call import Call
 
 KnownTargets = Callable[[int], Sequence[Target]]
 """The targets of server 1 or 2 that are known, primary first; empty where none is."""
@@ -142,7 +143,7 @@ def _to_come(call: Call, known: KnownTargets) -> list[Target]:
     found: list[Target] = []
     tried = {(attempt.target.server, attempt.target.role) for attempt in call.route}
     last = call.route[-1].target.server if call.route else None
-    order = server_order(call.line.account, call.line.registrar.working_server)
+    order = server_order(call.seat.account, call.servers.bindings.working_server)
     servers = [hop.server for hop in order]
     begun = servers.index(last) if last in servers else 0
     for hop in order[begun:]:
@@ -166,7 +167,7 @@ def _wait_sentence(attempt: Attempt, now: float, *, more: bool) -> tuple[str, fl
 def _looking_up(call: Call, to_come: Sequence[Target]) -> str:
     if to_come:
         return f"looking up {to_come[0].host}"
-    servers = call.line.account.servers
+    servers = call.seat.account.servers
     return f"looking up {servers[0].address}" if servers else "no server is configured"
 
 
@@ -182,14 +183,15 @@ def _end_sentence(call: Call) -> str:
 
 def _incoming_sentence(call: Call) -> str:
     if call.result is None:
-        return f"{call.remote} calls line {call.line.number}"
+        return f"{call.remote} calls line {call.seat.number}"
     return f"{call.result} after {seconds(call.elapsed)}: {call.reason}{_transferred(call)}"
 
 
 def _transferred(call: Call) -> str:
     """What has become of the call since it was answered, where it was transferred."""
-    if call.transfer is not None:
-        return f", being transferred to {call.transfer.to}"
+    transfer = under_way(call)
+    if transfer is not None:
+        return f", being transferred to {transfer.to}"
     return f", transferred to {call.transferred_to}" if call.transferred_to else ""
 
 

@@ -329,4 +329,6 @@ class PhoneScreen(Screen[None]):
             self.notify(str(error), severity="warning", markup=False)
         except asyncio.CancelledError:
             raise
+        except Exception as error:
+            self._presenter.phone.world.faults.tell(error, "an order", "the terminal phone")
         self.update_soon()

@@ -87,7 +87,7 @@ class LivePhone:
     @property
     def registered(self) -> list[str]:
         """The roles of the targets where the line is registered now."""
-        return [target.role for target in self.phone.line().registrar.registered_targets]
+        return [target.role for target in self.phone.line().bindings.targets]
 
     async def call(self, number: str = "1002") -> Call:
         """Call *number*, hang up when it is answered; the call when it is over."""
@@ -129,7 +129,7 @@ class LivePhone:
     @property
     def registers(self) -> list[Attempt]:
         """Every REGISTER attempt of the line, in order."""
-        return self.phone.line().registrar.attempts
+        return self.phone.line().bindings.attempts
 
     @property
     def outcomes(self) -> list[tuple[str, str]]:

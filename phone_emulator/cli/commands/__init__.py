@@ -1,0 +1,1 @@
+"""The commands of phone-emulator, one a file."""

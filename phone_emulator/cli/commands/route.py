@@ -1,0 +1,126 @@
+"""``phone-emulator route``: which servers a call would go to, in order, and how long each is waited for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from phone_emulator.cli.desk import load_cfg
+from phone_emulator.cli.exits import Exit
+from phone_emulator.cli.options import FORECAST, Common, cfg_argument, common_options
+from phone_emulator.cli.talk import event_log, progress
+from phone_emulator.cli.targets import HopTargets, targets_of_lines
+from phone_emulator.config.model import PhoneConfig
+from phone_emulator.dns import Resolver, dns_servers
+from phone_emulator.dns.order import TRANSPORTS
+from phone_emulator.events import Address, Bus, Source, Target, role_name
+from phone_emulator.lab.nameserver import NameServer
+from phone_emulator.lab.plans import SIMULATED_DNS
+from phone_emulator.lab.zone import read_zone
+from phone_emulator.redundancy import Silence, wait_for
+from phone_emulator.report.json import json_line
+from phone_emulator.report.wire import printable
+from phone_emulator.world import RealWorld, SimulatedWorld
+
+
+@click.command(epilog="Example: phone-emulator route phone.cfg --dns 192.0.2.53")
+@cfg_argument()
+@common_options(*FORECAST, "dns")
+def route(common: Common, cfg: tuple[str, ...]) -> int:
+    """Ask DNS where the servers of each line are; print the targets in the order in which a call tries them.
+
+    For each target: how long it is waited for when it is silent, and why. No SIP is sent. With --zone, the
+    names are looked up in that file instead of the network. The exit status is 1 if a server has no target.
+    """
+    if common.zone is not None and common.dns:
+        raise click.UsageError("--zone is asked instead of a DNS server: leave out --dns")
+    config = load_cfg(cfg, common)
+    found = _locate(config, common)
+    silence = Silence(common.silence)
+    for account in config.lines:
+        own = [each for each in found if each.account is account]
+        if common.json:
+            click.echo(json_line({"line": account.index, "targets": _rows(own, config, silence)}))
+        else:
+            click.echo(f"line {account.index} ({printable(account.shown_label)})")
+            for row in _rows(own, config, silence):
+                click.echo(_line(row))
+    return Exit.OK if all(each.targets for each in found) else Exit.FAILED
+
+
+def _locate(config: PhoneConfig, common: Common) -> list[HopTargets]:
+    """Look every server up; raises ZoneError, WorldError."""
+    bus = Bus()
+    log = event_log(common.log_level, sys.stderr)
+    if log is not None:
+        bus.subscribe(log)
+    if common.zone is not None:
+        return _locate_in_zone(config, common, bus)
+    world = RealWorld(common.seed)
+    servers = list(common.dns) or dns_servers(config.dns, world)
+    resolver = Resolver(world, servers, config.dns, bus=bus, source_host=common.first_local_address)
+    progress(f"asking {', '.join(map(str, servers)) or 'nobody: there is no DNS server'} …")
+    return world.run(targets_of_lines(config, resolver, sources=common.local_addresses))
+
+
+def _locate_in_zone(config: PhoneConfig, common: Common, bus: Bus) -> list[HopTargets]:
+    assert common.zone is not None
+    address = Address(SIMULATED_DNS, 53)
+    world = SimulatedWorld(common.seed or 0, [address])
+    nameserver = NameServer(world, address, read_zone(common.zone))
+
+    async def ask() -> list[HopTargets]:
+        await nameserver.start()
+        resolver = Resolver(world, [address], config.dns, bus=bus)
+        return await targets_of_lines(config, resolver, sources=common.local_addresses)
+
+    return world.run(ask())
+
+
+def _rows(found: Sequence[HopTargets], config: PhoneConfig, silence: Silence) -> list[dict[str, Any]]:
+    """The targets of one line, as the JSON has them."""
+    rows = []
+    for each in found:
+        for position, target in enumerate(each.targets):
+            waits = [
+                wait_for(
+                    "INVITE", each.hop.failover, config.timers, target.transport, last=last, silence=silence
+                )
+                for last in (False, True)
+            ]
+            wait = waits[position == len(each.targets) - 1]
+            why = wait.why if wait.connect is None else f"connect {wait.connect_why}; an answer {wait.why}"
+            if wait != waits[0]:
+                why += f": the last target of server {target.server} gets the full wait"
+            rows.append(_row(target, wait.seconds, why))
+        if not each.targets:
+            rows.append(_row(_nowhere(each), 0.0, f"unresolved: {each.problem}"))
+    return rows
+
+
+def _nowhere(found: HopTargets) -> Target:
+    hop = found.hop
+    transport = TRANSPORTS[hop.transport_type]
+    return Target(hop.server, role_name(hop.server, 0), hop.host, "", hop.port, transport, Source.DNS)
+
+
+def _row(target: Target, wait: float, why: str) -> dict[str, Any]:
+    return {
+        **target.as_json(),
+        "wait": wait,
+        "why": why,
+        "ttl": target.ttl,
+        "source": str(target.source),
+    }
+
+
+def _line(row: dict[str, Any]) -> str:
+    """One target for people."""
+    if row["address"] is None:
+        return f"  {row['role']:<10}  {printable(row['host']):<27}  {printable(row['why'])}"
+    place = f"{Address(row['address'], row['port'])}/{row['transport']}"
+    life = "" if row["ttl"] is None else f", {row['ttl']:.0f} s to live"
+    return f"  {row['role']:<10}  {place:<27}  {row['wait']:>5.1f} s  {row['why']} ({row['source']}{life})"

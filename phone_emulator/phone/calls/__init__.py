@@ -1,0 +1,1 @@
+"""Calls in both directions, and what both ends say in them."""

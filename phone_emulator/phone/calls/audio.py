@@ -1,0 +1,424 @@
+"""The audio of one call: RTP out and in over the world, DTMF digits both ways.
+
+Theory of operation: while there is something to send, a timer of the world ticks every 20 ms and sends one
+packet: of a digit if digits wait, else of what is played, else silence. RTP timestamps are the ticks' own due
+times, so they stay exact when the machine is late. With nothing to send there is no tick: in virtual time an
+idle call costs nothing. There are no tasks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from phone_emulator.events import Address
+from phone_emulator.media import dtmf, g711, rtp
+from phone_emulator.world import DatagramSocket, SendFailed, Tasks, TimerHandle, World, WorldError, as_reason
+
+RATE = 8000
+PTIME = 0.020
+FRAME = round(RATE * PTIME)
+"""Samples a packet."""
+_LATE = 0.2
+"""Seconds behind its time after which a stream leaves out what it missed, instead of hurrying."""
+_DIGITS_KEPT = 1024
+_GAP = 10 * RATE
+"""Samples of silence that a recording fills in for a gap; a longer one is a new beginning."""
+
+
+class AudioError(Exception):
+    """That cannot be sent now; the text says why, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioCounts:
+    """What went and came; octets are of payload, as in RTCP's reports."""
+
+    sent: int
+    sent_octets: int
+    received: int
+    received_octets: int
+    lost: int
+    jitter: float
+    """Seconds (RFC 3550 section 6.4.1)."""
+    ignored: int
+    """Datagrams that were no RTP, and telephone events that were none."""
+    problem: str
+    """The last thing that went wrong, in words; empty for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Remote:
+    """Where to, and how, as negotiated."""
+
+    address: Address
+    payload_type: int
+    law: g711.Law | None
+    """None: a codec that this phone negotiates but does not speak; telephone events still go both ways."""
+
+
+@dataclass(slots=True)
+class _Order:
+    """Digits that a caller of send_dtmf waits for."""
+
+    digits: deque[str]
+    done: asyncio.Future[None] = field(repr=False)
+
+
+class Audio:
+    """An RTP session; nothing is sent before `open` and `set_remote`.
+
+    Args:
+        world: where it lives.
+        local: the address and RTP port; port 0 takes a free one.
+        stream: whether silence is sent when there is nothing else, as a real phone does. Costs 50 packets
+            a second, in virtual time too.
+        dtmf_duration: milliseconds (``features.dtmf.duration``).
+        dtmf_interval: least pause between digits in milliseconds (``features.dtmf.min_interval``).
+        dtmf_repetition: how often a digit's last packet is sent (``features.dtmf.repetition``).
+        dtmf_volume: dBm0 without the minus sign (``features.dtmf.volume``).
+        dscp: 0..63, how RTP packets are marked (``static.network.qos.audiotos``).
+        on_digit: called with each digit that the far end sends.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        local: Address,
+        *,
+        stream: bool = False,
+        dtmf_duration: int = 100,
+        dtmf_interval: int = 50,
+        dtmf_repetition: int = 3,
+        dtmf_volume: int = 10,
+        dscp: int = 0,
+        on_digit: Callable[[str], None] | None = None,
+    ) -> None:
+        self._world = world
+        self._local = local
+        self._stream = stream
+        self._dtmf_duration = min(max(dtmf_duration, 1), dtmf.LONGEST_MS)
+        self._dtmf_interval = dtmf_interval
+        self._dtmf_repetition = dtmf_repetition
+        self._dtmf_volume = min(max(dtmf_volume, 0), 63)
+        self._dscp = dscp
+        self._on_digit = on_digit
+        self._socket: DatagramSocket | None = None
+        self._closed = False
+        self._problem = ""
+        self._sends = self._receives = False
+        self._remote: _Remote | None = None
+        self._dtmf_payload = 101
+        # Out. RFC 3550 section 5.1: all three begin at random.
+        self._ssrc = world.random.getrandbits(32)
+        self._sequence = world.random.getrandbits(16)
+        self._timestamp_offset = world.random.getrandbits(32)
+        self._tasks = Tasks(world, f"the sound at {local}", self._fault)
+        self._tick: TimerHandle | None = None
+        self._due = 0.0
+        self._pausing = True
+        """Whether the next audio packet is the first after a pause, which has the marker."""
+        self._playing: array[int] = array("h")
+        self._played = 0
+        self._orders: deque[_Order] = deque()
+        self._digit: deque[rtp.Packet] = deque()
+        """What is left to send of the present digit."""
+        self._next_digit = 0.0
+        """When the next digit may begin."""
+        self._sent = self._sent_octets = 0
+        # In.
+        self._reception = rtp.Reception(RATE)
+        self._ignored = 0
+        self._digits = dtmf.DigitReceiver()
+        self._received_digits: deque[str] = deque(maxlen=_DIGITS_KEPT)
+        self._recording: array[int] = array("h")
+        self._record_limit = 0
+        self._record_until = 0.0
+        self._record_stream: tuple[int, int, int] | None = None
+        """SSRC, first timestamp and its place in the recording."""
+
+    # -- what people see -----------------------------------------------------------------------------------
+
+    @property
+    def local(self) -> Address:
+        """Where it listens, with the real port once it is open."""
+        return self._socket.local if self._socket else self._local
+
+    @property
+    def counts(self) -> AudioCounts:
+        """What went and came so far."""
+        reception = self._reception
+        return AudioCounts(
+            self._sent,
+            self._sent_octets,
+            reception.packets,
+            reception.octets,
+            reception.lost,
+            reception.jitter,
+            self._ignored,
+            self._problem,
+        )
+
+    @property
+    def digits(self) -> str:
+        """The digits that the far end sent, the last 1024 of them."""
+        return "".join(self._received_digits)
+
+    @property
+    def recording(self) -> array[int]:
+        """What was heard since `record`, as 16-bit samples at 8 kHz; gaps are silence."""
+        return self._recording[:]
+
+    @property
+    def playing(self) -> bool:
+        """Whether something that was given to `play` is not sent yet."""
+        return self._played < len(self._playing)
+
+    @property
+    def can_send(self) -> bool:
+        """Whether there is a far end, and the negotiated direction lets this phone send."""
+        return self._socket is not None and self._remote is not None and self._sends
+
+    # -- orders --------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Bind the RTP port; raises WorldError."""
+        if self._socket is not None:
+            raise WorldError(f"the audio at {self.local} is open already")
+        socket = await self._world.open_udp(self._local, self, dscp=self._dscp)
+        if self._closed:
+            socket.close()
+            raise WorldError(f"the audio at {self._local} was closed before it was open")
+        self._socket = socket
+        self._wake()
+
+    def set_remote(
+        self,
+        address: Address | None,
+        payload_type: int = 0,
+        codec: str = "pcmu",
+        dtmf_payload: int = 101,
+        direction: str = "sendrecv",
+    ) -> None:
+        """Take over what was negotiated; may be called again at any time (hold, another far end).
+
+        Digits that can no longer be sent fail, as the phone sends none while held.
+
+        Args:
+            address: where the far end listens; None or the address 0.0.0.0 (RFC 2543 hold): nothing is sent.
+            payload_type: of the codec, sent and expected.
+            codec: ``pcmu`` or ``pcma``; of any other, only the telephone events are sent and heard.
+            dtmf_payload: payload type of telephone events, sent and expected.
+            direction: this side's: ``sendrecv``, ``sendonly``, ``recvonly`` or ``inactive``.
+        """
+        nowhere = address is None or address.port == 0 or address.host in ("0.0.0.0", "::")
+        law = g711.LAWS.get(codec)
+        self._remote = None if address is None or nowhere else _Remote(address, payload_type, law)
+        self._dtmf_payload = dtmf_payload
+        self._sends = direction in ("sendrecv", "sendonly")
+        self._receives = direction in ("sendrecv", "recvonly")
+        if not self.can_send:
+            self._refuse_digits("the far end is on hold, or its audio is not negotiated")
+        self._wake()
+
+    def play(self, samples: array[int]) -> None:
+        """Send *samples* (16 bit, 8 kHz) instead of whatever is played; goes on after a hold."""
+        self._playing = samples[:]
+        self._played = 0
+        self._wake()
+
+    def record(self, seconds: float) -> None:
+        """Begin a new recording of what is heard in the next *seconds*; silence is sent meanwhile."""
+        self._recording = array("h")
+        self._record_stream = None
+        self._record_limit = round(seconds * RATE)
+        self._record_until = self._world.now() + seconds
+        self._wake()
+
+    async def send_dtmf(self, digits: str) -> None:
+        """Send *digits* as telephone events, after those that wait; returns when the last has been sent.
+
+        Raises DtmfError for what is no digit, AudioError if nothing may be sent, now or before the last.
+        When the wait is cancelled, a digit that has begun is still ended.
+        """
+        for digit in digits:
+            dtmf.event_of(digit)
+        if not digits:
+            return
+        if not self.can_send:
+            raise AudioError("DTMF cannot be sent: the call is held or has no audio")
+        order = _Order(deque(digits), asyncio.get_running_loop().create_future())
+        self._orders.append(order)
+        self._wake()
+        await order.done
+
+    def close(self) -> None:
+        """End it at once; may be called more than once."""
+        self._closed = True
+        self._stop()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        self._refuse_digits("the call has ended")
+
+    # -- out -----------------------------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        """Begin to tick if there is something to send."""
+        if self._tick is None and self.can_send and self._has_work():
+            # Not before the last stream's next tick: two packets never share a timestamp by accident.
+            self._due = max(self._world.now(), self._due)
+            self._pausing = True
+            self._tick = self._tasks.call_at(self._due, self._send_next, "sending")
+
+    def _stop(self) -> None:
+        if self._tick is not None:
+            self._tick.cancel()
+            self._tick = None
+
+    def _has_work(self) -> bool:
+        return bool(self._digit or self._orders) or self._has_audio()
+
+    def _has_audio(self) -> bool:
+        speaks = self._remote is not None and self._remote.law is not None
+        return speaks and (self._stream or self.playing or self._recording_now())
+
+    def _recording_now(self) -> bool:
+        return self._world.now() < self._record_until
+
+    def _send_next(self) -> None:
+        self._tick = None
+        if not (self.can_send and self._has_work()):
+            return
+        packet = self._digit_packet() or self._audio_packet()
+        if packet is not None:
+            self._send(packet)
+        self._due += PTIME
+        behind = self._world.now() - self._due
+        if behind > _LATE:
+            self._due += behind
+        self._tick = self._tasks.call_at(self._due, self._send_next, "sending")
+
+    def _send(self, packet: rtp.Packet) -> None:
+        assert self._socket is not None
+        assert self._remote is not None
+        self._sequence = (packet.sequence + 1) & 0xFFFF
+        try:
+            self._socket.send(packet.pack(), self._remote.address)
+        except SendFailed as error:
+            self._problem = f"cannot send to {self._remote.address}: {error}"
+            return
+        self._sent += 1
+        self._sent_octets += len(packet.payload)
+
+    def _timestamp(self) -> int:
+        return (self._timestamp_offset + round(self._due * RATE)) & 0xFFFFFFFF
+
+    def _audio_packet(self) -> rtp.Packet | None:
+        """The next 20 ms of what is played, or of silence; None between digits with nothing else to send."""
+        if self._remote is None or self._remote.law is None or not self._has_audio():
+            self._pausing = True
+            return None
+        law = self._remote.law
+        payload = law.encode(self._playing[self._played : self._played + FRAME])
+        payload = payload.ljust(FRAME, bytes([law.silence]))
+        self._played += FRAME
+        marker, self._pausing = self._pausing, False
+        return rtp.Packet(
+            self._remote.payload_type, self._sequence, self._timestamp(), self._ssrc, payload, marker
+        )
+
+    def _digit_packet(self) -> rtp.Packet | None:
+        """The next packet of a digit; None if no digit is under way or due."""
+        if not self._digit:
+            self._begin_digit()
+        if not self._digit:
+            return None
+        self._pausing = True
+        packet = self._digit.popleft()
+        if not self._digit and self._orders and not self._orders[0].digits:
+            done = self._orders.popleft().done
+            if not done.done():
+                done.set_result(None)
+        return packet
+
+    def _begin_digit(self) -> None:
+        while self._orders and self._orders[0].done.done():
+            self._orders.popleft()
+        if not self._orders or self._due < self._next_digit:
+            return
+        self._digit.extend(
+            dtmf.digit_packets(
+                self._orders[0].digits.popleft(),
+                payload_type=self._dtmf_payload,
+                sequence=self._sequence,
+                timestamp=self._timestamp(),
+                ssrc=self._ssrc,
+                duration_ms=self._dtmf_duration,
+                ptime_ms=round(PTIME * 1000),
+                repetition=self._dtmf_repetition,
+                volume=self._dtmf_volume,
+            )
+        )
+        self._next_digit = self._due + (self._dtmf_duration + self._dtmf_interval) / 1000
+
+    def _fault(self, error: Exception) -> None:
+        self._refuse_digits(as_reason(error))
+
+    def _refuse_digits(self, why: str) -> None:
+        self._digit.clear()
+        while self._orders:
+            done = self._orders.popleft().done
+            if not done.done():
+                done.set_exception(AudioError(f"not every digit was sent: {why}"))
+
+    # -- in ------------------------------------------------------------------------------------------------
+
+    def datagram_received(self, data: bytes, remote: Address) -> None:
+        """Called by the world: RTP, or something else that is counted and ignored."""
+        try:
+            packet = rtp.parse(data)
+            self._reception.receive(packet, self._world.now())
+            if self._receives:
+                self._hear(packet)
+        except (rtp.RtpError, dtmf.DtmfError) as error:
+            self._ignored += 1
+            self._problem = f"ignored a datagram from {remote}: {error}"
+
+    def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
+        """Called by the world: nobody listens there; the call goes on, signalling decides about it."""
+        self._problem = f"{remote}: {reason}"
+
+    def _hear(self, packet: rtp.Packet) -> None:
+        if packet.payload_type == self._dtmf_payload:
+            digit = self._digits.receive(packet)
+            if digit is not None:
+                self._received_digits.append(digit)
+                if self._on_digit is not None:
+                    self._on_digit(digit)
+            return
+        remote = self._remote
+        if remote is None or remote.law is None or packet.payload_type != remote.payload_type:
+            return
+        if self._recording_now():
+            self._write(packet, remote.law.decode(packet.payload))
+
+    def _write(self, packet: rtp.Packet, samples: array[int]) -> None:
+        """Put *samples* where their timestamp says, so that order and gaps are as they were spoken."""
+        recording = self._recording
+        place = -1
+        if self._record_stream is not None:
+            ssrc, first, start = self._record_stream
+            place = start + rtp.signed((packet.timestamp - first) & 0xFFFFFFFF)
+            if ssrc != packet.ssrc or abs(place - len(recording)) > _GAP:
+                place = -1
+        if place < 0:
+            place = len(recording)
+            self._record_stream = packet.ssrc, packet.timestamp, place
+        samples = samples[: max(0, self._record_limit - place)]
+        if len(recording) < place and samples:
+            recording.extend(array("h", bytes(2 * (place - len(recording)))))
+        recording[place : place + len(samples)] = samples

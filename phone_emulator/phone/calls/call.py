@@ -1,0 +1,410 @@
+"""A call, in either direction: its state, its dialog, what both ends may do once it is up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from enum import StrEnum
+from typing import Any, Protocol
+
+from phone_emulator.events import (
+    Attempt,
+    CallChanged,
+    CallState,
+    Direction,
+)
+from phone_emulator.media import dtmf
+from phone_emulator.phone.dialling.channel import Channel
+from phone_emulator.phone.registration.servers import Servers
+from phone_emulator.phone.seat import Seat
+from phone_emulator.phone.wire import option_tags
+from phone_emulator.phone.wire.caller import connected_party
+from phone_emulator.phone.wire.errors import CallError as CallError
+from phone_emulator.phone.wire.identity import ALLOW, Identity
+from phone_emulator.redundancy import Try
+from phone_emulator.sip.dialog import Dialog
+from phone_emulator.sip.message import METHODS, Request, Response
+from phone_emulator.sip.server import ServerTransaction
+from phone_emulator.world.faults import as_reason
+from phone_emulator.world.tasks import Tasks
+
+from .session import Session
+from .states import TABLE, UP, CallEvent, Do
+from .voice import Agreement, Voice, VoiceError
+
+
+class CallResult(StrEnum):
+    """What became of a call."""
+
+    ANSWERED = "answered"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Usage(Protocol):
+    """What hangs on a call, and may outlive it: a transfer, a REFER that is followed (RFC 5057)."""
+
+    def take(self, server: ServerTransaction) -> bool:
+        """A NOTIFY or a SUBSCRIBE came in within the call's dialog; whether it was for this, and answered."""
+
+    def call_ended(self) -> None:
+        """The call is over."""
+
+    def stop(self, reason: str) -> None:
+        """The phone stops: nothing will come any more."""
+
+
+Handler = Callable[["Call", ServerTransaction], None]
+"""Takes a request of the far end within a call's dialog."""
+
+
+class CallLine(Protocol):
+    """What a call needs of its line."""
+
+    @property
+    def seat(self) -> Seat:
+        """The line's place."""
+
+    @property
+    def servers(self) -> Servers:
+        """Where its requests go."""
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """By the method, what takes a request of the far end within the dialog."""
+
+    async def register_first(self, step: Try) -> bool:
+        """REGISTER at the target of *step*; False where the target has failed by that (R9)."""
+
+    def ended(self, call: Call) -> None:
+        """*call* is over."""
+
+
+class Call:
+    """What outgoing and incoming calls share.
+
+    Args:
+        line: the line that it is on.
+        call_id: the id that people and scenarios know it by (not the SIP Call-ID).
+        remote: the number or URI at the far end.
+        identity: how the line names itself in this call.
+    """
+
+    direction: Direction
+
+    def __init__(self, line: CallLine, call_id: str, remote: str, identity: Identity) -> None:
+        self._line = line
+        self.seat = line.seat
+        self.servers = line.servers
+        self.id = call_id
+        self.tasks = Tasks(line.seat.context.world, call_id, self.fault)
+        """What is done beside it; it ends with the phone at the latest."""
+        self.remote = remote
+        self.party = remote
+        """Who is at the far end, as it says itself (``account.X.cp_source``); *remote* until it does."""
+        self.channel = Channel(line.seat, identity)
+        self.state = CallState.CALLING
+        self.result: CallResult | None = None
+        self.status: int | None = None
+        self.reason = ""
+        self.route: list[Attempt] = []
+        self.started = line.seat.now
+        self.answered_at: float | None = None
+        self.settled_at: float | None = None
+        """When the result was known."""
+        self.ended: float | None = None
+        self.dialog: Dialog | None = None
+        self.usages: list[Usage] = []
+        """What hangs on it."""
+        self.transferred_to = ""
+        """The number or URI that its far end was sent to; empty where it was not."""
+        self.was_referred = False
+        """Whether the far end has asked this phone to call somebody yet."""
+        self.session = Session(self)
+        """What both ends have agreed to say to each other."""
+        self._faulted = False
+        self._settled = asyncio.Event()
+        self._over = asyncio.Event()
+
+    # -- what people see -----------------------------------------------------------------------------------
+
+    @property
+    def via(self) -> str | None:
+        """The role of the target that answered."""
+        return self.route[-1].target.role if self.route and self.result is CallResult.ANSWERED else None
+
+    @property
+    def voice(self) -> Voice:
+        """What it says and hears."""
+        return self.session.voice
+
+    @property
+    def held(self) -> bool:
+        """Whether this phone holds the far end."""
+        return self.session.held
+
+    @property
+    def far_held(self) -> bool:
+        """Whether the far end holds this phone."""
+        return self.session.far_held
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds from dialling to the result, or to now."""
+        end = self.settled_at if self.settled_at is not None else self.seat.now
+        return end - self.started
+
+    async def settled(self) -> CallResult:
+        """Wait until the result is known: answered, rejected, failed or cancelled."""
+        await self._settled.wait()
+        assert self.result is not None
+        return self.result
+
+    async def over(self) -> None:
+        """Wait until the call has ended and nothing more of it will be sent."""
+        await self._over.wait()
+
+    # -- orders --------------------------------------------------------------------------------------------
+
+    async def hang_up(self) -> None:
+        """End the call, in any state; returns when the far end has answered the BYE, or none is owed."""
+        await self._terminate("hung up")
+
+    async def finish(self, reason: str) -> None:
+        """End the call, for *reason* where it is up; returns when the far end has answered the BYE."""
+        if self.dialog is None:
+            await self.hang_up()
+        else:
+            await self._terminate(reason)
+
+    async def hold(self) -> None:
+        """Hold the far end (``account.X.hold_use_inactive``, ``sip.rfc2543_hold``); raises CallError."""
+        await self.session.hold(True)
+        self._happened(CallEvent.HOLD, "held by this phone")
+
+    async def resume(self) -> None:
+        """Take the far end back; raises CallError."""
+        await self.session.hold(False)
+        self._happened(CallEvent.RESUME, "resumed")
+
+    def told_to(self, event: str) -> None:
+        """A NOTIFY asks for something: ``hold`` holds a call that is up, ``talk`` takes it back."""
+        order = {"hold": self.hold, "talk": self.resume}.get(event)
+        wanted = CallState.TALKING if event == "hold" else CallState.HELD
+        if order is not None and self.state is wanted:
+            self.spawn(self._obey(order), event)
+
+    async def _obey(self, order: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        with contextlib.suppress(CallError):  # the NOTIFY is answered already: nobody is left to be told
+            await order()
+
+    async def send_dtmf(self, digits: str) -> None:
+        """Send *digits* as ``account.X.dtmf.type`` says: RTP events, INFO, or both; raises CallError."""
+        if self.state is not CallState.TALKING:
+            raise CallError(f"the call is {self.state}: no digits can be sent")
+        if self.far_held:
+            raise CallError("the far end holds the call: no digits can be sent")
+        account, config = self.seat.account, self.seat.context.config
+        if account.dtmf_type in (2, 3):
+            await self.session.confirmed()  # no INFO overtakes the ACK
+            for digit in digits:
+                content_type, body = dtmf.info_body(digit, config.dtmf_duration, account.dtmf_info_type)
+                response = await self.request_in_dialog("INFO", body, content_type)
+                if response is None or response.status >= 300:
+                    said = "no response" if response is None else f"{response.status} {response.reason}"
+                    raise CallError(f"the far end refused the digit {digit}: {said}")
+        if account.dtmf_type != 2:
+            try:
+                await self.voice.send_digits(digits)
+            except VoiceError as error:
+                raise CallError(str(error)) from None
+
+    # -- in the dialog -------------------------------------------------------------------------------------
+
+    def receive(self, server: ServerTransaction) -> None:
+        """A request came in within a dialog of this call."""
+        request = server.request
+        dialog = self.dialog_of(request)
+        if dialog is None:
+            self.respond(server, 481)
+        elif not dialog.accept_cseq(request):
+            self.respond(server, 500)
+        elif missing := option_tags.missing(request, self.seat.account):
+            self.respond(server, 420, [("Unsupported", ", ".join(missing))])
+        elif handler := self._line.handlers.get(request.method):
+            handler(self, server)
+        elif request.method in METHODS:
+            self.respond(server, 405, [("Allow", ALLOW)])
+        else:
+            self.respond(server, 501)
+
+    def dialog_of(self, request: Request) -> Dialog | None:
+        """The dialog that *request* of the far end belongs to."""
+        return self.dialog
+
+    def acknowledged(self, ack: Request) -> None:
+        """The ACK to a 2xx came in."""
+        self.session.acknowledged(ack)
+
+    def acknowledge_provisional(self, server: ServerTransaction) -> None:
+        """A PRACK came in (RFC 3262 section 3): no response of this call waits for one."""
+        self.respond(server, 481)
+
+    def agreed(self, dialog: Dialog, agreement: Agreement) -> None:
+        """An offer of the far end in *dialog* was answered."""
+        self.session.connect(agreement)
+
+    def owes_answer(self, dialog: Dialog) -> bool:
+        """Whether this end has not answered an offer of the far end in *dialog* yet."""
+        return False
+
+    def awaits_answer(self, dialog: Dialog) -> bool:
+        """Whether an offer of this end in *dialog* waits for its answer."""
+        return self.session.offering
+
+    @property
+    def ringing_dialogs(self) -> list[Dialog]:
+        """The early dialogs of a call that rings at the far end, the newest last."""
+        return []
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the far end's first INVITE has no final response yet."""
+        return False
+
+    def far_end_hung_up(self) -> None:
+        """A BYE came in."""
+        self._end("the far end hung up", CallEvent.BYE)
+
+    def respond(
+        self, server: ServerTransaction, status: int, extra: Iterable[tuple[str, str]] = (), body: bytes = b""
+    ) -> None:
+        """Answer a request of the dialog with *status*, the headers *extra* and the session *body*."""
+        server.respond(self.response_to(server, status, extra, body))
+
+    def response_to(
+        self, server: ServerTransaction, status: int, extra: Iterable[tuple[str, str]] = (), body: bytes = b""
+    ) -> Response:
+        """The response that `respond` sends."""
+        refreshes = server.request.method in ("INVITE", "UPDATE") and status < 300
+        contact = self.channel.identity.contact(server.flow.local, server.flow.transport) if refreshes else ""
+        return self.channel.identity.response(server.request, status, contact=contact, body=body, extra=extra)
+
+    async def _terminate(self, reason: str, event: CallEvent = CallEvent.HANG_UP) -> None:
+        """End the dialog with a BYE, once the far end knows that it is up (section 15)."""
+        if self._happened(event, reason):
+            await self.session.confirmed()
+            await self._bye(reason)
+
+    async def _bye(self, reason: str) -> None:
+        if self.state is CallState.ENDED:
+            return
+        try:
+            await self.request_in_dialog("BYE")
+        finally:
+            self._end(reason)
+
+    async def request_in_dialog(
+        self,
+        method: str,
+        body: bytes = b"",
+        content_type: str = "",
+        *,
+        extra: Iterable[tuple[str, str]] = (),
+    ) -> Response | None:
+        """Send a request in the dialog, with credentials when asked for them (C11: no failover)."""
+        if self.dialog is None:
+            raise CallError(f"the call is {self.state}, not up")
+        if not self.servers.may_signal(self.channel.target):
+            self._end(f"only_signal_with_registered = 1: {self.channel.target} is not the registered server")
+            return None
+        response = await self.channel.converse(self.dialog, method, body, content_type, extra=extra)
+        if method != "BYE" and (response is None or response.status in (408, 481)):
+            # The far end knows nothing of the call any more (section 12.2.1.2).
+            said = "no response" if response is None else f"{response.status} {response.reason}"
+            self.spawn(self._terminate(f"{said} to {method}"), "BYE")
+        return response
+
+    # -- state ---------------------------------------------------------------------------------------------
+
+    def _settle(self, result: CallResult, reason: str, status: int | None = None) -> None:
+        """The result is known."""
+        if self.result is None:
+            self.result, self.reason, self.status = result, reason, status
+            self.settled_at = self.seat.now
+            self._settled.set()
+
+    def _happened(self, event: CallEvent, reason: str) -> bool:
+        """Go where the table leads from here; False where *event* has no effect now.
+
+        Args:
+            event: what has happened.
+            reason: for people.
+        """
+        step = TABLE.get(self.state, {}).get(event)
+        if step is None:
+            return False
+        if step.then is CallState.ENDED:
+            self.ended = self.seat.now
+        self.state = step.then
+        self._tell(reason)
+        for each in step.do:
+            self._do(each)
+        return True
+
+    def _do(self, what: Do) -> None:
+        if what is Do.LEAVE:
+            self.session.close()
+            self._line.ended(self)
+            for usage in tuple(self.usages):
+                usage.call_ended()
+
+    def _end(self, reason: str, event: CallEvent = CallEvent.OVER) -> None:
+        """The call is over; also where it was so before."""
+        self._happened(event, reason)
+        self._over.set()
+
+    def _tell(self, reason: str) -> None:
+        """Tell how the call stands."""
+        self.seat.tell(
+            CallChanged(
+                at=self.seat.now,
+                line=self.seat.number,
+                call=self.id,
+                direction=self.direction,
+                state=self.state,
+                remote=self.party,
+                reason=reason,
+            )
+        )
+
+    def meet(self, message: Request | Response) -> None:
+        """Take over who is at the far end, where *message* says it."""
+        party = connected_party(message, self.seat.account)
+        if party and party != self.party:
+            self.party = party
+            self._tell(f"connected to {party}")
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run *work* beside the call; it ends with the phone at the latest."""
+        return self.tasks.spawn(work, name)
+
+    def fault(self, error: Exception) -> None:
+        """What was done for this call raised *error*: nobody knows how it stands, so it ends."""
+        reason, first = as_reason(error), not self._faulted
+        self._faulted = True
+        self._settle(CallResult.FAILED, reason)
+        if first and self.state in UP:
+            self.spawn(self._terminate(reason, CallEvent.FAULT), "BYE")
+        else:
+            self._end(reason)
+
+    async def abandon(self) -> None:
+        """Stop at once, telling nobody."""
+        await self.tasks.stop()
+        self._settle(CallResult.CANCELLED, "the phone was stopped")
+        for usage in tuple(self.usages):
+            usage.stop("the phone was stopped")
+        self._end("the phone was stopped")

@@ -1,0 +1,295 @@
+"""An incoming call: ringing, answering, refusing (RFC 3261 section 13.3)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from phone_emulator.events import CallState, Direction
+from phone_emulator.media import sdp
+from phone_emulator.phone.wire.caller import Caller
+from phone_emulator.phone.wire.identity import Identity
+from phone_emulator.phone.wire.option_tags import RELIABLE, understood
+from phone_emulator.sip.body import sdp_of
+from phone_emulator.sip.dialog import Dialog, dialog_of_request
+from phone_emulator.sip.message import Response
+from phone_emulator.sip.server import ServerTransaction
+from phone_emulator.world.base import TimerHandle
+from phone_emulator.world.faults import as_reason
+
+from . import forwarding
+from .call import Call, CallError, CallLine, CallResult
+from .forwarding import Forward
+from .intercom import asked_delay
+from .reliable import ReliableProvisional, rack_of
+from .states import CallEvent
+from .voice import Agreement, VoiceError
+
+FIRST_RSEQ = 2**31 - 1
+"""The highest number that the first reliable provisional response may have (RFC 3262 section 3)."""
+
+
+class IncomingCall(Call):
+    """A call that somebody places to this phone."""
+
+    direction = Direction.INCOMING
+
+    def __init__(
+        self, line: CallLine, call_id: str, caller: Caller, identity: Identity, server: ServerTransaction
+    ) -> None:
+        super().__init__(line, call_id, caller.number, identity)
+        self._server = server
+        self._tag = server.to_tag = line.seat.context.endpoint.new_tag()
+        self._ringing: TimerHandle | None = None
+        self._answering: TimerHandle | None = None
+        """When the phone answers by itself."""
+        self._replaced: Call | None = None
+        """The call that this one takes the place of, as soon as it is accepted."""
+        self._announced = asyncio.Event()
+        """Whether the 180 has left, or none is to leave first."""
+        self._announced.set()
+        self._provisional: ReliableProvisional | None = None
+        """The 180, where it is to be acknowledged."""
+        self._agreement: Agreement | None = None
+        """What both ends have described, where that is settled before the call is answered."""
+        self._forward_to = ""
+        """Who gets the call when nobody answers here."""
+        self.caller = caller
+        self.diverted_by = caller.diverted_by
+        """Who sent the call here, as Diversion says; empty for nobody."""
+        self.dialog = dialog_of_request(server.request, self._tag)
+        self.channel.flow = server.flow
+        self.session.note(server.request)
+        self.voice.host = line.seat.context.host_for(server.flow.remote.host)
+        server.on_cancel = self._cancelled
+
+    def ring(self) -> None:
+        """Answer 180 and ring, for ``phone_setting.ringing_timeout`` seconds."""
+        if not self._begin():
+            return
+        if self.seat.account.reliable_provisional and understood(self._server.request, RELIABLE):
+            self._announced.clear()
+            self.spawn(self._ring_reliably(), "180")
+        else:
+            self._server.respond(self._response(180))
+        config, world = self.seat.context.config, self.seat.context.world
+        self._forward_to = forwarding.target(self.seat, self._server.request, Forward.NO_ANSWER)
+        patience = forwarding.patience(self.seat) if self._forward_to else config.ringing_timeout
+        self._ringing = self.tasks.call_at(world.now() + patience, self._ring_out, "ringing out")
+        sent_by = f", sent by {self.diverted_by}" if self.diverted_by else ""
+        self._happened(CallEvent.INVITE, f"{self.remote} calls{sent_by}")
+        others = any(each is not self for each in self.seat.calls)
+        delay = asked_delay(self._server.request) if config.intercom else None
+        if delay is None and self.seat.account.auto_answer:
+            delay = config.auto_answer_delay
+        if delay is not None and not others:
+            self._answering = self.tasks.call_at(world.now() + delay, self._answer_by_itself, "answering")
+
+    def replace(self, other: Call) -> None:
+        """Take the place of *other*: answer at once, and then end that one (RFC 3891 section 3)."""
+        if not self._begin():
+            return
+        self._happened(CallEvent.INVITE, f"{self.remote} takes the place of {other.remote}")
+        self._replaced = other
+        self.answer()
+
+    def answer(self) -> None:
+        """Answer the call; raises CallError when it does not ring."""
+        if self.state is not CallState.RINGING:
+            raise CallError(f"the call is {self.state}, it does not ring")
+        self._stop_ringing()
+        self._happened(CallEvent.SUCCESS, "answered by this phone")
+        self.session.accept(self._accept(sdp_of(self._server.request)))
+
+    def told_to(self, event: str) -> None:
+        """``talk`` also answers a call that rings."""
+        if event == "talk" and self.state is CallState.RINGING:
+            self.answer()
+        else:
+            super().told_to(event)
+
+    def reject(self, status: int | None = None) -> None:
+        """Refuse the call (``features.normal_refuse_code``); raises CallError when it does not ring."""
+        if self.state is not CallState.RINGING:
+            raise CallError(f"the call is {self.state}, it does not ring")
+        self._refuse(status or self.seat.context.config.normal_refuse_code, "rejected by this phone")
+
+    async def hang_up(self) -> None:
+        """End the call; a ringing one is refused."""
+        if self.state is CallState.RINGING:
+            self.reject()
+        else:
+            await super().hang_up()
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the first INVITE has no final response yet."""
+        return self._server.final is None
+
+    def far_end_hung_up(self) -> None:
+        """A BYE came in."""
+        if self.unanswered:  # BYE in an early dialog: its INVITE is owed a 487 (section 15.1.2)
+            self._refuse(487, "the caller hung up", CallResult.CANCELLED)
+        else:
+            super().far_end_hung_up()
+
+    def _begin(self) -> bool:
+        """Take the dialog up; whether its offer can be answered, else the call is refused."""
+        assert self.dialog is not None
+        self.seat.dialogs.confirm(self, self.dialog)
+        unusable = self._unusable(sdp_of(self._server.request))
+        if unusable:
+            self._refuse(488, unusable)
+        return not unusable
+
+    def _unusable(self, offer: bytes) -> str:
+        """Why *offer* cannot be answered; empty when it can."""
+        try:
+            fits = not offer or self.voice.answer(offer) is not None
+        except sdp.SdpError as error:
+            return f"the offer cannot be used: {error}"
+        return "" if fits else "no common codec"
+
+    async def _ring_reliably(self) -> None:
+        """Send the 180 until its PRACK comes (RFC 3262 section 3), with an offer if the INVITE has none."""
+        context, offer = self.seat.context, b""
+        if not self._server.request.body:
+            try:
+                await self.voice.open()
+            except VoiceError as error:
+                self._refuse(500, str(error))
+                return
+            offer = self.voice.offer()
+        if not self.unanswered:  # the caller hung up meanwhile
+            self.voice.close()
+            return
+        rseq = context.world.random.randint(1, FIRST_RSEQ)
+        timers = context.config.timers
+        ringing = self._provisional = ReliableProvisional(self._server, timers, rseq, offer)
+        self._announced.set()
+        arrived = await ringing.run(self._response(180, offer, ringing.headers))
+        if not arrived and self.unanswered:
+            self._refuse(500, f"no PRACK within 64*T1 = {64 * timers.t1:.1f} s", CallResult.FAILED)
+
+    def acknowledge_provisional(self, server: ServerTransaction) -> None:
+        """A PRACK came in (RFC 3262 section 3)."""
+        rack, ringing = rack_of(server.request), self._provisional
+        if rack is None:
+            self.respond(server, 400)
+        elif ringing is None or not ringing.matches(rack):
+            self.respond(server, 481)
+        else:
+            self.respond(server, 200)
+            if ringing.offer:
+                body = sdp_of(server.request)
+                self._agreement = Agreement(body, body, ringing.offer)
+            ringing.acknowledge()
+
+    def agreed(self, dialog: Dialog, agreement: Agreement) -> None:
+        """An offer of the far end in *dialog* was answered; nothing is said before the call is."""
+        if self.unanswered:
+            self._agreement = agreement
+        else:
+            super().agreed(dialog, agreement)
+
+    def owes_answer(self, dialog: Dialog) -> bool:
+        """Whether the INVITE's offer is not answered yet, or its answer asked for by no offer yet."""
+        return self.unanswered and self._agreement is None and not self.awaits_answer(dialog)
+
+    def awaits_answer(self, dialog: Dialog) -> bool:
+        """Whether an offer of this end waits for its answer: at first that of the 180."""
+        ringing = self._provisional
+        offered = ringing is not None and bool(ringing.offer) and not ringing.acknowledged
+        return (self.unanswered and offered) or super().awaits_answer(dialog)
+
+    async def _accept(self, offer: bytes) -> None:
+        """Send the 200 with this end's description, and see to it that it arrives."""
+        await self._announced.wait()
+        try:
+            await self.voice.open()
+        except VoiceError as error:
+            self._refuse(500, str(error), CallResult.FAILED)
+            return
+        ringing = self._provisional
+        if ringing is not None:
+            if ringing.offer:
+                await ringing.over()  # its PRACK brings the answer (RFC 3262 section 5)
+            ringing.stop()
+        if not self.unanswered:  # the caller hung up meanwhile
+            self.voice.close()
+            return
+        body = late_offer = b""
+        if self._agreement is not None:
+            self.session.connect(self._agreement)
+            if self.session.silent:
+                wrong = sdp.judged(self._agreement.answer)
+                reason = f"the PRACK answers this phone's offer with {wrong}"
+                self._refuse(488, reason, CallResult.FAILED)
+                return
+        elif offer:
+            body = self.voice.answer(offer) or b""
+            self.session.connect(Agreement(offer, body, body))
+        else:
+            body = late_offer = self.voice.offer()
+        self.answered_at = self.seat.context.world.now()
+        self._settle(CallResult.ANSWERED, "answered by this phone", 200)
+        response = self._response(200, body, self.session.grant(self._server.request))
+        if self._replaced is not None:
+            reason = f"{self.remote} took the place of {self._replaced.remote}"
+            self.spawn(self._replaced.finish(reason), "the end of another")
+        await self.session.repeat(self._server, response, late_offer=late_offer)
+
+    def _ring_out(self) -> None:
+        config, request = self.seat.context.config, self._server.request
+        if not self._forward_to:
+            self._refuse(config.no_answer_code, f"not answered for {config.ringing_timeout} s")
+            return
+        identity, number = self.channel.identity, self._forward_to
+        extra = forwarding.headers(self.seat, identity, request, number, Forward.NO_ANSWER)
+        self._server.respond(identity.response(request, 302, to_tag=self._tag, extra=extra))
+        forwarding.tell(self.seat, self.remote, number, Forward.NO_ANSWER)
+        reason = f"forwarded to {number}: not answered for {forwarding.patience(self.seat)} s"
+        self._settle(CallResult.REJECTED, reason, 302)
+        self._end(reason, CallEvent.FINAL)
+
+    def fault(self, error: Exception) -> None:
+        """What was done for this call raised *error*: an INVITE that is not answered is owed a 500."""
+        if self.unanswered and not self._faulted:
+            self._faulted = True
+            self._refuse(500, as_reason(error), CallResult.FAILED)
+        else:
+            super().fault(error)
+
+    def _answer_by_itself(self) -> None:
+        if self.state is CallState.RINGING:
+            self.answer()
+
+    def _stop_ringing(self) -> None:
+        for timer in (self._ringing, self._answering):
+            if timer is not None:
+                timer.cancel()
+        self._ringing = self._answering = None
+
+    def _end(self, reason: str, event: CallEvent = CallEvent.OVER) -> None:
+        self._stop_ringing()
+        self._announced.set()
+        if self._provisional is not None:
+            self._provisional.stop()
+        super()._end(reason, event)
+
+    def _cancelled(self) -> None:
+        if self.unanswered:
+            self._refuse(487, "the caller hung up", CallResult.CANCELLED)
+
+    def _refuse(self, status: int, reason: str, result: CallResult = CallResult.REJECTED) -> None:
+        self._server.respond(self._response(status), reason)
+        self._settle(result, reason, status)
+        self._end(reason, CallEvent.FINAL)
+
+    def _response(self, status: int, body: bytes = b"", extra: Iterable[tuple[str, str]] = ()) -> Response:
+        """A response in the phone's own header order."""
+        flow = self._server.flow
+        contact = self.channel.identity.contact(flow.local, flow.transport) if status < 300 else ""
+        return self.channel.identity.response(
+            self._server.request, status, to_tag=self._tag, contact=contact, body=body, extra=extra
+        )

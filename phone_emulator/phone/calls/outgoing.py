@@ -1,0 +1,440 @@
+"""An outgoing call: the INVITE's walk along the servers, and hanging up at any point of it (C1-C11)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from functools import partial
+
+from phone_emulator.events import Attempt, CallState, Direction, Outcome
+from phone_emulator.media import sdp
+from phone_emulator.phone.dialling.channel import end_late_answer
+from phone_emulator.phone.wire import session_expires
+from phone_emulator.phone.wire.exchange import Draft, Watch
+from phone_emulator.phone.wire.identity import Identity, new_call_id
+from phone_emulator.redundancy import Try
+from phone_emulator.sip.body import sdp_of
+from phone_emulator.sip.client import ClientTransaction
+from phone_emulator.sip.dialog import Dialog
+from phone_emulator.sip.flow import Flow
+from phone_emulator.sip.message import MessageError, Request, Response
+from phone_emulator.sip.server import ServerTransaction
+from phone_emulator.sip.tables import State
+from phone_emulator.world.faults import as_reason
+
+from .call import Call, CallLine, CallResult
+from .early import TERMINATED, Fork, Forks
+from .reliable import MAX_RSEQ, RAck, rseq_of, wants_prack
+from .states import UNANSWERED, CallEvent, Do
+from .voice import Agreement, VoiceError
+
+
+class OutgoingCall(Call):
+    """A call that this phone places."""
+
+    direction = Direction.OUTGOING
+
+    def __init__(
+        self,
+        line: CallLine,
+        call_id: str,
+        number: str,
+        identity: Identity,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        super().__init__(line, call_id, number, identity)
+        self._headers = headers
+        """What the INVITE carries beside its usual headers."""
+        self._drafts: dict[int, Draft] = {}
+        self._offer = b""
+        self._client: ClientTransaction | None = None
+        self._provisional = False
+        self._forks = Forks()
+        """Who has answered the INVITE with a 1xx."""
+        self._sounding: Fork | None = None
+        """Who is heard before the call is up."""
+        self._cancel_sent = False
+        self._behind: list[ServerTransaction] = []
+        """What came in right behind the 2xx, and waits until the call is up."""
+        self._acks: dict[str, Request] = {}
+        """The ACK of each 2xx, by its To tag: a repeated 2xx draws it again."""
+        self._walk = self.servers.walk("INVITE", call=self)
+        self.route = self._walk.route
+        self._runner: asyncio.Task[None] | None = None
+
+    @property
+    def ringing_dialogs(self) -> list[Dialog]:
+        """Its early dialogs, until the call is up; the newest last."""
+        return [fork.dialog for fork in self._forks] if self.state is CallState.RINGING else []
+
+    def start(self) -> None:
+        """Dial."""
+        self._happened(CallEvent.DIAL, f"calling {self.remote}")
+        self._runner = self.spawn(self._run(), "dialling")
+
+    async def hang_up(self) -> None:
+        """End the call: CANCEL before it is answered, held back until a 1xx allows it (C9), else BYE."""
+        if self.dialog is not None or self.state in (CallState.ENDING, CallState.ENDED):
+            await super().hang_up()
+            return
+        self._give_up(CallEvent.HANG_UP, Outcome.CANCELLED, CallResult.CANCELLED, "hung up by the user")
+        if self._client is None and self._runner is not None:
+            # Nothing has left yet: a lookup or a connection is simply given up.
+            self._runner.cancel()
+            await asyncio.gather(self._runner, return_exceptions=True)
+            self._end("hung up by the user")
+
+    def _give_up(self, event: CallEvent, outcome: Outcome, result: CallResult, reason: str) -> None:
+        """No further target; the attempt that goes on ends now, its transaction in the background."""
+        self._walk.stop()
+        self._end_attempt(outcome, reason)
+        self._settle(result, reason)
+        self._happened(event, reason)
+
+    def _do(self, what: Do) -> None:
+        if what is not Do.CANCEL:
+            super()._do(what)
+        elif self._client is not None and self._provisional:
+            self._send_cancel(self._client)
+
+    def _end_attempt(self, outcome: Outcome, reason: str) -> None:
+        attempt = self.route[-1] if self.route else None
+        if attempt is not None and attempt.outcome is None:
+            attempt.outcome, attempt.detail, attempt.ended = outcome, reason, self.seat.now
+
+    def fault(self, error: Exception) -> None:
+        """What was done for this call raised *error*; before it is up, no further target is tried."""
+        if self.dialog is None and self.state in UNANSWERED:
+            runner = self._runner
+            self._give_up(CallEvent.FAULT, Outcome.CANCELLED, CallResult.FAILED, as_reason(error))
+            if runner is not None and not runner.done():
+                return  # it waits for the end of the INVITE, and ends the call
+        super().fault(error)
+
+    async def abandon(self) -> None:
+        """Stop at once, telling nobody; the attempt that goes on ends with the phone."""
+        self._end_attempt(Outcome.CANCELLED, "the phone was stopped")
+        await super().abandon()
+
+    # -- the walk ------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        try:
+            await self.voice.open()
+        except VoiceError as error:
+            self._settle(CallResult.FAILED, str(error))
+            self._end(self.reason)
+            return
+        self._offer = self.voice.offer()
+        answered = await self.servers.follow(self._walk, self._try, call=self.id)
+        if self.dialog is not None:
+            return
+        if answered is None:
+            tried = [attempt for attempt in self.route if attempt.outcome is not Outcome.SKIPPED]
+            reasons = "; ".join(f"{each.target.role}: {each.detail}" for each in tried or self.route)
+            last = self.route[-1].status if self.route else None
+            self._settle(CallResult.FAILED, f"every server is exhausted: {reasons}", last)
+        else:
+            self._settle(CallResult.REJECTED, answered.detail, answered.status)
+        self._end(self.reason, CallEvent.FINAL)
+
+    async def _try(self, step: Try) -> None:
+        attempt, hop = step.attempt, step.hop
+        if step.register_first and not await self._line.register_first(step):
+            return
+        if not await self._meet(attempt):
+            return
+        draft = self._drafts.get(hop.identity.number)
+        if draft is None:
+            draft = self._drafts[hop.identity.number] = self._draft(step)
+        self.channel.identity = draft.identity
+        if draft.credentials is not None:
+            self.channel.credentials = draft.credentials
+        self._begin_attempt(None)
+        watch = Watch(
+            sent=lambda: self.servers.progressed(attempt, self.id),
+            started=self._transaction_started,
+            provisional=lambda response, client: self._heard(response, client, attempt),
+        )
+        guard = self._guard(attempt)
+        try:
+            found = await self.seat.exchange.run(attempt, draft, watch)
+        finally:
+            guard.cancel()
+        client, forks = self._client, self._forks
+        self._begin_attempt(None)
+        if found is None:
+            if client is not None:
+                end = partial(end_late_answer, self.seat, draft.identity, client.request)
+                self.seat.dialogs.abandoned(client.request, end)
+            return
+        response, flow = found
+        if response.status < 300 and client is not None:
+            await self._connected(client, response, flow, forks)
+
+    async def _meet(self, attempt: Attempt) -> bool:
+        """Offer an address of the IP version of *attempt*'s target; False where there is none to offer."""
+        try:
+            if await self.voice.speak_to(attempt.target.address):
+                self._offer = self.voice.offer()
+                for draft in self._drafts.values():
+                    draft.request.body = self._offer
+        except VoiceError as error:
+            now = self.seat.now
+            attempt.outcome, attempt.detail, attempt.ended = Outcome.SEND_FAILED, str(error), now
+            return False
+        return True
+
+    def _draft(self, step: Try) -> Draft:
+        """The INVITE as every target of one server gets it; another server gets a new one (C7)."""
+        context = self.seat.context
+        identity = context.identity(self.seat.account, step.hop.identity)
+        request = identity.invite(
+            self.remote,
+            new_call_id(context.world.random, self.seat.account, self.voice.host, identity.style),
+            context.endpoint.new_tag(),
+            "<sip:0.0.0.0>",
+            self._offer,
+            extra=[*self._headers, *session_expires.asked(self.seat.account)],
+        )
+        return Draft(identity, request, credentials=self.seat.exchange.new_credentials())
+
+    def _guard(self, attempt: Attempt) -> asyncio.Task[None]:
+        """Bound the time that a call may ring without an answer (C4; ``phone_setting.ringback_timeout``)."""
+        limit = self.seat.context.config.ringback_timeout
+
+        async def ring_out() -> None:
+            started = attempt.started
+            while True:
+                await asyncio.sleep(max(started + limit - self.seat.now, 0.0))
+                if attempt.outcome is not None:
+                    return
+                if self._provisional:
+                    break
+                started = self.seat.now
+            text = f"answered {attempt.status}, then nothing for {limit} s (phone_setting.ringback_timeout)"
+            self._give_up(CallEvent.TIME_OUT, Outcome.NO_RESPONSE, CallResult.FAILED, text)
+
+        return self.spawn(ring_out(), "ringback timeout")
+
+    def _begin_attempt(self, client: ClientTransaction | None) -> None:
+        self._client, self._provisional, self._cancel_sent = client, False, False
+        for fork in self._forks:
+            self.seat.dialogs.release(fork.dialog)
+        self._forks = Forks()
+        self._sound_of(None)
+
+    def _transaction_started(self, client: ClientTransaction) -> None:
+        self._begin_attempt(client)
+        forks = self._forks
+        client.on_late = lambda response: self._late(response, client, forks)
+        client.on_provisional = lambda response: self._know(response, client, forks)
+        client.on_success = lambda response: self._expect(response, client, forks)
+
+    def _know(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
+        """A 1xx came in, and is about to be heard: requests in its early dialog belong to this call."""
+        fork = forks.heard(client.request, response)
+        if fork is not None:
+            self.seat.dialogs.confirm(self, fork.dialog)
+
+    def _expect(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
+        """A 2xx came in, and is about to be heard: requests in its dialog belong to this call."""
+        with contextlib.suppress(MessageError):  # it will end the call
+            self.seat.dialogs.confirm(self, forks.confirm(client.request, response))
+
+    def receive(self, server: ServerTransaction) -> None:
+        """A request came in within a dialog of this call; right behind the 2xx it waits for the call."""
+        answer = None if self._client is None else self._client.success
+        if answer is not None and server.request.from_tag == answer.to_tag:
+            self._behind.append(server)
+        else:
+            super().receive(server)
+
+    def _catch_up(self) -> None:
+        """Deal with what came in right behind the 2xx."""
+        behind, self._behind = self._behind, []
+        for server in behind:
+            try:
+                super().receive(server)
+            except MessageError as error:
+                server.respond(self.response_to(server, error.status), str(error))
+
+    def _heard(self, response: Response, client: ClientTransaction, attempt: Attempt) -> None:
+        """A 1xx came: a CANCEL that was held back may leave now (RFC 3261 section 9.1)."""
+        self._provisional = True
+        fork = self._forks.heard(client.request, response)
+        if fork is not None:
+            self.channel.flow, self.channel.target = client.flow, attempt.target
+        if self.state is CallState.ENDING:
+            self._send_cancel(client)
+            return
+        rseq = rseq_of(response)
+        if rseq is not None:
+            if fork is None or not fork.order.due(rseq):
+                return
+            rack = RAck(rseq, client.request.cseq)
+            self.spawn(self._acknowledge_fork(fork, rack), "PRACK")
+        elif wants_prack(response):
+            found = response.headers.get("RSeq") or "missing"
+            why = f"its RSeq is {found}, expected a number from 1 to {MAX_RSEQ}: no PRACK"
+            transports = self.seat.context.endpoint.transports
+            transports.ignored(client.flow, why, response.raw or response.to_bytes())
+        self.servers.progressed(attempt, self.id)
+        self.meet(response)
+        if fork is not None:
+            self._hear(fork, response, reliably=rseq is not None)
+        if response.status > 100:
+            said = f"{attempt.target.role} answered {response.status} {response.reason}"
+            self._happened(CallEvent.PROVISIONAL, said)
+
+    async def _acknowledge_fork(self, fork: Fork, rack: RAck) -> None:
+        """Send a PRACK; where it fails the far end ends the call itself (RFC 3262 section 3)."""
+        await self.channel.converse(fork.dialog, "PRACK", extra=[("RAck", str(rack))])
+
+    # -- before the answer ---------------------------------------------------------------------------------
+
+    def _hear(self, fork: Fork, response: Response, *, reliably: bool) -> None:
+        """A 1xx may bring the far end's sound, or end it."""
+        if response.status == TERMINATED:
+            self._forks.end(fork)
+            self.seat.dialogs.release(fork.dialog)
+            if self._sounding is fork:
+                self._sound_of(next((other for other in self._forks if other.agreement), None))
+        elif fork.describe(response, self._offer, reliably=reliably):
+            self._sound_of(fork)
+        elif response.status == 180 and self._sounding is fork and self.seat.context.config.deal_180:
+            self._sound_of(None)  # the phone's own ringback again
+
+    def _sound_of(self, fork: Fork | None) -> None:
+        """Hear the sound of *fork*, or nothing."""
+        if fork is None and self._sounding is None:
+            return
+        agreement = None if fork is None else fork.agreement
+        connected = agreement is not None and self.voice.connect(agreement)
+        self._sounding = fork if connected else None
+        if not connected:
+            self.voice.silence()
+        self.session.tell(far_held=False, early=connected)
+
+    def dialog_of(self, request: Request) -> Dialog | None:
+        """The dialog that *request* of the far end belongs to, early or not."""
+        if self.dialog is not None:
+            return self.dialog
+        fork = self._forks.by_tag(request.from_tag or "")
+        return None if fork is None else fork.dialog
+
+    def agreed(self, dialog: Dialog, agreement: Agreement) -> None:
+        """An offer of the far end in *dialog* was answered."""
+        if self.dialog is not None:
+            super().agreed(dialog, agreement)
+        elif fork := self._forks.by_tag(dialog.remote_tag):
+            fork.agreement = agreement
+            self._sound_of(fork)
+
+    def awaits_answer(self, dialog: Dialog) -> bool:
+        """Whether an offer of this end in *dialog* waits for its answer: at first that of the INVITE."""
+        if self.dialog is not None:
+            return super().awaits_answer(dialog)
+        fork = self._forks.by_tag(dialog.remote_tag)
+        return fork is not None and not fork.agreed
+
+    def far_end_hung_up(self) -> None:
+        """A BYE came in; before the call is up, the 200 of the only far end was lost for 64*T1."""
+        if self.dialog is not None:
+            super().far_end_hung_up()
+        elif len(list(self._forks)) == 1 and self.state in UNANSWERED:
+            reason = "the far end hung up, and its answer never came"
+            self._give_up(CallEvent.BYE, Outcome.NO_RESPONSE, CallResult.FAILED, reason)
+
+    # -- hanging up ----------------------------------------------------------------------------------------
+
+    def _send_cancel(self, client: ClientTransaction) -> None:
+        if self._cancel_sent:
+            return
+        self._cancel_sent = True
+        self.spawn(self._cancel(client), "CANCEL")
+
+    async def _cancel(self, client: ClientTransaction) -> None:
+        """Send a CANCEL, unless the final response came right behind the 1xx.
+
+        What it draws is of no interest: the INVITE's own end is waited for, but no longer than 64*T1
+        (RFC 3261 section 9.1).
+        """
+        if not self.channel.cancel(client):
+            return
+        await asyncio.sleep(64 * self.seat.context.config.timers.t1)
+        if client.machine.state is State.PROCEEDING:  # else it still takes repeated final responses
+            self.seat.context.endpoint.clients.give_up(client, "no final response to the cancelled INVITE")
+
+    # -- answered ------------------------------------------------------------------------------------------
+
+    async def _connected(
+        self, client: ClientTransaction, response: Response, flow: Flow, forks: Forks
+    ) -> None:
+        try:
+            dialog = forks.confirm(client.request, response)
+        except MessageError as error:
+            self._settle(CallResult.FAILED, f"the 2xx cannot be used: {error}", response.status)
+            self._catch_up()
+            return
+        self.channel.flow, self.channel.target = flow, self.route[-1].target
+        if self.state is CallState.ENDING:
+            # Answered while the user hung up: the call is up and must be ended.
+            self._catch_up()
+            await self.channel.acknowledge_and_bye(dialog)
+            return
+        self.dialog = dialog
+        self.answered_at = self.seat.now
+        self.seat.dialogs.confirm(self, dialog)
+        fork = forks.by_tag(dialog.remote_tag)
+        answer = sdp_of(response)
+        agreement = Agreement(answer, answer, self._offer)
+        if fork is not None and fork.agreement is not None and (fork.agreed or not answer):
+            agreement = fork.agreement
+        session, account = self.session, self.seat.account
+        session.connect(agreement)
+        session.note(response)
+        session.timer.least = session_expires.least_of(client.request)
+        session.timer.start(session_expires.agreed(account, response))
+        self._settle(CallResult.ANSWERED, f"{response.status} {response.reason}", response.status)
+        self._happened(CallEvent.SUCCESS, f"answered at {self.route[-1].target}")
+        self.meet(response)
+        self.session.accept(self._send_first_ack(dialog))  # no BYE and no re-INVITE overtakes it
+        self._catch_up()
+        if session.silent:
+            attempt, wrong = self.route[-1], sdp.judged(answer)
+            attempt.detail = f"{attempt.detail}, with {wrong}"
+            session.give_up(f"answered with {wrong}")
+
+    async def _send_first_ack(self, dialog: Dialog) -> None:
+        flow = await self.channel.way(dialog)
+        if flow is None:
+            self._end(f"no ACK can be sent: there is no way to {dialog.next_hop()}")
+        else:
+            self._acks[dialog.remote_tag] = self.channel.acknowledge(dialog, flow)
+
+    def _late(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
+        """A further 2xx: repeated, or of another fork, which is ended at once (RFC 3261 section 13.2.2.4)."""
+        tag = response.to_tag or ""
+        if self.dialog is not None and tag == self.dialog.remote_tag:
+            self.spawn(self._repeat_ack(tag), "ACK")
+        elif self._is_of_the_first(response, client):
+            pass
+        elif tag not in self._acks:
+            self.spawn(self._end_fork(response, client, forks), "BYE to a fork")
+
+    async def _end_fork(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
+        with contextlib.suppress(MessageError):
+            await self.channel.acknowledge_and_bye(forks.confirm(client.request, response))
+
+    def _is_of_the_first(self, response: Response, client: ClientTransaction) -> bool:
+        """Whether it came together with the first 2xx, whose dialog is about to be made."""
+        wanted = self.state in UNANSWERED
+        return wanted and client.success is not None and response.to_tag == client.success.to_tag
+
+    async def _repeat_ack(self, tag: str) -> None:
+        flow = await self.channel.way(self.dialog) if self.dialog is not None else None
+        ack = self._acks.get(tag)
+        if flow is not None and ack is not None:
+            self.seat.context.endpoint.clients.send_ack(ack, flow, rport=self.seat.account.rport)

@@ -1,0 +1,372 @@
+"""The session of one call: offers and answers, holds, refreshes (RFC 3264, RFC 3311, RFC 4028)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Protocol
+
+from phone_emulator.events import CallState, Direction, MediaChanged
+from phone_emulator.media import sdp
+from phone_emulator.phone.seat import Seat
+from phone_emulator.phone.wire import option_tags, session_expires
+from phone_emulator.phone.wire.errors import CallError
+from phone_emulator.sip.body import SDP, sdp_of
+from phone_emulator.sip.dialog import Dialog
+from phone_emulator.sip.message import Message, Request, Response
+from phone_emulator.sip.server import ServerTransaction
+from phone_emulator.world.tasks import Tasks
+
+from .acceptance import Acceptance
+from .session_timer import SessionTimer
+from .states import UP
+from .voice import Agreement, Voice
+
+MAX_TRIES = 5
+"""How often a re-INVITE or an UPDATE is tried that the far end asks to send again: 422, 491, Retry-After."""
+LONGEST_PAUSE = 10
+"""Seconds of a Retry-After that are waited for (RFC 3261 section 14.1)."""
+
+
+class Dialogue(Protocol):
+    """What a session needs of its call."""
+
+    id: str
+    state: CallState
+    direction: Direction
+    seat: Seat
+    dialog: Dialog | None
+    tasks: Tasks
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the far end's first INVITE has no final response yet."""
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run *work* beside the call."""
+
+    def respond(
+        self, server: ServerTransaction, status: int, extra: Iterable[tuple[str, str]] = (), body: bytes = b""
+    ) -> None:
+        """Answer a request of the dialog."""
+
+    def response_to(
+        self, server: ServerTransaction, status: int, extra: Iterable[tuple[str, str]] = (), body: bytes = b""
+    ) -> Response:
+        """The response that `respond` sends."""
+
+    def agreed(self, dialog: Dialog, agreement: Agreement) -> None:
+        """An offer of the far end in *dialog* was answered."""
+
+    def owes_answer(self, dialog: Dialog) -> bool:
+        """Whether this end has not answered an offer of the far end in *dialog* yet."""
+
+    def awaits_answer(self, dialog: Dialog) -> bool:
+        """Whether an offer of this end in *dialog* waits for its answer."""
+
+    async def request_in_dialog(
+        self,
+        method: str,
+        body: bytes = b"",
+        content_type: str = "",
+        *,
+        extra: Iterable[tuple[str, str]] = (),
+    ) -> Response | None:
+        """Send a request in the dialog; its final response, or None."""
+
+    async def finish(self, reason: str) -> None:
+        """End the call."""
+
+
+class Session:
+    """What both ends of a call have agreed to say to each other.
+
+    Args:
+        call: whose session it is.
+    """
+
+    def __init__(self, call: Dialogue) -> None:
+        seat = call.seat
+        self.voice = Voice(seat.context, seat.account)
+        self.held = False
+        """Whether this phone holds the far end."""
+        self.far_held = False
+        """Whether the far end holds this phone."""
+        self.early = False
+        """Whether the far end is heard before it answers."""
+        self.silent = True
+        """Whether both ends have not described anything yet that can be said."""
+        self.timer = SessionTimer(seat.context.world, call.tasks, self._refresh_due, self._expired)
+        self._call = call
+        self._far_end_updates = False
+        """Whether the far end takes UPDATE, as its Allow says (RFC 3311 section 4)."""
+        self._confirming: set[asyncio.Task[None]] = set()
+        """INVITEs of the far end that are accepted but not yet acknowledged."""
+        self._acceptances: dict[int, Acceptance] = {}
+        """The same by CSeq number, while their 2xx is repeated."""
+        self._changing = asyncio.Lock()
+        """Held while this end changes the session."""
+        self._offering = False
+        """Whether a re-INVITE of this end waits for its final response."""
+
+    # -- what the far end says -----------------------------------------------------------------------------
+
+    def connect(self, agreement: Agreement) -> None:
+        """Talk to the far end as negotiated; see `Voice.connect`."""
+        if self.voice.connect(agreement):
+            self.silent = False
+        self.tell(far_held=self.voice.far_held, early=False)
+
+    def tell(self, *, far_held: bool, early: bool) -> None:
+        """Tell whether the far end holds, and whether it is heard before it answers, if that has changed."""
+        call, before = self._call, (self.far_held, self.early)
+        if (far_held, early) == before:
+            return
+        if far_held != self.far_held:
+            reason = "held by the far end" if far_held else "resumed by the far end"
+        else:
+            reason = "the far end is heard before it answers" if early else "no early media any more"
+        self.far_held, self.early = far_held, early
+        world = call.seat.context.world
+        call.seat.context.bus.tell(
+            MediaChanged(
+                at=world.now(),
+                line=call.seat.number,
+                call=call.id,
+                far_held=far_held,
+                early=early,
+                reason=reason,
+            )
+        )
+
+    def note(self, message: Message) -> None:
+        """Remember what the far end can, as *message* says it."""
+        if "Allow" in message.headers:
+            self._far_end_updates = "UPDATE" in message.headers.values("Allow")
+
+    @property
+    def offering(self) -> bool:
+        """Whether an offer of this end waits for its answer."""
+        return self._offering or any(each.offer and not each.over for each in self._acceptances.values())
+
+    def answer(self, server: ServerTransaction, dialog: Dialog) -> None:
+        """Answer a re-INVITE or an UPDATE (RFC 3261 section 14.2, RFC 3311 section 5.2)."""
+        call, request = self._call, server.request
+        refusal = self._refusal(request, dialog)
+        if refusal is not None:
+            call.respond(server, *refusal)
+            return
+        _ = request.contacts  # raises before anything has changed
+        body = late_offer = b""
+        offer = sdp_of(request)
+        if offer:
+            try:
+                answered = self.voice.answer(offer, again=True, held=self.held)
+            except sdp.SdpError:
+                answered = None
+            if answered is None:
+                call.respond(server, 488)
+                return
+            body = answered
+            call.agreed(dialog, Agreement(offer, body, body))
+        elif request.method == "INVITE":
+            direction = self.voice.hold_direction if self.held else "sendrecv"
+            body = late_offer = self.voice.offer(direction, again=True)
+        dialog.refresh_target(request)
+        self.note(request)
+        response = call.response_to(server, 200, self.grant(request), body)
+        if request.method == "INVITE":
+            self.accept(self.repeat(server, response, late_offer=late_offer))
+        else:
+            server.respond(response)
+
+    def _refusal(self, request: Request, dialog: Dialog) -> tuple[int, list[tuple[str, str]]] | None:
+        """Why a re-INVITE or an UPDATE cannot be answered now: a status, and what it says beside."""
+        call, invites = self._call, request.method == "INVITE"
+        if call.state is CallState.ENDING:
+            return 481, []
+        if (invites and call.unanswered) or (request.body and call.owes_answer(dialog)):
+            # One offer at a time: the far end is to come again when the last one is answered.
+            return 500, [("Retry-After", str(call.seat.context.world.random.randrange(LONGEST_PAUSE + 1)))]
+        calling = call.dialog is None  # this end's first INVITE goes on
+        if (invites and calling) or ((invites or request.body) and call.awaits_answer(dialog)):
+            return 491, []
+        if session_expires.too_brief(call.seat.account, request):
+            return 422, [("Min-SE", str(session_expires.MIN_INTERVAL))]
+        if request.body and not sdp_of(request):
+            return 415, [("Accept", SDP)]
+        return None
+
+    # -- the far end's INVITEs -----------------------------------------------------------------------------
+
+    def grant(self, request: Request) -> list[tuple[str, str]]:
+        """Agree on a session timer in the 2xx to *request*, which leaves now: its headers.
+
+        No timer before the call is up: the 2xx to its first INVITE starts it.
+        """
+        if self._call.state not in UP:
+            return []
+        account = self._call.seat.account
+        terms, headers = session_expires.granted(account, request, self.timer.terms)
+        self.timer.start(terms)
+        return headers
+
+    def accept(self, accepting: Coroutine[Any, Any, None]) -> None:
+        """Run *accepting*: a 2xx to an INVITE until its ACK comes, or an ACK; nothing overtakes it."""
+        task = self._call.spawn(accepting, "200")
+        self._confirming.add(task)
+        task.add_done_callback(self._confirming.discard)
+
+    async def repeat(self, server: ServerTransaction, response: Response, *, late_offer: bytes) -> None:
+        """Send a 2xx to an INVITE and see to it that it arrives; the call ends where it does not."""
+        number = server.request.cseq.number
+        timers = self._call.seat.context.config.timers
+        acceptance = self._acceptances[number] = Acceptance(server, timers, late_offer)
+        arrived = await acceptance.run(response)
+        if self._acceptances.get(number) is acceptance:  # else another INVITE came with the same number
+            del self._acceptances[number]
+        if not arrived:
+            await self._call.finish(f"no ACK within 64*T1 = {64 * timers.t1:.1f} s")
+
+    def acknowledged(self, ack: Request) -> None:
+        """The ACK to a 2xx came in; after a late offer it carries the answer."""
+        acceptance = self._acceptances.get(ack.cseq.number)
+        if acceptance is None or acceptance.over:
+            return
+        acceptance.stop()
+        if not acceptance.offer:
+            return
+        answer = sdp_of(ack)
+        if answer:
+            self.connect(Agreement(answer, answer, acceptance.offer))
+        if self.silent:  # else the old session stays
+            self.give_up(f"the ACK answers this phone's offer with {sdp.judged(answer)}")
+
+    def give_up(self, reason: str) -> None:
+        """End the call, for *reason*, without waiting for it."""
+        self._call.spawn(self._call.finish(reason), "BYE")
+
+    async def confirmed(self) -> None:
+        """Wait until the far end has acknowledged what it is owed a 2xx for."""
+        waited_for = self._confirming - {asyncio.current_task()}
+        if waited_for:
+            await asyncio.wait(waited_for)
+
+    # -- this end's changes --------------------------------------------------------------------------------
+
+    async def hold(self, held: bool) -> None:
+        """Hold the far end, or take it back; raises CallError."""
+        direction = self.voice.hold_direction if held else "sendrecv"
+        async with self._changing:
+            offer = b""
+
+            def make() -> bytes:
+                nonlocal offer
+                offer = self.voice.offer(direction, again=True)
+                return offer
+
+            response = await self._renew("INVITE", make)
+            answer = sdp_of(response)
+            self.connect(Agreement(answer, answer, offer))
+            self.held = held
+
+    async def refresh(self) -> None:
+        """Keep the session alive, as it is (RFC 4028 section 10); raises CallError."""
+        async with self._changing:
+            if self._far_end_updates:
+                try:
+                    await self._renew("UPDATE", lambda: b"")
+                    return
+                except NotTaken:
+                    self._far_end_updates = False
+            offer = self.voice.described
+            response = await self._renew("INVITE", lambda: offer)
+            answer = sdp_of(response)
+            self.connect(Agreement(answer, answer, offer))
+
+    async def _renew(self, method: str, make: Callable[[], bytes]) -> Response:
+        """Send a re-INVITE or an UPDATE until it is accepted; raises CallError, and the old session stays.
+
+        *make* makes its offer, anew for each try; empty for none.
+        """
+        call, account = self._call, self._call.seat.account
+        for _ in range(MAX_TRIES):
+            await self.confirmed()  # while an INVITE of the far end goes on, none is sent (section 14.1)
+            if call.state not in UP:
+                raise CallError(f"the call is {call.state}, not up")
+            headers = self._headers(method)
+            self._offering = method == "INVITE"
+            try:
+                body = make()
+                response = await call.request_in_dialog(method, body, SDP if body else "", extra=headers)
+            finally:
+                self._offering = False
+            pause = None if response is None else self._pause_before_next(response)
+            if pause is None:
+                break
+            await asyncio.sleep(pause)
+        if response is None or response.status >= 300:
+            if response is None:
+                raise CallError("the far end did not respond")
+            refused = NotTaken if response.status in (405, 501) else CallError
+            raise refused(f"the far end refused: {response.status} {response.reason}")
+        if call.state not in UP:
+            raise CallError(f"the call is {call.state}, not up")
+        self.note(response)
+        self.timer.start(session_expires.agreed(account, response))
+        return response
+
+    def _headers(self, method: str) -> list[tuple[str, str]]:
+        """What a re-INVITE or an UPDATE says of the session timer."""
+        timer, account = self.timer, self._call.seat.account
+        if timer.terms is None:
+            return []
+        headers = session_expires.asked(account, timer.terms, timer.least)
+        # An INVITE has its Supported anyway; a refresh by UPDATE names what it is about only.
+        return headers if method == "INVITE" else [*headers, ("Supported", option_tags.TIMER)]
+
+    def _pause_before_next(self, response: Response) -> float | None:
+        """Seconds until a change is tried again that *response* refuses; None where it is not."""
+        match response.status:
+            case 422:
+                least, timer = session_expires.least_of(response), self.timer
+                if timer.terms is None or least <= max(timer.least, timer.terms.interval):
+                    return None
+                timer.least = least
+                return 0.0
+            case 491:
+                # The end that made the Call-ID waits longer (section 14.1).
+                first, last = (210, 400) if self._call.direction is Direction.OUTGOING else (0, 200)
+                return self._call.seat.context.world.random.randint(first, last) / 100
+            case 500:
+                text = (response.headers.get("Retry-After") or "").partition(";")[0].strip()
+                known = text.isascii() and text.isdigit() and len(text) < 4
+                return float(text) if known and int(text) <= LONGEST_PAUSE else None
+            case _:
+                return None
+
+    # -- its clock -----------------------------------------------------------------------------------------
+
+    def _refresh_due(self) -> None:
+        self._call.spawn(self._refresh(), "session refresh")
+
+    async def _refresh(self) -> None:
+        try:
+            await self.refresh()
+        except CallError:
+            if self._call.state in UP:
+                self.timer.retry()
+
+    def _expired(self, reason: str) -> None:
+        self.give_up(reason)
+
+    def close(self) -> None:
+        """The call is over."""
+        self.timer.stop()
+        for acceptance in self._acceptances.values():
+            acceptance.stop()
+        self.voice.close()
+
+
+class NotTaken(CallError):
+    """The far end does not know the method."""

@@ -1,0 +1,229 @@
+"""How a call reaches its far end: the requests in its dialog, and the way that they take."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable
+from dataclasses import replace
+
+import sipmessage
+
+from phone_emulator.config.catalogue import is_ip
+from phone_emulator.config.model import TransportType
+from phone_emulator.dns import Unresolved
+from phone_emulator.events import Address, Outcome, Target, Transport
+from phone_emulator.phone.seat import Seat
+from phone_emulator.phone.wire.exchange import MAX_CHALLENGES
+from phone_emulator.phone.wire.identity import Identity, cancel_of
+from phone_emulator.redundancy import Hop
+from phone_emulator.sip import values
+from phone_emulator.sip.client import ClientTransaction, RequestFailed
+from phone_emulator.sip.dialog import Dialog, dialog_of_response
+from phone_emulator.sip.flow import Flow
+from phone_emulator.sip.message import MessageError, Request, Response
+from phone_emulator.sip.tables import State
+from phone_emulator.world.address import is_unicast
+
+REFRESHING = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
+"""Requests whose 2xx may move the far end's remote target (RFC 3261 section 12.2.1.2, RFC 5057 5.2)."""
+
+
+class Channel:
+    """The sending side of one call's dialogs.
+
+    Args:
+        seat: of the line that the call is on.
+        identity: how the line names itself in this call.
+    """
+
+    def __init__(self, seat: Seat, identity: Identity) -> None:
+        self.seat = seat
+        self.identity = identity
+        self.flow: Flow | None = None
+        """Where the dialog's first exchange went."""
+        self.target: Target | None = None
+        """The server that the dialog was set up through."""
+        self.credentials = seat.exchange.new_credentials()
+        """What its requests prove themselves with."""
+
+    async def converse(
+        self,
+        dialog: Dialog,
+        method: str,
+        body: bytes = b"",
+        content_type: str = "",
+        *,
+        extra: Iterable[tuple[str, str]] = (),
+    ) -> Response | None:
+        """The final response to a request in *dialog*, credentials given when asked for; None for none.
+
+        *extra*: headers of this request, beside those that every one has.
+        """
+        headers = list(extra)
+        for _ in range(MAX_CHALLENGES + 1):
+            flow = await self.way(dialog)
+            if flow is None:
+                return None
+            contact = self.identity.contact(flow.local, flow.transport)
+            request = self.identity.in_dialog(
+                dialog, method, contact, body=body, content_type=content_type, extra=headers
+            )
+            shown = self.credentials.attach(request, flow.remote)
+            try:
+                response = await self._final(request, dialog, flow)
+            except RequestFailed:
+                return None
+            if response.status < 300:
+                self.credentials.accepted(response, shown)
+            if response.status not in (401, 407):
+                break
+            if not self.credentials.learn(response, shown, flow.remote):
+                break
+        return response
+
+    async def _final(self, request: Request, dialog: Dialog, flow: Flow) -> Response:
+        """The final response to a request in the dialog; a 2xx to a re-INVITE is acknowledged."""
+        context = self.seat.context
+        client = context.endpoint.clients.request(request, flow, rport=self.seat.account.rport)
+        try:
+            # After a 1xx an INVITE has no timer of its own any more.
+            async with asyncio.timeout(context.config.ringback_timeout):
+                response = await client.final()
+        except TimeoutError:
+            response = await self._take_back(client)
+        if request.method in REFRESHING and response.status < 300:
+            with contextlib.suppress(MessageError):
+                dialog.refresh_target(response)
+        if request.method == "INVITE" and response.status < 300:
+            way = await self.way(dialog) or flow  # the 2xx may have moved the remote target
+            ack = self.acknowledge(dialog, way)
+            client.on_late = lambda repeated: context.endpoint.clients.send_ack(
+                ack, way, rport=self.seat.account.rport
+            )
+        return response
+
+    async def _take_back(self, client: ClientTransaction) -> Response:
+        """The final response to a request that was promised one for too long; raises RequestFailed.
+
+        An INVITE is cancelled: its 487 leaves the session as it was (RFC 3261 sections 9.1 and 14.1).
+        """
+        endpoint = self.seat.context.endpoint
+        if self.cancel(client):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(64 * endpoint.timers.t1):
+                    return await client.final()
+        endpoint.clients.give_up(client, "no final response")
+        raise RequestFailed(Outcome.NO_RESPONSE, "no final response")
+
+    def cancel(self, client: ClientTransaction) -> bool:
+        """Send a CANCEL for an INVITE, with its branch and to its target (C11), where one may be sent.
+
+        Returns:
+            Whether it was: not before a provisional response, and not after the final one (section 9.1).
+        """
+        if client.request.method != "INVITE" or client.machine.state is not State.PROCEEDING:
+            return False
+        self.seat.context.endpoint.clients.request(
+            cancel_of(client.request, self.identity.user_agent),
+            client.flow,
+            rport=self.seat.account.rport,
+            branch=client.request.branch,
+        )
+        return True
+
+    def acknowledge(self, dialog: Dialog, flow: Flow) -> Request:
+        """Send the ACK to a 2xx (RFC 3261 section 13.2.2.4); returns it, to be repeated."""
+        ack = self.identity.in_dialog(dialog, "ACK", self.identity.contact(flow.local, flow.transport))
+        self.seat.context.endpoint.clients.send_ack(ack, flow, rport=self.seat.account.rport)
+        return ack
+
+    async def acknowledge_and_bye(self, dialog: Dialog) -> None:
+        """End a *dialog* that nobody wants, as soon as it is up (RFC 3261 section 13.2.2.4).
+
+        Each 2xx that asks for it again draws an ACK again, and no further BYE.
+        """
+        flow = await self.way(dialog)
+        if flow is None:
+            return
+        self.acknowledge(dialog, flow)
+        if self.seat.dialogs.unwanted(dialog):
+            await self.converse(dialog, "BYE")
+
+    async def way(self, dialog: Dialog) -> Flow | None:
+        """The way to the next hop of *dialog* (RFC 3261 section 12.2.1.1); None when there is none.
+
+        A ``maddr`` takes the place of the host (RFC 3263 section 4); to a group of hosts there is no way.
+        """
+        try:
+            uri = values.uri(dialog.next_hop())
+        except ValueError:
+            return self.flow
+        transport = _uri_transport(uri)
+        maddr = uri.parameters.get("maddr")
+        host = (maddr or uri.host).strip("[]")
+        if maddr and is_ip(host) and not is_unicast(host):
+            return None
+        exchange, wait = self.seat.exchange, 64 * self.seat.context.config.timers.t1
+        known = self._names_server(host, uri.port) or self._through_proxy()
+        if self.flow is not None and (known or _same(self.flow, host, uri)):
+            if not self.flow.lost:
+                return self.flow
+            if self.target is not None:
+                with contextlib.suppress(RequestFailed):
+                    return await exchange.flow_to(self.target, wait, "")
+                return None
+        types = {
+            Transport.UDP: TransportType.UDP,
+            Transport.TCP: TransportType.TCP,
+            Transport.TLS: TransportType.TLS,
+        }
+        server = self.identity.server
+        hop = Hop(server.number, host, uri.port or 0, types[transport], server.failover, server)
+        try:
+            targets = await self.seat.locate(hop)
+            target = targets[0]
+            if maddr:
+                target = replace(target, host=uri.host)  # what a certificate is for (RFC 5922 section 7.1)
+            return await exchange.flow_to(target, wait, "")
+        except (Unresolved, RequestFailed):
+            return None
+
+    def _through_proxy(self) -> bool:
+        """Whether dialogs stay with the outbound proxy (``sip.use_out_bound_in_dialog``)."""
+        account = self.seat.account
+        proxied = account.outbound_proxy_enable and bool(account.proxies)
+        return proxied and self.seat.context.config.outbound_in_dialog
+
+    def _names_server(self, host: str, port: int | None) -> bool:
+        """Whether a URI means the server by its name: that is the target in use, wherever DNS leads now."""
+        server = self.identity.server
+        return host == server.address and not is_ip(host) and port in (None, server.port)
+
+
+async def end_late_answer(
+    seat: Seat, identity: Identity, invite: Request, response: Response, flow: Flow
+) -> None:
+    """ACK and BYE a 2xx to *invite* that came after its target was given up (C8)."""
+    try:
+        dialog = dialog_of_response(invite, response)
+    except MessageError:
+        return
+    channel = Channel(seat, identity)
+    channel.flow = flow
+    await channel.acknowledge_and_bye(dialog)
+
+
+def _uri_transport(uri: sipmessage.URI) -> Transport:
+    """The transport that a SIP URI asks for (RFC 3263 section 4.1)."""
+    if uri.scheme == "sips":
+        return Transport.TLS
+    named = (uri.parameters.get("transport") or "udp").lower()
+    return Transport(named) if named in ("udp", "tcp", "tls") else Transport.UDP
+
+
+def _same(flow: Flow, host: str, uri: sipmessage.URI) -> bool:
+    """Whether *flow* leads to where *uri* points; one that names no transport may mean that of the flow."""
+    named = uri.scheme == "sips" or "transport" in uri.parameters
+    transport = _uri_transport(uri) if named else flow.transport
+    return flow.transport is transport and flow.remote == Address(host, uri.port or transport.default_port)

@@ -1,0 +1,1 @@
+"""What the phone subscribes to, and who watches it (RFC 6665)."""

@@ -1,0 +1,65 @@
+"""Voice mail that waits: what a message-summary says (RFC 3842), and what is subscribed to for it."""
+
+from __future__ import annotations
+
+import re
+
+from phone_emulator.config.model import AccountConfig, PhoneConfig
+from phone_emulator.events import MessagesWaiting
+from phone_emulator.phone.seat import Seat
+from phone_emulator.phone.wire.event_package import Topic
+
+EVENT = "message-summary"
+CONTENT_TYPE = "application/simple-message-summary"
+LONGEST = 4096
+"""Bytes of a summary that are looked at."""
+_VOICE = re.compile(r"^Voice-Message:\s*(\d{1,6})/(\d{1,6})", re.IGNORECASE | re.MULTILINE)
+_WAITING = re.compile(r"^Messages-Waiting:\s*(yes|no)", re.IGNORECASE | re.MULTILINE)
+
+
+def mailbox_of(account: AccountConfig, config: PhoneConfig) -> Topic | None:
+    """What *account* subscribes to (``account.X.subscribe_mwi``, ``.subscribe_mwi_to_vm``), if anything."""
+    if not account.subscribe_mwi:
+        return None
+    return Topic(
+        event=EVENT,
+        content_types=(CONTENT_TYPE,),
+        expires=account.subscribe_mwi_expires,
+        number=config.voice_mail_number(account.index) if account.subscribe_mwi_to_vm else "",
+    )
+
+
+class Mailbox:
+    """What is known of a line's voice mail.
+
+    Args:
+        seat: of the line.
+    """
+
+    def __init__(self, seat: Seat) -> None:
+        self._seat = seat
+        self.told: MessagesWaiting | None = None
+        """What was told last; None before."""
+
+    def take(self, body: bytes) -> None:
+        """A NOTIFY told about voice mail, asked for or not."""
+        summary = read_summary(body, self._seat.number, self._seat.now)
+        if summary is not None:
+            self.told = summary
+            self._seat.tell(summary)
+
+
+def read_summary(body: bytes, line: int, at: float) -> MessagesWaiting | None:
+    """What a message-summary says (RFC 3842 section 5.2), or None where it says nothing."""
+    text = body[:LONGEST].decode("utf-8", "replace")
+    waiting = _WAITING.search(text)
+    if waiting is None:
+        return None
+    voice = _VOICE.search(text)
+    return MessagesWaiting(
+        at=at,
+        line=line,
+        waiting=waiting[1].lower() == "yes",
+        new=int(voice[1]) if voice else 0,
+        old=int(voice[2]) if voice else 0,
+    )

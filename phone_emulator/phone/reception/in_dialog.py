@@ -1,0 +1,102 @@
+"""Requests of the far end within a call's dialog: what takes each method (RFC 3261 section 12.2.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from phone_emulator.config.model import AccountConfig
+from phone_emulator.phone.calls.call import Call, Handler
+from phone_emulator.phone.wire import option_tags
+from phone_emulator.phone.wire.event_package import event_of
+from phone_emulator.phone.wire.identity import ALLOW, ALLOW_EVENTS
+from phone_emulator.sip.body import SDP
+from phone_emulator.sip.server import ServerTransaction
+
+from . import info, text
+
+TRANSFER = "refer"
+"""The event of a NOTIFY that tells how a transfer goes."""
+CONTROLS = frozenset({"talk", "hold"})
+"""Events of NOTIFYs by which a server operates the phone."""
+
+
+def abilities(account: AccountConfig | None) -> tuple[tuple[str, str], ...]:
+    """What an OPTIONS to the line of *account* hears: headers (RFC 3261 section 11.2)."""
+    return (
+        ("Accept", SDP),
+        ("Allow", ALLOW),
+        ("Supported", option_tags.supported(account)),
+        ("Allow-Events", ALLOW_EVENTS),
+    )
+
+
+def ended(call: Call, server: ServerTransaction) -> None:
+    """A BYE."""
+    call.respond(server, 200)
+    call.far_end_hung_up()
+
+
+def changed(call: Call, server: ServerTransaction) -> None:
+    """A re-INVITE or an UPDATE: the session, the remote target or the session timer."""
+    dialog = call.dialog_of(server.request)
+    assert dialog is not None
+    call.session.answer(server, dialog)
+    if server.final is not None and server.final.status < 300:
+        call.meet(server.request)
+
+
+def acknowledged(call: Call, server: ServerTransaction) -> None:
+    """A PRACK: a provisional response of this phone has arrived."""
+    call.acknowledge_provisional(server)
+
+
+def asked(call: Call, server: ServerTransaction) -> None:
+    """An OPTIONS: what the phone can (RFC 3261 section 11.2)."""
+    call.respond(server, 200, abilities(call.seat.account))
+
+
+def informed(call: Call, server: ServerTransaction) -> None:
+    """An INFO: a digit, or a question whether the call is still up."""
+    call.respond(server, *info.received(call, server.request))
+
+
+def messaged(call: Call, server: ServerTransaction) -> None:
+    """A MESSAGE (RFC 3428)."""
+    call.respond(server, *text.received(call.seat, server.request))
+
+
+def notified(call: Call, server: ServerTransaction) -> None:
+    """A NOTIFY: how a transfer of this phone goes, or what the server wants the phone to do."""
+    event = event_of(server.request)
+    if event in CONTROLS:
+        call.respond(server, 200)
+        call.told_to(event)
+    elif event != TRANSFER:
+        call.respond(server, 489, [("Allow-Events", ALLOW_EVENTS)])
+    else:
+        _for_usage(call, server)
+
+
+def subscribed(call: Call, server: ServerTransaction) -> None:
+    """A SUBSCRIBE: to what the far end is told of a REFER of its own."""
+    _for_usage(call, server)
+
+
+def _for_usage(call: Call, server: ServerTransaction) -> None:
+    """A request for something that hangs on *call*."""
+    if not any(usage.take(server) for usage in tuple(call.usages)):
+        call.respond(server, 481)
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "BYE": ended,
+    "INVITE": changed,
+    "UPDATE": changed,
+    "PRACK": acknowledged,
+    "NOTIFY": notified,
+    "SUBSCRIBE": subscribed,
+    "INFO": informed,
+    "MESSAGE": messaged,
+    "OPTIONS": asked,
+}
+"""What takes a request of each method; REFER, and what another phone is asked for by it, is `Referrals`'."""

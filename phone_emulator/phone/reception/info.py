@@ -1,0 +1,64 @@
+"""INFO within a call: the digits that the far end sends (``account.X.dtmf.type`` 2 and 3)."""
+
+from __future__ import annotations
+
+import re
+
+from phone_emulator.events import DigitReceived
+from phone_emulator.media import dtmf
+from phone_emulator.phone.calls.call import Call
+from phone_emulator.sip.body import type_of
+from phone_emulator.sip.message import Request
+
+RELAY = "application/dtmf-relay"
+EVENT = "audio/telephone-event"
+TYPES = (RELAY, "application/dtmf", EVENT)
+LONGEST = 1000
+"""Bytes of a body that are looked at."""
+_SIGNAL = re.compile(r"^\s*Signal\s*=\s*(\S+)\s*$", re.IGNORECASE | re.MULTILINE)
+_DURATION = re.compile(r"^\s*Duration\s*=\s*(\d{1,6})\s*$", re.IGNORECASE | re.MULTILINE)
+
+
+def received(call: Call, request: Request) -> tuple[int, tuple[tuple[str, str], ...]]:
+    """Take the INFO *request* of *call*; the status of its answer, and headers for it.
+
+    One without a body is a question whether the call is still up (RFC 2976); packages (RFC 6086) are none of
+    the phone's.
+    """
+    if "Info-Package" in request.headers:
+        return 469, (("Recv-Info", ""),)
+    if not request.body:
+        return 200, ()
+    kind = type_of(request)
+    if kind not in TYPES:
+        return 415, (("Accept", ", ".join(TYPES)),)
+    try:
+        digit, duration = _digit(kind, request.body[:LONGEST])
+    except dtmf.DtmfError:
+        return 400, ()
+    call.seat.tell(
+        DigitReceived(
+            at=call.seat.now,
+            line=call.seat.number,
+            call=call.id,
+            digit=digit,
+            duration=duration,
+        )
+    )
+    return 200, ()
+
+
+def _digit(kind: str, body: bytes) -> tuple[str, int]:
+    """The digit in *body*, and its milliseconds; raises DtmfError."""
+    if kind == EVENT:
+        event = dtmf.parse_event(body)
+        if event.event >= len(dtmf.DIGITS):
+            raise dtmf.DtmfError(f"telephone event {event.event} is no digit")
+        return dtmf.DIGITS[event.event], event.duration // 8
+    text = body.decode("utf-8", "replace")
+    if kind != RELAY:
+        return dtmf.DIGITS[dtmf.event_of(text.strip())], 0
+    signal, duration = _SIGNAL.search(text), _DURATION.search(text)
+    if signal is None:
+        raise dtmf.DtmfError("no Signal")
+    return dtmf.DIGITS[dtmf.event_of(signal[1])], int(duration[1]) if duration is not None else 0

@@ -1,0 +1,211 @@
+"""A line's servers: where they are, how a request walks along them, and what is remembered of that."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+
+from phone_emulator.config.model import FailbackMode
+from phone_emulator.dns import Unresolved
+from phone_emulator.events import (
+    Attempt,
+    AttemptEnded,
+    AttemptProgressed,
+    AttemptStarted,
+    Outcome,
+    Target,
+)
+from phone_emulator.phone.seat import LiveCall, Seat
+from phone_emulator.redundancy import Failback, Hop, Locate, Try, Walk, hops, moves_on, server_order
+from phone_emulator.world.faults import as_reason
+
+from .binding import Bindings
+from .health import HealthRecord
+
+Send = Callable[[Try], Awaitable[None]]
+
+
+class Servers:
+    """The servers of one line.
+
+    Args:
+        seat: of the line.
+        bindings: where it is registered.
+    """
+
+    def __init__(self, seat: Seat, bindings: Bindings) -> None:
+        self._seat = seat
+        self.bindings = bindings
+        self.failbacks = {hop.server: Failback(hop.failover) for hop in hops(seat.account)}
+        self.record = HealthRecord()
+        self._failing_back: set[int] = set()
+        self._lists: dict[int, list[Target]] = {}
+
+    def targets(self, server: int) -> Sequence[Target]:
+        """The targets of server 1 or 2 as DNS gave them last, primary first; none before the first lookup."""
+        return self._lists.get(server, ())
+
+    async def locate(self, hop: Hop) -> list[Target]:
+        """The targets of *hop*, primary first; raises Unresolved (D1-D4)."""
+        targets = await self._seat.locate(hop)
+        self._lists[hop.server] = targets
+        return targets
+
+    def knows(self, host: str) -> bool:
+        """Whether *host* is the address of one of the line's servers (``sip.trust_ctrl``)."""
+        asked = (known.target.address for known in self.record.targets)
+        listed = (target.address for targets in self._lists.values() for target in targets)
+        return host in {*asked, *listed}
+
+    def walk(
+        self,
+        method: str,
+        over: Sequence[Hop] | None = None,
+        *,
+        call: LiveCall | None = None,
+        errors_move_on: bool = False,
+    ) -> Walk:
+        """A walk for a new out-of-dialog request.
+
+        Args:
+            method: of the request.
+            over: the hops in order; None for those of a call.
+            call: whose request it is; None for a registration.
+            errors_move_on: see :class:`Walk`.
+        """
+        config = self._seat.context.config
+        if over is None:
+            over = server_order(self._seat.account, self.bindings.working_server)
+        return Walk(
+            method,
+            over,
+            config.timers,
+            silence=self._seat.context.silence,
+            skip_redundant=config.skip_redundant_failover_addr,
+            order=partial(self._order, method, call),
+            registered=self.bindings.targets,
+            errors_move_on=errors_move_on,
+        )
+
+    async def follow(self, walk: Walk, send: Send, *, call: str | None = None) -> Attempt | None:
+        """Walk the walk: look names up, hand each attempt to *send*, tell what happens.
+
+        Args:
+            walk: not yet begun.
+            send: sends the request and fills in the attempt's outcome.
+            call: id of the call, or None for a registration.
+
+        Returns:
+            The attempt that ended the search with an answer, or None when every server is exhausted.
+        """
+        told = 0
+        while (step := walk.next(self._seat.now)) is not None:
+            if isinstance(step, Locate):
+                asked = self._seat.now
+                try:
+                    walk.located(await self.locate(step.hop))
+                except Unresolved as error:
+                    walk.unresolved(str(error), asked, self._seat.now)
+            told = self._tell_ended(walk.route, told, call)
+            if isinstance(step, Try):
+                told += 1
+                attempt = step.attempt
+                self.began(attempt, call)
+                try:
+                    await send(step)
+                    walk.ended(attempt)
+                    self._remember(attempt)
+                except Exception as error:
+                    if attempt.outcome is None:
+                        attempt.outcome, attempt.detail = Outcome.CANCELLED, as_reason(error)
+                        attempt.ended = self._seat.now
+                    raise
+                finally:
+                    # A hang-up before anything has left ends the attempt by cancelling this walk.
+                    if attempt.outcome is not None:
+                        self.finished(attempt, call)
+        self._tell_ended(walk.route, told, call)
+        last = walk.route[-1] if walk.route else None
+        return last if last is not None and last.outcome in (Outcome.ANSWERED, Outcome.REJECTED) else None
+
+    # -- events --------------------------------------------------------------------------------------------
+
+    def progressed(self, attempt: Attempt, call: str | None) -> None:
+        """Tell that *attempt* goes on: a request left, or a provisional response came."""
+        self._seat.tell(
+            AttemptProgressed(at=self._seat.now, line=self._seat.number, call=call, attempt=attempt)
+        )
+
+    def began(self, attempt: Attempt, call: str | None) -> None:
+        """Tell that *attempt* begins."""
+        if attempt.method == "REGISTER":
+            self.bindings.began(attempt)
+        now = self._seat.now
+        self._seat.tell(AttemptStarted(at=now, line=self._seat.number, call=call, attempt=attempt))
+
+    def finished(self, attempt: Attempt, call: str | None) -> None:
+        """Tell, and remember for the line's health, how *attempt* ended."""
+        self.record.note(attempt)
+        now = self._seat.now
+        self._seat.tell(AttemptEnded(at=now, line=self._seat.number, call=call, attempt=attempt))
+
+    def _tell_ended(self, route: list[Attempt], told: int, call: str | None) -> int:
+        """Tell the attempts from *told* on that were over before they began: unresolved or skipped ones."""
+        while told < len(route) and route[told].outcome is not None:
+            self.began(route[told], call)
+            self.finished(route[told], call)
+            told += 1
+        return told
+
+    # -- failback ------------------------------------------------------------------------------------------
+
+    def _order(
+        self, method: str, call: LiveCall | None, hop: Hop, targets: Sequence[Target]
+    ) -> tuple[list[Target], str]:
+        failback = self.failbacks[hop.server]
+        now = self._seat.now
+        ordered, current, returning = failback.order(targets, now, idle=self._seat.idle(call))
+        if returning:
+            self._failing_back.add(hop.server)
+            return ordered, f"{ordered[0].role} again: the failback of mode {int(failback.mode)} is due"
+        if current is not None:
+            if method != "REGISTER" and self._only_registered(hop):
+                remotes = {target.remote for target in self.bindings.targets}
+                only = [target for target in ordered if target.remote in remotes]
+                if not only:
+                    return (
+                        only,
+                        "only_signal_with_registered = 1: the line is registered at none of its targets",
+                    )
+                return only, "only_signal_with_registered = 1: the registered server only"
+            mode = f"failback_mode = {int(failback.mode)}"
+            return ordered, f"{current.role} first: it is the one in use since the failover ({mode})"
+        return ordered, ""
+
+    def _only_registered(self, hop: Hop) -> bool:
+        """Whether ``only_signal_with_registered`` is in effect for *hop* (R9)."""
+        failover = hop.failover
+        remembers = failover.failback_mode is not FailbackMode.NEW_REQUESTS
+        return failover.only_signal_with_registered and failover.register_on_enable and remembers
+
+    def may_signal(self, target: Target | None) -> bool:
+        """Whether a dialog that was set up at *target* may still be signalled there (R9)."""
+        if target is None:
+            return True
+        hop = next((hop for hop in hops(self._seat.account) if hop.server == target.server), None)
+        if hop is None or not self._only_registered(hop):
+            return True
+        failed_over = self.failbacks[hop.server].current is not None
+        return not failed_over or target.remote in {each.remote for each in self.bindings.targets}
+
+    def _remember(self, attempt: Attempt) -> None:
+        """Let the failback know which target answered (F4), and that returning has failed (F5)."""
+        server, now = attempt.target.server, self._seat.now
+        failback = self.failbacks.get(server)
+        if failback is None:
+            return
+        if attempt.outcome in (Outcome.ANSWERED, Outcome.REJECTED):
+            failback.worked(attempt.target, self._lists.get(server, []), now)
+        elif server in self._failing_back and moves_on(attempt):
+            failback.failed_back(now)
+        self._failing_back.discard(server)

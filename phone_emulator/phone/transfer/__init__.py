@@ -1,0 +1,1 @@
+"""REFER and Replaces, in both roles."""

@@ -1,0 +1,1 @@
+"""How this phone writes and reads SIP: no line, no call."""

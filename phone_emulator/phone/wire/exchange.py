@@ -1,0 +1,275 @@
+"""One attempt: a request at one target, authenticated, until an answer or a failure (C2, C3, R10)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from phone_emulator.config.model import AccountConfig, PhoneConfig
+from phone_emulator.events import Attempt, Outcome, Target, Transport
+from phone_emulator.sip.client import ClientTransaction, RequestFailed
+from phone_emulator.sip.endpoint import Endpoint
+from phone_emulator.sip.flow import Flow
+from phone_emulator.sip.message import Request, Response
+from phone_emulator.world.base import ConnectFailed, TlsFailed
+
+from . import session_expires
+from .certificates import Trust
+from .credentials import Credentials
+from .identity import Identity
+from .redirection import Redirection
+from .service_route import ServiceRoutes
+
+MAX_CHALLENGES = 3
+"""Answered for one URI: those of several realms, and stale ones after them."""
+MAX_REQUESTS = 20
+"""Requests of one attempt: credentials, longer intervals and redirections all take a new one."""
+LEASED = frozenset({"REGISTER", "SUBSCRIBE"})
+"""Requests whose time the server may find too brief."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """A request on its way from target to target: what stays the same, and the CSeq that counts on."""
+
+    identity: Identity
+    request: Request
+    """Without Via; Contact is rewritten for each flow."""
+    contact: str | None = None
+    """Instead of the line's own Contact: ``*`` removes every binding."""
+    count: Callable[[], int] | None = None
+    """Takes the next CSeq where several drafts count together: all REGISTERs of one Call-ID."""
+    credentials: Credentials | None = None
+    """What was asked for so far; None before the first attempt."""
+    redirection: Redirection | None = None
+    """Where an INVITE was sent instead; None before the first attempt."""
+
+    def for_flow(self, flow: Flow) -> Request:
+        """The request as it goes to *flow*: only the next hop changes (C7)."""
+        request = Request(
+            self.request.method, self.request.uri, self.request.headers.copy(), self.request.body
+        )
+        if "Contact" in request.headers:
+            own = self.identity.binding if request.method == "REGISTER" else self.identity.contact
+            request.headers.set("Contact", self.contact or own(flow.local, flow.transport))
+        return request
+
+    def next_cseq(self) -> None:
+        """Count the CSeq on: the next request of this draft is a new one (RFC 3261 section 22.2)."""
+        number, method = self.request.cseq
+        number = self.count() if self.count is not None else number + 1
+        self.request.headers.set("CSeq", f"{number} {method}")
+
+
+@dataclass(slots=True)
+class Watch:
+    """Who follows an attempt while it goes on; every part may be left out."""
+
+    sent: Callable[[], None] = lambda: None
+    """The request left once more."""
+    provisional: Callable[[Response, ClientTransaction], None] = lambda response, client: None
+    """A 1xx came."""
+    started: Callable[[ClientTransaction], None] = lambda client: None
+    """A transaction began."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """Runs attempts for one line.
+
+    Args:
+        endpoint: the phone on the wire.
+        config: of the phone.
+        account: of the line.
+        trust: how TLS servers are met.
+    """
+
+    endpoint: Endpoint
+    config: PhoneConfig
+    account: AccountConfig
+    trust: Trust
+    registering: Credentials = field(init=False)
+    """Of every REGISTER: they use the nonce of the last one again, as the phone does."""
+
+    service_routes: ServiceRoutes = field(default_factory=ServiceRoutes)
+    """What requests outside dialogs go through, by target."""
+    _registered_over: dict[str, Flow] = field(default_factory=dict)
+    """By the Call-ID of its REGISTERs."""
+
+    def __post_init__(self) -> None:
+        self.registering = self.new_credentials()
+
+    def new_credentials(self) -> Credentials:
+        """Those of a request or a dialog that nobody has challenged yet."""
+        return Credentials(self.account, self.endpoint.world.random)
+
+    async def run(
+        self, attempt: Attempt, draft: Draft, watch: Watch | None = None
+    ) -> tuple[Response, Flow] | None:
+        """Try *draft* at ``attempt.target``; fills in the attempt's outcome.
+
+        Returns:
+            The final response and its flow, or None when there is none.
+        """
+        world = self.endpoint.world
+        try:
+            response, flow = await self._converse(attempt, draft, watch or Watch())
+        except RequestFailed as failure:
+            if attempt.outcome is None:
+                attempt.outcome, attempt.detail = failure.outcome, _with_remark(failure.detail, attempt)
+            return None
+        finally:
+            attempt.give_up_at = None
+            if attempt.ended is None:
+                attempt.ended = world.now()
+        if attempt.outcome is None:
+            attempt.status = response.status
+            attempt.outcome, detail = judge(response, self.account)
+            attempt.detail = _with_remark(detail, attempt)
+        return response, flow
+
+    def keep_open(self, call_id: str, flow: Flow | None) -> None:
+        """The registration *call_id* is reached over *flow*, which stays open; None where it is lost."""
+        before = self._registered_over.pop(call_id, None)
+        if before is not None:
+            before.registrations -= {call_id}
+        if flow is not None:
+            flow.registrations |= {call_id}
+            self._registered_over[call_id] = flow
+
+    async def flow_to(self, target: Target, within: float | None, why: str) -> Flow:
+        """A way to *target*; raises RequestFailed (C6)."""
+        try:
+            return await self.endpoint.transports.flow(
+                target.transport,
+                target.remote,
+                tls=self.trust.client(target.host) if target.transport is Transport.TLS else None,
+                within=within,
+            )
+        except TimeoutError:
+            raise RequestFailed(Outcome.CONNECT_FAILED, f"no connection {why}") from None
+        except ConnectFailed as error:
+            raise RequestFailed(Outcome.CONNECT_FAILED, str(error)) from None
+        except TlsFailed as error:
+            raise RequestFailed(Outcome.TLS_FAILED, str(error)) from None
+
+    async def _converse(self, attempt: Attempt, draft: Draft, watch: Watch) -> tuple[Response, Flow]:
+        world = self.endpoint.world
+        wait = attempt.wait
+        if wait.connect is not None:
+            attempt.give_up_at = world.now() + wait.connect
+        flow = await self.flow_to(attempt.target, wait.connect, wait.connect_why)
+
+        def sent() -> None:
+            attempt.sent += 1
+            attempt.sends.append(world.now())
+            watch.sent()
+
+        if draft.credentials is None:
+            registers = draft.request.method == "REGISTER"
+            draft.credentials = self.registering if registers else self.new_credentials()
+        challenged = 0
+        for _ in range(MAX_REQUESTS):
+            request = draft.for_flow(flow)
+            self.service_routes.attach(request, flow.remote)
+            shown = draft.credentials.attach(request, flow.remote)
+            attempt.give_up_at = world.now() + wait.seconds
+            client = self.endpoint.clients.request(
+                request, flow, timeout=wait.seconds, rport=self.account.rport, on_sent=sent
+            )
+            watch.started(client)
+            try:
+                response = await self._final(client, attempt, watch)
+            except RequestFailed as failure:
+                raise _explained(failure, attempt) from None
+            except asyncio.CancelledError:
+                self.endpoint.clients.give_up(client, "nobody waits for an answer any more")
+                raise
+            finally:
+                attempt.remark = client.remark or attempt.remark
+            if attempt.outcome is not None:
+                return response, flow  # given up meanwhile: nothing new is sent
+            if response.status in (401, 407):
+                challenged += 1
+                learnt = challenged <= MAX_CHALLENGES and draft.credentials.learn(
+                    response, shown, flow.remote
+                )
+                again = learnt or _mended(response, draft)
+            elif response.status < 300:
+                draft.credentials.accepted(response, shown)
+                again = False
+            else:
+                again = _mended(response, draft)
+                if again and draft.request.uri != request.uri:
+                    challenged = 0
+            if not again:
+                break
+            draft.next_cseq()
+            attempt.status = None  # a new request: what answered the last one proves nothing for it
+        return response, flow
+
+    async def _final(self, client: ClientTransaction, attempt: Attempt, watch: Watch) -> Response:
+        while True:
+            response = await client.response()
+            attempt.give_up_at = None
+            if response.status >= 200:
+                return response
+            attempt.status = response.status
+            watch.provisional(response, client)
+
+
+def judge(response: Response, account: AccountConfig) -> tuple[Outcome, str]:
+    """What a final response means for the route (C2, C3), and the sentence for people."""
+    words = f"{response.status} {response.reason}"
+    if response.status < 300:
+        return Outcome.ANSWERED, words
+    if response.status == 503:
+        return Outcome.UNAVAILABLE, f"answered {words}: the server is not available"
+    if response.status in (401, 407):
+        why = "to the credentials" if account.password else "and the line has no password"
+        return Outcome.REJECTED, f"answered {words} {why}: an answer, no other server is tried"
+    return Outcome.REJECTED, f"answered {words}: an answer, no other server is tried"
+
+
+def _with_remark(detail: str, attempt: Attempt) -> str:
+    """*detail* and what else is worth telling of the way that the request of *attempt* took."""
+    return f"{detail} ({attempt.remark})" if attempt.remark else detail
+
+
+def _explained(failure: RequestFailed, attempt: Attempt) -> RequestFailed:
+    """*failure* in the words of the rule that the attempt followed."""
+    if failure.outcome is Outcome.NO_RESPONSE:
+        return RequestFailed(failure.outcome, f"no response {attempt.wait.why}")
+    return failure
+
+
+def _mended(response: Response, draft: Draft) -> bool:
+    """Change *draft* so that it is worth another try after the refusal *response*; False where none is."""
+    request = draft.request
+    if response.status == 423 and request.method in LEASED:
+        return _ask_longer(response, request)
+    if request.method != "INVITE":
+        return False
+    if response.status == 422:
+        return session_expires.ask_longer(request, response)
+    if draft.redirection is None:
+        draft.redirection = Redirection(request.uri)
+    if response.status < 400:
+        draft.redirection.redirected(response)
+    elif response.status == 503 or response.status >= 600 or not draft.redirection.begun:
+        return False  # C2: the server itself; RFC 3261 section 21.6: nobody wants the call anywhere
+    uri = draft.redirection.next()
+    if uri is not None:
+        request.uri = uri
+    return uri is not None
+
+
+def _ask_longer(response: Response, request: Request) -> bool:
+    """Ask for the lease that a 423 names (RFC 3261 section 10.3)."""
+    text = response.headers.get("Min-Expires") or ""
+    asked = request.headers.get("Expires") or "0"
+    if not text.isdecimal() or len(text) > 10 or int(text) <= int(asked):
+        return False
+    request.headers.set("Expires", text)
+    return True

@@ -1,0 +1,128 @@
+"""Where everything is told that raises and should not.
+
+What the outside can do wrong is an answer and no exception; so whatever raises in the background, where
+nobody stands who could take it, is a fault of this program. It is told once, to every bus of the world, and
+everything else goes on. When a world's `run` is over, the faults that it saw are raised: no program ends well
+after one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from phone_emulator.events import Bus, InternalFault
+
+MOST_KEPT = 100
+"""Faults that are kept to be shown; further ones are only told."""
+LATEST = 16
+"""Exceptions that are known again: one that ends a task is raised in whoever awaits it, too."""
+
+
+class Faulted(Exception):
+    """The world ran, and something in it raised what it should not; ``told`` has each fault."""
+
+    def __init__(self, told: list[InternalFault]) -> None:
+        super().__init__(str(told[0]))
+        self.told = told
+
+
+class Faults:
+    """Where all faults of one world are told.
+
+    Args:
+        now: the world's clock.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._buses: list[Bus] = []
+        self._latest: deque[BaseException] = deque(maxlen=LATEST)
+        self._telling = False
+        self._first: BaseException | None = None
+        self.told: list[InternalFault] = []
+        """The first ones, oldest first."""
+
+    def tell_on(self, bus: Bus) -> None:
+        """Tell every fault on *bus* from now on, also what its own listeners raise."""
+        if bus not in self._buses:
+            self._buses.append(bus)
+            bus.on_fault = self.tell
+
+    def tell(self, error: BaseException, work: str, owner: str) -> None:
+        """Tell that *work* of *owner* raised *error*; does nothing where that was told before."""
+        if any(error is known for known in self._latest):
+            return
+        self._latest.append(error)
+        self._first = self._first or error
+        fault = InternalFault(
+            at=self._now(), work=work, owner=owner, error=in_words(error), traceback=traceback_of(error)
+        )
+        if len(self.told) < MOST_KEPT:
+            self.told.append(fault)
+        if self._telling:
+            return  # a listener cannot bear to hear of faults
+        self._telling = True
+        try:
+            for bus in self._buses:
+                bus.tell(fault)
+        finally:
+            self._telling = False
+
+    def heard(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Take what the event loop has to tell (its exception handler)."""
+        error = context.get("exception")
+        if error is None:
+            loop.default_exception_handler(context)
+        elif isinstance(error, Exception):
+            self.tell(error, _doing(context), "the event loop")
+
+    @contextlib.contextmanager
+    def raised_at_the_end(self) -> Iterator[None]:
+        """Raise Faulted at the end where there was any fault, whatever else is raised then."""
+        try:
+            yield
+        except Exception:
+            self._check()
+            raise
+        self._check()
+
+    def _check(self) -> None:
+        if self.told:
+            raise Faulted(list(self.told)) from self._first
+
+
+def in_words(error: BaseException) -> str:
+    """*error* in one line, without control characters: ``KeyError: 'via'``."""
+    return _printable(traceback.format_exception_only(error)[-1].strip())
+
+
+def traceback_of(error: BaseException) -> str:
+    """Where *error* was raised, as Python tells it, without control characters."""
+    lines = "".join(traceback.format_exception(error)).rstrip().split("\n")
+    return "\n".join(map(_printable, lines))
+
+
+def _printable(text: str) -> str:
+    """What strangers send may stand in an exception, and is not let loose on a terminal."""
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+
+
+def as_reason(error: BaseException) -> str:
+    """*error* as the reason why something has ended."""
+    return f"internal fault: {in_words(error)}"
+
+
+def _doing(context: dict[str, Any]) -> str:
+    """What the event loop was about when it met an exception, in words."""
+    handle = context.get("handle") or context.get("protocol") or context.get("task") or context.get("future")
+    called: Any = getattr(handle, "_callback", handle)
+    while isinstance(called, functools.partial):
+        called = called.func
+    name = getattr(called, "__qualname__", None) or type(called).__qualname__
+    return "a callback" if called is None else f"the callback {name}"

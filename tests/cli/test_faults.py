@@ -1,0 +1,107 @@
+"""What goes wrong in the program itself: exit status 4, a traceback on stderr, a reason for everything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Never
+
+import pytest
+from click.testing import Result
+
+Run = Callable[..., Result]
+WALK = "phone_emulator.redundancy.walk.Walk.next"
+LOOP = "phone_emulator.phone.registration.registrar.Registrar._keep_on"
+REFRESH = "phone_emulator.phone.registration.registrar.Registrar._refresh_due"
+RESOLVER = "phone_emulator.dns.resolver.Resolver._ask_servers"
+FAILBACK = "phone_emulator.redundancy.failback.Failback.order"
+WORLDS = pytest.mark.parametrize("world", ["simulated", "lab"])
+
+
+def planted(*args: object, **named: object) -> Never:
+    raise ValueError("planted")
+
+
+@pytest.fixture
+def plant(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Let a function raise."""
+    return lambda place: monkeypatch.setattr(place, planted)
+
+
+Plant = Callable[[str], None]
+
+
+def faulty(result: Result) -> str:
+    """stderr of a command that met a fault of the program."""
+    assert result.exit_code == 4, (result.output, result.exception)
+    assert "Traceback (most recent call last):" in result.stderr
+    assert result.stderr.rstrip().endswith("ValueError: planted; please report it")
+    return result.stderr
+
+
+@WORLDS
+@pytest.mark.parametrize("place", [WALK, FAILBACK])
+def test_a_call_fails_with_the_reason(run: Run, plant: Plant, example: Path, world: str, place: str) -> None:
+    plant(place)
+    result = run("call", example, "1002", "--world", world, "--no-register", "--format", "json")
+    faulty(result)
+    call = json.loads(result.stdout)
+    assert (call["result"], call["reason"]) == ("failed", "internal fault: ValueError: planted")
+
+
+@WORLDS
+def test_a_lookup(run: Run, plant: Plant, example: Path, world: str) -> None:
+    plant(RESOLVER)
+    assert "in the lookup of NAPTR" in faulty(run("call", example, "1002", "--world", world))
+
+
+@WORLDS
+@pytest.mark.parametrize("place", [WALK, LOOP, REFRESH])
+def test_a_registration_says_why(run: Run, plant: Plant, example: Path, world: str, place: str) -> None:
+    plant(place)
+    result = run("register", example, "--world", world)
+    assert "of line 1" in faulty(result)
+    if place != REFRESH:
+        assert "server 1: failed: internal fault: ValueError: planted" in result.stdout
+
+
+def test_a_scenario_is_an_error_and_the_rest_still_runs(
+    run: Run, plant: Plant, example: Path, tmp_path: Path
+) -> None:
+    scenario = "name: {name}\nworld: simulated\nconfig: {config}\nsteps:\n  - {step}\n"
+    for name, step in (("a", "call: {line: 1, to: '1002'}"), ("b", "wait: 1s")):
+        text = scenario.format(name=name, config=example, step=step)
+        (tmp_path / f"{name}.yaml").write_text(text)
+    plant(WALK)
+    result = run("run", tmp_path, "--format", "json", "--junit", tmp_path / "report.xml")
+    assert result.exit_code == 4
+    verdicts = {each["scenario"]: each for each in map(json.loads, result.stdout.splitlines())}
+    assert [each["verdict"] for each in verdicts.values()] == ["error", "passed"]
+    told = "internal fault in dialling of call-1: ValueError: planted"
+    assert verdicts["a"]["failures"] == [{"step": "the scenario", "message": told}]
+    assert verdicts["a"]["calls"][0]["reason"] == "internal fault: ValueError: planted"
+    assert "in planted" in result.stderr
+    assert "in planted" in (tmp_path / "report.xml").read_text()
+
+
+def test_a_step_that_raises_is_an_error_too(run: Run, plant: Plant, example: Path, tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(f"name: a\nworld: simulated\nconfig: {example}\nsteps:\n  - register: {{line: 1}}\n")
+    plant("phone_emulator.phone.registration.registrar.Registrar.register")
+    result = run("run", file)
+    assert result.exit_code == 4
+    assert "error   a" in result.stdout
+    assert "internal fault in a step of a: ValueError: planted" in result.stdout
+
+
+def test_a_fault_of_a_command_itself(run: Run, plant: Plant, example: Path) -> None:
+    plant("phone_emulator.cli.commands.check.examine")
+    assert "internal fault: ValueError: planted" in faulty(run("check", example))
+
+
+def test_de_registering_goes_on_for_the_other_lines(run: Run, plant: Plant, example: Path) -> None:
+    plant("phone_emulator.phone.registration.registrar.Registrar._remove")
+    result = run("register", example, "--world", "simulated")
+    assert "internal fault in stopping line 1 of the phone" in faulty(result)
+    assert "registered at primary" in result.stdout

@@ -1,0 +1,313 @@
+"""An expectation is about its own step: each key of it, with each kind of step, on a phone of two lines.
+
+Each case is a step on one line and its call, while the other line and its call stand differently: what is
+true of the step's own and false of the other holds, and the other way round it does not. Which line is the
+step's is swapped, so that a default of "the first" cannot pass. What has no case has to be refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from phone_emulator.report.result import Verdict
+from phone_emulator.scenario.model import ScenarioError
+from phone_emulator.scenario.reader import parse_scenario
+from phone_emulator.scenario.runner import run
+from phone_emulator.scenario.schema import STEPS, ExpectModel
+from phone_emulator.scenario.session import RunOptions, prepare
+
+HEAD = """\
+name: t
+set:
+  call_waiting.enable: 0
+  account.1.dtmf.type: 2
+  account.2.dtmf.type: 2
+  account.1.enable: 1
+  account.1.user_name: 2001
+  account.1.password: secret-1
+  account.1.sip_server.1.address: 192.168.1.13
+  account.2.enable: 1
+  account.2.user_name: 2002
+  account.2.password: secret-2
+  account.2.sip_server.1.address: 192.168.1.14
+servers: {server-1: 192.168.1.13, server-2: 192.168.1.14}
+steps:
+"""
+
+BOTH = ("register: {line: OWN}", "register: {line: OTHER}")
+ONE = (*BOTH, "unregister: {line: OTHER}")
+"""The step's own line is registered, the other is not."""
+TALKING = ("call: {line: OTHER, to: '1002', id: other}", "call: {line: OWN, to: '1002', id: own}")
+APART = (
+    "server: {name: server-OTHER, behaviour: {INVITE: 486}}",
+    "call: {line: OTHER, to: '1002', id: other}",
+    "call: {line: OWN, to: '1002', id: own}",
+)
+"""The own call is answered, the other is rejected."""
+SLOW_OWN = "server: {name: server-OWN, behaviour: {delay: 10s}}"
+SLOW_OTHER = "server: {name: server-OTHER, behaviour: {delay: 10s}}"
+RINGING = ("callee: no-answer", "call: {line: OWN, to: '1002', id: own, background: true}", "wait: 1s")
+
+STEP = {
+    "register": "register: {line: OWN}",
+    "unregister": "unregister: {line: OWN}",
+    "call": "call: {line: OWN, to: '1002', id: own}",
+    "incoming": "incoming: {line: OWN, id: own}",
+    "hangup": "hangup: own",
+    "answer": "answer: own",
+    "reject": "reject: own",
+    "hold": "hold: own",
+    "resume": "resume: own",
+    "transfer": "transfer: {call: own, to: '1003'}",
+    "dtmf": "dtmf: {call: own, digits: '1'}",
+    "wait": "wait: 1s",
+    "reboot": "reboot:",
+    "server": "server: {name: server-OWN, behaviour: ok}",
+    "dns": "dns: {behaviour: ok}",
+    "callee": "callee: answer",
+    "expect": "",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """Before the step, and what is expected of it: once true of its own alone, once of the other alone."""
+
+    before: tuple[str, ...]
+    holds: str
+    other_holds: str
+    other_before: tuple[str, ...] | None = None
+    """Before the second; None for the same."""
+
+
+INCOMING = (*BOTH, "incoming: {line: OTHER, id: other}")
+RANG = (*INCOMING, "answer: other", "incoming: {line: OWN, id: own}")
+REGISTERS = ("server: {name: server-OTHER, behaviour: {REGISTER: 403}}", "register: {line: OTHER}")
+HELD = (*TALKING, "hold: other")
+ENDED = (*TALKING, "hangup: own")
+BUSY = (*INCOMING, "answer: other", "call: {line: OWN, to: '1002', id: busy}")
+"""The own line takes no further call."""
+OTHER_ENDED = (*TALKING, "hangup: other")
+BEFORE = {  # what lets the step be done
+    "register": (),
+    "unregister": BOTH,
+    "call": TALKING[:1],
+    "incoming": INCOMING,
+    "answer": RANG,
+    "reject": RANG,
+    **dict.fromkeys(("hangup", "hold", "transfer", "dtmf"), TALKING),
+    "resume": (*TALKING, "hold: own", "hold: other"),
+    **dict.fromkeys(("wait", "reboot", "server", "dns", "callee", "expect"), TALKING),
+}
+WITH_A_CALL = ("call", "incoming", "hangup", "answer", "reject", "hold", "resume", "transfer", "dtmf")
+WITHOUT = ("wait", "server", "dns", "callee", "expect")
+"""Steps that are about no line and no call of their own."""
+
+CASES: dict[tuple[str, str], Case] = {
+    ("register", "registered"): Case(REGISTERS, "registered: [primary]", "registered: []"),
+    ("register", "status"): Case(REGISTERS, "status: 200", "status: 403"),
+    ("register", "via"): Case(REGISTERS, "via: server-OWN", "via: server-OTHER"),
+    ("register", "route"): Case(REGISTERS, "route: [server-OWN: answered]", "route: [server-OTHER: 403]"),
+    ("register", "within"): Case(
+        (SLOW_OTHER, "register: {line: OTHER}"),
+        "within: 5s, registered: [primary]",
+        "within: 5s, registered: [primary]",
+        (SLOW_OWN, "register: {line: OTHER}"),
+    ),
+    ("unregister", "registered"): Case(BOTH, "registered: []", "registered: [primary]"),
+    ("unregister", "status"): Case(
+        (*BOTH, REGISTERS[0], "unregister: {line: OTHER}"), "status: 200", "status: 403"
+    ),
+    ("unregister", "via"): Case((*BOTH, "unregister: {line: OTHER}"), "via: server-OWN", "via: server-OTHER"),
+    ("unregister", "route"): Case(
+        (*BOTH, "unregister: {line: OTHER}"),
+        "route: [server-OWN: answered]",
+        "route: [server-OTHER: answered]",
+    ),
+    ("unregister", "within"): Case(
+        (*BOTH, SLOW_OTHER, "unregister: {line: OTHER}"),
+        "within: 5s",
+        "within: 5s",
+        (*BOTH, SLOW_OWN, "unregister: {line: OTHER}"),
+    ),
+    # Every line is a reboot's own.
+    ("reboot", "registered"): Case(
+        BOTH,
+        "registered: [primary]",
+        "registered: [primary]",
+        (*BOTH, "server: {name: server-OWN, behaviour: {REGISTER: 403}}"),
+    ),
+    ("reboot", "within"): Case(
+        BOTH, "within: 5s, registered: [primary]", "within: 5s, registered: [primary]", (*BOTH, SLOW_OWN)
+    ),
+    ("call", "state"): Case(APART[:2], "state: talking", "state: ended"),
+    ("call", "result"): Case(APART[:2], "result: answered", "result: rejected"),
+    ("call", "status"): Case(APART[:2], "status: 200", "status: 486"),
+    ("call", "via"): Case(APART[:2], "via: server-OWN", "via: server-OTHER"),
+    ("call", "route"): Case(APART[:2], "route: [server-OWN: answered]", "route: [server-OTHER: 486]"),
+    ("call", "within"): Case(
+        (SLOW_OTHER, TALKING[0]),
+        "within: 5s, result: answered",
+        "within: 5s, result: answered",
+        (SLOW_OWN, TALKING[0]),
+    ),
+    ("incoming", "state"): Case((*INCOMING, "answer: other"), "state: ringing", "state: talking"),
+    ("incoming", "result"): Case(BUSY, "result: rejected", "result: answered"),
+    ("incoming", "status"): Case(BUSY, "status: 486", "status: 200"),
+    ("incoming", "fails"): Case(BOTH[1:], "fails: nowhere", "fails: nowhere", BOTH[:1]),
+    ("incoming", "within"): Case(
+        (*BOTH, SLOW_OTHER),
+        "within: 5s",
+        "within: 5s",
+        (*BOTH, SLOW_OWN, "incoming: {line: OTHER, id: other}"),
+    ),
+    ("answer", "state"): Case(
+        (*INCOMING, "reject: other", "incoming: {line: OWN, id: own}"), "state: talking", "state: ended"
+    ),
+    ("answer", "result"): Case(
+        (*INCOMING, "reject: other", "incoming: {line: OWN, id: own}"), "result: answered", "result: rejected"
+    ),
+    ("answer", "status"): Case(
+        (*INCOMING, "reject: other", "incoming: {line: OWN, id: own}"), "status: 200", "status: 486"
+    ),
+    ("answer", "fails"): Case(
+        (*RANG, "reject: own"),
+        "fails: true",
+        "fails: true",
+        (*INCOMING, "reject: other", "incoming: {line: OWN, id: own}"),
+    ),
+    ("reject", "state"): Case(RANG, "state: ended", "state: talking"),
+    ("reject", "result"): Case(RANG, "result: rejected", "result: answered"),
+    ("reject", "status"): Case(RANG, "status: 486", "status: 200"),
+    ("reject", "fails"): Case((*RANG, "answer: own"), "fails: true", "fails: true", RANG),
+    ("hangup", "state"): Case(TALKING, "state: ended", "state: talking"),
+    ("hangup", "result"): Case((TALKING[0], *RINGING), "result: cancelled", "result: answered"),
+    ("hangup", "status"): Case(APART, "status: 200", "status: 486"),
+    ("hangup", "via"): Case(APART, "via: server-OWN", "via: server-OTHER"),
+    ("hangup", "route"): Case(APART, "route: [server-OWN: answered]", "route: [server-OTHER: 486]"),
+    ("hangup", "within"): Case((*TALKING, SLOW_OTHER), "within: 5s", "within: 5s", (*TALKING, SLOW_OWN)),
+    ("hangup", "fails"): Case(
+        (*BUSY, "incoming: {line: OWN, id: own}"), "fails: true", "fails: true", BEFORE["hangup"]
+    ),
+    ("hold", "state"): Case(TALKING, "state: held", "state: talking"),
+    ("resume", "state"): Case(BEFORE["resume"], "state: talking", "state: held"),
+    ("transfer", "state"): Case(TALKING, "state: ended", "state: talking"),
+    ("dtmf", "state"): Case(HELD, "state: talking", "state: held"),
+    **{
+        (kind, "fails"): Case(ENDED, "fails: true", "fails: true", OTHER_ENDED)
+        for kind in ("hold", "resume", "transfer", "dtmf")
+    },
+    **{
+        (kind, "within"): Case((*TALKING, SLOW_OTHER), "within: 5s", "within: 5s", (*TALKING, SLOW_OWN))
+        for kind in ("hold", "transfer", "dtmf")
+    },
+    ("resume", "within"): Case(
+        (*BEFORE["resume"], SLOW_OTHER), "within: 5s", "within: 5s", (*BEFORE["resume"], SLOW_OWN)
+    ),
+    # A step without a call of its own is about the last call.
+    **{
+        (kind, key): Case(APART, holds, other)
+        for kind in (*WITHOUT, "reboot")
+        for key, holds, other in (
+            ("result", "result: answered", "result: rejected"),
+            ("status", "status: 200", "status: 486"),
+            ("via", "via: server-OWN", "via: server-OTHER"),
+            ("route", "route: [server-OWN: answered]", "route: [server-OTHER: 486]"),
+        )
+    },
+    **{(kind, "state"): Case(APART, "state: talking", "state: ended") for kind in WITHOUT},
+    ("reboot", "state"): Case(TALKING, "state: ended", "state: talking"),
+    ("expect", "within"): Case(
+        (*TALKING[:1], *RINGING), "within: 5s, state: ringing", "within: 5s, state: talking"
+    ),
+    # The line of the step, or of its call.
+    **{
+        (kind, "registered"): Case((*BEFORE[kind], *ONE), "registered: [primary]", "registered: []")
+        for kind in WITH_A_CALL
+    },
+    # What is named is meant, whatever the step is about.
+    **{
+        (kind, "line"): Case(
+            (*BEFORE[kind], *ONE), "line: OWN, registered: [primary]", "line: OWN, registered: []"
+        )
+        for kind in (*WITH_A_CALL, *WITHOUT)
+    },
+    ("register", "line"): Case(
+        REGISTERS, "line: OTHER, registered: []", "line: OTHER, registered: [primary]"
+    ),
+    ("unregister", "line"): Case(BOTH, "line: OTHER, registered: [primary]", "line: OTHER, registered: []"),
+    ("reboot", "line"): Case(
+        (*BOTH, "server: {name: server-OTHER, behaviour: {REGISTER: 403}}"),
+        "line: OTHER, registered: []",
+        "line: OTHER, registered: [primary]",
+    ),
+    **{
+        (kind, "call"): Case(
+            (
+                *BEFORE[kind],
+                "server: {name: server-OTHER, behaviour: {INVITE: 486}}",
+                "call: {line: OTHER, to: '1002', id: named}",
+            ),
+            "call: named, result: rejected",
+            "call: named, result: answered",
+        )
+        for kind in STEP
+    },
+}
+
+VALUES = {
+    "fails": "fails: true",
+    "line": "line: OWN",
+    "registered": "registered: [primary]",
+    "call": "call: other",
+    "state": "state: talking",
+    "result": "result: answered",
+    "status": "status: 200",
+    "via": "via: primary",
+    "within": "within: 5s",
+    "route": "route: [primary: answered]",
+}
+"""Something to expect, for each key."""
+
+ALL = [(kind, key) for kind in STEP for key in ExpectModel.model_fields]
+
+
+def test_the_kinds_and_keys_are_those_of_the_format() -> None:
+    assert set(STEP) == {*STEPS, "expect"}
+    assert set(VALUES) == set(ExpectModel.model_fields)
+    assert set(CASES) <= set(ALL)
+
+
+def scenario(kind: str, before: tuple[str, ...], expect: str, own: int) -> str:
+    """The file in which line *own* is the step's."""
+    step = f"{STEP[kind]}\n    expect: {{{expect}}}" if STEP[kind] else f"expect: {{{expect}}}"
+    steps = "".join(f"  - {each}\n" for each in (*before, step))
+    return HEAD + steps.replace("OWN", str(own)).replace("OTHER", str(3 - own))
+
+
+def failures(text: str) -> list[str]:
+    result = run(prepare(parse_scenario(text, "t.yaml"), RunOptions()), RunOptions())
+    assert result.verdict is (Verdict.FAILED if result.failures else Verdict.PASSED)
+    return [f"{each.step}: {each.message}" for each in result.failures]
+
+
+@pytest.mark.parametrize("own", [1, 2])
+@pytest.mark.parametrize(("kind", "key"), list(CASES))
+def test_what_is_true_of_the_steps_own_holds_and_of_the_other_does_not(kind: str, key: str, own: int) -> None:
+    case = CASES[kind, key]
+    before = case.before if case.other_before is None else case.other_before
+    assert failures(scenario(kind, case.before, case.holds, own)) == []
+    told = failures(scenario(kind, before, case.other_holds, own))
+    assert told, "it is true of the other alone"
+    assert all(each.startswith(f"step {len(before) + 1} ({kind})") for each in told), told
+
+
+@pytest.mark.parametrize(("kind", "key"), [each for each in ALL if each not in CASES])
+def test_what_has_no_case_is_refused(kind: str, key: str) -> None:
+    text = scenario(kind, BEFORE[kind], VALUES[key], 2)
+    with pytest.raises(ScenarioError) as refused:
+        prepare(parse_scenario(text, "t.yaml"), RunOptions())
+    [fault] = refused.value.faults
+    assert fault.startswith(f"t.yaml:{len(text.splitlines())}: step {len(BEFORE[kind]) + 1} ({kind})")

@@ -1,0 +1,74 @@
+"""What the scripts promise to the people who work on this project."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+SCRIPTS = Path(__file__).parent.parent / "scripts"
+CHILDREN = """
+import os, pathlib, sys
+for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+    try:
+        parent = int(stat.read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        continue
+    if parent == os.getppid() and int(stat.parent.name) != os.getpid():
+        print(stat.parent.name)
+sys.exit(7)
+"""
+"""Prints who else runs beside it, and fails in a way of its own."""
+
+
+def script(name: str) -> ModuleType:
+    spec = spec_from_loader(name, SourceFileLoader(name, str(SCRIPTS / name)))
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_under_load_eight_loops_run_as_long_as_the_command() -> None:
+    done = subprocess.run(
+        [SCRIPTS / "under_load", sys.executable, "-c", CHILDREN], capture_output=True, text=True, check=False
+    )
+    loops = [int(line) for line in done.stdout.split()]
+    assert done.returncode == 7
+    assert len(loops) == 8
+    for loop in loops:
+        with pytest.raises(ProcessLookupError):
+            os.kill(loop, 0)
+
+
+@pytest.mark.parametrize(
+    ("changed", "first", "others"),
+    [
+        ("phone_emulator/dns/cache.py", "tests/dns/test_cache.py", "tests/dns/test_resolver.py"),
+        ("tests/dns/test_resolver.py", "tests/dns/test_resolver.py", "tests/dns/test_cache.py"),
+        ("tests/dns/conftest.py", "tests/dns/test_cache.py", "tests/dns/test_resolver.py"),
+        ("phone_emulator/durations.py", "tests/test_durations.py", ""),
+        ("tests/integration/test_dns.py", "", ""),
+        ("README.md", "", ""),
+    ],
+)
+def test_quick_begins_with_what_is_named_like_the_change(changed: str, first: str, others: str) -> None:
+    chosen = [str(path) for path in script("quick").touched([Path(changed)])]
+    assert chosen[:1] == ([first] if first else [])
+    assert (others in chosen[1:]) == bool(others)
+
+
+@pytest.mark.parametrize("name", script("nightly").CAMPAIGNS)
+def test_a_campaign_of_the_night_is_there(name: str) -> None:
+    command = script("nightly").CAMPAIGNS[name]
+    files = [Path(word) for word in command if "/" in word]
+    assert files
+    assert all((SCRIPTS.parent / file).exists() for file in files)

@@ -11,7 +11,9 @@ from typing import TextIO
 
 import click
 
-from phone_emulator.config import Diagnostic, Severity
+from phone_emulator.config import Diagnostic, Loaded, Severity
+from phone_emulator.config.effects import in_one_line
+from phone_emulator.config.reader import OVERRIDES
 from phone_emulator.events import (
     CallChanged,
     CallForwarded,
@@ -73,6 +75,26 @@ def warn_of(diagnostics: Iterable[Diagnostic], log_level: str) -> None:
     for found in diagnostics:
         if found.severity is Severity.WARNING and log_level != "error":
             say(str(found))
+
+
+def tell_of(loaded: Loaded, log_level: str) -> None:
+    """Say what is surprising about *loaded*: its warnings, and what has no effect, of files as a sum."""
+    warn_of(loaded.diagnostics, log_level)
+    tell_without_effect(loaded.without_effect(), log_level)
+
+
+def tell_without_effect(found: Iterable[Diagnostic], log_level: str) -> None:
+    """Say what has no effect, unless only errors are asked for: each ``--set``, and the sum of the files."""
+    if log_level == "error":
+        return
+    of_files = []
+    for each in found:
+        if each.file == OVERRIDES:
+            say(str(each))
+        else:
+            of_files.append(each)
+    if of_files:
+        say(in_one_line(of_files))
 
 
 def event_log(log_level: str, stream: TextIO) -> Listener | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from phone_emulator.config.build import Built
 from phone_emulator.config.catalogue import is_ip
-from phone_emulator.config.diagnostic import Diagnostic, Findings, Severity
+from phone_emulator.config.diagnostic import Code, Diagnostic, Findings, Severity
 from phone_emulator.config.model import (
     AccountConfig,
     FailbackMode,
@@ -30,7 +30,7 @@ _COMMON_PASSWORDS = {"1234", "12345", "123456", "12345678", "0000", "admin", "pa
 class Surprise:
     """One finding of a rule, before its place in the files is looked up."""
 
-    code: str
+    code: Code
     severity: Severity
     keys: tuple[str, ...]
     """The keys concerned; the first one that a file sets is the place that is shown."""

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from phone_emulator.config import load_text
+from phone_emulator.config import Loaded, load_text
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.dns import configured_servers
 from phone_emulator.events import Address, Transport
@@ -80,7 +80,12 @@ class Stage:
 
 def example_config(overrides: Sequence[str] = ()) -> PhoneConfig:
     """The guide's example phone, which the embedded lab is for."""
-    return load_text(EXAMPLE_CFG, "the embedded lab's phone", overrides).config
+    return example(overrides).config
+
+
+def example(overrides: Sequence[str] = ()) -> Loaded:
+    """As `example_config`, with what was odd about *overrides*."""
+    return load_text(EXAMPLE_CFG, "the embedded lab's phone", overrides)
 
 
 def example_zone() -> Zone:

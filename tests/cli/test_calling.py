@@ -233,3 +233,8 @@ def test_a_line_that_is_registered_nowhere(run: Run, example: Path) -> None:
         ("primary", "rejected"),
         ("fallback", "no-response"),
     }
+
+
+def test_a_line_goes_by_its_label(run: Run, example: Path, zone: Path) -> None:
+    options = ("--world", "simulated", "--zone", zone, "--set", "account.1.label=Reception")
+    assert "line 1 (Reception), server 1" in run("register", example, *options).stdout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from phone_emulator.events import (
 )
 from phone_emulator.media import dtmf
 from phone_emulator.sip.dialog import Dialog
-from phone_emulator.sip.message import Request, Response
+from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.world.faults import as_reason
 from phone_emulator.world.tasks import Tasks
@@ -132,6 +132,10 @@ class Call:
 
     async def hang_up(self) -> None:
         """End the call, in any state; returns when the far end has answered the BYE, or none is owed."""
+        with self.tasks.guarded("hanging up"):
+            await self._hang_up()
+
+    async def _hang_up(self) -> None:
         await self._terminate("hung up")
 
     async def finish(self, reason: str) -> None:
@@ -139,19 +143,33 @@ class Call:
         if self.dialog is None:
             await self.hang_up()
         else:
-            await self._terminate(reason)
+            with self.tasks.guarded("hanging up"):
+                await self._terminate(reason)
 
     async def hold(self) -> None:
         """Hold the far end (``account.X.hold_use_inactive``, ``sip.rfc2543_hold``); raises CallError."""
-        await self.session.hold(True)
-        if self.state in UP:
-            self._change(CallState.HELD, "held by this phone")
+        with self.ordered("holding"):
+            await self.session.hold(True)
+            if self.state in UP:
+                self._change(CallState.HELD, "held by this phone")
 
     async def resume(self) -> None:
         """Take the far end back; raises CallError."""
-        await self.session.hold(False)
-        if self.state in UP:
-            self._change(CallState.TALKING, "resumed")
+        with self.ordered("resuming"):
+            await self.session.hold(False)
+            if self.state in UP:
+                self._change(CallState.TALKING, "resumed")
+
+    @contextlib.contextmanager
+    def ordered(self, what: str) -> Iterator[None]:
+        """Somebody waits for what is done within; what it raises ends the call, and is a CallError."""
+        try:
+            yield
+        except CallError:
+            raise
+        except Exception as error:
+            self.tasks.fault(error, what, self.fault)
+            raise CallError(as_reason(error)) from error
 
     def told_to(self, event: str) -> None:
         """A NOTIFY asks for something: ``hold`` holds a call that is up, ``talk`` takes it back."""
@@ -170,6 +188,10 @@ class Call:
             raise CallError(f"the call is {self.state}: no digits can be sent")
         if self.far_held:
             raise CallError("the far end holds the call: no digits can be sent")
+        with self.ordered("sending digits"):
+            await self._send_digits(digits)
+
+    async def _send_digits(self, digits: str) -> None:
         account, config = self.line.account, self.line.context.config
         if account.dtmf_type in (2, 3):
             await self.session.confirmed()  # no INFO overtakes the ACK
@@ -198,7 +220,15 @@ class Call:
         elif missing := option_tags.missing(request, self.line.account):
             self.respond(server, 420, [("Unsupported", ", ".join(missing))])
         else:
-            in_dialog.receive(self, server)
+            try:
+                in_dialog.receive(self, server)
+            except MessageError:
+                raise
+            except Exception as error:
+                # One that is refused with a 500 has changed nothing; a BYE ends the call whatever it draws.
+                if server.final is not None or request.method == "BYE":
+                    self.tasks.fault(error, f"dealing with {request.method}", self.fault)
+                raise
 
     def dialog_of(self, request: Request) -> Dialog | None:
         """The dialog that *request* of the far end belongs to."""
@@ -206,7 +236,8 @@ class Call:
 
     def acknowledged(self, ack: Request) -> None:
         """The ACK to a 2xx came in."""
-        self.session.acknowledged(ack)
+        with self.tasks.guarded("dealing with ACK", expected=(MessageError,)):
+            self.session.acknowledged(ack)
 
     def acknowledge_provisional(self, server: ServerTransaction) -> None:
         """A PRACK came in (RFC 3262 section 3): no response of this call waits for one."""
@@ -265,8 +296,10 @@ class Call:
             return
         try:
             await self.request_in_dialog("BYE")
-        finally:
+        except asyncio.CancelledError:
             self._end(reason)
+            raise
+        self._end(reason)
 
     async def request_in_dialog(
         self,
@@ -302,11 +335,13 @@ class Call:
         """The call is over."""
         if self.state is not CallState.ENDED:
             self.ended = self.line.context.world.now()
-            self._change(CallState.ENDED, reason)
-            self.session.close()
-            self.line.call_ended(self)
-            if self.transfer is not None:
-                self.transfer.outlive()
+            with contextlib.ExitStack() as last:  # the last one first, and each whatever another raises
+                last.callback(self._over.set)
+                if self.transfer is not None:
+                    last.callback(self.transfer.outlive)
+                last.callback(self.line.call_ended, self)
+                last.callback(self.session.close)
+                self._change(CallState.ENDED, reason)
         self._over.set()
 
     def _change(self, state: CallState, reason: str) -> None:
@@ -336,13 +371,26 @@ class Call:
 
     def fault(self, error: Exception) -> None:
         """What was done for this call raised *error*: nobody knows how it stands, so it ends."""
-        reason, first = as_reason(error), not self._faulted
-        self._faulted = True
+        reason = as_reason(error)
+        first, self._faulted = not self._faulted, True
+        ending = False
+        try:
+            ending = first and self._break_off(reason)
+        finally:
+            if not ending:
+                self._settle(CallResult.FAILED, reason)
+                self._end(reason)
+
+    def _break_off(self, reason: str) -> bool:
+        """End the call without waiting for it; False where there is nothing to wait for."""
         self._settle(CallResult.FAILED, reason)
-        if first and self.state in UP:
-            self.spawn(self._terminate(reason), "BYE")
-        else:
-            self._end(reason)
+        if self.transfer is not None:
+            self.transfer.stop(reason)
+        ending = self.state is CallState.ENDING and self.dialog is not None
+        if ending or self.state in UP:  # where it was ending, once more: no BYE may have left
+            self.spawn(self._bye(reason) if ending else self._terminate(reason), "BYE")
+            return True
+        return False
 
     async def abandon(self) -> None:
         """Stop at once, telling nobody."""
@@ -351,3 +399,4 @@ class Call:
         if self.transfer is not None:
             self.transfer.stop("the phone was stopped")
         self._end("the phone was stopped")
+        self.voice.close()  # again, where the call ended badly

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -220,24 +221,29 @@ class Line:
             told = self._tell_ended(walk.route, told, call)
             if isinstance(step, Try):
                 told += 1
-                attempt = step.attempt
-                self.began(attempt, call)
-                try:
+                with self.attempting(step.attempt, call):
                     await send(step)
-                    walk.ended(attempt)
-                    self._remember(attempt)
-                except Exception as error:
-                    if attempt.outcome is None:
-                        attempt.outcome, attempt.detail = Outcome.CANCELLED, as_reason(error)
-                        attempt.ended = world.now()
-                    raise
-                finally:
-                    # A hang-up before anything has left ends the attempt by cancelling this walk.
-                    if attempt.outcome is not None:
-                        self.finished(attempt, call)
+                    walk.ended(step.attempt)
+                    self._remember(step.attempt)
         self._tell_ended(walk.route, told, call)
         last = walk.route[-1] if walk.route else None
         return last if last is not None and last.outcome in (Outcome.ANSWERED, Outcome.REJECTED) else None
+
+    @contextlib.contextmanager
+    def attempting(self, attempt: Attempt, call: str | None) -> Iterator[None]:
+        """Tell that *attempt* begins, and how it ends: what is done within fills that in, or raises."""
+        try:
+            self.began(attempt, call)
+            yield
+        except Exception as error:
+            if attempt.outcome is None:
+                attempt.outcome, attempt.detail = Outcome.CANCELLED, as_reason(error)
+                attempt.ended = self.context.world.now()
+            raise
+        finally:
+            # A hang-up before anything has left ends the attempt by cancelling its walk.
+            if attempt.outcome is not None:
+                self.finished(attempt, call)
 
     # -- what its calls report -----------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from phone_emulator.redundancy import Silence
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.endpoint import Endpoint
 from phone_emulator.sip.flow import Flow
-from phone_emulator.sip.message import Request, Response
+from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.timers import Timers
 from phone_emulator.sip.transport import DATAGRAM_LIMIT
@@ -129,6 +129,17 @@ class Phone:
             locate=self._locate,
         )
         await endpoint.open()
+        try:
+            self._make_lines(endpoint, host, other_host, servers)
+        except BaseException:
+            await endpoint.close()
+            self._context = None
+            raise
+
+    def _make_lines(
+        self, endpoint: Endpoint, host: str, other_host: str, nameservers: Sequence[Address]
+    ) -> None:
+        config, options = self.config, self.options
         self._context = Context(
             world=self.world,
             bus=self.bus,
@@ -138,7 +149,7 @@ class Phone:
             host=host,
             other_host=other_host,
             endpoint=endpoint,
-            resolver=Resolver(self.world, servers, config.dns, bus=self.bus, source_host=host),
+            resolver=Resolver(self.world, nameservers, config.dns, bus=self.bus, source_host=host),
             trust=trust_of(config, options.ca_pem, options.certificates),
             next_rtp_port=config.min_rtp_port + options.device.style.skipped_rtp_ports,
             sessions=options.device.style.first_session,
@@ -147,31 +158,35 @@ class Phone:
 
     async def stop(self, *, unregister: bool = True) -> None:
         """End every call, de-register every live binding unless told not to (R12), close the sockets."""
-        if self._context is None:
+        context = self._context
+        if context is None:
             return
-        if unregister:
-            await self._end_calls()
-        await self._all([("ending what watches it", self.reception.notifier.stop(tell=unregister))])
-        registrars = [(f"stopping line {line.number}", line.registrar) for line in self.lines.values()]
-        if unregister:
-            await self._all([(name, registrar.unregister()) for name, registrar in registrars])
-        else:
-            await self._all([(name, registrar.abandon()) for name, registrar in registrars])
-        for call in (*self.calls, *self.history):
-            await call.abandon()
-        await self._tasks.stop()
-        await self._context.endpoint.close()
-        self._context = None
+        try:
+            if unregister:
+                await self._end_calls()
+            notifier = self.reception.notifier
+            watched = notifier.stop(tell=unregister)
+            await self._all([("ending what watches it", watched, lambda error: notifier.cancel())])
+            await self._all([_stopped(line, unregister=unregister) for line in self.lines.values()])
+            calls = (*self.calls, *self.history)
+            await self._all([(f"the end of {call.id}", call.abandon(), call.fault) for call in calls])
+            await self._tasks.stop()
+        finally:
+            try:
+                await context.endpoint.close()
+            finally:
+                self._context = None
 
-    async def _all(self, works: Sequence[tuple[str, Coroutine[Any, Any, None]]]) -> None:
+    async def _all(self, works: Sequence[tuple[str, Coroutine[Any, Any, None], OnFault]]) -> None:
         """Do all *works* at once; whatever one of them raises, the phone stops."""
-        await asyncio.gather(*(self.spawn(work, name) for name, work in works), return_exceptions=True)
+        tasks = [self.spawn(work, name, on_fault) for name, work, on_fault in works]
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _end_calls(self) -> None:
         """Hang up everywhere; a server that is slow to answer a BYE or a CANCEL is waited for a little."""
         calls = tuple(self.calls)
         for call in calls:
-            self.spawn(call.hang_up(), f"hanging up {call.id}")
+            self.spawn(call.hang_up(), f"hanging up {call.id}", call.fault)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS * self.config.timers.t1):
                 for call in calls:
@@ -209,19 +224,22 @@ class Phone:
         server = chosen.account.servers[0]
         identity = self.context.identity(chosen.account, server)
         call = OutgoingCall(chosen, call_id or self.new_call_id(), number, identity, headers)
-        self._add(call)
-        call.start()
+        with call.tasks.guarded("dialling"):
+            self._add(call)
+            call.start()
         return call
 
     def ring(self, call: IncomingCall) -> None:
         """Take *call* up and let it ring."""
-        self._add(call)
-        call.ring()
+        with call.tasks.guarded("ringing", expected=(MessageError,)):
+            self._add(call)
+            call.ring()
 
     def replace(self, other: Call, call: IncomingCall) -> None:
         """Take *call* up in the place of *other*."""
-        self._add(call)
-        call.replace(other)
+        with call.tasks.guarded("ringing", expected=(MessageError,)):
+            self._add(call)
+            call.replace(other)
 
     def line(self, number: int | None = None) -> Line:
         """The line *number*, or the first one; raises CallError."""
@@ -329,3 +347,10 @@ class Phone:
         """Where SIP is awaited: as the user says, else ``sip.listen_port``, else as the firmware does."""
         said = (self.options.local_port, self.config.listen_port)
         return next((port for port in said if port is not None), self.options.device.style.listen_port)
+
+
+def _stopped(line: Line, *, unregister: bool) -> tuple[str, Coroutine[Any, Any, None], OnFault]:
+    """The work that stops *line*, and what is left to do where it raises."""
+    registrar = line.registrar
+    work = registrar.unregister() if unregister else registrar.abandon()
+    return f"stopping line {line.number}", work, lambda error: registrar.cancel()

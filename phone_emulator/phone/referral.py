@@ -86,17 +86,21 @@ class Referral:
             while await self._notify(await self._statuses.get()):
                 pass
             await settled
-        except Exception as error:
-            self._tell(TransferState.FAILED, as_reason(error))
-            raise
         finally:
             unsubscribe()
             settled.cancel()
-            line.referrals.remove(self)
-            if self._call is not None:
-                self._call.referrals.remove(self)
-            else:
-                line.release(self._dialog)
+
+    def failed(self, error: Exception) -> None:
+        """Following it raised *error*."""
+        self._tell(TransferState.FAILED, as_reason(error))
+
+    def over(self) -> None:
+        """Nobody follows it any more."""
+        self._channel.line.referrals.remove(self)
+        if self._call is not None:
+            self._call.referrals.remove(self)
+        else:
+            self._channel.line.release(self._dialog)
 
     def receive(self, server: ServerTransaction) -> None:
         """A request came in within a dialog that a REFER outside of calls has made."""
@@ -245,7 +249,8 @@ def _accept(
     contact = channel.identity.contact(server.flow.local, server.flow.transport)
     line.referrals.append(referral)
     server.respond(channel.identity.response(server.request, 202, to_tag=to_tag, contact=contact))
-    line.spawn(referral.follow(), f"following REFER {referral.number}")
+    following = line.spawn(referral.follow(), f"following REFER {referral.number}", referral.failed)
+    following.add_done_callback(lambda task: referral.over())  # also where it is stopped before it begins
 
 
 def final_status(call: Call) -> int:

@@ -313,10 +313,12 @@ class Session:
 
     def close(self) -> None:
         """The call is over."""
-        self.timer.stop()
-        for acceptance in self._acceptances.values():
-            acceptance.stop()
-        self.voice.close()
+        try:
+            self.timer.stop()
+            for acceptance in self._acceptances.values():
+                acceptance.stop()
+        finally:
+            self.voice.close()
 
 
 class NotTaken(CallError):

@@ -16,8 +16,9 @@ from phone_emulator.events import CallState, TransferChanged, TransferRole, Tran
 from phone_emulator.sip import refer, values
 from phone_emulator.sip.body import type_of
 from phone_emulator.sip.headers import after_address, parameter
-from phone_emulator.sip.message import Request
+from phone_emulator.sip.message import MessageError, Request
 from phone_emulator.sip.server import ServerTransaction
+from phone_emulator.world.faults import as_reason
 
 from .dialling import why_undialable
 from .errors import CallError
@@ -108,6 +109,15 @@ class Transfer:
 
         Raises MessageError where its Contact cannot be read.
         """
+        try:
+            return self._take(server)
+        except MessageError:
+            raise
+        except Exception as error:
+            self.stop(as_reason(error))  # what it told is lost, and it may have been the last one
+            raise
+
+    def _take(self, server: ServerTransaction) -> bool:
         request = server.request
         if event_of(request) != EVENT or self._over or not self._is_own(event_id(request)):
             return False

@@ -323,6 +323,45 @@ def test_virtual_phones(folder: pytest.Pytester) -> None:
 
 # -- sip_lab ----------------------------------------------------------------------------------------------
 
+FAULTY = """\
+import pytest
+
+from phone_emulator.lab.server import SipServer
+from phone_emulator.redundancy import Walk
+
+
+heard = []
+
+
+def planted(*args, **named):
+    heard.append(args)
+    raise ValueError("planted")
+
+
+def test_in_the_phone(virtual_phone, monkeypatch):
+    phones = [virtual_phone("phone.cfg", zone="phone.zone") for _ in range(2)]
+    monkeypatch.setattr(Walk, "next", planted)
+    call = phones[0].call("1002")
+    assert call.reason == "internal fault: ValueError: planted"
+
+
+def test_in_the_lab(sip_lab, monkeypatch):
+    heard.clear()
+    monkeypatch.setattr(SipServer, "_take", planted)
+    sip_lab.call("1002", "primary")
+    sip_lab.wait_until(lambda lab: heard)
+"""
+
+
+def test_a_fault_fails_the_test_with_its_traceback(folder: pytest.Pytester) -> None:
+    write(folder, faulty=FAULTY)
+    result = run(folder)
+    result.assert_outcomes(passed=2, errors=2)
+    for where in ("dialling of call-1", "the callback * of the event loop"):
+        said = f"*Faulted: internal fault in {where}: ValueError: planted"
+        result.stdout.fnmatch_lines(['*raise ValueError("planted")', said])
+
+
 LAB_TESTS = """
 import threading
 import pytest

@@ -19,6 +19,7 @@ from phone_emulator.lab.transports import Transports
 from phone_emulator.sip.message import Message, Request
 from phone_emulator.sip.parser import parse
 from phone_emulator.world.base import TlsServer, World
+from phone_emulator.world.tasks import Tasks
 
 MAX_DELAYED = 10_000
 """Messages that one server may hold back at a time."""
@@ -68,6 +69,7 @@ class SipServer:
         self.received: Counter[str] = Counter()
         """Requests read, by method, retransmissions included; ``other`` counts unknown methods."""
         self._world = world
+        self._tasks = Tasks(world, f"the server {name}")
         self._bus = bus
         self._behaviour = behaviour or Behaviour()
         self._running = False
@@ -163,7 +165,8 @@ class SipServer:
             self._ignore(data, source, f"{MAX_DELAYED} messages are being held back already")
         else:
             self._delayed += 1
-            self._world.call_at(self._world.now() + seconds, lambda: self._act_late(act))
+            due = self._world.now() + seconds
+            self._tasks.call_at(due, lambda: self._act_late(act), "a message that was held back")
 
     def _act_late(self, act: Callable[[], None]) -> None:
         self._delayed -= 1

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from phone_emulator.events import Address, Transport
 from phone_emulator.sip.parser import STATUSES
 from phone_emulator.world.base import ConnectFailed, SendFailed, TlsFailed, World
+from phone_emulator.world.faults import as_reason
 from phone_emulator.world.tasks import Tasks
 
 from .flow import Flow
@@ -84,7 +85,11 @@ class WaysBack:
         else:
             self._datagrams[key] = datagrams = _Datagrams(response)
             way = self._post(datagrams, via, flow, why, key)
-        self._tasks.spawn(way, f"the way back to {flow.remote}")
+        self._tasks.spawn(
+            way,
+            f"the way back to {flow.remote}",
+            on_fault=lambda error: self._tell(response, flow, f"{why}, and {as_reason(error)}"),
+        )
 
     async def close(self) -> None:
         """Give up all."""

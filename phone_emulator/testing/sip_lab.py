@@ -103,7 +103,7 @@ class SipLab:
         self._ready.wait()
         if self._failures:
             self._thread.join()
-            raise self._failures[0]
+            raise self._failures.pop()
 
     # -- what there is -------------------------------------------------------------------------------------
 
@@ -199,10 +199,12 @@ class SipLab:
             time.sleep(0.01)
 
     def stop(self) -> None:
-        """Stop everything. May be called again."""
+        """Stop everything; raises Faulted where something in it raised, once. May be called again."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(PATIENCE)
+        if self._failures:
+            raise self._failures.pop()
 
     def do(self, order: Callable[[], Awaitable[_Result]]) -> _Result:
         """Run *order* in the lab's own thread; raises what it raises."""

@@ -12,7 +12,7 @@ from click.testing import Result
 
 Run = Callable[..., Result]
 WALK = "phone_emulator.redundancy.walk.Walk.next"
-LOOP = "phone_emulator.phone.registration.registrar.Registrar._keep_on"
+LOOP = "phone_emulator.phone.registration.registrar.Registrar._in_order"
 REFRESH = "phone_emulator.phone.registration.registrar.Registrar._refresh_due"
 RESOLVER = "phone_emulator.dns.resolver.Resolver._ask_servers"
 FAILBACK = "phone_emulator.redundancy.failback.Failback.order"
@@ -105,3 +105,11 @@ def test_de_registering_goes_on_for_the_other_lines(run: Run, plant: Plant, exam
     result = run("register", example, "--world", "simulated")
     assert "internal fault in stopping line 1 of the phone" in faulty(result)
     assert "registered at primary" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["simulate", "explain"])
+@pytest.mark.parametrize("place", [WALK, FAILBACK, RESOLVER])
+def test_a_rehearsal(run: Run, plant: Plant, example: Path, command: str, place: str) -> None:
+    plant(place)
+    arguments = ("--call", "1002") if command == "simulate" else ()
+    assert "internal fault" in faulty(run(command, example, *arguments))

@@ -15,6 +15,7 @@ from phone_emulator.sip.resting import OVERHEAD, Resting
 from phone_emulator.sip.tables import RESTING, STRAIGHT, TABLES, Event, Kind, State
 from phone_emulator.sip.timers import Timers
 from phone_emulator.sip.transaction import Deliver, Ended, Send, Transaction
+from phone_emulator.world import Faulted
 from phone_emulator.world.simulated import SimulatedWorld
 from tests.sip.ends import THERE, Ends, Far, incoming, request, run
 
@@ -202,3 +203,32 @@ def test_no_two_transactions_share_a_branch(monkeypatch: pytest.MonkeyPatch) -> 
         assert sent == ["z9hG4bK7", "z9hG4bK8", "z9hG4bK9"]
 
     run(story)
+
+
+def test_where_forgetting_raises_all_is_forgotten_and_later_ones_in_their_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = SimulatedWorld()
+    forget = Resting._forget_oldest
+    calls = 0
+
+    def stumble(resting: Resting) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise LookupError("planted")
+        forget(resting)
+
+    monkeypatch.setattr(Resting, "_forget_oldest", stumble)
+
+    async def main() -> None:
+        resting = Resting(world, 32.0)
+        resting.add("a")
+        await asyncio.sleep(40)
+        assert len(resting) == 0
+        resting.add("b")
+        await asyncio.sleep(40)
+        assert len(resting) == 0
+
+    with pytest.raises(Faulted, match="forgetting of the transactions that are over"):
+        world.run(main())

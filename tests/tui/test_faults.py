@@ -12,7 +12,7 @@ from phone_emulator.world import Faulted
 from tests.tui.stage import MEDIUM, Stage, perform
 
 WALK = "phone_emulator.redundancy.walk.Walk.next"
-LOOP = "phone_emulator.phone.registration.registrar.Registrar._keep_on"
+LOOP = "phone_emulator.phone.registration.registrar.Registrar._in_order"
 REFRESH = "phone_emulator.phone.registration.registrar.Registrar._refresh_due"
 
 

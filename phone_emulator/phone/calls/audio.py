@@ -262,10 +262,10 @@ class Audio:
     def close(self) -> None:
         """End it at once; may be called more than once."""
         self._closed = True
-        self._stop()
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+        self._stop()
         self._refuse_digits("the call has ended")
 
     # -- out -----------------------------------------------------------------------------------------------

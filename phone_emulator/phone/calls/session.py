@@ -373,10 +373,12 @@ class Session:
 
     def close(self) -> None:
         """The call is over."""
-        self.timer.stop()
-        for acceptance in self._acceptances.values():
-            acceptance.stop()
-        self.voice.close()
+        try:
+            self.timer.stop()
+            for acceptance in self._acceptances.values():
+                acceptance.stop()
+        finally:
+            self.voice.close()
 
 
 def in_unspoken(title: str) -> str:

@@ -92,6 +92,9 @@ class Voice:
             except WorldError as error:
                 problem = str(error)
                 self._port = self._context.take_rtp_port()
+            except Exception:
+                audio.close()
+                raise
             else:
                 self.audio = audio
                 return

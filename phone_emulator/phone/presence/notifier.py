@@ -97,6 +97,12 @@ class Notifier:
         watchers = tuple(self._watchers)
         await asyncio.gather(*(watcher.stop(tell=tell) for watcher in watchers))
 
+    def cancel(self) -> None:
+        """End every subscription at once, telling nobody."""
+        for watcher in tuple(self._watchers):
+            watcher.cancel()
+            self.over(watcher)
+
     def over(self, watcher: Watcher) -> None:
         """*watcher* watches no more."""
         if watcher in self._watchers:
@@ -162,6 +168,10 @@ class Watcher:
             await asyncio.wait([self._task], timeout=LAST_WORDS * self._seat.context.config.timers.t1)
         await self._tasks.stop()
         self._notifier.over(self)
+
+    def cancel(self) -> None:
+        """Do nothing more for it."""
+        self._tasks.cancel()
 
     # -- in the dialog -------------------------------------------------------------------------------------
 

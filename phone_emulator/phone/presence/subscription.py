@@ -128,6 +128,10 @@ class Subscription:
         else:
             self._forget()
 
+    def cancel(self) -> None:
+        """Do nothing more for it."""
+        self._tasks.cancel()
+
     # -- what comes in -------------------------------------------------------------------------------------
 
     def awaits(self, notify: Request) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from phone_emulator.config.model import AccountConfig
 from phone_emulator.phone.calls.call import Call, Handler
 from phone_emulator.phone.wire import option_tags
@@ -88,7 +86,7 @@ def _for_usage(call: Call, server: ServerTransaction) -> None:
         call.respond(server, 481)
 
 
-HANDLERS: Mapping[str, Handler] = {
+HANDLERS: dict[str, Handler] = {
     "BYE": on_bye,
     "INVITE": on_invite_or_update,
     "UPDATE": on_invite_or_update,

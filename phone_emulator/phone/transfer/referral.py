@@ -103,16 +103,20 @@ class Referral:
             while await self._notify(await self._statuses.get()):
                 pass
             await settled
-        except Exception as error:
-            self._tell(TransferState.FAILED, as_reason(error))
-            raise
         finally:
             unsubscribe()
             settled.cancel()
-            if self._call is not None:
-                self._call.usages.remove(self)
-            else:
-                seat.dialogs.release(self._dialog)
+
+    def failed(self, error: Exception) -> None:
+        """Following it raised *error*."""
+        self._tell(TransferState.FAILED, as_reason(error))
+
+    def over(self) -> None:
+        """Nobody follows it any more."""
+        if self._call is not None:
+            self._call.usages.remove(self)
+        else:
+            self._channel.seat.dialogs.release(self._dialog)
 
     def receive(self, server: ServerTransaction) -> None:
         """A request came in within a dialog that a REFER outside of calls has made."""
@@ -289,8 +293,14 @@ class Referrals:
         contact = channel.identity.contact(server.flow.local, server.flow.transport)
         self._followed[seat.number] += 1
         server.respond(channel.identity.response(server.request, 202, to_tag=to_tag, contact=contact))
-        following = seat.tasks.spawn(referral.follow(), f"following REFER {referral.number}")
-        following.add_done_callback(lambda _: self._followed.subtract([seat.number]))
+        name = f"following REFER {referral.number}"
+        following = seat.tasks.spawn(referral.follow(), name, on_fault=referral.failed)
+
+        def over(_: object) -> None:  # also where it is stopped before it begins
+            self._followed[seat.number] -= 1
+            referral.over()
+
+        following.add_done_callback(over)
 
 
 def followed(call: Call) -> list[Referral]:

@@ -21,8 +21,9 @@ from phone_emulator.phone.wire.event_package import event_id, event_of, state_of
 from phone_emulator.sip import refer, values
 from phone_emulator.sip.body import type_of
 from phone_emulator.sip.headers import delta_seconds, parameter
-from phone_emulator.sip.message import Request
+from phone_emulator.sip.message import MessageError, Request
 from phone_emulator.sip.server import ServerTransaction
+from phone_emulator.world.faults import as_reason
 
 EVENT = "refer"
 LONGEST_LEASE = 3600
@@ -105,13 +106,19 @@ class Transfer:
 
         Raises MessageError where its Contact cannot be read.
         """
+        try:
+            return self._take(server)
+        except MessageError:
+            raise
+        except Exception as error:
+            self.stop(as_reason(error))  # what it told is lost, and it may have been the last one
+            raise
+
+    def _take(self, server: ServerTransaction) -> bool:
         request = server.request
-        if (
-            request.method != "NOTIFY"
-            or event_of(request) != EVENT
-            or self._over
-            or not self._is_own(event_id(request))
-        ):
+        if request.method != "NOTIFY" or event_of(request) != EVENT:
+            return False
+        if self._over or not self._is_own(event_id(request)):
             return False
         content_type = type_of(request)
         if request.body and content_type != refer.SIPFRAG:

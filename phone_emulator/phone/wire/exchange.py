@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -179,12 +178,12 @@ class Exchange:
             client = self.endpoint.clients.request(
                 request, flow, timeout=wait.seconds, rport=self.account.rport, on_sent=sent
             )
-            watch.started(client)
             try:
+                watch.started(client)
                 response = await self._final(client, attempt, watch)
             except RequestFailed as failure:
                 raise _explained(failure, attempt) from None
-            except asyncio.CancelledError:
+            except BaseException:
                 self.endpoint.clients.give_up(client, "nobody waits for an answer any more")
                 raise
             finally:

@@ -104,9 +104,8 @@ class Phone:
         """Answers what comes in outside of dialogs."""
         self.referrals = Referrals(self.dial)
         """Makes the calls that others ask for."""
-        self._handlers: Mapping[str, Handler] = ChainMap(
-            {"REFER": self.referrals.in_dialog}, in_dialog.HANDLERS
-        )
+        follows: dict[str, Handler] = {"REFER": self.referrals.in_dialog}
+        self._handlers = ChainMap(follows, in_dialog.HANDLERS)
         self._context: Context | None = None
         self._tasks = Tasks(world, "the phone")
         self.dialogs = Dialogs(self._tasks, config.timers.t1)

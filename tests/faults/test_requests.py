@@ -30,6 +30,7 @@ from phone_emulator.phone.registration.registrar import Registrar
 from phone_emulator.phone.transfer.referral import Referral
 from phone_emulator.phone.transfer.transfer import Transfer
 from phone_emulator.phone.wire.credentials import Credentials
+from phone_emulator.phone.wire.exchange import Exchange
 from phone_emulator.redundancy import Failback, Walk
 from phone_emulator.sip.endpoint import Endpoint
 from tests.faults import stories
@@ -178,6 +179,7 @@ ENTRIES: tuple[Entry, ...] = (
     (OutgoingCall, "_heard", wire_stories.cancelling, {}),
     (OutgoingCall, "_expect", wire_stories.calling, {}),
     (OutgoingCall, "_connected", wire_stories.calling, {}),
+    (OutgoingCall, "_connected", stories.asking_right_behind_the_answer, {}),
     (OutgoingCall, "_late", stories.answering_twice, {}),
     (Phone, "_on_stray", stories.answering_too_late, {}),
     (Phone, "_on_ack", wire_stories.being_called, {}),
@@ -193,6 +195,10 @@ def test_what_takes_a_message_raises(
     holder: Any, name: str, story: stories.PlayStory, settings: dict[str, Any], after: bool
 ) -> None:
     assert Met(story, settings, Handler(holder, name, after=after)).run() == []
+
+
+def test_a_late_answer_to_a_call_that_has_met_a_fault_is_ended() -> None:
+    assert Met(stories.answering_too_late, {}, Handler(Exchange, "_final")).run() == []
 
 
 def test_a_transfer_fails_at_once_where_what_is_told_of_it_raises() -> None:

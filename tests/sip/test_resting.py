@@ -15,8 +15,8 @@ from phone_emulator.sip.resting import OVERHEAD, Resting
 from phone_emulator.sip.tables import RESTING, STRAIGHT, TABLES, Event, Kind, State
 from phone_emulator.sip.timers import Timers
 from phone_emulator.sip.transaction import Deliver, Ended, Send, Transaction
-from phone_emulator.world import Faulted
 from phone_emulator.world.simulated import SimulatedWorld
+from tests.faults.raised import faulted
 from tests.sip.ends import THERE, Ends, Far, incoming, request, run
 
 
@@ -230,5 +230,5 @@ def test_where_forgetting_raises_all_is_forgotten_and_later_ones_in_their_time(
         await asyncio.sleep(40)
         assert len(resting) == 0
 
-    with pytest.raises(Faulted, match="forgetting of the transactions that are over"):
+    with faulted(match="forgetting of the transactions that are over"):
         world.run(main())

@@ -5,10 +5,15 @@ Virtual time and a seeded world make each picture the same on every machine.
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from pytest_textual_snapshot import SVGImageExtension  # type: ignore[import-untyped]
 from syrupy.assertion import SnapshotAssertion
+from textual import events
+from textual._wait import SLEEP_GRANULARITY
 
+from phone_emulator.tui.screens.phone import PhoneScreen
 from tests.tui.stage import LARGE, MEDIUM, SMALL, Play, Stage, perform
 
 SIZES = [pytest.param(size, id=f"{size[0]}x{size[1]}") for size in (SMALL, MEDIUM, LARGE)]
@@ -17,14 +22,19 @@ FAILOVER = ("account.1.sip_server.1.invite_retry_counts=3",)
 
 
 def compare(
-    play: Play, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
+    play: Play,
+    size: tuple[int, int],
+    monkeypatch: pytest.MonkeyPatch,
+    snapshot: SnapshotAssertion,
+    *,
+    at: float = 3.0,
 ) -> None:
-    """The screen at the end of *play* is the picture that was taken before."""
+    """The screen after *play*, when the world's clock shows *at*, is the picture that was taken before."""
     taken: list[str] = []
 
     async def to_the_end(stage: Stage) -> None:
         await play(stage)
-        await stage.wait(0.5)
+        await stage.until(at)
         taken.append(stage.picture())
 
     perform(to_the_end, monkeypatch, size=size, overrides=FAILOVER)
@@ -48,9 +58,8 @@ def test_waiting_for_a_silent_primary(
     async def play(stage: Stage) -> None:
         await stage.press("f8", "space", "escape")
         await stage.dial("1002")
-        await stage.wait(4.0)
 
-    compare(play, size, monkeypatch, snapshot)
+    compare(play, size, monkeypatch, snapshot, at=6.0)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -60,10 +69,10 @@ def test_talking_after_a_failover(
     async def play(stage: Stage) -> None:
         await stage.press("f8", "space", "escape")
         await stage.dial("1002")
-        await stage.wait(9.0)
+        await stage.shows("Talking")
         await stage.press("4", "2", "#")
 
-    compare(play, size, monkeypatch, snapshot)
+    compare(play, size, monkeypatch, snapshot, at=12.0)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -74,7 +83,7 @@ def test_every_server_failed(
         for name in ("primary", "secondary", "fallback"):
             await stage.break_server(name, "503")
         await stage.dial("1002")
-        await stage.wait(1.0)
+        await stage.shows("Call failed!")
         await stage.press("f6")
 
     compare(play, size, monkeypatch, snapshot)
@@ -83,7 +92,7 @@ def test_every_server_failed(
 def test_a_call_comes_in(monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion) -> None:
     async def play(stage: Stage) -> None:
         await stage.press("f3")
-        await stage.wait(2.0)
+        await stage.shows("Incoming call")
 
     compare(play, SMALL, monkeypatch, snapshot)
 
@@ -91,7 +100,7 @@ def test_a_call_comes_in(monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAsse
 def test_the_messages_of_a_call(monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion) -> None:
     async def play(stage: Stage) -> None:
         await stage.dial("1002")
-        await stage.wait(1.0)
+        await stage.shows("Talking")
         await stage.press("f7")
 
     compare(play, SMALL, monkeypatch, snapshot)
@@ -100,7 +109,7 @@ def test_the_messages_of_a_call(monkeypatch: pytest.MonkeyPatch, snapshot: Snaps
 def test_one_message_in_full(monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion) -> None:
     async def play(stage: Stage) -> None:
         await stage.dial("1002")
-        await stage.wait(1.0)
+        await stage.shows("Talking")
         await stage.press("f7", "home", "down", "down", "down", "enter")
 
     compare(play, SMALL, monkeypatch, snapshot)
@@ -118,3 +127,24 @@ def test_help(monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion) -> N
         await stage.press("question_mark")
 
     compare(play, SMALL, monkeypatch, snapshot)
+
+
+@pytest.mark.parametrize("burnt", [0.0, 0.02], ids=["fast", "slow"])
+def test_the_machines_speed_shows_nowhere(burnt: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys take the same moment of the world's time however long (s) the machine works on each."""
+
+    async def play(stage: Stage) -> None:
+        begun = stage.phone.world.now()
+        await stage.press("1", "0", "0", "2")
+        assert stage.phone.world.now() - begun == pytest.approx(4 * 2 * SLEEP_GRANULARITY + 0.05)
+
+    took = PhoneScreen.on_key
+
+    def on_key(screen: PhoneScreen, event: events.Key) -> None:
+        end = time.process_time() + burnt
+        while time.process_time() < end:
+            pass
+        took(screen, event)
+
+    monkeypatch.setattr(PhoneScreen, "on_key", on_key)
+    perform(play, monkeypatch)

@@ -81,7 +81,7 @@ def test_what_is_no_wav_file(tmp_path: Path, data: bytes) -> None:
 
 
 @settings(
-    suppress_health_check=[*settings.default.suppress_health_check, HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     max_examples=200,
 )
 @given(st.data())

@@ -18,6 +18,7 @@ from phone_emulator.events import Address
 from phone_emulator.media import dtmf, g711, rtp, tones
 from phone_emulator.phone.audio import Audio, AudioError
 from phone_emulator.world import RealWorld, SimulatedWorld, World, WorldError
+from tests.patience import NET, patient
 
 HERE, THERE = Address("192.168.1.21", 11780), Address("192.168.1.80", 30000)
 
@@ -459,9 +460,8 @@ def test_tshark_reads_what_crossed_loopback(tmp_path: Path) -> None:
         audio = Audio(world, Address("127.0.0.1", 0), stream=True)
         await audio.open()
         audio.set_remote(far.local)
-        async with asyncio.timeout(10):
-            await audio.send_dtmf("7#")
-            await ear.has_heard(20)
+        await patient(audio.send_dtmf("7#"))
+        await patient(ear.has_heard(20))
         local = audio.local
         audio.close()
         far.close()
@@ -476,7 +476,7 @@ def test_tshark_reads_what_crossed_loopback(tmp_path: Path) -> None:
         + [part for name in fields for part in ("-e", name)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=NET,
         check=True,
     ).stdout.split()
     events = [

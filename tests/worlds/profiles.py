@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, settings
 _EVERYWHERE = settings(
     database=None,
     suppress_health_check=[
-        *settings.default.suppress_health_check,
+        HealthCheck.too_slow,
         HealthCheck.data_too_large,
         HealthCheck.large_base_example,
     ],

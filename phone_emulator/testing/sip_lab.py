@@ -22,8 +22,8 @@ _Result = TypeVar("_Result")
 
 NETWORKS = 20
 """How many loopback networks are tried: tests that run side by side each need one of their own."""
-PATIENCE = 30.0
-"""Seconds that the lab may take to do what it is told."""
+PATIENCE = 120.0
+"""Seconds that the lab, or what is waited for, may take: a net, since a machine may be slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,7 @@ class SipLab:
 
         self.do(call)
 
-    def wait_until(self, holds: Callable[[SipLab], object], timeout: float = 5.0) -> None:
+    def wait_until(self, holds: Callable[[SipLab], object], timeout: float = PATIENCE) -> None:
         """Wait until *holds* is true of this lab; raises TimeoutError after *timeout* seconds."""
         __tracebackhide__ = True
         end = time.monotonic() + timeout

@@ -22,6 +22,7 @@ from phone_emulator.world.base import (
     World,
 )
 from phone_emulator.world.simulated import SimulatedWorld
+from tests.patience import patient
 
 DOMAIN = "yealink.pbx.com"
 SERVER = Address("192.168.1.13", 5060)
@@ -93,13 +94,11 @@ class Peer:
         self.raw(message.to_bytes())
 
     async def hear(self) -> Message:
-        async with asyncio.timeout(60):
-            return await self.inbox.get()
+        return await patient(self.inbox.get())
 
     async def failure(self) -> str:
         """Why the socket or the connection failed, once it has."""
-        async with asyncio.timeout(60):
-            await self.failed.wait()
+        await patient(self.failed.wait())
         return (self.icmp + self.lost)[0]
 
     async def request(self) -> Request:

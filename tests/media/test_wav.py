@@ -82,7 +82,10 @@ def test_what_is_no_wav_file(tmp_path: Path, data: bytes) -> None:
         wav.read_wav(path)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=200,
+)
 @given(st.data())
 def test_a_damaged_file_raises_nothing_but_wav_error(tmp_path: Path, data: st.DataObject) -> None:
     path = tmp_path / "a.wav"

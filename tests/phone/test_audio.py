@@ -20,6 +20,7 @@ from phone_emulator.media.sound import Sound
 from phone_emulator.phone.calls.audio import Audio, AudioCounts, AudioError
 from phone_emulator.world import RealWorld, SimulatedWorld, World, WorldError
 from tests.media.listening import amplitude, decibels, loudest, tone
+from tests.patience import NET, patient
 
 HERE, THERE = Address("192.168.1.21", 11780), Address("192.168.1.80", 30000)
 
@@ -525,9 +526,8 @@ def test_tshark_reads_what_crossed_loopback(tmp_path: Path) -> None:
         audio = Audio(world, Address("127.0.0.1", 0), stream=True)
         await audio.open()
         audio.set_remote(far.local)
-        async with asyncio.timeout(10):
-            await audio.send_dtmf("7#")
-            await ear.has_heard(20)
+        await patient(audio.send_dtmf("7#"))
+        await patient(ear.has_heard(20))
         local = audio.local
         audio.close()
         far.close()
@@ -542,7 +542,7 @@ def test_tshark_reads_what_crossed_loopback(tmp_path: Path) -> None:
         + [part for name in fields for part in ("-e", name)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=NET,
         check=True,
     ).stdout.split()
     events = [

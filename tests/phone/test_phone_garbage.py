@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phone_emulator.events import CallState, MessageIgnored, MessageReceived, MessageSent
@@ -18,12 +17,7 @@ from phone_emulator.sip.parser import parse
 from tests.lab.peers import PHONE, Peer
 from tests.phone.far_end import Play, offer, play
 
-EXAMPLES = settings(
-    max_examples=60,
-    deadline=None,
-    derandomize=bool(os.environ.get("CI")),
-    suppress_health_check=[HealthCheck.too_slow],
-)
+EXAMPLES = settings(max_examples=60)
 METHODS = (
     *("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "INFO", "UPDATE", "NOTIFY", "X-ODD"),
     "PRACK",

@@ -17,6 +17,7 @@ from phone_emulator.lab.provisioning import Guard, ProvisioningServer
 from phone_emulator.provisioning import Provisioner, ProvisioningError, handset_of
 from phone_emulator.provisioning.fetching import FetchError, Manner
 from phone_emulator.provisioning.repeat import Repeat
+from tests.patience import patient
 
 MAC = "001565aabbcc"
 HEADER = "#!version:1.0.0.1\n"
@@ -54,7 +55,7 @@ class Story:
         async def with_server() -> _Result:
             await self.server.start()
             try:
-                return await asyncio.wait_for(story, 10)
+                return await patient(story)
             finally:
                 await self.server.stop()
 

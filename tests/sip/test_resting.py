@@ -49,7 +49,7 @@ def test_each_is_remembered_for_its_time(until: float, left: list[str]) -> None:
     assert resting_for([(0, "a"), (1, "b"), (18, "c")], until) == left
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.one_of(st.just(0.0), st.floats(0, 0.1), st.floats(0, 20)), min_size=1, max_size=200),
     st.floats(0, 60),

@@ -117,6 +117,11 @@ class Behaviour:
             return _from_text(value)
         raise ValueError(f"a behaviour cannot be {_shown(value)}: {_HELP}")
 
+    @property
+    def answers(self) -> bool:
+        """Whether anything is said at all."""
+        return self.kind not in (BehaviourKind.SILENT, BehaviourKind.REFUSE)
+
     def for_method(self, method: str) -> Behaviour:
         """What holds for *method*; the server's delay and shares hold unless the method has its own."""
         own = self.per_method.get(method)

@@ -49,7 +49,7 @@ class Element:
         """What leaves when *message* comes from *source*. Raises ValueError where no answer can go."""
         if isinstance(message, Request):
             return self._request(_stamp(message, source), source, behaviour, now)
-        if isinstance(message, Response) and _answers(behaviour.for_method(message.cseq.method)):
+        if isinstance(message, Response) and behaviour.for_method(message.cseq.method).answers:
             if self._mailbox.answered(message):
                 return []
             onward = self._proxy.back(message)
@@ -69,7 +69,7 @@ class Element:
     def _request(self, request: Request, source: Flow, behaviour: Behaviour, now: float) -> list[Outgoing]:
         method = request.method
         own = behaviour.for_method(method)
-        if not _answers(own):
+        if not own.answers:
             return []
         if method == "ACK":
             return self._ack(request, source, now)
@@ -147,10 +147,6 @@ class Element:
         """The server's own response; it goes where the top Via says (RFC 3261 section 18.2.2)."""
         tag = None if status == 100 else self._fingerprint.tag(request)
         return response_to(request, status, to_tag=tag, extra=extra), flow_of_via(request.top_via)
-
-
-def _answers(behaviour: Behaviour) -> bool:
-    return behaviour.kind not in (BehaviourKind.SILENT, BehaviourKind.REFUSE)
 
 
 def _stamp(request: Request, source: Flow) -> Request:

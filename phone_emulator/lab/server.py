@@ -11,13 +11,14 @@ from phone_emulator.lab.behaviour import METHODS, Behaviour, BehaviourKind
 from phone_emulator.lab.challenger import Challenger
 from phone_emulator.lab.element import Element, Outgoing
 from phone_emulator.lab.fingerprint import Fingerprint
-from phone_emulator.lab.flow import Flow
+from phone_emulator.lab.flow import Flow, Unroutable
 from phone_emulator.lab.proxy import Proxy
 from phone_emulator.lab.registrar import Binding, Registrar
 from phone_emulator.lab.site import Site
 from phone_emulator.lab.transports import Transports
-from phone_emulator.sip.message import Message, Request
+from phone_emulator.sip.message import Message, MessageError, Request
 from phone_emulator.sip.parser import parse
+from phone_emulator.sip.refusal import refusal
 from phone_emulator.world.base import TlsServer, World
 from phone_emulator.world.tasks import Tasks
 
@@ -137,8 +138,8 @@ class SipServer:
             message = parse(data)
             method = message.cseq.method
             own = self._behaviour.for_method(method)
-        except ValueError as error:
-            self._ignore(data, source, str(error))
+        except MessageError as error:
+            self._refuse(data, source, error)
             return
         for late in self._passages(own, source):
             self._after(late, partial(self._take, message, data, source), data, source)
@@ -150,7 +151,10 @@ class SipServer:
             self.received[method if method in METHODS else "other"] += 1
         try:
             outgoing = self._element.receive(message, source, self._behaviour, self._world.now())
-        except ValueError as error:
+        except MessageError as error:
+            self._refuse(data, source, error)
+            return
+        except Unroutable as error:
             self._ignore(data, source, str(error))
             return
         if outgoing:
@@ -206,7 +210,15 @@ class SipServer:
         copies = 2 if happens(behaviour.duplicate) else 1
         return [OVERTAKEN if happens(behaviour.reorder) else 0.0 for _ in range(copies)]
 
-    def _ignore(self, data: bytes, source: Flow, reason: str) -> None:
+    def _refuse(self, data: bytes, source: Flow, error: MessageError) -> None:
+        """Tell what is wrong with what cannot be understood; refuse a request of which enough can."""
+        response = refusal(data, error) if self._behaviour.answers else None
+        self._ignore(data, source, str(error), None if response is None else response.status)
+        if response is not None:
+            failed = partial(self._undelivered, response, source)
+            self._transports.send(response.to_bytes(), source, dial=False, failed=failed)
+
+    def _ignore(self, data: bytes, source: Flow, reason: str, status: int | None = None) -> None:
         if self._bus is not None:
             self._bus.tell(
                 MessageIgnored(
@@ -215,6 +227,7 @@ class SipServer:
                     transport=source.transport,
                     reason=f"server {self.name}: {reason}",
                     data=data,
+                    status=status,
                 )
             )
 

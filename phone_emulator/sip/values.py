@@ -77,6 +77,8 @@ def uri(text: str) -> sipmessage.URI:
     host = HOST_PORT.match(place)
     if host is None:
         raise ValueError("no host")
+    if place[host.end() : host.end() + 1] not in ("", ";"):
+        raise ValueError("neither a port nor a parameter after the host")
     parsed = _parse_uri(f"{scheme}:{user.replace('#', '%23')}{at}{STAND_IN}{place[host.end() :]}")
     return replace(parsed, host=host[1], port=int(host[2]) if host[2] else None)
 

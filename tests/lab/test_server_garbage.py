@@ -20,7 +20,7 @@ from tests.lab.peers import (
     TLS,
     UDP,
     Lab,
-    Peer,
+    OpenPeer,
     ladder,
 )
 
@@ -136,8 +136,9 @@ WORDS = [
 )
 def test_garbage_never_kills_it(datagrams: list[bytes]) -> None:
     async def story(lab: Lab) -> None:
-        phone, connected = await lab.phone(), await lab.phone(TCP)
-        stranger = await Peer(lab.world).bind(Address(PHONE.host, 5099))
+        phone = await OpenPeer(lab.world).bind(PHONE)
+        connected = await OpenPeer(lab.world).connect()
+        stranger = await OpenPeer(lab.world).bind(Address(PHONE.host, 5099))
         for data in datagrams:
             stranger.raw(data)
             if not connected.lost:

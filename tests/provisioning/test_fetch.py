@@ -17,6 +17,7 @@ from phone_emulator.provisioning.fetch import fetch
 from phone_emulator.provisioning.fetching import FetchError, Manner, NotThere
 from phone_emulator.provisioning.location import parse_location
 from phone_emulator.world.base import TlsServer
+from tests.bad_numbers import NO_NUMBERS, shown
 from tests.patience import NET, patient
 from tests.provisioning.servers import Ftp, Tftp, saying, stream_server, tftp_server
 
@@ -356,6 +357,12 @@ def test_tftp_errors(number: int, kind: type[FetchError]) -> None:
     with pytest.raises(FetchError, match=f"TFTP error {number}: not \ufffdtoday") as caught:
         tftp(Tftp(error=(number, "not \x1btoday")))
     assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize("size", [*NO_NUMBERS, "7", "1429"], ids=shown)
+def test_tftp_grants_no_other_block_size(size: str) -> None:
+    with pytest.raises(FetchError, match="options that were not asked for"):
+        tftp(Tftp(b"x" * 3000, block_size=size))
 
 
 def test_tftp_silence_is_bounded() -> None:

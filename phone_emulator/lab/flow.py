@@ -9,10 +9,10 @@ from sipmessage import URI, Via
 
 from phone_emulator.events import Address, Transport
 from phone_emulator.numbers import number
+from phone_emulator.sip.source import STAMPS
 from phone_emulator.world.address import canonical
 
 _TOKEN = re.compile(r"(tcp|tls)-([0-9A-Za-z._]+)-([0-9]{1,5})")
-_STAMPS = re.compile(r"\s*;\s*(?:rport|received)\s*(?:=[^;]*)?(?=;|$)", re.IGNORECASE)
 
 
 class Unroutable(ValueError):
@@ -50,15 +50,6 @@ def bare(host: str) -> str:
 def bracketed(host: str) -> str:
     """*host* as URIs and Vias write it: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host
-
-
-def is_ip(host: str) -> bool:
-    """Whether *host* (without brackets) is an IP address."""
-    try:
-        canonical(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _address(host: str, port: int) -> Address:
@@ -104,7 +95,7 @@ def stamped(value: str, via: Via, source: Flow) -> str:
     filled, so that the response finds the connection of the request without the server remembering it.
     """
     host, port = bracketed(source.remote.host), source.remote.port
-    plain = _STAMPS.sub("", value)
+    plain = STAMPS.sub("", value)
     if source.transport.reliable or "rport" in via.parameters:
         return f"{plain};received={host};rport={port}"
     return plain if bare(via.host) == source.remote.host else f"{plain};received={host}"

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from sipmessage import URI
 
+from phone_emulator.config.catalogue import is_ip
 from phone_emulator.events import Transport
-from phone_emulator.lab.flow import Flow, bare, bracketed, is_ip
+from phone_emulator.lab.flow import Flow, bare, bracketed
 
 
 class Site:

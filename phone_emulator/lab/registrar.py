@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from phone_emulator.lab.flow import Flow
 from phone_emulator.sip import values
-from phone_emulator.sip.headers import QUOTED, after_address, delta_seconds, parameter
+from phone_emulator.sip.headers import after_address, delta_seconds, parameter
 from phone_emulator.sip.message import Request
 
 DEFAULT_EXPIRES = 3600
@@ -119,13 +119,8 @@ def _outdated(binding: Binding, call_id: str, cseq: int) -> bool:
 
 def _uri(contact: str) -> str | None:
     """The URI of a Contact value as written; None where it is no SIP URI."""
-    name = QUOTED.match(contact)
-    address = contact[name.end() :] if name else contact
-    if "<" in address.partition(";")[0]:
-        uri = address.partition("<")[2].partition(">")[0]
-    else:
-        uri = address.partition(";")[0].strip()
     try:
+        uri = values.uri_text(contact)
         return uri if values.uri(uri).scheme in ("sip", "sips") else None
-    except (ValueError, TypeError):
+    except ValueError:
         return None

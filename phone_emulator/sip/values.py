@@ -19,7 +19,17 @@ from urllib.parse import unquote as url_unquoted
 
 import sipmessage
 
-from phone_emulator.sip.headers import LWS, QUOTED, TOKEN, after_address, mended, split, unquoted, value_of
+from phone_emulator.sip.headers import (
+    LWS,
+    QUOTED,
+    TOKEN,
+    after_address,
+    before_parameters,
+    mended,
+    split,
+    unquoted,
+    value_of,
+)
 
 HOST = r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]"
 HOST_PORT = re.compile(rf"({HOST})(?::([0-9]{{1,5}}))?")
@@ -167,20 +177,35 @@ def read_address(text: str) -> Address:
     plain = PLAIN_ADDRESS.fullmatch(text)
     if plain is not None:
         return _plain_address(plain)
-    quoted = QUOTED.match(text)
-    if quoted is None and text.startswith('"'):
-        raise ValueError("no closing quote")
-    opening = text.find("<", quoted.end() if quoted else 0)
-    if opening < 0:
-        return Address(_uri(text.partition(";")[0].strip(LWS)), "", _parameters(after_address(text)))
-    closing = text.find(">", opening)
-    if closing < 0:
-        raise ValueError("no closing bracket")
+    place = _bracketed(text)
+    if place is None:
+        return Address(_uri(before_parameters(text)), "", _parameters(after_address(text)))
+    opening, closing = place
     return Address(
         _uri(text[opening + 1 : closing].strip(LWS)),
         mended(unquoted(text[:opening].strip(LWS))),
         _parameters(text[closing + 1 :]),
     )
+
+
+def uri_text(text: str) -> str:
+    """The URI in a From, To or Contact value, as it is spelt there."""
+    place = _bracketed(text)
+    return before_parameters(text) if place is None else text[place[0] + 1 : place[1]].strip(LWS)
+
+
+def _bracketed(text: str) -> tuple[int, int] | None:
+    """Where the angle brackets of an address stand; None where it has none."""
+    quoted = QUOTED.match(text)
+    if quoted is None and text.startswith('"'):
+        raise ValueError("no closing quote")
+    opening = text.find("<", quoted.end() if quoted else 0)
+    if opening < 0:
+        return None
+    closing = text.find(">", opening)
+    if closing < 0:
+        raise ValueError("no closing bracket")
+    return opening, closing
 
 
 def _plain_address(match: re.Match[str]) -> Address:

@@ -8,6 +8,8 @@
 #   make bench   what the program costs on this machine, its SIP stack compiled where there is a C compiler
 #   make test-compiled  the tests of the SIP stack, with the compiled one
 #   make test-oldest, make test-newest   the unit tests with the ends of the ranges of pyproject.toml
+#   make wheels  the wheel, installed and started on each Python that it is for
+#   make coverage   which lines of which module no unit test reaches
 #   make lock    writes requirements/ for pyproject.toml; with UPGRADE=1 the newest versions of all
 #   make lab     the embedded servers alone, for other phones to try
 #   make clean   remove what the others made
@@ -38,7 +40,7 @@ FIND_PYTHON = for python in $(PHONE_PYTHON) $(PYTHONS); do \
 		"install one, or name it: make PHONE_PYTHON=/path/to/python3 run" >&2; \
 	exit 1
 
-.PHONY: run test test-compiled test-newest test-oldest check quick nightly bench lab lock clean
+.PHONY: run test test-compiled test-newest test-oldest check quick nightly bench coverage wheels lab lock clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/phone-emulator
@@ -70,6 +72,16 @@ nightly: $(VENV)/dev.stamp
 test-newest test-oldest: test-%: $(VENV)/dev.stamp $(UV)
 	@scripts/install_end $(UV) $(BIN)/python $* build/$*
 	build/$*/bin/python -m pytest -n auto --ignore tests/integration
+
+# The tests that need servers are left out: what only they reach is to be seen. Lines, then branches, by module.
+coverage: $(VENV)/dev.stamp
+	@rm -rf build/coverage
+	$(BIN)/coverage run -m pytest -n auto --ignore tests/integration
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+wheels: $(VENV)/dev.stamp
+	@scripts/wheels $(BIN)/python build/wheels
 
 # Versions stay as they are where pyproject.toml allows them: UPGRADE=1 takes the newest.
 lock: $(UV)

@@ -1,3 +1,3 @@
 """A software emulator of a Yealink IP phone."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

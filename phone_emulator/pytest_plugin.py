@@ -16,7 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from phone_emulator.scenario.session import Prepared
     from phone_emulator.testing.sip_lab import SipLab
-    from phone_emulator.testing.virtual_phone import VirtualPhone
+    from phone_emulator.testing.virtual_phone import MakePhone, VirtualPhone
 
 SUFFIX = ".scenario.yaml"
 MARKER = "sip_lab(**servers): how the servers of the sip_lab fixture behave at first, as in primary='silent'"
@@ -94,7 +94,7 @@ class ScenarioItem(pytest.Item):
 
 
 @pytest.fixture
-def virtual_phone(request: pytest.FixtureRequest) -> Iterator[Callable[..., VirtualPhone]]:
+def virtual_phone(request: pytest.FixtureRequest) -> Iterator[MakePhone]:
     """Makes phones in virtual time: ``phone = virtual_phone("phone.cfg", servers={"primary": "silent"})``.
 
     The first argument is a cfg file, several, or cfg text; ``zone`` a DNS master file or its text, made up

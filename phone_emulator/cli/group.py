@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from phone_emulator import __version__
 
 from .exits import exit_status
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS = {
     "tui": "The terminal phone, with your cfg files or in the embedded lab.",
@@ -25,6 +28,8 @@ COMMANDS = {
     "simulate": "What would happen if servers were down, in virtual time.",
     "explain": "What will happen to calls and registrations when servers fail, in plain sentences.",
     "lab": "The embedded SIP servers alone, for other phones to try.",
+    "example": "Write the guide's example (cfg file, zone, scenarios) to start from.",
+    "completion": "Print what makes a shell complete commands, options and files.",
 }
 """Each command, as ``--help`` lists it; its module has the same name, and in it the command too."""
 
@@ -48,6 +53,15 @@ class LazyGroup(click.Group):
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """What a shell may complete *incomplete* to, without importing the commands."""
+        from click.shell_completion import CompletionItem
+
+        found = [
+            CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def main(
         self,

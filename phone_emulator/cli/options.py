@@ -20,6 +20,8 @@ from phone_emulator.numbers import number
 from .certificates import identity_of, pem_of
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from phone_emulator.phone import PhoneOptions
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -180,21 +182,41 @@ def _down(text: str) -> tuple[str, str]:
     return role.strip(), behaviour.strip()
 
 
-def _output(text: str) -> Path:
+class _Output(click.Path):
     """A file that can be written, as far as can be told before."""
-    path = Path(text)
-    if path.is_dir():
-        raise ValueError(f"{text} is a folder, expected a file to write")
-    if not path.parent.is_dir():
-        raise ValueError(f"{text}: there is no folder {path.parent}")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise ValueError(f"{text} cannot be written: permission denied")
-    return path
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> Path:
+        """*value* as a path; raises click.BadParameter."""
+        path = Path(value)
+        if path.is_dir():
+            self.fail(f"{value} is a folder, expected a file to write", param, ctx)
+        if not path.parent.is_dir():
+            self.fail(f"{value}: there is no folder {path.parent}", param, ctx)
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            self.fail(f"{value} cannot be written: permission denied", param, ctx)
+        return path
+
+
+def complete_files(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """For the completion of shells: the shell's own list of files and folders."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
+
+
+def _complete_models(_context: click.Context, _option: click.Parameter, incomplete: str) -> list[str]:
+    from phone_emulator.config.models import models
+
+    return [name for name in models() if name.startswith(incomplete.upper())]
 
 
 DURATION = _words(parse_duration)
 LINE = _words(_line)
-OUTPUT = _words(_output)
+OUTPUT = _Output()
 WORLDS = ("simulated", "lab", "real")
 
 _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
@@ -250,6 +272,7 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         ("--model",),
         {
             "type": _words(_model),
+            "shell_complete": _complete_models,
             "default": "SIP-T46S",
             "metavar": "MODEL",
             "help": "Of the phone [default: SIP-T46S].",
@@ -410,7 +433,8 @@ def cfg_argument(*, required: bool = True) -> Callable[[_Command], _Command]:
     Args:
         required: whether the command refuses to run without any, `need_files`.
     """
-    return click.argument("cfg", nargs=-1, metavar="CFG..." if required else "[CFG...]")
+    metavar = "CFG..." if required else "[CFG...]"
+    return click.argument("cfg", nargs=-1, metavar=metavar, shell_complete=complete_files)
 
 
 def need_files(cfg: Sequence[str], common: Common) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from phone_emulator.cli.places import guide_zone, places_of
 from phone_emulator.config import load, load_text
@@ -29,6 +30,24 @@ from phone_emulator.whatif.stage import Site, as_found
 from phone_emulator.world import SimulatedWorld
 
 from .stepper import Stepper
+
+
+class MakePhone(Protocol):
+    """What the fixture ``virtual_phone`` is; see `VirtualPhone`."""
+
+    def __call__(
+        self,
+        config: str | Path | Sequence[str | Path],
+        *,
+        zone: str | Path | None = None,
+        servers: Mapping[str, object] | None = None,
+        set: Mapping[str, object] | None = None,  # noqa: A002  # as in scenario files
+        callee: str = "answer",
+        silence: str = "auto",
+        seed: int = 0,
+    ) -> VirtualPhone:
+        """A phone with the cfg files, or the cfg text, *config*, and the cfg keys *set* over them."""
+        ...
 
 
 class VirtualPhone:

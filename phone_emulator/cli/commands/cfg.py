@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from phone_emulator.cli.exits import Exit
-from phone_emulator.cli.options import OUTPUT, Common, cfg_argument, common_options
+from phone_emulator.cli.options import OUTPUT, Common, cfg_argument, common_options, complete_files
 
 if TYPE_CHECKING:
     from phone_emulator.config.effective import Effective
@@ -38,7 +38,7 @@ _output = click.option(
 
 
 @cfg.command(epilog="Example: phone-emulator cfg decrypt 001565aabbcc.cfg --key-file mac.key -o plain.cfg")
-@click.argument("file")
+@click.argument("file", shell_complete=complete_files)
 @_key
 @_key_file
 @_output
@@ -55,7 +55,7 @@ def decrypt(file: str, key: str | None, key_file: Path | None, output: Path | No
 
 
 @cfg.command(epilog="Example: phone-emulator cfg encrypt plain.cfg --key-file mac.key -o 001565aabbcc.cfg")
-@click.argument("file")
+@click.argument("file", shell_complete=complete_files)
 @_key
 @_key_file
 @_output
@@ -88,8 +88,8 @@ def _read_key(key: str | None, key_file: Path | None) -> bytes:
 
 
 @cfg.command(epilog="Example: phone-emulator cfg diff old.cfg new.cfg")
-@click.argument("left", metavar="A.cfg")
-@click.argument("right", metavar="B.cfg")
+@click.argument("left", metavar="A.cfg", shell_complete=complete_files)
+@click.argument("right", metavar="B.cfg", shell_complete=complete_files)
 @common_options("overrides", "format", "model")
 def diff(common: Common, left: str, right: str) -> int:
     """Compare what two files come to: spelling, order and older names make no difference.

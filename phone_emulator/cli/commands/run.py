@@ -13,7 +13,7 @@ import click
 from phone_emulator.cli.certificates import with_certificates
 from phone_emulator.cli.desk import refuse_elsewhere
 from phone_emulator.cli.exits import Exit, tell_faults
-from phone_emulator.cli.options import OUTPUT, SCENARIO, TLS, Common, common_options
+from phone_emulator.cli.options import OUTPUT, SCENARIO, TLS, Common, common_options, complete_files
 from phone_emulator.cli.talk import Progress, event_log, say, tell_without_effect
 from phone_emulator.report.html import write_html
 from phone_emulator.report.json import json_line
@@ -30,7 +30,7 @@ from phone_emulator.scenario.session import Prepared, RunOptions, prepare
 
 
 @click.command(epilog="Example: phone-emulator run configs/ --junit report.xml --html report.html")
-@click.argument("scenario", nargs=-1, required=True, metavar="SCENARIO...")
+@click.argument("scenario", nargs=-1, required=True, metavar="SCENARIO...", shell_complete=complete_files)
 @click.option("--junit", type=OUTPUT, metavar="FILE.xml", help="Write a test case per scenario.")
 @click.option("--html", type=OUTPUT, metavar="FILE.html", help="Write one page: verdicts, routes, ladders.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first expectation that does not hold.")

@@ -58,6 +58,7 @@ check: $(VENV)/dev.stamp
 	$(BIN)/python scripts/diagrams.py --check
 	$(BIN)/python scripts/parameters --check
 	$(BIN)/python scripts/rule_coverage
+	$(BIN)/python scripts/key_effects --named
 
 quick: $(VENV)/dev.stamp
 	@$(BIN)/python scripts/quick

@@ -6,6 +6,7 @@ comes with the first scenario file, or the first test that asks for a fixture.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,8 +119,9 @@ def virtual_phone(request: pytest.FixtureRequest) -> Iterator[Callable[..., Virt
         return phone
 
     yield make
-    for phone in made:
-        phone.stop()
+    with contextlib.ExitStack() as stopping:  # each is stopped, whatever has happened in another
+        for phone in reversed(made):
+            stopping.callback(phone.stop)
 
 
 @pytest.fixture

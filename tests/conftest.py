@@ -1,10 +1,21 @@
-"""Two options of the whole test suite: ``--reversed`` and ``--until``."""
+"""What all tests share: how hypothesis looks for examples, and the options ``--reversed`` and ``--until``."""
 
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A machine may be slow, and CI looks at the same examples each time.
+settings.register_profile(
+    "tests",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("tests")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -275,6 +275,13 @@ def test_another_reading_of_the_guide(virtual_phone):
     assert phone.call("1002").elapsed == 7.5
 
 
+def test_every_codec_of_the_cfg_can_be_offered(virtual_phone):
+    for offer, formats in (("spoken", b" 9 0 8 101"), ("declared", b" 9 0 8 18 101")):
+        phone = virtual_phone("phone.cfg", offer=offer)
+        phone.call("1002")
+        assert b"RTP/AVP" + formats in phone.sent("INVITE")[0].body
+
+
 def test_two_phones_at_once(virtual_phone):
     one, two = virtual_phone("phone.cfg"), virtual_phone("phone.cfg")
     one.wait(5)
@@ -315,6 +322,45 @@ def test_virtual_phones(folder: pytest.Pytester) -> None:
 
 
 # -- sip_lab ----------------------------------------------------------------------------------------------
+
+FAULTY = """\
+import pytest
+
+from phone_emulator.lab.server import SipServer
+from phone_emulator.redundancy import Walk
+
+
+heard = []
+
+
+def planted(*args, **named):
+    heard.append(args)
+    raise ValueError("planted")
+
+
+def test_in_the_phone(virtual_phone, monkeypatch):
+    phones = [virtual_phone("phone.cfg", zone="phone.zone") for _ in range(2)]
+    monkeypatch.setattr(Walk, "next", planted)
+    call = phones[0].call("1002")
+    assert call.reason == "internal fault: ValueError: planted"
+
+
+def test_in_the_lab(sip_lab, monkeypatch):
+    heard.clear()
+    monkeypatch.setattr(SipServer, "_take", planted)
+    sip_lab.call("1002", "primary")
+    sip_lab.wait_until(lambda lab: heard)
+"""
+
+
+def test_a_fault_fails_the_test_with_its_traceback(folder: pytest.Pytester) -> None:
+    write(folder, faulty=FAULTY)
+    result = run(folder)
+    result.assert_outcomes(passed=2, errors=2)
+    for where in ("dialling of call-1", "the callback * of the event loop"):
+        said = f"*Faulted: internal fault in {where}: ValueError: planted"
+        result.stdout.fnmatch_lines(['*raise ValueError("planted")', said])
+
 
 LAB_TESTS = """
 import threading

@@ -27,7 +27,7 @@ from .certificates import with_certificates
 from .options import Common, need_files
 from .places import Places, guide_zone, places_of
 from .provision import provision, provisioned_config
-from .talk import event_log, say, warn_of
+from .talk import event_log, say, tell_of
 
 
 @dataclass(slots=True)
@@ -72,7 +72,14 @@ def load_cfg(cfg: Sequence[str], common: Common) -> PhoneConfig:
     if common.provisioned:
         return provisioned_config(provision(cfg, common), common)
     loaded = load(cfg, common.overrides, common.model)
-    warn_of(loaded.diagnostics, common.log_level)
+    tell_of(loaded, common.log_level)
+    return loaded.config
+
+
+def example_cfg(common: Common) -> PhoneConfig:
+    """The embedded lab's phone as ``--set`` has it, with what is surprising told; raises CfgError."""
+    loaded = plans.example(common.overrides)
+    tell_of(loaded, common.log_level)
     return loaded.config
 
 

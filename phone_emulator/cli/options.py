@@ -15,6 +15,7 @@ import click
 
 from phone_emulator.durations import parse_duration
 from phone_emulator.events import Address
+from phone_emulator.numbers import number
 
 from .certificates import identity_of, pem_of
 
@@ -48,6 +49,7 @@ class Common:
     ca: Path | None = None
     client_cert: Path | None = None
     large_requests: str = "tcp"
+    offer: str = "spoken"
 
     @property
     def provisioned(self) -> bool:
@@ -72,6 +74,7 @@ class Common:
     def phone_options(self) -> PhoneOptions:
         """The same, in the phone's words."""
         from phone_emulator.config.models import model
+        from phone_emulator.media.codecs import Offer
         from phone_emulator.phone import Certificates, Device, PhoneOptions
         from phone_emulator.redundancy import Silence
 
@@ -85,6 +88,7 @@ class Common:
             large_requests_over_tcp=self.large_requests == "tcp",
             local_address=self.local_address,
             silence=Silence(self.silence),
+            offer=Offer(self.offer),
             device=Device(model=self.model, firmware=firmware, mac=self.mac),
             nameservers=self.dns,
         )
@@ -130,9 +134,24 @@ def _dns(text: str) -> Address:
     host, colon, port = text, "", ""
     if text.startswith("[") or text.count(":") == 1:
         host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
-    if colon and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+    named = number(port, 65535) if colon else 53
+    if not named:
         raise ValueError(f"{text!r}: expected ADDRESS or ADDRESS:PORT, with a port from 1 to 65535")
-    return Address(_ip(host), int(port) if colon else 53)
+    return Address(_ip(host), named)
+
+
+def _seed(text: str) -> int:
+    seed = number(text, 2**64 - 1)
+    if seed is None:
+        raise ValueError(f"{text!r} is not a seed: expected a whole number below 2**64")
+    return seed
+
+
+def _line(text: str) -> int:
+    line = number(text, 9999)
+    if not line:
+        raise ValueError(f"{text!r} is not the number of a line: they are counted from 1")
+    return line
 
 
 def _mac(text: str) -> str:
@@ -174,6 +193,7 @@ def _output(text: str) -> Path:
 
 
 DURATION = _words(parse_duration)
+LINE = _words(_line)
 OUTPUT = _words(_output)
 WORLDS = ("simulated", "lab", "real")
 
@@ -204,7 +224,7 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     ),
     "seed": (
         ("--seed",),
-        {"type": int, "metavar": "N", "help": "Of all randomness: the same N, the same run."},
+        {"type": _words(_seed), "metavar": "N", "help": "Of all randomness: the same N, the same run."},
     ),
     "silence": (
         ("--silence",),
@@ -318,6 +338,14 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
             "help": "How requests of more than 1,300 bytes go to a UDP server [default: tcp].",
         },
     ),
+    "offer": (
+        ("--offer",),
+        {
+            "type": click.Choice(("spoken", "declared")),
+            "help": "Which codecs are offered: those that can be spoken here, or all that the cfg enables "
+            "[default: spoken].",
+        },
+    ),
 }
 
 PROVISIONING = ("mac", "model", "firmware", "provision", "pnp", "ca")
@@ -345,7 +373,7 @@ SCENARIO = (
 TLS = ("ca", "client_cert", "large_requests")
 """The options that say how SIP servers are met over TCP and TLS."""
 
-PHONE = (*SCENARIO, "zone", "down", "provision", "pnp", *TLS)
+PHONE = (*SCENARIO, "zone", "down", "provision", "pnp", *TLS, "offer")
 """The options of commands that put a phone into a world."""
 
 

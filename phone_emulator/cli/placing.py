@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from array import array
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from phone_emulator.events import RegistrationState
-from phone_emulator.media.wav import LONGEST, RATE, write_wav
+from phone_emulator.media.sound import Sound
+from phone_emulator.media.wav import LONGEST, write_wav
 from phone_emulator.phone import CallResult, OutgoingCall, Phone
 from phone_emulator.phone.calls.audio import Audio
 from phone_emulator.report.json import json_line
@@ -36,8 +36,8 @@ class Order:
     """Seconds that it stays up after the answer; longer where *play* is."""
     register: bool
     """Whether the line registers first."""
-    play: array[int] | None = None
-    """What is said, 16 bit at 8 kHz."""
+    play: Sound | None = None
+    """What is said."""
     record: Path | None = None
     """Where to write what is heard."""
 
@@ -83,7 +83,7 @@ async def _talk(call: OutgoingCall, order: Order, audio: Audio | None) -> None:
     stay = order.duration
     if audio is not None and order.play is not None:
         audio.play(order.play)
-        stay = max(stay, len(order.play) / RATE)
+        stay = max(stay, order.play.seconds)
     if audio is not None and order.record is not None:
         audio.record(LONGEST)
     with contextlib.suppress(TimeoutError):

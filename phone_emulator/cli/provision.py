@@ -12,7 +12,7 @@ from phone_emulator.events import Bus, Event, ProvisioningState, ProvisioningSte
 
 from .certificates import pem_of
 from .options import Common
-from .talk import progress, say, warn_of
+from .talk import progress, say, tell_of
 
 if TYPE_CHECKING:
     from phone_emulator.provisioning import Handset, Provisioner
@@ -53,7 +53,7 @@ def provision(cfg: Sequence[str], common: Common) -> Provisioner:
 def provisioned_config(provisioner: Provisioner, common: Common) -> PhoneConfig:
     """What was fetched, with its warnings told; raises CfgError."""
     loaded = provisioner.loaded()
-    warn_of(loaded.diagnostics, common.log_level)
+    tell_of(loaded, common.log_level)
     return loaded.config
 
 

@@ -11,14 +11,18 @@ from typing import TextIO
 
 import click
 
-from phone_emulator.config import Diagnostic, Severity
+from phone_emulator.config import Diagnostic, Loaded, Severity
+from phone_emulator.config.effects import in_one_line
+from phone_emulator.config.reader import OVERRIDES
 from phone_emulator.events import (
     CallChanged,
     CallForwarded,
     CheckSync,
+    CodecsNotSpoken,
     DnsAnswered,
     Event,
     InternalFault,
+    MediaChanged,
     MessageIgnored,
     MessageReceived,
     MessageSent,
@@ -73,6 +77,26 @@ def warn_of(diagnostics: Iterable[Diagnostic], log_level: str) -> None:
             say(str(found))
 
 
+def tell_of(loaded: Loaded, log_level: str) -> None:
+    """Say what is surprising about *loaded*: its warnings, and what has no effect, of files as a sum."""
+    warn_of(loaded.diagnostics, log_level)
+    tell_without_effect(loaded.without_effect(), log_level)
+
+
+def tell_without_effect(found: Iterable[Diagnostic], log_level: str) -> None:
+    """Say what has no effect, unless only errors are asked for: each ``--set``, and the sum of the files."""
+    if log_level == "error":
+        return
+    of_files = []
+    for each in found:
+        if each.file == OVERRIDES:
+            say(str(each))
+        else:
+            of_files.append(each)
+    if of_files:
+        say(in_one_line(of_files))
+
+
 def event_log(log_level: str, stream: TextIO) -> Listener | None:
     """A listener that writes events to *stream*; None where *log_level* asks for none."""
     if log_level not in ("info", "debug"):
@@ -96,6 +120,10 @@ def _in_words(event: Event) -> str:
             return f"line {event.line}, server {event.server}: {event.state}: {event.reason}"
         case CallChanged():
             return f"{event.call}, line {event.line}, {event.remote}: {event.state}: {event.reason}"
+        case MediaChanged():
+            return f"{event.call}, line {event.line}: {event.reason}"
+        case CodecsNotSpoken():
+            return f"line {event.line}: {event.reason}"
         case TransferChanged():
             who = event.call or f"line {event.line}"
             return f"{who}: transfer to {event.to} {event.state}: {event.reason}"

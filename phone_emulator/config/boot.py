@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from phone_emulator.config.diagnostic import Diagnostic, Findings, Severity, printable
+from phone_emulator.config.diagnostic import Code, Diagnostic, Findings, Severity, printable
+from phone_emulator.config.ignores import Ignores
 from phone_emulator.config.models import product_of
 from phone_emulator.config.reader import HEADER, cfg_text
 
@@ -62,16 +63,19 @@ def read_boot(data: bytes | str, name: str) -> Boot:
     """The boot file with that *data*, called *name* in messages. Raises `CfgError` where it is no text."""
     findings = Findings()
     encoded = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
-    lines = cfg_text(name, encoded, findings).split("\n")
+    text = cfg_text(name, encoded, findings)
+    ignores = Ignores()
+    ignores.read(name, text, findings)
+    lines = text.split("\n")
     if lines[0].rstrip(" \t") != HEADER:
         message = f"the first line is not {HEADER}; a phone may refuse the file"
         findings.add(name, 1, "", Severity.WARNING, "no-header", message)
     reader = _BootReader(name, findings)
-    for number, text in enumerate(lines, 1):
-        line = text.strip(" \t")
+    for number, raw in enumerate(lines, 1):
+        line = raw.strip(" \t")
         if line and not line.startswith("#"):
             reader.read(number, line)
-    found = sorted(findings.list(), key=lambda each: each.line)
+    found = sorted(ignores.without(findings.list()), key=lambda each: each.line)
     modes = reader.modes
     overwrite, excluded = modes.get("overwrite_mode", False), modes.get("excluded_mode", False)
     return Boot(name, tuple(reader.includes), overwrite, excluded, found)
@@ -126,5 +130,5 @@ class _BootReader:
             return
         self._add(number, "", Severity.ERROR, "boot-include", f"ignored: {fault}")
 
-    def _add(self, number: int, key: str, severity: Severity, code: str, message: str) -> None:
+    def _add(self, number: int, key: str, severity: Severity, code: Code, message: str) -> None:
         self._findings.add(self._name, number, key, severity, code, message)

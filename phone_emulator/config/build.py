@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from phone_emulator.config.catalogue import SERVERS, Parameter, catalogue, fill, is_ip
-from phone_emulator.config.diagnostic import Diagnostic, Findings, Severity, printable
+from phone_emulator.config.diagnostic import Code, Diagnostic, Findings, Severity, printable
 from phone_emulator.config.model import (
     AccountConfig,
     CodecConfig,
@@ -257,11 +257,11 @@ class _Builder:
             name=facts["name"].rstrip("."),
             rdtype=kind.upper(),
             text=form.format_map(facts),
-            ttl=facts["ttl"],
             account=int(account) if account else None,
+            **({"ttl": facts["ttl"]} if kind == "a" else {}),
         )
 
-    def ignored(self, code: str, what: str, setting: Setting, why: str) -> None:
+    def ignored(self, code: Code, what: str, setting: Setting, why: str) -> None:
         """Notes that *what*, which *setting* mentions, is beyond the last that the phone has."""
         self._warn(setting, code, f"{what} is ignored: {why}")
 
@@ -283,10 +283,10 @@ class _Builder:
             message = "no account is enabled: expected account.1.enable = 1"
             self.findings.add(file, 1, "account.1.enable", Severity.ERROR, "no-account", message)
 
-    def _warn(self, setting: Setting, code: str, message: str) -> None:
+    def _warn(self, setting: Setting, code: Code, message: str) -> None:
         self._add(Severity.WARNING, setting, code, message)
 
-    def _add(self, severity: Severity, setting: Setting, code: str, message: str) -> None:
+    def _add(self, severity: Severity, setting: Setting, code: Code, message: str) -> None:
         self.findings.add(setting.file, setting.line, setting.key, severity, code, message)
 
 

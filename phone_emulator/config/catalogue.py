@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import cache, cached_property
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import yaml
 
 from phone_emulator.config.secret import Secret
+from phone_emulator.numbers import number
 
 Value = bool | int | float | str
 
@@ -44,6 +46,17 @@ def is_ip(host: str) -> bool:
     return True
 
 
+class Effect(StrEnum):
+    """What a parameter does here."""
+
+    ACTS = "acts"
+    """It changes what the phone does."""
+    SHOWS = "shows only"
+    """It changes what people see, nothing else."""
+    NONE = "without effect"
+    """It is read and known, and nothing looks at it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
     """One known parameter."""
@@ -60,17 +73,21 @@ class Parameter:
     """Values within the range that a phone takes as the next one after the gap."""
     values: tuple[str, ...] = ()
     """All allowed values, where they are few."""
+    acting: tuple[str, ...] = ()
+    """The values that are acted upon, where others do nothing."""
     field: str = ""
     """Where it goes in `phone_emulator.config.model`: ``ServerConfig.port``."""
     use: str = ""
-    """Who looks at it, where that is not the phone: ``provisioning``."""
+    """Who looks at it, where that is not the phone: ``provisioning``, or nobody but ``people``."""
     since: int = 0
     """The first firmware generation that knows it: 81 of V81; 0 where that is not known."""
 
     @property
-    def effect(self) -> str:
-        """``honoured``: changes what the phone does; ``accepted``: read, known, without effect."""
-        return "honoured" if self.field or self.use else "accepted"
+    def effect(self) -> Effect:
+        """What setting it comes to."""
+        if self.use == "people":
+            return Effect.SHOWS
+        return Effect.ACTS if self.field or self.use else Effect.NONE
 
     @cached_property
     def default_value(self) -> Value:
@@ -285,8 +302,9 @@ class Catalogue:
         """The parameter whose pattern is *name*, today's."""
         if name in self.parameters:
             return self.parameters[name]
-        if name not in self._accepted:
-            return Parameter(name=name)  # an account's own dns_cache_*, which build.py reads
+        if name in self.older:
+            # An account's own static record, which is no other name for the phone's: both are read.
+            return replace(self.parameters[self.older[name]], name=name)
         words = self._accepted[name].split(" ")
         kind, default = (*words[1:], "", "")[:2]
         facts: dict[str, Any] = {"type": "" if kind == "-" else kind, "default": default}
@@ -294,7 +312,8 @@ class Catalogue:
         if ends is not None:
             facts |= {"type": "int", "range": (int(ends[1]), int(ends[2]))}
         elif "|" in kind:
-            facts |= {"type": "enum" if kind[0].isdigit() else "string", "values": kind.split("|")}
+            numbered = number(kind[0], 9) is not None
+            facts |= {"type": "enum" if numbered else "string", "values": kind.split("|")}
         return _parameter(name, facts, self._since_of(name))
 
 
@@ -306,8 +325,8 @@ def suggestion(key: str) -> str:
 
 def fill(pattern: str, **letters: int) -> str:
     """*pattern* with numbers for its letters: ``fill("account.X.enable", X=1)``."""
-    for letter, number in letters.items():
-        pattern = pattern.replace(f".{letter}.", f".{number}.")
+    for letter, index in letters.items():
+        pattern = pattern.replace(f".{letter}.", f".{index}.")
     return pattern
 
 
@@ -330,6 +349,7 @@ def _parameter(name: str, facts: dict[str, Any], since: int) -> Parameter:
         range=tuple(facts["range"]) if "range" in facts else None,
         gap=tuple(facts["gap"]) if "gap" in facts else None,
         values=tuple(map(str, facts.get("values", ()))),
+        acting=tuple(map(str, facts.get("acting", ()))),
         field=facts.get("field", ""),
         use=facts.get("use", ""),
         since=since,

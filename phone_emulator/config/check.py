@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from phone_emulator.config.build import Built
 from phone_emulator.config.catalogue import is_ip
-from phone_emulator.config.diagnostic import Diagnostic, Findings, Severity
+from phone_emulator.config.diagnostic import Code, Diagnostic, Findings, Severity
 from phone_emulator.config.model import (
     AccountConfig,
     FailbackMode,
@@ -21,6 +21,7 @@ from phone_emulator.config.model import (
     TransportType,
 )
 from phone_emulator.config.reader import Setting
+from phone_emulator.media.codecs import CODECS, spoken, told_of_none, told_of_unspoken
 
 _COMMON_PASSWORDS = {"1234", "12345", "123456", "12345678", "0000", "admin", "password", "secret", "changeme"}
 
@@ -29,11 +30,13 @@ _COMMON_PASSWORDS = {"1234", "12345", "123456", "12345678", "0000", "admin", "pa
 class Surprise:
     """One finding of a rule, before its place in the files is looked up."""
 
-    code: str
+    code: Code
     severity: Severity
     keys: tuple[str, ...]
     """The keys concerned; the first one that a file sets is the place that is shown."""
     message: str
+    by_default: Severity | None = None
+    """How bad it is where no file sets any of the keys, and the same of all accounts; None: no less."""
 
 
 Rule = Callable[[AccountConfig, PhoneConfig], Iterator[Surprise]]
@@ -41,16 +44,22 @@ Rule = Callable[[AccountConfig, PhoneConfig], Iterator[Surprise]]
 
 def surprises(built: Built) -> list[Diagnostic]:
     """What is surprising about the enabled accounts."""
-    findings = Findings()
+    findings, defaults = Findings(), set[str]()
     for account in built.config.lines:
         own = f"account.{account.index}"
         for rule in RULES:
             for found in rule(account, built.config):
                 keys = [f"{own}.{key}" for key in found.keys]
-                place = next((key for key in keys if _is_set(built.values, key)), f"{own}.enable")
-                setting = built.values[place]
+                place = next((key for key in keys if _is_set(built.values, key)), "")
+                severity = found.severity
+                if not place and found.by_default is not None:
+                    if found.message in defaults:
+                        continue
+                    defaults.add(found.message)
+                    severity = found.by_default
+                setting = built.values[place or f"{own}.enable"]
                 message = f"{own}: {found.message}"
-                findings.add(setting.file, setting.line, keys[0], found.severity, found.code, message)
+                findings.add(setting.file, setting.line, keys[0], severity, found.code, message)
     return findings.list()
 
 
@@ -224,6 +233,20 @@ def _tls_port(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
             yield Surprise("tls-port", Severity.HINT, (f"{own}.port", f"{own}.transport_type"), message)
 
 
+def _unspoken(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
+    """Codecs that are enabled and that nobody here can speak."""
+    names = [codec.name for codec in account.codecs]
+    if not spoken(names):
+        keys = tuple(f"codec.{name}.enable" for name in (*names, *CODECS))
+        yield Surprise("no-codec", Severity.WARNING, keys, told_of_none(names))
+        return
+    for name in names:
+        if not spoken([name]):
+            keys = (f"codec.{name}.enable", f"codec.{name}.priority")
+            message = told_of_unspoken([CODECS[name].title])
+            yield Surprise("codec-not-spoken", Severity.WARNING, keys, message, by_default=Severity.HINT)
+
+
 def _identity(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
     if not account.user_name:
         yield Surprise("no-user", Severity.WARNING, ("user_name",), "enabled, but user_name is not set")
@@ -249,4 +272,5 @@ RULES: tuple[Rule, ...] = (
     _no_effect,
     _no_proxy,
     _tls_port,
+    _unspoken,
 )

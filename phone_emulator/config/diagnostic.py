@@ -5,10 +5,64 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal, get_args
+
+Code = Literal[
+    "bad-certificate",
+    "bad-ignore",
+    "bad-key",
+    "bad-value",
+    "blank-duplicate",
+    "boot-include",
+    "boot-key",
+    "boot-line",
+    "boot-only",
+    "codec-not-spoken",
+    "control-character",
+    "default-password",
+    "duplicate",
+    "fused-line",
+    "include",
+    "key-case",
+    "long-line",
+    "newer-key",
+    "no-account",
+    "no-codec",
+    "no-effect",
+    "no-effect-here",
+    "no-equals",
+    "no-failover",
+    "no-header",
+    "no-password",
+    "no-proxy",
+    "no-server",
+    "no-such-account",
+    "no-such-linekey",
+    "no-such-server",
+    "no-user",
+    "not-utf8",
+    "older-name",
+    "one-retry-key",
+    "placeholder",
+    "port-disables-srv",
+    "raised",
+    "rtp-ports",
+    "same-server",
+    "slow-while-primary-dead",
+    "srv-needs-transport-3",
+    "static-record",
+    "tls-port",
+    "two-bindings",
+    "unknown-key",
+    "unregistered-at-secondary",
+    "weak-password",
+]
+"""The name of a finding, for scripts and for those who ignore it."""
+CODES: frozenset[str] = frozenset(get_args(Code))
+"""All of them."""
 
 MOST_PER_FILE_AND_CODE = 100
-"""More findings of one code in one file are only counted: memory and patience are bounded."""
+"""More findings of one code and severity in one file are only counted: memory and patience are bounded."""
 
 
 class Severity(StrEnum):
@@ -30,7 +84,7 @@ class Diagnostic:
     key: str
     """The parameter concerned, or empty."""
     severity: Severity
-    code: str
+    code: Code
     """A short fixed name, for scripts: ``port-disables-srv``."""
     message: str
 
@@ -54,19 +108,19 @@ class Findings:
 
     def __init__(self) -> None:
         self._list: list[Diagnostic] = []
-        self._count: Counter[tuple[str, str]] = Counter()
+        self._count: Counter[tuple[str, Code, Severity]] = Counter()
 
-    def add(self, file: str, line: int, key: str, severity: Severity, code: str, message: str) -> None:
+    def add(self, file: str, line: int, key: str, severity: Severity, code: Code, message: str) -> None:
         """Notes one finding; see `Diagnostic` for the arguments."""
-        self._count[file, code] += 1
-        if self._count[file, code] <= MOST_PER_FILE_AND_CODE:
+        self._count[file, code, severity] += 1
+        if self._count[file, code, severity] <= MOST_PER_FILE_AND_CODE:
             self._list.append(Diagnostic(file, line, key, severity, code, message))
 
     def list(self) -> list[Diagnostic]:
         """All findings in order of discovery, then how many were left out."""
         more = [
-            Diagnostic(file, 1, "", Severity.HINT, code, f"{count - MOST_PER_FILE_AND_CODE} more like this")
-            for (file, code), count in self._count.items()
+            Diagnostic(file, 1, "", severity, code, f"{count - MOST_PER_FILE_AND_CODE} more like this")
+            for (file, code, severity), count in self._count.items()
             if count > MOST_PER_FILE_AND_CODE
         ]
         return self._list + more

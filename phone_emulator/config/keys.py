@@ -8,7 +8,7 @@ from functools import cache
 from typing import NamedTuple
 
 from phone_emulator.config.catalogue import MOST_REMEMBERED, SERVERS, Parameter, catalogue, suggestion
-from phone_emulator.config.diagnostic import Diagnostic, Findings, Severity, printable
+from phone_emulator.config.diagnostic import Code, Diagnostic, Findings, Severity, printable
 from phone_emulator.config.effective import canonical
 from phone_emulator.config.models import generation_of
 from phone_emulator.config.reader import OVERRIDES, Reading, Setting
@@ -29,7 +29,7 @@ class Oddity(NamedTuple):
     """One finding about a setting, before its place is looked up."""
 
     severity: Severity
-    code: str
+    code: Code
     message: str
 
 

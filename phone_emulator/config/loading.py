@@ -10,7 +10,9 @@ from phone_emulator.config.boot import read_boot
 from phone_emulator.config.build import build
 from phone_emulator.config.certificates import unusable
 from phone_emulator.config.check import surprises
-from phone_emulator.config.diagnostic import Diagnostic, Severity
+from phone_emulator.config.diagnostic import Diagnostic, Findings, Severity
+from phone_emulator.config.effects import without_effect
+from phone_emulator.config.ignores import Ignores
 from phone_emulator.config.keys import oddities
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.config.models import DEFAULT_MODEL
@@ -26,6 +28,12 @@ class Loaded:
     """Each key's last word, by its `Setting.slot` as it stands in the files."""
     diagnostics: list[Diagnostic]
     """In order of file and line."""
+    ignores: Ignores
+    """What the files ask not to be told; `diagnostics` are without it."""
+
+    def without_effect(self) -> list[Diagnostic]:
+        """A finding for each key that does nothing here, which `diagnostics` do not tell."""
+        return self.ignores.without(without_effect(dict.fromkeys(self.settings.values())))
 
 
 def load(
@@ -84,24 +92,36 @@ def examine_reading(reading: Reading, *, firmware: str = "") -> list[Diagnostic]
     # A fused line is also a wrong value; it is told once.
     fused = {(found.file, found.line, "bad-value") for found in odd if found.code == "fused-line"}
     said = [found for found in loaded.diagnostics if (found.file, found.line, found.code) not in fused]
-    return _in_order(reading, [*said, *odd])
+    idle = Findings()
+    for found in loaded.without_effect():
+        idle.add(found.file, found.line, found.key, found.severity, found.code, found.message)
+    return _in_order(reading, [*said, *reading.ignores.without(odd), *idle.list()])
 
 
-def load_settings(store: Mapping[str, Setting], model: str = DEFAULT_MODEL, *, strict: bool = True) -> Loaded:
-    """As `load`, of settings by slot that are already there, such as those that provisioning leaves."""
+def load_settings(
+    store: Mapping[str, Setting],
+    model: str = DEFAULT_MODEL,
+    *,
+    strict: bool = True,
+    ignores: Ignores | None = None,
+) -> Loaded:
+    """As `load`, of settings by slot that are already there, such as those that provisioning leaves.
+
+    *ignores* is what the files that they come from ask not to be told.
+    """
     files = list(dict.fromkeys(setting.file for setting in store.values()))
-    return _loaded(Reading(dict(store), [], files, model), strict)
+    return _loaded(Reading(dict(store), [], files, model, ignores=ignores or Ignores()), strict)
 
 
 def _loaded(reading: Reading, strict: bool) -> Loaded:
     built = build(reading)
     files = unusable(built.config, built.values)
-    diagnostics = [*reading.diagnostics, *built.diagnostics, *surprises(built), *files]
-    diagnostics = _in_order(reading, diagnostics)
+    found = reading.ignores.without([*built.diagnostics, *surprises(built), *files])
+    diagnostics = _in_order(reading, [*reading.diagnostics, *found])
     errors = [str(found) for found in diagnostics if found.severity is Severity.ERROR]
     if errors and strict:
         raise CfgError(errors)
-    return Loaded(built.config, reading.settings, diagnostics)
+    return Loaded(built.config, reading.settings, diagnostics, reading.ignores)
 
 
 def _in_order(reading: Reading, diagnostics: list[Diagnostic]) -> list[Diagnostic]:

@@ -310,7 +310,8 @@ class StaticRecord:
     """``A``, ``SRV`` or ``NAPTR``."""
     text: str
     """The record's data in master-file form: ``192.168.1.13``, ``0 1 5060 srv1.example.com.``, …"""
-    ttl: int
+    ttl: int = 300
+    """Seconds, of an address; nothing asks when the others run out. ``dns_cache_a.N.ttl``"""
     account: int | None = None
     """The account it serves (old spelling), or None for all."""
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml
 
+from phone_emulator.numbers import number
+
 DEFAULT_MODEL = "SIP-T46S"
 MOST_ACCOUNTS = 16
 MOST_LINE_KEYS = 29
@@ -41,11 +43,12 @@ class Model:
     @property
     def generation(self) -> int:
         """The feature generation of the firmware: 86 of V86."""
-        return _generation(self.firmware)
+        return generation_in(self.firmware) or 0
 
 
-def _generation(firmware: str) -> int:
-    return int(firmware.split(".")[1])
+def generation_in(firmware: str) -> int | None:
+    """The generation that the second field of a version says: 86 in 66.86.0.15; None where it says none."""
+    return number(".".join(firmware.split(".")[1:2]), 999)
 
 
 def product_of(name: str) -> str:
@@ -82,10 +85,11 @@ def line_keys_of(name: str) -> int:
 def generation_of(name: str, firmware: str = "") -> int:
     """The feature generation of the phone called *name*; the latest where it is not known.
 
-    *firmware* is the version that it has (``66.84.0.15`` is of V84); empty for the model's last.
+    *firmware* is the version that it has (``66.84.0.15`` is of V84); what is none is the model's last.
     """
-    if firmware:
-        return _generation(firmware)
+    generation = generation_in(firmware)
+    if generation is not None:
+        return generation
     found = models().get(product_of(name))
     return max(each.generation for each in models().values()) if found is None else found.generation
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from phone_emulator.config.catalogue import catalogue, suggestion
-from phone_emulator.config.diagnostic import Diagnostic, Findings, Severity, printable
+from phone_emulator.config.diagnostic import Code, Diagnostic, Findings, Severity, printable
+from phone_emulator.config.ignores import Ignores
 from phone_emulator.config.models import DEFAULT_MODEL, product_of
 from phone_emulator.config.secret import Secret
 
@@ -121,6 +122,8 @@ class Reading:
     model: str = DEFAULT_MODEL
     earlier: dict[str, list[Setting]] = field(default_factory=dict)
     """What the last word has replaced, oldest first, where there was more than one."""
+    ignores: Ignores = field(default_factory=Ignores)
+    """What the files ask not to be told."""
 
 
 def read(files: Sequence[Path | str], overrides: Sequence[str] = (), model: str = DEFAULT_MODEL) -> Reading:
@@ -152,7 +155,8 @@ def read_sources(
         raise CfgError(faults)
     reader.wiped()
     names = [name for name, _ in sources]
-    return Reading(reader.settings, reader.findings.list(), names, model, reader.earlier)
+    told = reader.ignores.without(reader.findings.list())
+    return Reading(reader.settings, told, names, model, reader.earlier, reader.ignores)
 
 
 def file_bytes(name: str) -> bytes:
@@ -213,6 +217,7 @@ class _Reader:
         self.settings: dict[str, Setting] = {}
         self.earlier: dict[str, list[Setting]] = {}
         self.findings = Findings()
+        self.ignores = Ignores()
         self._product = product_of(model)
 
     def read(self, name: str, data: bytes) -> None:
@@ -223,6 +228,7 @@ class _Reader:
         if text.partition("\n")[0].rstrip(_BLANKS) != HEADER:
             message = f"the first line is not {HEADER}; a phone may refuse the file"
             self._warn(name, 1, "", "no-header", message)
+        self.ignores.read(name, text, self.findings)
         controls = _CONTROL(text) is not None
         settings, ordinary = self.settings, catalogue().is_ordinary
         assignments = 0
@@ -331,5 +337,5 @@ class _Reader:
                 message = f"{last.key} is blank here, which wipes its value of {lost.file}:{lost.line}"
                 self._warn(last.file, last.line, last.key, "blank-duplicate", message)
 
-    def _warn(self, file: str, line: int, key: str, code: str, message: str) -> None:
+    def _warn(self, file: str, line: int, key: str, code: Code, message: str) -> None:
         self.findings.add(file, line, key, Severity.WARNING, code, message)

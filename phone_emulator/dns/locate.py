@@ -12,8 +12,8 @@ from phone_emulator.events import Address, Source, Target, Transport
 from .order import (
     SERVICES,
     AddressOnly,
-    Hop,
     Literal,
+    ServerAddresses,
     first_step,
     in_order,
     naptr_order,
@@ -67,17 +67,17 @@ async def locate(
     """
     step = first_step(host, port, transport_type)
     if isinstance(step, Literal):
-        hop = Hop((step.address,), step.port, step.transport, Source.LITERAL, None)
-        return Located(targets_of(server, host, [hop]), f"{host} is an address")
+        literal = ServerAddresses((step.address,), step.port, step.transport, Source.LITERAL, None)
+        return Located(targets_of(server, host, [literal]), f"{host} is an address")
     if not host.strip():
         raise Unresolved(f"server {server} has no address")
     search = _Search(resolver, dns_cache_type, static_cache_pri, account, sources)
     if isinstance(step, AddressOnly):
-        hops = await search.addresses(host, step.port, step.transport)
+        servers = await search.addresses(host, step.port, step.transport)
         search.path.append(step.why)
     else:
-        hops = await search.everything(host, naptr_build)
-    targets = targets_of(server, host, hops)
+        servers = await search.everything(host, naptr_build)
+    targets = targets_of(server, host, servers)
     if not targets:
         raise Unresolved(search.why_nothing())
     return Located(targets, "; ".join(search.path))
@@ -94,14 +94,14 @@ async def locate_sent_by(
     if address is not None:
         return [Address(address, port or transport.default_port)]
     search = _Search(resolver, DnsCacheType.TTL, False, None, sources)
-    hops: list[Hop] = []
+    servers: list[ServerAddresses] = []
     if port is None:
         [name] = [name for name, other in srv_names(host, naptr_build=True) if other is transport]
         answer = await search.ask(name, RdType.SRV)
         if answer is not None:
-            hops = await search.behind_srv(answer, transport)
-    hops = hops or await search.addresses(host, port or transport.default_port, transport)
-    return [Address(each, hop.port) for hop in hops for each in hop.addresses]
+            servers = await search.behind_srv(answer, transport)
+    servers = servers or await search.addresses(host, port or transport.default_port, transport)
+    return [Address(address, each.port) for each in servers for address in each.addresses]
 
 
 @dataclass(slots=True)
@@ -124,29 +124,29 @@ class _Search:
     deaf: str = ""
     """Why no DNS server answers: asking them for another type would only make the caller wait once more."""
 
-    async def everything(self, host: str, naptr_build: bool) -> list[Hop]:
+    async def everything(self, host: str, naptr_build: bool) -> list[ServerAddresses]:
         """NAPTR, then SRV, then the address of *host*; SRV records, once found, decide (RFC 2782)."""
-        hops = await self.by_naptr(host, MAX_NAPTR_DEPTH, {key_of(host)})
-        if hops:
-            return hops
+        servers = await self.by_naptr(host, MAX_NAPTR_DEPTH, {key_of(host)})
+        if servers:
+            return servers
         found = False
         for name, transport in srv_names(host, naptr_build):
             answer = await self.ask(name, RdType.SRV)
             if answer is None:
                 continue
             found = True
-            hops = await self.behind_srv(answer, transport)
-            if hops:
-                return hops
+            servers = await self.behind_srv(answer, transport)
+            if servers:
+                return servers
         if found:
             return []
         self.misses.clear()
         transport = Transport.UDP
-        hops = await self.addresses(host, transport.default_port, transport)
+        servers = await self.addresses(host, transport.default_port, transport)
         self.path.append(f"{host} has neither NAPTR nor SRV records")
-        return hops
+        return servers
 
-    async def by_naptr(self, name: str, depth: int, seen: set[str]) -> list[Hop]:
+    async def by_naptr(self, name: str, depth: int, seen: set[str]) -> list[ServerAddresses]:
         """What the best NAPTR record of *name* leads to; the next best only where that is nothing at all."""
         answer = await self.ask(name, RdType.NAPTR)
         if answer is None:
@@ -157,27 +157,27 @@ class _Search:
             replacement = record.replacement
             step = f"NAPTR {record.service or 'of ' + name} -> {replacement}"
             self.path.append(step)
-            hops: list[Hop] = []
+            servers: list[ServerAddresses] = []
             match record.flags.lower():
                 case "s":
                     found = await self.ask(replacement, RdType.SRV)
                     if found is not None:
-                        hops = await self.behind_srv(found, SERVICES[record.service.upper()])
+                        servers = await self.behind_srv(found, SERVICES[record.service.upper()])
                 case "a":
                     transport = SERVICES[record.service.upper()]
-                    hops = await self.addresses(replacement, transport.default_port, transport)
+                    servers = await self.addresses(replacement, transport.default_port, transport)
                 case _ if depth > 0 and key_of(replacement) not in seen:
                     seen.add(key_of(replacement))
-                    hops = await self.by_naptr(replacement, depth - 1, seen)
+                    servers = await self.by_naptr(replacement, depth - 1, seen)
                 case _:
                     self.misses.append(f"{name}: its NAPTR records lead in a circle, or too far")
-            if hops:
-                return hops
+            if servers:
+                return servers
             self.path.remove(step)
             self.dead_ends += self.misses
         return []
 
-    async def behind_srv(self, answer: Answer, transport: Transport) -> list[Hop]:
+    async def behind_srv(self, answer: Answer, transport: Transport) -> list[ServerAddresses]:
         """The addresses of the SRV records' targets, in order; a target without address is left out."""
         self.misses.clear()
         records = [record for record in answer.records if isinstance(record, SrvRecord)]
@@ -193,23 +193,23 @@ class _Search:
                 for record in ordered
             )
         )
-        hops = [hop for hops in found for hop in hops]
-        if hops:
+        servers = [each for some in found for each in some]
+        if servers:
             self.path.append(f"SRV {answer.name}")
         else:
             self.dead_ends += self.misses
-        return hops
+        return servers
 
-    async def addresses(self, name: str, port: int, transport: Transport) -> list[Hop]:
+    async def addresses(self, name: str, port: int, transport: Transport) -> list[ServerAddresses]:
         """The addresses of *name*, of the IP versions that the phone has."""
         versions = {":" in source for source in self.sources} or {False}
-        hops = []
+        servers = []
         for rdtype in [rdtype for ipv6, rdtype in VERSIONS if ipv6 in versions]:
             answer = await self.ask(name, rdtype)
             if answer is not None:
                 source = Source.STATIC if answer.source == "static" else Source.DNS
-                hops.append(Hop(answer.addresses, port, transport, source, answer.ttl))
-        return in_order(hops, self.sources) if len(versions) > 1 else hops
+                servers.append(ServerAddresses(answer.addresses, port, transport, source, answer.ttl))
+        return in_order(servers, self.sources) if len(versions) > 1 else servers
 
     async def ask(self, name: str, rdtype: RdType) -> Answer | None:
         """The records, or None where there are none; why is then among the misses."""

@@ -132,7 +132,7 @@ def _share(record: SrvRecord, seed: int) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Hop:
+class ServerAddresses:
     """The addresses behind one SRV target, or behind the server's name itself."""
 
     addresses: tuple[str, ...]
@@ -144,28 +144,28 @@ class Hop:
     """Seconds; None for literal addresses."""
 
 
-def in_order(hops: Sequence[Hop], sources: Sequence[str]) -> list[Hop]:
-    """The addresses of *hops*, each a hop of its own, as a phone with the addresses *sources* tries them."""
-    whose = {address: hop for hop in hops for address in hop.addresses}
+def in_order(servers: Sequence[ServerAddresses], sources: Sequence[str]) -> list[ServerAddresses]:
+    """The addresses of *servers*, each by itself, as a phone with the addresses *sources* tries them."""
+    whose = {address: each for each in servers for address in each.addresses}
     return [replace(whose[address], addresses=(address,)) for address in preferred(whose, sources)]
 
 
-def targets_of(server: int, host: str, hops: Sequence[Hop]) -> list[Target]:
+def targets_of(server: int, host: str, servers: Sequence[ServerAddresses]) -> list[Target]:
     """The targets of *server* (1 or 2), each (address, port, transport) once, with their roles."""
     found: dict[tuple[str, int, Transport], Target] = {}
-    for hop in hops:
-        for address in hop.addresses:
+    for each in servers:
+        for address in each.addresses:
             found.setdefault(
-                (address, hop.port, hop.transport),
+                (address, each.port, each.transport),
                 Target(
                     server=server,
                     role=role_name(server, len(found)),
                     host=host,
                     address=address,
-                    port=hop.port,
-                    transport=hop.transport,
-                    source=hop.source,
-                    ttl=hop.ttl,
+                    port=each.port,
+                    transport=each.transport,
+                    source=each.source,
+                    ttl=each.ttl,
                 ),
             )
     return list(found.values())

@@ -121,7 +121,7 @@ class CallChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaChanged(Event):
-    """The far end holds a call or takes it back; or it is heard before it answers, or no longer."""
+    """The far end holds a call or takes it back, or is heard early, or no longer, or cannot be heard."""
 
     line: int
     call: str
@@ -129,8 +129,24 @@ class MediaChanged(Event):
     """Whether the far end holds the call."""
     early: bool
     """Whether the far end is heard before it answers: early media."""
+    unspoken: str = ""
+    """The codec of the call, where it cannot be spoken here and there is no sound; empty where it can."""
     reason: str
     """What has changed, in one sentence for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodecsNotSpoken(Event):
+    """The cfg enables codecs that cannot be spoken here; told once, when the phone starts."""
+
+    line: int
+    """The first line of which that is true."""
+    codecs: tuple[str, ...]
+    """As people call them."""
+    offered: bool
+    """Whether they are offered all the same (``--offer declared``)."""
+    reason: str
+    """What becomes of them, in one sentence for people."""
 
 
 class TransferRole(StrEnum):

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from phone_emulator.durations import format_duration, parse_duration
+from phone_emulator.numbers import number
 
 
 class BehaviourKind(StrEnum):
@@ -116,6 +117,11 @@ class Behaviour:
             return _from_text(value)
         raise ValueError(f"a behaviour cannot be {_shown(value)}: {_HELP}")
 
+    @property
+    def answers(self) -> bool:
+        """Whether anything is said at all."""
+        return self.kind not in (BehaviourKind.SILENT, BehaviourKind.REFUSE)
+
     def for_method(self, method: str) -> Behaviour:
         """What holds for *method*; the server's delay and shares hold unless the method has its own."""
         own = self.per_method.get(method)
@@ -160,9 +166,9 @@ def _with_status(base: Behaviour, value: object) -> Behaviour:
     text = str(value).strip().lower()
     if text in _WORDS:
         return replace(base, kind=_WORDS[text], status=None)
-    if isinstance(value, bool) or not re.fullmatch(r"\d{3}", text, re.ASCII):
+    status = None if isinstance(value, bool) or len(text) != 3 else number(text, 999)
+    if status is None:
         raise ValueError(f"there is no behaviour {_shown(value)}: {_HELP}")
-    status = int(text)
     if not 200 <= status <= 699:
         hint = {100: " (say trying)", 180: " (say ringing)"}.get(status, "")
         raise ValueError(f"a server answers with a final status, 200 to 699, not {status}{hint}")
@@ -192,7 +198,7 @@ def _with_setting(base: Behaviour, name: str, value: object) -> Behaviour:
 
 
 def _share(name: str, text: str) -> float:
-    match = re.fullmatch(r"(\d*\.?\d+)\s*(%?)", text.strip(), re.ASCII)
+    match = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*(%?)", text.strip())
     share = float(match[1]) / (100 if match[2] else 1) if match else -1.0
     if not 0 <= share <= 1:
         raise ValueError(
@@ -217,8 +223,8 @@ def _method(name: str) -> str:
 def _as_in_a_scenario(text: str) -> Mapping[Any, Any]:
     """The mapping that *text* is, in YAML: what a scenario file may say, a command may be told."""
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
+        value = yaml.load(text, Loader=yaml.BaseLoader)  # its numbers are read like all others
+    except (yaml.YAMLError, RecursionError):
         value = None
     if not isinstance(value, Mapping):
         raise ValueError(f"there is no behaviour {_shown(text)}: {_HELP}")

@@ -90,7 +90,7 @@ class Callee:
             call = self._phone.call(event.call)
             assert isinstance(call, IncomingCall)
             # The bus is told in the middle of the call's own work; what follows from it comes after.
-            self._world.call_at(self._world.now(), lambda: self._take(call))
+            call.tasks.call_at(self._world.now(), lambda: self._take(call), "taking the call")
 
     def _take(self, call: IncomingCall) -> None:
         if call.state is not CallState.RINGING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from phone_emulator.lab.hop import bare, is_ip
+from phone_emulator.config.catalogue import is_ip
+from phone_emulator.lab.flow import bare
 from phone_emulator.world.base import TlsServer
 
 LIFETIME = timedelta(days=30)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from phone_emulator.lab.behaviour import Behaviour, BehaviourKind
 from phone_emulator.lab.challenger import Challenger
 from phone_emulator.lab.fingerprint import Fingerprint
-from phone_emulator.lab.hop import Hop, hop_of_via, stamped
+from phone_emulator.lab.flow import Flow, flow_of_via, stamped
 from phone_emulator.lab.mailbox import Mailbox
-from phone_emulator.lab.proxy import Proxy, Refusal
+from phone_emulator.lab.proxy import Proxy, ProxyError
 from phone_emulator.lab.registrar import Registrar
 from phone_emulator.lab.site import Site
 from phone_emulator.sip.body import SDP
@@ -17,7 +17,7 @@ from phone_emulator.sip.message import Message, MessageError, Request, Response,
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, SUBSCRIBE, NOTIFY, REFER, INFO, UPDATE, PRACK, MESSAGE"
 
-Outgoing = tuple[Message, Hop]
+Outgoing = tuple[Message, Flow]
 """A message and where it goes."""
 
 
@@ -45,11 +45,11 @@ class Element:
         self._proxy = proxy
         self._mailbox = Mailbox(site, fingerprint)
 
-    def receive(self, message: Message, source: Hop, behaviour: Behaviour, now: float) -> list[Outgoing]:
+    def receive(self, message: Message, source: Flow, behaviour: Behaviour, now: float) -> list[Outgoing]:
         """What leaves when *message* comes from *source*. Raises ValueError where no answer can go."""
         if isinstance(message, Request):
             return self._request(_stamp(message, source), source, behaviour, now)
-        if isinstance(message, Response) and _answers(behaviour.for_method(message.cseq.method)):
+        if isinstance(message, Response) and behaviour.for_method(message.cseq.method).answers:
             if self._mailbox.answered(message):
                 return []
             onward = self._proxy.back(message)
@@ -66,10 +66,10 @@ class Element:
             return []  # the mailbox's own NOTIFY: nobody else sent it
         return [self._answer(Request(request.method, request.uri, headers), 480)]
 
-    def _request(self, request: Request, source: Hop, behaviour: Behaviour, now: float) -> list[Outgoing]:
+    def _request(self, request: Request, source: Flow, behaviour: Behaviour, now: float) -> list[Outgoing]:
         method = request.method
         own = behaviour.for_method(method)
-        if not _answers(own):
+        if not own.answers:
             return []
         if method == "ACK":
             return self._ack(request, source, now)
@@ -83,7 +83,7 @@ class Element:
                 return self._cancel(request, invited)
         return self._ok(request, source, now)
 
-    def _ok(self, request: Request, source: Hop, now: float) -> list[Outgoing]:
+    def _ok(self, request: Request, source: Flow, now: float) -> list[Outgoing]:
         """The behaviour ``ok``: register, challenge, forward."""
         method = request.method
         try:
@@ -104,17 +104,17 @@ class Element:
                 return [self._answer(request, *refused)]
         try:
             return [self._proxy.forward(request, source, now)]
-        except Refusal as refusal:
+        except ProxyError as refusal:
             warning = f'399 {self._site.host} "{_quotable(refusal.why)}"'
             return [self._answer(request, refusal.status, [("Warning", warning)])]
 
-    def _ack(self, request: Request, source: Hop, now: float) -> list[Outgoing]:
+    def _ack(self, request: Request, source: Flow, now: float) -> list[Outgoing]:
         """An ACK to one of the server's own answers ends here; it is never answered."""
         if request.to_tag == self._fingerprint.tag(request):
             return []
         try:
             return [self._proxy.forward(request, source, now)]
-        except Refusal:
+        except ProxyError:
             return []
 
     def _status(self, request: Request, behaviour: Behaviour, now: float) -> Outgoing:
@@ -146,14 +146,10 @@ class Element:
     def _answer(self, request: Request, status: int, extra: Iterable[tuple[str, str]] = ()) -> Outgoing:
         """The server's own response; it goes where the top Via says (RFC 3261 section 18.2.2)."""
         tag = None if status == 100 else self._fingerprint.tag(request)
-        return response_to(request, status, to_tag=tag, extra=extra), hop_of_via(request.top_via)
+        return response_to(request, status, to_tag=tag, extra=extra), flow_of_via(request.top_via)
 
 
-def _answers(behaviour: Behaviour) -> bool:
-    return behaviour.kind not in (BehaviourKind.SILENT, BehaviourKind.REFUSE)
-
-
-def _stamp(request: Request, source: Hop) -> Request:
+def _stamp(request: Request, source: Flow) -> Request:
     """The request with ``received`` and ``rport`` in its top Via."""
     headers = request.headers.copy()
     value = stamped(headers.values("Via")[0], request.top_via, source)

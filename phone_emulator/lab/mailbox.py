@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from phone_emulator.lab.fingerprint import Fingerprint
-from phone_emulator.lab.hop import Hop, Unroutable, hop_of_uri
+from phone_emulator.lab.flow import Flow, Unroutable, flow_of_uri
 from phone_emulator.lab.site import Site
 from phone_emulator.phone.presence import mwi
-from phone_emulator.phone.wire.event_package import event_of, seconds_of
+from phone_emulator.phone.wire.event_package import event_of, expires_of
 from phone_emulator.sip import values
 from phone_emulator.sip.message import Request, Response
 
@@ -40,8 +40,8 @@ class Mailbox:
         return request.method == "SUBSCRIBE" and event_of(request) == mwi.EVENT
 
     def subscribe(
-        self, request: Request, source: Hop, now: float
-    ) -> tuple[Answer, tuple[Request, Hop] | None]:
+        self, request: Request, source: Flow, now: float
+    ) -> tuple[Answer, tuple[Request, Flow] | None]:
         """The answer to a SUBSCRIBE from *source*, and the NOTIFY that follows it; raises MessageError."""
         contacts = request.contacts
         if not contacts:
@@ -51,8 +51,7 @@ class Mailbox:
         key = (request.call_id, request.from_tag or "", tag)
         if known is not None and self._lapses.get(key, now) <= now:
             return (481, []), None
-        asked = seconds_of(request.headers.get("Expires"))
-        granted = LONGEST if asked is None else min(asked, LONGEST)
+        granted = min(expires_of(request, LONGEST), LONGEST)
         self._lapses.pop(key, None)
         if len(self._lapses) >= MAX_SUBSCRIPTIONS:
             del self._lapses[next(iter(self._lapses))]
@@ -71,20 +70,20 @@ class Mailbox:
         return True
 
     def _notify(
-        self, subscribe: Request, tag: str, target: str, source: Hop, granted: int
-    ) -> tuple[Request, Hop] | None:
+        self, subscribe: Request, tag: str, target: str, source: Flow, granted: int
+    ) -> tuple[Request, Flow] | None:
         """The NOTIFY to *target*, and where it goes; None where it leads nowhere."""
         routes = subscribe.headers.values("Record-Route")
         try:
             uri = values.address(routes[0]).uri if routes else values.uri(target)
-            hop = source if source.transport.reliable else hop_of_uri(uri)
+            flow = source if source.transport.reliable else flow_of_uri(uri)
         except (ValueError, Unroutable):
-            hop = source
-        if hop.transport not in self._site.ports:
+            flow = source
+        if flow.transport not in self._site.ports:
             return None
         request = Request("NOTIFY", target, body=EMPTY)
         add = request.headers.add
-        add("Via", self._site.via(hop.transport, self._fingerprint.branch(subscribe)))
+        add("Via", self._site.via(flow.transport, self._fingerprint.branch(subscribe)))
         for route in routes:
             add("Route", route)
         own = subscribe.headers.get("To") or ""
@@ -93,9 +92,9 @@ class Mailbox:
         add("Call-ID", subscribe.call_id)
         # The subscriber counts for both: each SUBSCRIBE draws one NOTIFY.
         add("CSeq", f"{subscribe.cseq.number} NOTIFY")
-        add("Contact", self._site.contact(hop.transport))
+        add("Contact", self._site.contact(flow.transport))
         add("Max-Forwards", "70")
         add("Event", subscribe.headers.get("Event") or mwi.EVENT)
         add("Subscription-State", f"active;expires={granted}" if granted else "terminated;reason=timeout")
         add("Content-Type", mwi.CONTENT_TYPE)
-        return request, hop
+        return request, flow

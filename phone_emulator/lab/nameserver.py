@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from phone_emulator.events import Address
 from phone_emulator.world.base import DatagramSocket, Listener, SendFailed, Stream, TimerHandle, World
+from phone_emulator.world.tasks import Tasks
 
 from .zone import Zone
 
@@ -57,6 +58,7 @@ class NameServer:
         self.zone = zone
         self.delay = 0.0
         self._world = world
+        self._tasks = Tasks(world, f"the DNS server {address}")
         self._address = address
         self._behaviour = Behaviour.OK
         self._started = False
@@ -137,7 +139,7 @@ class NameServer:
     # -- TCP ---------------------------------------------------------------------------------------------
 
     def _accept(self, stream: Stream) -> _Connection:
-        connection = _Connection(self._world, stream, self._serve, self._connections.discard)
+        connection = _Connection(self._world, self._tasks, stream, self._serve, self._connections.discard)
         self._connections.add(connection)
         if len(self._connections) > MAX_CONNECTIONS:
             connection.end(abort=True)
@@ -158,7 +160,7 @@ class NameServer:
                 self._pending.discard(handle)
                 send()
 
-            handle = self._world.call_at(self._world.now() + self.delay, due)
+            handle = self._tasks.call_at(self._world.now() + self.delay, due, "a late answer")
             self._pending.add(handle)
 
     # -- answers -----------------------------------------------------------------------------------------
@@ -178,11 +180,13 @@ class _Connection:
     def __init__(
         self,
         world: World,
+        tasks: Tasks,
         stream: Stream,
         serve: Callable[[_Connection, bytes], None],
         ended: Callable[[_Connection], None],
     ) -> None:
         self._world = world
+        self._tasks = tasks
         self._stream = stream
         self._serve = serve
         self._ended = ended
@@ -220,7 +224,8 @@ class _Connection:
     def _await_more(self) -> None:
         if self._idle is not None:
             self._idle.cancel()
-        self._idle = self._world.call_at(self._world.now() + IDLE, self.end)
+        due = self._world.now() + IDLE
+        self._idle = self._tasks.call_at(due, self.end, "ending an idle connection")
 
     def _forget(self) -> None:
         if self._idle is not None:

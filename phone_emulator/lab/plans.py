@@ -7,13 +7,14 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from phone_emulator.config import load_text
+from phone_emulator.config import Loaded, load_text
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.dns import configured_servers
 from phone_emulator.events import Address, Transport
 from phone_emulator.lab.behaviour import CalleeBehaviour
 from phone_emulator.lab.lab import Place, Plan, relocate
 from phone_emulator.lab.zone import Zone, parse_zone
+from phone_emulator.numbers import number
 from phone_emulator.world.base import WorldError
 
 SIMULATED_DNS = "192.0.2.53"
@@ -79,7 +80,12 @@ class Stage:
 
 def example_config(overrides: Sequence[str] = ()) -> PhoneConfig:
     """The guide's example phone, which the embedded lab is for."""
-    return load_text(EXAMPLE_CFG, "the embedded lab's phone", overrides).config
+    return example(overrides).config
+
+
+def example(overrides: Sequence[str] = ()) -> Loaded:
+    """As `example_config`, with what was odd about *overrides*."""
+    return load_text(EXAMPLE_CFG, "the embedded lab's phone", overrides)
 
 
 def example_zone() -> Zone:
@@ -196,8 +202,8 @@ def _has_loopback_net() -> bool:
 
 
 def _last_number(address: str) -> int:
-    last = address.rsplit(".", 1)[-1]
-    return int(last) if last.isdigit() and 1 < int(last) < 255 else 30
+    last = number(address.rsplit(".", 1)[-1], 254) or 0
+    return last if last > 1 else 30
 
 
 def _free(wish: str, taken: set[str]) -> str:

@@ -10,9 +10,10 @@ from sipmessage import Address as NameAddress
 from phone_emulator.events import Address, Transport
 from phone_emulator.lab.challenger import Challenger
 from phone_emulator.lab.fingerprint import Fingerprint
-from phone_emulator.lab.hop import Hop, Unroutable, hop_of_token, hop_of_uri, hop_of_via
+from phone_emulator.lab.flow import Flow, Unroutable, flow_of_token, flow_of_uri, flow_of_via
 from phone_emulator.lab.registrar import Registrar
 from phone_emulator.lab.site import Site
+from phone_emulator.numbers import number
 from phone_emulator.sip import values
 from phone_emulator.sip.message import MessageError, Request, Response
 
@@ -20,7 +21,7 @@ FORMS_DIALOG = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 """The methods that the proxy stays in the path of (Record-Route)."""
 
 
-class Refusal(Exception):
+class ProxyError(Exception):
     """A request cannot be forwarded; the proxy answers it with *status* instead."""
 
     def __init__(self, status: int, why: str) -> None:
@@ -43,7 +44,7 @@ class Proxy:
         challenger: Challenger,
         fingerprint: Fingerprint,
         callee: Address | None,
-        connected: Callable[[Hop], bool],
+        connected: Callable[[Flow], bool],
     ) -> None:
         self._site = site
         self._registrar = registrar
@@ -52,21 +53,21 @@ class Proxy:
         self._callee = callee
         self._connected = connected
 
-    def forward(self, request: Request, source: Hop, now: float) -> tuple[Request, Hop]:
-        """The request as it goes on, and where to; *source* is where it came from. Raises Refusal."""
+    def forward(self, request: Request, source: Flow, now: float) -> tuple[Request, Flow]:
+        """The request as it goes on, and where to; *source* is where it came from. Raises ProxyError."""
         headers = request.headers.copy()
         onward = Request(request.method, request.uri, headers, request.body)
         headers.set("Max-Forwards", str(_hops_left(request)))
         route, flow = self._pop_own_routes(onward, source)
         try:
             if route is not None:
-                hop = hop_of_uri(route)
+                onto = flow_of_uri(route)
             else:
-                onward.uri, hop = self._target(request, flow, source, now)
+                onward.uri, onto = self._target(request, flow, source, now)
         except Unroutable as error:
-            raise Refusal(404, str(error)) from None
-        if hop.transport not in self._site.ports:
-            raise Refusal(404, f"{hop.transport} is not spoken here")
+            raise ProxyError(404, str(error)) from None
+        if onto.transport not in self._site.ports:
+            raise ProxyError(404, f"{onto.transport} is not spoken here")
         credentials = headers.get_all("Proxy-Authorization")
         if credentials:
             headers.remove("Proxy-Authorization")
@@ -75,12 +76,12 @@ class Proxy:
                     headers.add("Proxy-Authorization", value)
         if request.method in FORMS_DIALOG and request.to_tag is None:
             # Each side gets its own, where they differ (RFC 5658); that of the next hop goes on top.
-            for value in dict.fromkeys((self._site.record_route(source), self._site.record_route(hop))):
+            for value in dict.fromkeys((self._site.record_route(source), self._site.record_route(onto))):
                 headers.prepend("Record-Route", value)
-        headers.prepend("Via", self._site.via(hop.transport, self._fingerprint.branch(request)))
-        return onward, hop
+        headers.prepend("Via", self._site.via(onto.transport, self._fingerprint.branch(request)))
+        return onward, onto
 
-    def back(self, response: Response) -> tuple[Response, Hop] | None:
+    def back(self, response: Response) -> tuple[Response, Flow] | None:
         """The response as it goes back, and where to; None for 100, which ends here.
 
         Raises MessageError when its top Via is not this server's, or when the next one leads nowhere.
@@ -100,53 +101,53 @@ class Proxy:
         if "Via" not in headers:
             raise MessageError(f"a {response.status} to a request that this server never sent")
         try:
-            return onward, hop_of_via(onward.top_via)
+            return onward, flow_of_via(onward.top_via)
         except Unroutable as error:
             raise MessageError(f"the response leads nowhere: {error}") from None
 
-    def _pop_own_routes(self, onward: Request, source: Hop) -> tuple[URI | None, Hop | None]:
+    def _pop_own_routes(self, onward: Request, source: Flow) -> tuple[URI | None, Flow | None]:
         """Take the own Routes off; the Route that is then on top, and the connection that they named."""
-        flow: Hop | None = None
+        flow: Flow | None = None
         for value in onward.headers.values("Route"):
             try:
                 uri = NameAddress.parse(value).uri
             except (ValueError, TypeError):
-                raise Refusal(400, "Route does not follow the grammar of RFC 3261") from None
+                raise ProxyError(400, "Route does not follow the grammar of RFC 3261") from None
             if not self._site.owns(uri):
                 return uri, None
             onward.headers.remove_first("Route")
-            named = hop_of_token(uri.user)
+            named = flow_of_token(uri.user)
             # The token of the side that it came from is in the same route set: it is not the way on.
             if named is not None and named != source and self._connected(named):
                 flow = named
         return None, flow
 
-    def _target(self, request: Request, flow: Hop | None, source: Hop, now: float) -> tuple[str, Hop]:
+    def _target(self, request: Request, flow: Flow | None, source: Flow, now: float) -> tuple[str, Flow]:
         """Request-URI and next hop of a request without foreign Routes (RFC 3261 section 16.5)."""
         try:
             uri = request.request_uri
         except MessageError as error:
-            raise Refusal(400, str(error)) from None
+            raise ProxyError(400, str(error)) from None
         if uri.scheme != "tel" and not self._site.owns(uri):
-            return request.uri, flow or hop_of_uri(uri)
+            return request.uri, flow or flow_of_uri(uri)
         user = uri.user
         if not user:
-            raise Refusal(404, "the Request-URI names nobody")
+            raise ProxyError(404, "the Request-URI names nobody")
         binding = self._registrar.lookup(user, now)
         if binding is not None:
             return binding.uri, self._way_to(binding.uri, binding.source)
         if self._callee is None:
-            raise Refusal(404, f"{user} is not registered, and nobody else is here")
+            raise ProxyError(404, f"{user} is not registered, and nobody else is here")
         if source.remote == self._callee and self._registrar.knows(user):
-            raise Refusal(480, f"{user} is not registered")
-        return request.uri, Hop(Transport.UDP, self._callee)
+            raise ProxyError(480, f"{user} is not registered")
+        return request.uri, Flow(Transport.UDP, self._callee)
 
-    def _way_to(self, contact: str, registered_from: Hop) -> Hop:
+    def _way_to(self, contact: str, registered_from: Flow) -> Flow:
         """How a registered user is reached: over the connection it registered by, else as Contact says."""
         if registered_from.transport.reliable and self._connected(registered_from):
             return registered_from
         try:
-            return hop_of_uri(values.uri(contact))
+            return flow_of_uri(values.uri(contact))
         except Unroutable:
             return registered_from
 
@@ -156,8 +157,9 @@ def _hops_left(request: Request) -> int:
     text = request.headers.get("Max-Forwards")
     if text is None:
         return 70
-    if not (text.isascii() and text.isdigit() and len(text) < 4):
-        raise Refusal(400, "Max-Forwards is no number from 0 to 255")
-    if int(text) == 0:
-        raise Refusal(483, "Max-Forwards is used up")
-    return int(text) - 1
+    left = number(text, 255)
+    if left is None:
+        raise ProxyError(400, "Max-Forwards is no number from 0 to 255")
+    if left == 0:
+        raise ProxyError(483, "Max-Forwards is used up")
+    return left - 1

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from phone_emulator.lab.hop import Hop
+from phone_emulator.lab.flow import Flow
 from phone_emulator.sip import values
-from phone_emulator.sip.headers import QUOTED, after_address, parameter
+from phone_emulator.sip.headers import after_address, delta_seconds, parameter
 from phone_emulator.sip.message import Request
 
 DEFAULT_EXPIRES = 3600
@@ -26,7 +26,7 @@ class Binding:
 
     uri: str
     """The Contact's URI as the phone wrote it."""
-    source: Hop
+    source: Flow
     """Where the REGISTER came from."""
     expires_at: float
     """When it lapses, in seconds since the world began."""
@@ -60,7 +60,7 @@ class Registrar:
         contacts = self._live(user, now)
         return contacts[next(reversed(contacts))] if contacts else None
 
-    def register(self, request: Request, source: Hop, now: float) -> Answer:
+    def register(self, request: Request, source: Flow, now: float) -> Answer:
         """Carry out an authenticated REGISTER from *source*; raises MessageError for a broken To."""
         user = request.to.uri.user or ""
         if user not in self._users:
@@ -68,9 +68,9 @@ class Registrar:
         contacts = dict(self._live(user, now))
         call_id, cseq = request.call_id, request.cseq.number
         values = request.headers.values("Contact")
-        default = _seconds(request.headers.get("Expires"))
+        default = delta_seconds(request.headers.get("Expires"))
         if "*" in values:
-            if len(values) > 1 or request.headers.get("Expires") != "0":
+            if len(values) > 1 or default != 0:
                 return 400, []
             if any(_outdated(old, call_id, cseq) for old in contacts.values()):
                 return 500, []
@@ -80,7 +80,8 @@ class Registrar:
             uri = _uri(value)
             if uri is None:
                 return 400, []
-            asked = _seconds(parameter(after_address(value), "expires"), default)
+            named = delta_seconds(parameter(after_address(value), "expires"))
+            asked = next(each for each in (named, default, DEFAULT_EXPIRES) if each is not None)
             if 0 < asked < self._min_expires:
                 return 423, [("Min-Expires", str(self._min_expires))]
             old = contacts.get(uri)
@@ -116,21 +117,10 @@ def _outdated(binding: Binding, call_id: str, cseq: int) -> bool:
     return binding.call_id == call_id and cseq < binding.cseq
 
 
-def _seconds(text: str | None, default: int = DEFAULT_EXPIRES) -> int:
-    if text is None or not (text.isascii() and text.isdigit()) or len(text) > 10:
-        return default
-    return int(text)
-
-
 def _uri(contact: str) -> str | None:
     """The URI of a Contact value as written; None where it is no SIP URI."""
-    name = QUOTED.match(contact)
-    address = contact[name.end() :] if name else contact
-    if "<" in address.partition(";")[0]:
-        uri = address.partition("<")[2].partition(">")[0]
-    else:
-        uri = address.partition(";")[0].strip()
     try:
+        uri = values.uri_text(contact)
         return uri if values.uri(uri).scheme in ("sip", "sips") else None
-    except (ValueError, TypeError):
+    except ValueError:
         return None

@@ -11,14 +11,16 @@ from phone_emulator.lab.behaviour import METHODS, Behaviour, BehaviourKind
 from phone_emulator.lab.challenger import Challenger
 from phone_emulator.lab.element import Element, Outgoing
 from phone_emulator.lab.fingerprint import Fingerprint
-from phone_emulator.lab.hop import Hop
+from phone_emulator.lab.flow import Flow, Unroutable
 from phone_emulator.lab.proxy import Proxy
 from phone_emulator.lab.registrar import Binding, Registrar
 from phone_emulator.lab.site import Site
 from phone_emulator.lab.transports import Transports
-from phone_emulator.sip.message import Message, Request
+from phone_emulator.sip.message import Message, MessageError, Request
 from phone_emulator.sip.parser import parse
+from phone_emulator.sip.refusal import refusal
 from phone_emulator.world.base import TlsServer, World
+from phone_emulator.world.tasks import Tasks
 
 MAX_DELAYED = 10_000
 """Messages that one server may hold back at a time."""
@@ -68,6 +70,7 @@ class SipServer:
         self.received: Counter[str] = Counter()
         """Requests read, by method, retransmissions included; ``other`` counts unknown methods."""
         self._world = world
+        self._tasks = Tasks(world, f"the server {name}")
         self._bus = bus
         self._behaviour = behaviour or Behaviour()
         self._running = False
@@ -130,32 +133,35 @@ class SipServer:
         if self._bus is not None:
             self._bus.tell(ServerChanged(at=self._world.now(), server=self.name, behaviour=str(behaviour)))
 
-    def _hear(self, data: bytes, source: Hop) -> None:
+    def _hear(self, data: bytes, source: Flow) -> None:
         try:
             message = parse(data)
             method = message.cseq.method
             own = self._behaviour.for_method(method)
-        except ValueError as error:
-            self._ignore(data, source, str(error))
+        except MessageError as error:
+            self._refuse(data, source, error)
             return
         for late in self._passages(own, source):
             self._after(late, partial(self._take, message, data, source), data, source)
 
-    def _take(self, message: Message, data: bytes, source: Hop) -> None:
+    def _take(self, message: Message, data: bytes, source: Flow) -> None:
         """Do with *message* what the server does with it now."""
         method = message.cseq.method
         if isinstance(message, Request):
             self.received[method if method in METHODS else "other"] += 1
         try:
             outgoing = self._element.receive(message, source, self._behaviour, self._world.now())
-        except ValueError as error:
+        except MessageError as error:
+            self._refuse(data, source, error)
+            return
+        except Unroutable as error:
             self._ignore(data, source, str(error))
             return
         if outgoing:
             delay = self._behaviour.for_method(method).delay
             self._after(delay, partial(self._send, outgoing), data, source)
 
-    def _after(self, seconds: float, act: Callable[[], None], data: bytes, source: Hop) -> None:
+    def _after(self, seconds: float, act: Callable[[], None], data: bytes, source: Flow) -> None:
         """Call *act* in *seconds*, at once for 0; *data* and *source*: what it is about."""
         if seconds <= 0:
             act()
@@ -163,36 +169,37 @@ class SipServer:
             self._ignore(data, source, f"{MAX_DELAYED} messages are being held back already")
         else:
             self._delayed += 1
-            self._world.call_at(self._world.now() + seconds, lambda: self._act_late(act))
+            due = self._world.now() + seconds
+            self._tasks.call_at(due, lambda: self._act_late(act), "a message that was held back")
 
     def _act_late(self, act: Callable[[], None]) -> None:
         self._delayed -= 1
         act()
 
     def _send(self, outgoing: list[Outgoing]) -> None:
-        for message, hop in outgoing:
+        for message, flow in outgoing:
             data = message.to_bytes()
             send = partial(
                 self._transports.send,
                 data,
-                hop,
+                flow,
                 dial=isinstance(message, Request),
-                failed=partial(self._undelivered, message, hop),
+                failed=partial(self._undelivered, message, flow),
             )
-            for late in self._passages(self._behaviour.for_method(message.cseq.method), hop):
-                self._after(late, send, data, hop)
+            for late in self._passages(self._behaviour.for_method(message.cseq.method), flow):
+                self._after(late, send, data, flow)
 
-    def _undelivered(self, message: Message, hop: Hop, reason: str) -> None:
-        self._ignore(message.to_bytes(), hop, f"could not be sent on: {reason}")
+    def _undelivered(self, message: Message, flow: Flow, reason: str) -> None:
+        self._ignore(message.to_bytes(), flow, f"could not be sent on: {reason}")
         if isinstance(message, Request):
             self._send(self._element.undeliverable(message))
 
-    def _passages(self, behaviour: Behaviour, hop: Hop) -> list[float]:
+    def _passages(self, behaviour: Behaviour, flow: Flow) -> list[float]:
         """How late, in seconds, each copy of a message passes: none where it is a datagram and gets lost.
 
         What cannot happen throws no dice, so that a seeded run stays as it was.
         """
-        if hop.transport is not Transport.UDP:
+        if flow.transport is not Transport.UDP:
             return [0.0]
 
         def happens(share: float) -> bool:
@@ -203,7 +210,15 @@ class SipServer:
         copies = 2 if happens(behaviour.duplicate) else 1
         return [OVERTAKEN if happens(behaviour.reorder) else 0.0 for _ in range(copies)]
 
-    def _ignore(self, data: bytes, source: Hop, reason: str) -> None:
+    def _refuse(self, data: bytes, source: Flow, error: MessageError) -> None:
+        """Tell what is wrong with what cannot be understood; refuse a request of which enough can."""
+        response = refusal(data, error) if self._behaviour.answers else None
+        self._ignore(data, source, str(error), None if response is None else response.status)
+        if response is not None:
+            failed = partial(self._undelivered, response, source)
+            self._transports.send(response.to_bytes(), source, dial=False, failed=failed)
+
+    def _ignore(self, data: bytes, source: Flow, reason: str, status: int | None = None) -> None:
         if self._bus is not None:
             self._bus.tell(
                 MessageIgnored(
@@ -212,6 +227,7 @@ class SipServer:
                     transport=source.transport,
                     reason=f"server {self.name}: {reason}",
                     data=data,
+                    status=status,
                 )
             )
 

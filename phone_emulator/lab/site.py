@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from sipmessage import URI
 
+from phone_emulator.config.catalogue import is_ip
 from phone_emulator.events import Transport
-from phone_emulator.lab.hop import Hop, bare, bracketed, is_ip
+from phone_emulator.lab.flow import Flow, bare, bracketed
 
 
 class Site:
@@ -38,10 +39,10 @@ class Site:
         """The server's own Via."""
         return f"SIP/2.0/{transport.upper()} {self._host_port(transport)};branch={branch}"
 
-    def record_route(self, hop: Hop) -> str:
-        """The own Record-Route towards *hop*; over TCP and TLS the connection's token is its user part."""
-        user = f"{hop.token}@" if hop.transport.reliable else ""
-        return f"<sip:{user}{self._host_port(hop.transport)}{_parameter(hop.transport)};lr>"
+    def record_route(self, flow: Flow) -> str:
+        """The own Record-Route towards *flow*; over TCP and TLS the connection's token is its user part."""
+        user = f"{flow.token}@" if flow.transport.reliable else ""
+        return f"<sip:{user}{self._host_port(flow.transport)}{_parameter(flow.transport)};lr>"
 
     def contact(self, transport: Transport) -> str:
         """The server's own Contact."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from phone_emulator.events import Address, Transport
-from phone_emulator.lab.hop import Hop
+from phone_emulator.lab.flow import Flow
 from phone_emulator.sip.framing import Framer
 from phone_emulator.sip.message import MessageError
 from phone_emulator.world.base import (
@@ -28,8 +28,8 @@ CONNECT_SECONDS = 10.0
 MAX_WAITING = 64
 """Messages that wait for one connection to open."""
 
-Heard = Callable[[bytes, Hop], None]
-Ignored = Callable[[bytes, Hop, str], None]
+Heard = Callable[[bytes, Flow], None]
+Ignored = Callable[[bytes, Flow, str], None]
 Failed = Callable[[str], None]
 
 
@@ -60,7 +60,7 @@ class Transports:
         self._max_connections = max_connections
         self._udp: DatagramSocket | None = None
         self._listeners: list[Listener] = []
-        self._connections: dict[Hop, _Connection] = {}
+        self._connections: dict[Flow, _Connection] = {}
         self._tasks = Tasks(world, f"the server at {host}")
 
     async def open(self) -> dict[Transport, int]:
@@ -98,25 +98,25 @@ class Transports:
         for connection in connections:
             connection.close(reset=reset)
 
-    def connected(self, hop: Hop) -> bool:
-        """Whether the connection that *hop* names is open."""
-        connection = self._connections.get(hop)
+    def connected(self, flow: Flow) -> bool:
+        """Whether the connection that *flow* names is open."""
+        connection = self._connections.get(flow)
         return connection is not None and connection.stream is not None
 
-    def send(self, data: bytes, hop: Hop, *, dial: bool, failed: Failed) -> None:
+    def send(self, data: bytes, flow: Flow, *, dial: bool, failed: Failed) -> None:
         """Send *data*; does nothing while closed.
 
         With *dial* a connection that is not open is opened. *failed* is told why *data* could not be sent.
         """
         if self._udp is None:
             return
-        if hop.transport is Transport.UDP:
+        if flow.transport is Transport.UDP:
             try:
-                self._udp.send(data, hop.remote)
+                self._udp.send(data, flow.remote)
             except SendFailed as error:
                 failed(str(error))
             return
-        connection = self._connections.get(hop)
+        connection = self._connections.get(flow)
         if connection is not None:
             connection.send(data, failed)
         elif not dial:
@@ -124,58 +124,58 @@ class Transports:
         elif len(self._connections) >= self._max_connections:
             failed(f"{self._max_connections} connections are open already")
         else:
-            connection = _Connection(self, hop)
+            connection = _Connection(self, flow)
             connection.send(data, failed)
-            self._connections[hop] = connection
+            self._connections[flow] = connection
             self._tasks.spawn(
                 self._dial(connection),
-                f"the connection to {hop.remote}",
+                f"the connection to {flow.remote}",
                 on_fault=lambda error: connection.give_up(as_reason(error)),
             )
 
     async def _dial(self, connection: _Connection) -> None:
-        hop = connection.hop
+        flow = connection.flow
         # The lab trusts whoever it calls: its own certificates are what is tested, not those of others.
-        tls = TlsClient(hop.remote.host, verify=False) if hop.transport is Transport.TLS else None
+        tls = TlsClient(flow.remote.host, verify=False) if flow.transport is Transport.TLS else None
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                stream = await self._world.connect(hop.remote, connection, local_host=self._host, tls=tls)
+                stream = await self._world.connect(flow.remote, connection, local_host=self._host, tls=tls)
         except TimeoutError:
-            connection.give_up(f"no connection to {hop.remote} within {CONNECT_SECONDS:g} s")
+            connection.give_up(f"no connection to {flow.remote} within {CONNECT_SECONDS:g} s")
         except OSError as error:
             connection.give_up(str(error))
         else:
             connection.opened(stream)
 
     def _accept(self, stream: Stream) -> StreamReceiver:
-        hop = Hop(stream.transport, stream.remote)
-        connection = _Connection(self, hop)
+        flow = Flow(stream.transport, stream.remote)
+        connection = _Connection(self, flow)
         if self._udp is None or len(self._connections) >= self._max_connections:
-            self._ignored(b"", hop, f"{len(self._connections)} connections are open already")
+            self._ignored(b"", flow, f"{len(self._connections)} connections are open already")
             stream.abort()
             return connection
-        self._connections[hop] = connection
+        self._connections[flow] = connection
         connection.opened(stream)
         return connection
 
-    def hear(self, data: bytes, hop: Hop) -> None:
+    def hear(self, data: bytes, flow: Flow) -> None:
         """A whole message came."""
         if self._udp is not None:
-            self._heard(data, hop)
+            self._heard(data, flow)
 
-    def ignore(self, data: bytes, hop: Hop, reason: str) -> None:
+    def ignore(self, data: bytes, flow: Flow, reason: str) -> None:
         """Something came that is no message."""
-        self._ignored(data, hop, reason)
+        self._ignored(data, flow, reason)
 
     def forget(self, connection: _Connection) -> None:
         """*connection* has ended."""
-        if self._connections.get(connection.hop) is connection:
-            del self._connections[connection.hop]
+        if self._connections.get(connection.flow) is connection:
+            del self._connections[connection.flow]
 
     def datagram_received(self, data: bytes, remote: Address) -> None:
         """A datagram; keep-alives (blank, or zero bytes) are no messages and no garbage either."""
         if data.strip(b"\r\n\0"):
-            self.hear(data, Hop(Transport.UDP, remote))
+            self.hear(data, Flow(Transport.UDP, remote))
 
     def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
         """Nobody is told: a stateless proxy does not know which request it was."""
@@ -184,8 +184,8 @@ class Transports:
 class _Connection:
     """One TCP or TLS connection, open or about to be; ``stream`` is None before and after."""
 
-    def __init__(self, owner: Transports, hop: Hop) -> None:
-        self.hop = hop
+    def __init__(self, owner: Transports, flow: Flow) -> None:
+        self.flow = flow
         self.stream: Stream | None = None
         self._owner = owner
         self._framer = Framer()
@@ -229,9 +229,9 @@ class _Connection:
             while messages := self._framer.feed(data):
                 data = b""
                 for message in messages:
-                    self._owner.hear(message, self.hop)
+                    self._owner.hear(message, self.flow)
         except MessageError as error:
-            self._owner.ignore(data, self.hop, f"connection closed: {error}")
+            self._owner.ignore(data, self.flow, f"connection closed: {error}")
             self._owner.forget(self)
             self.close(reset=False)
 

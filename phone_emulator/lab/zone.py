@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phone_emulator.events import Address
+from phone_emulator.numbers import number
 
 if TYPE_CHECKING:  # dnspython is imported when first used: it would slow every ``--help`` down.
     import dns.name
@@ -185,17 +186,17 @@ def _entries(text: str) -> Iterator[tuple[int, str]]:
     """Each entry with the line it begins on: comments taken away, lines in parentheses joined."""
     depth = start = 0
     entry: list[str] = []
-    for number, line in enumerate(text.split("\n"), 1):
+    for count, line in enumerate(text.split("\n"), 1):
         if depth == 0:
-            start, entry = number, []
+            start, entry = count, []
         for piece in _PIECE.findall(line.rstrip("\r")):
             if piece in ("(", ")"):
                 depth += 1 if piece == "(" else -1
                 entry.append(" ")
                 if depth < 0:
-                    raise _EntryError("a ) without its (", number)
+                    raise _EntryError("a ) without its (", count)
             elif piece == '"':
-                raise _EntryError("a quoted string does not end on its line", number)
+                raise _EntryError("a quoted string does not end on its line", count)
             elif not piece.startswith(";"):
                 entry.append(piece)
         whole = "".join(entry)
@@ -249,8 +250,8 @@ class _Reader:
             raise _EntryError("the first record of a file needs a name before its type")
         ttl = self._ttl
         word, rest = _first_word(rest)
-        while word[:1].isdigit() or word.upper() in ("IN", "CH", "HS", "CS"):
-            if word[0].isdigit():
+        while (of_time := number(word[:1], 9) is not None) or word.upper() in ("IN", "CH", "HS", "CS"):
+            if of_time:
                 ttl = _seconds(word)
             elif word.upper() != "IN":
                 raise _EntryError(f"class {word} is not supported: only IN is")

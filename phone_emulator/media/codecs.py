@@ -1,8 +1,26 @@
-"""The codecs of the phone: their configuration names and what SDP says of them (RFC 3551)."""
+"""The codecs of the phone: their configuration names, what SDP says of them (RFC 3551), and who speaks them.
+
+This table decides what is offered, what an answer takes, and what `check` says of the codecs in a cfg file.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+
+from .coder import Coder
+from .g711 import PCMA, PCMU
+from .g722 import G722
+
+
+class Offer(StrEnum):
+    """Which of the codecs that a cfg file enables are offered (``--offer``)."""
+
+    SPOKEN = "spoken"
+    """Those that can be spoken here."""
+    DECLARED = "declared"
+    """All of them, as the real phone does: the far end may choose one that nobody here can speak."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,6 +28,8 @@ class Codec:
     """One codec as ``account.X.codec.NAME`` knows it."""
 
     name: str
+    title: str
+    """As people call it."""
     encoding: str
     """The encoding name of ``a=rtpmap``."""
     clock: int
@@ -21,6 +41,10 @@ class Codec:
     """The ``a=fmtp`` that the phone writes; empty for none."""
     strict: bool = False
     """Whether an offer must have this very ``fmtp``: it tells bit rates of one encoding apart."""
+    coder: Callable[[], Coder] | None = None
+    """Makes one end of a stream; None where the codec cannot be spoken here."""
+    rate: int = 8000
+    """Samples a second of the sound that it carries, which need not be ``clock``."""
 
     @property
     def dynamic(self) -> bool:
@@ -40,27 +64,68 @@ OPUS_FMTP = (
 CODECS = {
     codec.name: codec
     for codec in (
-        Codec("pcmu", "PCMU", 8000, 0),
-        Codec("pcma", "PCMA", 8000, 8),
-        Codec("g722", "G722", 8000, 9),
-        Codec("g729", "G729", 8000, 18, fmtp="annexb=no"),
-        Codec("g723_53", "G723", 8000, 4, fmtp="bitrate=5.3"),
-        Codec("g723_63", "G723", 8000, 4, fmtp="bitrate=6.3"),
-        Codec("g726_32", "G726-32", 8000, 102),
-        Codec("g726_16", "G726-16", 8000, 103),
-        Codec("g726_24", "G726-24", 8000, 104),
-        Codec("g726_40", "G726-40", 8000, 105),
-        Codec("ilbc", "iLBC", 8000, 106, fmtp="mode=30"),
-        Codec("ilbc_13_33kbps", "iLBC", 8000, 106, fmtp="mode=30", strict=True),
-        Codec("ilbc_15_2kbps", "iLBC", 8000, 106, fmtp="mode=20", strict=True),
-        Codec("opus", "opus", 48000, 107, channels=2, fmtp=OPUS_FMTP),
-        Codec("g722_1_24kpbs", "G7221", 16000, 121, fmtp="bitrate=24000", strict=True),
-        Codec("g722_1c_24kpbs", "G7221", 32000, 122, fmtp="bitrate=24000", strict=True),
-        Codec("g722_1c_32kpbs", "G7221", 32000, 123, fmtp="bitrate=32000", strict=True),
-        Codec("g722_1c_48kpbs", "G7221", 32000, 124, fmtp="bitrate=48000", strict=True),
+        Codec("pcmu", "PCMU", "PCMU", 8000, 0, coder=lambda: PCMU),
+        Codec("pcma", "PCMA", "PCMA", 8000, 8, coder=lambda: PCMA),
+        Codec("g722", "G.722", "G722", 8000, 9, coder=G722, rate=16000),
+        Codec("g729", "G.729", "G729", 8000, 18, fmtp="annexb=no"),
+        Codec("g723_53", "G.723.1 at 5.3 kbit/s", "G723", 8000, 4, fmtp="bitrate=5.3"),
+        Codec("g723_63", "G.723.1 at 6.3 kbit/s", "G723", 8000, 4, fmtp="bitrate=6.3"),
+        Codec("g726_32", "G.726-32", "G726-32", 8000, 102),
+        Codec("g726_16", "G.726-16", "G726-16", 8000, 103),
+        Codec("g726_24", "G.726-24", "G726-24", 8000, 104),
+        Codec("g726_40", "G.726-40", "G726-40", 8000, 105),
+        Codec("ilbc", "iLBC", "iLBC", 8000, 106, fmtp="mode=30"),
+        Codec("ilbc_13_33kbps", "iLBC at 13.33 kbit/s", "iLBC", 8000, 106, fmtp="mode=30", strict=True),
+        Codec("ilbc_15_2kbps", "iLBC at 15.2 kbit/s", "iLBC", 8000, 106, fmtp="mode=20", strict=True),
+        Codec("opus", "Opus", "opus", 48000, 107, channels=2, fmtp=OPUS_FMTP),
+        Codec(
+            "g722_1_24kpbs", "G.722.1 at 24 kbit/s", "G7221", 16000, 121, fmtp="bitrate=24000", strict=True
+        ),
+        Codec(
+            "g722_1c_24kpbs", "G.722.1C at 24 kbit/s", "G7221", 32000, 122, fmtp="bitrate=24000", strict=True
+        ),
+        Codec(
+            "g722_1c_32kpbs", "G.722.1C at 32 kbit/s", "G7221", 32000, 123, fmtp="bitrate=32000", strict=True
+        ),
+        Codec(
+            "g722_1c_48kpbs", "G.722.1C at 48 kbit/s", "G7221", 32000, 124, fmtp="bitrate=48000", strict=True
+        ),
     )
 }
 """Configuration name in lower case -> codec."""
 
 STATIC_RTPMAPS = {codec.payload: codec.rtpmap for codec in CODECS.values() if not codec.dynamic}
 """Payload type -> rtpmap, for offers that leave it out."""
+
+
+def codecs_called(names: Iterable[str]) -> list[Codec]:
+    """The codecs with these configuration *names*, in their order; unknown ones are left out."""
+    return [CODECS[name.lower()] for name in names if name.lower() in CODECS]
+
+
+def spoken(names: Iterable[str]) -> list[str]:
+    """Those of the codecs *names* that can be spoken here, in their order."""
+    return [codec.name for codec in codecs_called(names) if codec.coder is not None]
+
+
+def unspoken_titles(names: Iterable[str]) -> list[str]:
+    """What people call those of the codecs *names* that cannot be spoken here, in their order."""
+    return [codec.title for codec in codecs_called(names) if codec.coder is None]
+
+
+def told_of_unspoken(titles: Sequence[str], offer: Offer = Offer.SPOKEN) -> str:
+    """What becomes of the codecs *titles*, which are enabled and cannot be spoken here, in a sentence."""
+    are, they = ("is", "it is") if len(titles) == 1 else ("are", "they are")
+    names = ", ".join(titles)
+    if offer is Offer.DECLARED:
+        return f"{names} {are} offered and cannot be spoken here (--offer declared)"
+    return f"{names} {are} enabled and cannot be spoken here: {they} not offered"
+
+
+def told_of_none(names: Sequence[str]) -> str:
+    """Why a phone that enables the codecs *names*, none of which can be spoken here, has nothing to offer."""
+    can = f"there is nothing to offer; {', '.join(spoken(CODECS))} can be spoken"
+    if not names:
+        return f"no codec is enabled: {can}"
+    enabled = ", ".join(unspoken_titles(names))
+    return f"no enabled codec can be spoken here ({enabled}): {can}; --offer declared offers what is enabled"

@@ -13,16 +13,16 @@ _ULAW_LARGEST = 8158
 
 
 class Law(NamedTuple):
-    """One of G.711's two laws."""
+    """One of G.711's two laws; nothing in it belongs to one stream only."""
 
-    name: str
-    """As in SDP's rtpmap."""
-    payload_type: int
-    """The static one of RFC 3551."""
-    silence: int
-    """The octet of a sample of 0."""
     encode: Callable[[array[int]], bytes]
     decode: Callable[[bytes], array[int]]
+    zero: int
+    """The octet of a sample of 0."""
+
+    def silence(self, count: int) -> bytes:
+        """The octets of *count* samples of silence."""
+        return bytes([self.zero]) * count
 
 
 def encode_ulaw(samples: array[int]) -> bytes:
@@ -94,6 +94,5 @@ def _alaw_decoder() -> array[int]:
     return array("h", values)
 
 
-PCMU = Law("PCMU", 0, 0xFF, encode_ulaw, decode_ulaw)
-PCMA = Law("PCMA", 8, 0xD5, encode_alaw, decode_alaw)
-LAWS = {"pcmu": PCMU, "pcma": PCMA}
+PCMU = Law(encode_ulaw, decode_ulaw, 0xFF)
+PCMA = Law(encode_alaw, decode_alaw, 0xD5)

@@ -69,7 +69,7 @@ def parse(data: bytes) -> Packet:
     return Packet(second & 0x7F, sequence, timestamp, ssrc, bytes(data[start:end]), bool(second & 0x80))
 
 
-class Reception:
+class ReceptionStatistics:
     """Counts what arrives of the streams at one port, one stream after the other.
 
     Args:

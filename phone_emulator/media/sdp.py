@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from phone_emulator.media.codecs import CODECS, STATIC_RTPMAPS, Codec
+from phone_emulator.media.codecs import CODECS, STATIC_RTPMAPS, Codec, codecs_called
+from phone_emulator.numbers import MAX_UINT32, number
 
 MIRRORED = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
 """Direction of an offer -> direction of the answer (RFC 3264 section 6.1)."""
@@ -94,7 +95,7 @@ class Media:
         """The first of the codecs *names* that the format *payload* is."""
         encoding, clock, channels = _rtpmap(self.rtpmap.get(payload, ""))
         fmtp = self.fmtp.get(payload, "").replace(" ", "")
-        for codec in (CODECS[name.lower()] for name in names if name.lower() in CODECS):
+        for codec in codecs_called(names):
             same = (codec.encoding.lower(), codec.clock, codec.channels) == (encoding, clock, channels)
             if same and (not codec.strict or fmtp == codec.fmtp):
                 return codec
@@ -136,13 +137,13 @@ def parse(data: bytes | str) -> Sdp:
     origin: Origin | None = None
     sdp = Sdp(Origin("-", "0", "0", ""))
     media: Media | None = None
-    for number, line in enumerate(lines, 1):
+    for count, line in enumerate(lines, 1):
         match = LINE.fullmatch(line.removesuffix("\r"))
         if match is None:
-            raise SdpError(f"SDP line {number}: expected a letter and '=', like 'v=0'")
+            raise SdpError(f"SDP line {count}: expected a letter and '=', like 'v=0'")
         kind, value = match[1], match[2].strip()
         try:
-            if number == 1 and (kind, value) != ("v", "0"):
+            if count == 1 and (kind, value) != ("v", "0"):
                 raise SdpError("expected v=0")
             if kind == "o" and origin is None:
                 sdp.origin = origin = _origin(value)
@@ -160,7 +161,7 @@ def parse(data: bytes | str) -> Sdp:
             elif kind == "a" and value in MIRRORED:
                 sdp.direction = value
         except SdpError as error:
-            raise SdpError(f"SDP line {number}: {error}") from None
+            raise SdpError(f"SDP line {count}: {error}") from None
     if origin is None:
         raise SdpError("SDP: no o= line")
     return sdp
@@ -206,7 +207,7 @@ def offer(
     events. *order*: of the attributes.
     """
     offered: dict[int, Codec] = {}
-    for codec in (CODECS[name.lower()] for name in codecs if name.lower() in CODECS):
+    for codec in codecs_called(codecs):
         payload = codec.payload
         if codec.dynamic:
             payload = _free(payload, {*offered, dtmf_payload})
@@ -359,17 +360,14 @@ def _rtpmap(text: str) -> tuple[str, int, int]:
     """``opus/48000/2`` as (encoding in lower case, clock, channels); zeros where they are no numbers."""
     encoding, _, rest = text.lower().partition("/")
     clock, _, channels = rest.partition("/")
-    return encoding, _int(clock), _int(channels or "1")
-
-
-def _int(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    return encoding, number(clock, MAX_UINT32) or 0, number(channels or "1", MAX_UINT32) or 0
 
 
 def _number(text: str, largest: int, what: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= largest):
+    found = number(text, largest)
+    if found is None:
         raise SdpError(f"{what}: expected a number up to {largest}, got {text[:20]!r}")
-    return int(text)
+    return found
 
 
 _STATIC = {str(payload) for payload in STATIC_RTPMAPS}

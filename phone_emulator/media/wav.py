@@ -1,4 +1,4 @@
-"""WAV files with 16-bit mono PCM at 8 kHz, what G.711 carries."""
+"""WAV files with 16-bit mono PCM at 8 or 16 kHz, the rates of the codecs that are spoken."""
 
 from __future__ import annotations
 
@@ -8,26 +8,29 @@ import wave
 from array import array
 from pathlib import Path
 
-RATE = 8000
+from .sound import Sound
+
+RATES = (8000, 16000)
+"""Samples a second."""
 LONGEST = 600
 """Seconds that are read of one file at most."""
-_SHAPE = "8000 Hz, 16 bit, mono"
 
 
 class WavError(Exception):
     """A WAV file cannot be read or written; the text names it and says why."""
 
 
-def read_wav(path: Path) -> array[int]:
-    """The samples in the file *path*; raises WavError unless it is 8 kHz, 16 bit, mono, at most LONGEST."""
+def read_wav(path: Path) -> Sound:
+    """The sound in the file *path*; raises WavError unless it is 8 or 16 kHz, 16 bit, mono, not too long."""
     try:
         with path.open("rb") as file, wave.open(file, "rb") as reader:
-            shape = _describe(reader.getframerate(), 8 * reader.getsampwidth(), reader.getnchannels())
-            if shape != _SHAPE:
-                raise WavError(f"{path}: the phone plays {_SHAPE}; this file is {shape}")
-            if reader.getnframes() > LONGEST * RATE:
-                raise WavError(f"{path}: {reader.getnframes() / RATE:.0f} s are more than {LONGEST} s")
-            data = reader.readframes(LONGEST * RATE)
+            rate, bits, channels = reader.getframerate(), 8 * reader.getsampwidth(), reader.getnchannels()
+            if rate not in RATES or (bits, channels) != (16, 1):
+                played, shape = " or ".join(map(str, RATES)), _describe(rate, bits, channels)
+                raise WavError(f"{path}: the phone plays {played} Hz, 16 bit, mono; this file is {shape}")
+            if reader.getnframes() > LONGEST * rate:
+                raise WavError(f"{path}: {reader.getnframes() / rate:.0f} s are more than {LONGEST} s")
+            data = reader.readframes(LONGEST * rate)
     except OSError as error:
         raise WavError(f"{path}: {error.strerror or error}") from None
     except (wave.Error, EOFError, RuntimeError, ValueError, ArithmeticError, struct.error) as error:
@@ -35,17 +38,18 @@ def read_wav(path: Path) -> array[int]:
     samples = array("h", data[: len(data) & ~1])
     if sys.byteorder == "big":
         samples.byteswap()
-    return samples
+    return Sound(rate, samples)
 
 
-def write_wav(path: Path, samples: array[int]) -> None:
-    """Write *samples* to the file *path*, replacing it; raises WavError."""
+def write_wav(path: Path, sound: Sound) -> None:
+    """Write *sound* to the file *path*, replacing it; raises WavError."""
+    samples = sound.samples
     if sys.byteorder == "big":
         samples = samples[:]
         samples.byteswap()
     try:
         with path.open("wb") as file, wave.open(file, "wb") as writer:
-            writer.setparams((1, 2, RATE, len(samples), "NONE", ""))
+            writer.setparams((1, 2, sound.rate, len(samples), "NONE", ""))
             writer.writeframes(samples.tobytes())
     except OSError as error:
         raise WavError(f"{path}: {error.strerror or error}") from None

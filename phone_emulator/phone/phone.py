@@ -5,25 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections import deque
+from collections import ChainMap, deque
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.dns import Resolver, dns_servers, locate_sent_by
-from phone_emulator.events import Address, Bus, Transport
+from phone_emulator.events import Address, Bus, CodecsNotSpoken, Transport
+from phone_emulator.media.codecs import Offer, told_of_unspoken, unspoken_titles
 from phone_emulator.redundancy import Silence
 from phone_emulator.sip.endpoint import Endpoint
 from phone_emulator.sip.flow import Flow
-from phone_emulator.sip.message import Request, Response
+from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.timers import Timers
 from phone_emulator.sip.transport import DATAGRAM_LIMIT
 from phone_emulator.world.base import World
-from phone_emulator.world.tasks import Tasks
+from phone_emulator.world.tasks import OnFault, Tasks
 
-from .calls.call import Call, CallError
+from .calls.call import Call, CallError, Handler
 from .calls.incoming import IncomingCall
 from .calls.outgoing import OutgoingCall
 from .dialling.number import why_undialable
@@ -31,7 +32,7 @@ from .dialogs import Dialogs
 from .line import Line
 from .presence.notifier import Notifier
 from .reception import in_dialog
-from .reception.reception import Reception, unsupported
+from .reception.uas_core import UasCore, unsupported
 from .transfer.referral import Referrals
 from .wire.addresses import own_addresses
 from .wire.certificates import Certificates, trust_of
@@ -53,6 +54,8 @@ class PhoneOptions:
     local_port: int | None = None
     """The SIP port, 0 for any; None takes ``sip.listen_port``, else the firmware's own."""
     silence: Silence = Silence.AUTO
+    offer: Offer = Offer.SPOKEN
+    """Whether codecs are offered that nobody here can speak."""
     device: Device = field(default_factory=Device)
     nameservers: tuple[Address, ...] = ()
     """``--dns``: instead of the DNS servers that the cfg or the machine names."""
@@ -97,11 +100,12 @@ class Phone:
         """Calls that have ended, newest last, each with its route."""
         self.notifier = Notifier(self.bus, self.calls)
         """Tells of its calls to whoever subscribes to them."""
-        self.reception = Reception(self, self.notifier)
+        self.uas_core = UasCore(self, self.notifier)
         """Answers what comes in outside of dialogs."""
         self.referrals = Referrals(self.dial)
         """Makes the calls that others ask for."""
-        self._handlers = {**in_dialog.HANDLERS, "REFER": self.referrals.in_dialog}
+        follows: dict[str, Handler] = {"REFER": self.referrals.in_dialog}
+        self._handlers = ChainMap(follows, in_dialog.HANDLERS)
         self._context: Context | None = None
         self._tasks = Tasks(world, "the phone")
         self.dialogs = Dialogs(self._tasks, config.timers.t1)
@@ -132,16 +136,28 @@ class Phone:
             locate=self._locate,
         )
         await endpoint.open()
+        try:
+            self._make_lines(endpoint, host, other_host, servers)
+        except BaseException:
+            await endpoint.close()
+            self._context = None
+            raise
+
+    def _make_lines(
+        self, endpoint: Endpoint, host: str, other_host: str, nameservers: Sequence[Address]
+    ) -> None:
+        config, options = self.config, self.options
         self._context = Context(
             world=self.world,
             bus=self.bus,
             config=config,
             device=options.device,
             silence=options.silence,
+            offer=options.offer,
             host=host,
             other_host=other_host,
             endpoint=endpoint,
-            resolver=Resolver(self.world, servers, config.dns, bus=self.bus, source_host=host),
+            resolver=Resolver(self.world, nameservers, config.dns, bus=self.bus, source_host=host),
             trust=trust_of(config, options.ca_pem, options.certificates),
             next_rtp_port=config.min_rtp_port + options.device.style.skipped_rtp_ports,
             sessions=options.device.style.first_session,
@@ -150,36 +166,58 @@ class Phone:
             account.index: Line(self._context, account, self.dialogs, self._handlers, self)
             for account in config.lines
         }
+        self._tell_of_codecs()
+
+    def _tell_of_codecs(self) -> None:
+        """Tell which codecs are enabled and cannot be spoken here; once, however many lines enable them."""
+        told: set[tuple[str, ...]] = set()
+        offer = self.options.offer
+        for number, line in self.lines.items():
+            titles = tuple(unspoken_titles(codec.name for codec in line.account.codecs))
+            if titles and titles not in told:
+                told.add(titles)
+                self.bus.tell(
+                    CodecsNotSpoken(
+                        at=self.world.now(),
+                        line=number,
+                        codecs=titles,
+                        offered=offer is Offer.DECLARED,
+                        reason=told_of_unspoken(titles, offer),
+                    )
+                )
 
     async def stop(self, *, unregister: bool = True) -> None:
         """End every call, de-register every live binding unless told not to (R12), close the sockets."""
-        if self._context is None:
+        context = self._context
+        if context is None:
             return
-        if unregister:
-            await self._end_calls()
-        await self._all([("ending what watches it", self.notifier.stop(tell=unregister))])
-        registrars = [(f"stopping line {line.number}", line.registrar) for line in self.lines.values()]
-        if unregister:
-            await self._all([(name, registrar.unregister()) for name, registrar in registrars])
-        else:
-            await self._all([(name, registrar.abandon()) for name, registrar in registrars])
-        for call in (*self.calls, *self.history):
-            await call.abandon()
-        for line in self.lines.values():
-            await line.seat.tasks.stop()
-        await self._tasks.stop()
-        await self._context.endpoint.close()
-        self._context = None
+        try:
+            if unregister:
+                await self._end_calls()
+            watched = self.notifier.stop(tell=unregister)
+            await self._all([("ending what watches it", watched, lambda error: self.notifier.cancel())])
+            await self._all([_stopped(line, unregister=unregister) for line in self.lines.values()])
+            calls = (*self.calls, *self.history)
+            await self._all([(f"the end of {call.id}", call.abandon(), call.fault) for call in calls])
+            for line in self.lines.values():
+                await line.seat.tasks.stop()
+            await self._tasks.stop()
+        finally:
+            try:
+                await context.endpoint.close()
+            finally:
+                self._context = None
 
-    async def _all(self, works: Sequence[tuple[str, Coroutine[Any, Any, None]]]) -> None:
+    async def _all(self, works: Sequence[tuple[str, Coroutine[Any, Any, None], OnFault]]) -> None:
         """Do all *works* at once; whatever one of them raises, the phone stops."""
-        await asyncio.gather(*(self.spawn(work, name) for name, work in works), return_exceptions=True)
+        tasks = [self.spawn(work, name, on_fault) for name, work, on_fault in works]
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _end_calls(self) -> None:
         """Hang up everywhere; a server that is slow to answer a BYE or a CANCEL is waited for a little."""
         calls = tuple(self.calls)
         for call in calls:
-            self.spawn(call.hang_up(), f"hanging up {call.id}")
+            self.spawn(call.hang_up(), f"hanging up {call.id}", call.fault)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS * self.config.timers.t1):
                 for call in calls:
@@ -217,19 +255,22 @@ class Phone:
         server = chosen.account.servers[0]
         identity = self.context.identity(chosen.account, server)
         call = OutgoingCall(chosen, call_id or self.new_call_id(), number, identity, headers)
-        self._add(call)
-        call.start()
+        with call.tasks.guarded("dialling"):
+            self._add(call)
+            call.start()
         return call
 
     def ring(self, call: IncomingCall) -> None:
         """Take *call* up and let it ring."""
-        self._add(call)
-        call.ring()
+        with call.tasks.guarded("ringing", expected=(MessageError,)):
+            self._add(call)
+            call.ring()
 
     def replace(self, other: Call, call: IncomingCall) -> None:
         """Take *call* up in the place of *other*."""
-        self._add(call)
-        call.replace(other)
+        with call.tasks.guarded("ringing", expected=(MessageError,)):
+            self._add(call)
+            call.replace(other)
 
     @property
     def any_user(self) -> bool:
@@ -268,9 +309,11 @@ class Phone:
         self.calls.append(call)
         call.seat.calls.append(call)
 
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    def spawn(
+        self, work: Coroutine[Any, Any, None], name: str, on_fault: OnFault | None = None
+    ) -> asyncio.Task[None]:
         """Run *work* beside everything else; it ends with the phone at the latest."""
-        return self._tasks.spawn(work, name)
+        return self._tasks.spawn(work, name, on_fault=on_fault)
 
     # -- what comes in -------------------------------------------------------------------------------------
 
@@ -281,13 +324,13 @@ class Phone:
         if isinstance(user, Call):
             user.receive(server)
             return
-        refusal = unsupported(request, self.reception.line_called(request))
+        refusal = unsupported(request, self.uas_core.line_called(request))
         if refusal is not None:
-            self.reception.answer(server, refusal)
+            self.uas_core.answer(server, refusal)
         elif user is not None:
             user.receive(server)
         else:
-            self.reception.receive(server)
+            self.uas_core.receive(server)
 
     def _on_ack(self, ack: Request, flow: Flow) -> str | None:
         user = self.dialogs.user_of(ack)
@@ -309,3 +352,10 @@ class Phone:
         """Where SIP is awaited: as the user says, else ``sip.listen_port``, else as the firmware does."""
         said = (self.options.local_port, self.config.listen_port)
         return next((port for port in said if port is not None), self.options.device.style.listen_port)
+
+
+def _stopped(line: Line, *, unregister: bool) -> tuple[str, Coroutine[Any, Any, None], OnFault]:
+    """The work that stops *line*, and what is left to do where it raises."""
+    registrar = line.registrar
+    work = registrar.unregister() if unregister else registrar.abandon()
+    return f"stopping line {line.number}", work, lambda error: registrar.cancel()

@@ -19,8 +19,8 @@ ANONYMOUS = ("anonymous", "phone@")
 MOST_LINES = 200
 """Of one reply; a welcome can be long."""
 
-_EXTENDED = re.compile(r"\(([!-~])\1\1(\d{1,5})\1\)")
-_PASSIVE = re.compile(r"\d+,\d+,\d+,\d+,(\d{1,3}),(\d{1,3})")
+_EXTENDED = re.compile(r"\(([!-~])\1\1([0-9]{1,5})\1\)")
+_PASSIVE = re.compile(r"[0-9]+,[0-9]+,[0-9]+,[0-9]+,([0-9]{1,3}),([0-9]{1,3})")
 
 
 async def fetch_ftp(location: Location, manner: Manner) -> bytes:
@@ -87,7 +87,7 @@ async def _order(control: Connection, order: str | None) -> tuple[int, str]:
             raise FetchError("cannot be asked for: a line end in a name or a password")
         await control.send(f"{order}\r\n".encode())
     first = await control.line()
-    if not re.match(r"[1-5]\d\d(?:[ -]|$)", first):
+    if not re.match(r"[1-5][0-9]{2}(?:[ -]|$)", first):
         raise FetchError(f"the server does not speak FTP: {printable(first)!r}")
     line = first
     for _ in range(MOST_LINES):

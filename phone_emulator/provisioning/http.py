@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import h11
 
 from phone_emulator.config.diagnostic import printable
+from phone_emulator.numbers import number
 from phone_emulator.provisioning.fetching import (
     MOST_BYTES,
     Connection,
@@ -99,7 +100,7 @@ async def _answer(wire: h11.Connection, connection: Connection) -> Answer:
             if response.status_code != 200:
                 break  # nobody reads the page of an error
             length = dict(response.headers).get(b"content-length", b"0")
-            if int(length) > MOST_BYTES:
+            if number(length.decode("latin-1"), MOST_BYTES) is None:
                 raise FetchError(f"is larger than {MOST_BYTES >> 20} MiB, no cfg file is")
         elif isinstance(event, h11.Data):
             body += event.data

@@ -87,6 +87,8 @@ class Provisioner:
         """What the phone remembers, by slot of today's name."""
         self._overriding = by_todays_name(said.settings)
         self._said = [*given.diagnostics, *said.diagnostics]
+        self._ignores = given.ignores
+        """What the files ask not to be told."""
         self._found: list[Diagnostic] = []
         """What there is to say about the files of the server."""
         self._ways = ways or Ways()
@@ -104,7 +106,8 @@ class Provisioner:
 
     def loaded(self, *, strict: bool = True) -> Loaded:
         """What the phone's own files, those of the server and the overrides ask for; raises CfgError."""
-        loaded = load_settings({**self._store, **self._overriding}, self.handset.model, strict=strict)
+        store = {**self._store, **self._overriding}
+        loaded = load_settings(store, self.handset.model, strict=strict, ignores=self._ignores)
         return replace(loaded, diagnostics=[*self._said, *self.boot_said, *self._found, *loaded.diagnostics])
 
     def reading(self) -> Reading:
@@ -181,6 +184,7 @@ class Provisioner:
         """Make *files* what the phone has; raises CfgError."""
         reading = self._read(files)
         self._store = self._stored(reading, boot)
+        self._ignores.update(reading.ignores)
         self.files, self._boot, self._found = tuple(files), boot, reading.diagnostics
 
     def _stored(self, reading: Reading, boot: Boot | None) -> dict[str, Setting]:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from phone_emulator.config.diagnostic import printable
+from phone_emulator.numbers import at_most, number
 from phone_emulator.provisioning.fetching import MOST_BYTES, FetchError, Manner, NotThere
 from phone_emulator.provisioning.location import Location
 from phone_emulator.world import reasons
@@ -144,14 +145,11 @@ class _Transfer:
 
     def _granted(self, data: bytes) -> int:
         """The block size that an OACK grants; raises FetchError."""
-        words = data.split(b"\0")
-        granted = dict(zip(words[::2], words[1::2], strict=False))
-        granted = {name.lower(): value for name, value in granted.items()}
-        try:
-            size, total = int(granted.get(b"blksize", PLAIN_BLOCK)), int(granted.get(b"tsize", 0))
-        except ValueError:
-            size, total = 0, 0
-        if not 8 <= size <= ASKED_BLOCK:
+        words = data.decode("latin-1").split("\0")
+        granted = {name.lower(): value for name, value in zip(words[::2], words[1::2], strict=False)}
+        size = number(granted.get("blksize", str(PLAIN_BLOCK)), ASKED_BLOCK)
+        total = at_most(granted.get("tsize", "0"), MOST_BYTES + 1)
+        if size is None or size < 8 or total is None:
             self._give_up("bad option")
             raise FetchError("the server answers with options that were not asked for")
         if total > MOST_BYTES:

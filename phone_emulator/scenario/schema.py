@@ -32,7 +32,7 @@ from .tree import RawFloat, RawInt
 WorldName = Literal["simulated", "lab", "real"]
 ResultName = Literal["answered", "rejected", "failed", "cancelled"]
 
-_ROLE = re.compile(r"primary|secondary|fallback|target-([3-9]|[1-9]\d+)|fallback-([2-9]|[1-9]\d+)", re.ASCII)
+_ROLE = re.compile(r"primary|secondary|fallback|target-([3-9]|[1-9][0-9]+)|fallback-([2-9]|[1-9][0-9]+)")
 
 
 def is_role(name: str) -> bool:

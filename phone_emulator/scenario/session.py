@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from phone_emulator.config import CfgError, load
-from phone_emulator.config.diagnostic import Severity
+from phone_emulator.config.diagnostic import Diagnostic, Severity
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.config.reader import OVERRIDES
 from phone_emulator.events import (
@@ -150,21 +150,26 @@ class Prepared:
     zones: dict[int, Zone]
     warnings: tuple[str, ...]
     """What is surprising in ``set`` and ``--set``; of what stands in cfg files, ``check`` tells."""
+    without_effect: tuple[Diagnostic, ...]
+    """The keys of cfg files that do nothing here; those of ``set`` and ``--set`` are among the warnings."""
 
 
 def prepare(scenario: Scenario, options: RunOptions) -> Prepared:
     """Read the cfg files and zones that *scenario* names; raises ScenarioError with every fault."""
     faults: list[str] = []
     overrides = [*(f"{key}={value}" for key, value in scenario.set.items()), *options.overrides]
-    config, warnings = PhoneConfig(), tuple[str, ...]()
+    config, warnings, idle = PhoneConfig(), tuple[str, ...](), tuple[Diagnostic, ...]()
     try:
         loaded = load(list(scenario.config), overrides, options.phone.device.model)
         config = loaded.config
+        surprising = [found for found in loaded.diagnostics if found.severity is Severity.WARNING]
+        without_effect = loaded.without_effect()
         warnings = tuple(
             _placed(str(found), scenario)
-            for found in loaded.diagnostics
-            if found.file == OVERRIDES and found.severity is Severity.WARNING
+            for found in (*surprising, *without_effect)
+            if found.file == OVERRIDES
         )
+        idle = tuple(found for found in without_effect if found.file != OVERRIDES)
     except CfgError as error:
         faults += [_placed(fault, scenario) for fault in error.faults]
     else:
@@ -174,7 +179,7 @@ def prepare(scenario: Scenario, options: RunOptions) -> Prepared:
     zones = {step.number: _zone(step.zone, faults) for step in scenario.steps if step.zone is not None}
     if faults:
         raise ScenarioError(faults)
-    return Prepared(scenario, config, zone, zones, warnings)
+    return Prepared(scenario, config, zone, zones, warnings, idle)
 
 
 def make_session(prepared: Prepared, options: RunOptions) -> Session:

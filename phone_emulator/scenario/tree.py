@@ -30,9 +30,8 @@ _OPENING = (
 _CLOSING = (yaml.BlockEndToken, yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken)
 _TAG = "tag:yaml.org,2002:"
 _TAGS = frozenset({"str", "int", "float", "bool", "null", "timestamp", "value", "merge", "map", "seq"})
-_INT = re.compile(r"[-+]?(0|[1-9][0-9_]*)", re.ASCII)
-_HEX = re.compile(r"[-+]?0x[0-9a-fA-F][0-9a-fA-F_]*", re.ASCII)
-_FLOAT = re.compile(r"[-+]?[0-9_]*\.?[0-9_]+([eE][-+]?[0-9]+)?", re.ASCII)
+_INT = re.compile(r"-?(0|[1-9][0-9]{0,38})")
+_FLOAT = re.compile(r"-?[0-9]*\.?[0-9]+([eE][-+]?[0-9]+)?")
 _TRUE = frozenset({"true", "yes", "on"})
 
 
@@ -247,17 +246,20 @@ class _Builder:
 
 
 def _value(tag: str, text: str) -> Any:
-    """The scalar that *text* is. What YAML 1.1 takes for a date, base 60 or octal stays text."""
+    """The scalar that *text* is.
+
+    What YAML 1.1 takes for a date, or for a number in another base or with a plus or underscores, stays text.
+    """
     if tag == "null":
         return None
     if tag == "bool":
         return text.lower() in _TRUE
-    if tag == "int" and (_INT.fullmatch(text) or _HEX.fullmatch(text)) and len(text) < 40:
-        number = RawInt(int(text.replace("_", ""), 16 if "x" in text else 10))
+    if tag == "int" and _INT.fullmatch(text):
+        number = RawInt(text)
         number.raw = text
         return number
     if tag == "float" and _FLOAT.fullmatch(text):
-        real = RawFloat(text.replace("_", ""))
+        real = RawFloat(text)
         real.raw = text
         return real
     return text

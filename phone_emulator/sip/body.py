@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from phone_emulator.sip.headers import before_parameters, unquoted
+
 from .headers import FOLD, LWS, MessageError, key_of, parameter
 from .message import Message, Response
 
@@ -36,7 +38,7 @@ class Part:
 
 def media_type(content_type: str) -> str:
     """The type in a Content-Type value, in lower case and without parameters."""
-    return content_type.partition(";")[0].strip(LWS).lower()
+    return before_parameters(content_type).lower()
 
 
 def type_of(message: Message) -> str:
@@ -98,7 +100,7 @@ def split(body: bytes, content_type: str) -> list[bytes]:
     What begins with LAST stands behind the last one. Raises MessageError where *content_type* names no
     boundary (RFC 2046 section 5.1.1).
     """
-    boundary = (parameter(content_type, "boundary") or "").strip('"')
+    boundary = unquoted(parameter(content_type, "boundary") or "")
     if not _BOUNDARY.fullmatch(boundary):
         raise MessageError("expected a boundary of the parts in Content-Type")
     return (b"\r\n" + body).split(b"\r\n--" + boundary.encode())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from phone_emulator.events import Address, Outcome, Transport
 from phone_emulator.world.base import SendFailed, TimerHandle, World
@@ -86,6 +87,11 @@ class ClientTransaction:
         self._final = False
 
     @property
+    def over(self) -> bool:
+        """Whether the final response, or what there is instead, has come."""
+        return self._final
+
+    @property
     def request(self) -> Request:
         """The request as it was sent."""
         assert isinstance(self.machine.request, Request)
@@ -118,13 +124,13 @@ class ClientTransaction:
                 if self.on_late is not None and 200 <= item.status < 300:
                     self.on_late(item)
                 return
-            self._final = item.status >= 200
-            if not self._final and self.on_provisional is not None:
+            if item.status < 200 and self.on_provisional is not None:
                 self.on_provisional(item)
-            if self._final and item.status < 300:
+            if 200 <= item.status < 300:
                 self.success = item
                 if self.on_success is not None:
                     self.on_success(item)
+            self._final = item.status >= 200  # not before: what those raise is for whoever waits
         elif self._final:
             return
         else:
@@ -241,9 +247,13 @@ class Clients:
             except MessageError:
                 raise
             except Exception as error:
-                self._fault(client, error, f"taking the {response.status} to {client.request.method}")
+                work = f"taking the {response.status} to {client.request.method}"
+                settle = None if client.over else partial(self._settle, client)
+                self._tasks.fault(error, work, settle)
         elif key not in self._answered:
-            ignored = self._on_stray(response, flow)
+            ignored = None
+            with self._tasks.guarded(f"taking a late {response.status}", expected=(MessageError,)):
+                ignored = self._on_stray(response, flow)
             if ignored:
                 self._transports.ignored(flow, ignored, response.raw or response.to_bytes())
 
@@ -280,7 +290,8 @@ class Clients:
         client.key = client_key(client.request)
         self._waiting[client.key] = client
         self._by_flow.setdefault((flow.transport, flow.remote), set()).add(client)
-        self._act(client, client.machine.start(self._world.now()))
+        with self._tasks.guarded(f"sending {client.request.method}", on_fault=partial(self._settle, client)):
+            self._act(client, client.machine.start(self._world.now()))
 
     def _act(self, client: ClientTransaction, actions: list[machines.Action]) -> None:
         for action in actions:
@@ -295,22 +306,18 @@ class Clients:
             else:
                 self._forget(client)
         if not client.machine.resting:
-            wake(self._world, client, self._fire)
+            wake(self._tasks, client, self._fire, self._settle)
         elif self._waiting.get(client.key) is client:
             self._forget(client)
             self._answered.add(client.key)
 
     def _fire(self, client: ClientTransaction) -> None:
-        try:
-            self._act(client, client.machine.fire(self._world.now()))
-        except Exception as error:
-            self._fault(client, error, f"timing {client.request.method}")
+        self._act(client, client.machine.fire(self._world.now()))
 
-    def _fault(self, client: ClientTransaction, error: Exception, work: str) -> None:
+    def _settle(self, client: ClientTransaction, error: Exception) -> None:
         """What was done about *client* raised *error*: whoever waits for it gets that."""
-        self._tasks.fault(error, work)
-        client.deliver(error)
         self._forget(client)
+        client.deliver(error)
 
     def _send_request(self, client: ClientTransaction, message: Request | Response) -> bool:
         try:
@@ -355,11 +362,10 @@ class Clients:
         """*client*'s request is too large for UDP: it waits for a connection."""
         stop_timer(client)
         client.size, client.datagrams = size, client.flow
-        name = f"TCP for a large {client.request.method}"
         client.detour = self._tasks.spawn(
             self._take_detour(client, client.flow),
-            name,
-            on_fault=lambda error: self._fault(client, error, name),
+            f"TCP for a large {client.request.method}",
+            on_fault=partial(self._settle, client),
         )
 
     async def _take_detour(self, client: ClientTransaction, flow: Flow) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from phone_emulator.world.base import TimerHandle, World
+from phone_emulator.world.faults import as_reason
+from phone_emulator.world.tasks import Tasks
 
 from .flow import Flow
 from .framing import MAX_SIZE, PING, Framer
@@ -53,13 +55,15 @@ class Connection:
     Args:
         layer: is told what comes, and the end.
         world: its clock.
+        tasks: whose its timer is.
     """
 
     flow: Flow
 
-    def __init__(self, layer: ConnectionUser, world: World) -> None:
+    def __init__(self, layer: ConnectionUser, world: World, tasks: Tasks) -> None:
         self._layer = layer
         self._world = world
+        self._tasks = tasks
         self._framer = Framer()
         self._begun: float | None = None
         """When the message began to come that is not whole yet."""
@@ -143,7 +147,13 @@ class Connection:
         due = idle_since + IDLE
         if self._begun is not None:
             due = min(due, self._begun + MESSAGE_TIME)
-        self._timer = self._world.call_at(due, self._watch)
+        name = f"watching the connection with {self.flow.remote}"
+        self._timer = self._tasks.call_at(due, self._watch, name, on_fault=self._fault)
+
+    def _fault(self, error: Exception) -> None:
+        """Watching it raised *error*: nobody would end it any more."""
+        self.close()
+        self.connection_lost(as_reason(error))
 
     def _rest(self) -> None:
         if self._timer is not None:

@@ -78,7 +78,7 @@ class Connections:
 
     def accept(self, stream: Stream) -> Connection:
         """A peer has made one; it is reset where there are too many."""
-        connection = Connection(self._layer, self._world)
+        connection = Connection(self._layer, self._world, self._tasks)
         local = self._layer.local(stream.transport, stream.remote.host)
         flow = connection.flow = Flow(stream.transport, local, stream.remote, stream)
         theirs = sum(each.flow.remote.host == stream.remote.host for each in self._accepted)
@@ -149,7 +149,7 @@ class Connections:
 
     async def _connect(self, key: _Key, tls: TlsClient | None) -> Connection:
         transport, remote, _ = key
-        connection = Connection(self._layer, self._world)
+        connection = Connection(self._layer, self._world, self._tasks)
         if transport is Transport.TLS and tls is None:
             raise TlsFailed("no server name to check the certificate against")
         stream = await self._world.connect(

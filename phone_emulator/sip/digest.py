@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from phone_emulator.sip.headers import split
+from phone_emulator.sip.headers import split, unquoted
 from phone_emulator.sip.message import Response
 
 HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {
@@ -118,7 +118,7 @@ def next_nonce(response: Response, *, proxy: bool = False) -> str:
     """The nonce that a 2xx asks for from now on (RFC 7615); empty where it asks for none."""
     name = "Proxy-Authentication-Info" if proxy else "Authentication-Info"
     parts = [PARAMETER.fullmatch(part) for part in split(response.headers.get(name) or "", ",")]
-    named = {part[1].lower(): _unquote(part[2]) for part in parts if part is not None}
+    named = {part[1].lower(): unquoted(part[2]) for part in parts if part is not None}
     return named.get("nextnonce", "")
 
 
@@ -278,17 +278,13 @@ def _credentials(value: str) -> list[tuple[str, dict[str, str]]]:
             found.append((scheme[1].lower(), {}))
         match = PARAMETER.match(part, scheme.end() if scheme else 0)
         if match and found:
-            found[-1][1].setdefault(match[1].lower(), _unquote(match[2]))
+            found[-1][1].setdefault(match[1].lower(), unquoted(match[2]))
     return found
 
 
 def _quote(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
-
-
-def _unquote(text: str) -> str:
-    return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL) if text.startswith('"') else text
 
 
 def _bytes(text: str) -> bytes:

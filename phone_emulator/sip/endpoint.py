@@ -90,10 +90,12 @@ class Endpoint:
 
     async def close(self) -> None:
         """Forget every transaction and close the sockets; whoever still waits is told."""
-        self.clients.close()
-        self.servers.close()
-        await self.ways_back.close()
-        await self.transports.close()
+        try:
+            self.clients.close()
+            self.servers.close()
+            await self.ways_back.close()
+        finally:
+            await self.transports.close()
 
     @property
     def live_transactions(self) -> int:

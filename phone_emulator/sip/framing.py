@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from phone_emulator.numbers import at_most
 from phone_emulator.sip.headers import MessageError
 
 MAX_SIZE = 65535
@@ -17,9 +18,9 @@ CONTENT_LENGTH = re.compile(rb"\r\n(?:content-length|l)[ \t]*:((?:[^\r]|\r\n[ \t
 
 def content_length(value: str) -> int:
     """The value of Content-Length. Raises MessageError when it is no number or beyond ``MAX_SIZE``."""
-    if not (value.isascii() and value.isdigit()):
+    length = at_most(value, MAX_SIZE + 1)
+    if length is None:
         raise MessageError(f"Content-Length: expected a number, got {value[:20]!r}")
-    length = int(value.lstrip("0")[:20] or "0")
     if length > MAX_SIZE:
         raise MessageError(f"Content-Length: {value[:20]} is more than a message may have ({MAX_SIZE})", 413)
     return length

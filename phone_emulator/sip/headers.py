@@ -11,6 +11,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Self
 
+from phone_emulator.numbers import MAX_UINT32, at_most
+
 
 class MessageError(ValueError):
     """The bytes do not form a SIP message; the text says why, in one line, and never quotes credentials.
@@ -159,6 +161,25 @@ def parameter(parameters: str, name: str) -> str | None:
         if key.strip(LWS).lower() == name:
             return value.strip(LWS)
     return None
+
+
+def before_parameters(value: str) -> str:
+    """What a value such as that of Event or Content-Type says before its parameters."""
+    return value.partition(";")[0].strip(LWS)
+
+
+def delta_seconds(value: str | None) -> int | None:
+    """The seconds that *value* says, as of Expires, Min-SE or Retry-After; None where it says none.
+
+    More than ``2**32-1`` count as that (RFC 3261 section 20.19); parameters and a comment are passed over.
+    """
+    text = before_parameters(value or "").partition("(")[0]
+    return at_most(text.rstrip(LWS), MAX_UINT32)
+
+
+def unquoted(text: str) -> str:
+    """*text* without its quotes and escapes, where it is a quoted string (RFC 3261 section 25.1)."""
+    return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL) if QUOTED.fullmatch(text) else text
 
 
 def tag_of(value: str) -> str | None:

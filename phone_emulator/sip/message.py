@@ -12,6 +12,7 @@ from typing import NamedTuple, NoReturn
 
 import sipmessage
 
+from phone_emulator.numbers import MAX_UINT32, number
 from phone_emulator.sip import values
 from phone_emulator.sip.headers import (
     LWS,
@@ -276,9 +277,10 @@ def _cseq(line: str) -> CSeq:
     words = value.split()
     if len(words) != 2 or len(value) > 100 or not TOKEN.fullmatch(words[1]):
         raise MessageError("CSeq: expected a number and a method, like '1 INVITE'")
-    if not (words[0].isascii() and words[0].isdigit() and int(words[0]) < 2**32):
+    count = number(words[0], MAX_UINT32)
+    if count is None:
         raise MessageError(f"CSeq: expected a number below 2**32, got {words[0][:20]!r}")
-    return CSeq(int(words[0]), words[1])
+    return CSeq(count, words[1])
 
 
 _remembered_address = lru_cache(maxsize=values.REMEMBERED)(values.address_in)

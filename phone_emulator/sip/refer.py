@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 from . import values
-from .headers import LWS, QUOTED, TOKEN
+from .headers import LWS, TOKEN
 from .message import SCHEMES, Headers, MessageError
 from .statuses import REASONS
 
@@ -79,15 +79,10 @@ def parse_refer_to(text: str) -> ReferTo:
     """A Refer-To value; raises MessageError: 400, or 416 for a scheme that the phone cannot call."""
     if len(text) > MAX_LENGTH:
         raise MessageError(f"Refer-To is longer than {MAX_LENGTH} characters")
-    quoted = QUOTED.match(text)
-    opening = text.find("<", quoted.end() if quoted else 0)
-    if opening < 0:
-        uri = text.partition(";")[0].strip(LWS)
-    else:
-        closing = text.find(">", opening)
-        if closing < 0:
-            raise MessageError("Refer-To: no closing bracket")
-        uri = text[opening + 1 : closing].strip(LWS)
+    try:
+        uri = values.uri_text(text)
+    except ValueError as error:
+        raise MessageError(f"Refer-To: {error}") from None
     plain, _, carried = uri.partition("?")
     scheme = plain.partition(":")[0].lower()
     if ":" in plain and TOKEN.fullmatch(scheme) and scheme not in SCHEMES:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from zlib import crc32
 
-from phone_emulator.sip.headers import LWS, TOKEN, Headers, MessageError, key_of
+from phone_emulator.sip.headers import LWS, TOKEN, Headers, MessageError, key_of, tag_of
 from phone_emulator.sip.message import Response
 from phone_emulator.sip.statuses import REASONS
 
@@ -68,7 +68,7 @@ def refusal(data: bytes, error: MessageError, user_agent: str = "") -> Response 
         [*found["via"], *(found[key][0] for key in ("from", "to", "call-id", "cseq") if key in found)]
     )
     to = headers.get("To")
-    if to and ";tag=" not in to.replace(" ", "").lower():
+    if to and tag_of(to) is None:
         headers.set("To", f"{to};tag={crc32(data)}")
     if user_agent:
         headers.add("User-Agent", user_agent)

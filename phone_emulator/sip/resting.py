@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from phone_emulator.world.base import TimerHandle, World
+from phone_emulator.world.tasks import Tasks
 
 from .transaction import INSTANT, Key
 
@@ -52,7 +53,7 @@ class Resting:
         room: bytes that they may take.
     """
 
-    __slots__ = ("_groups", "_newest", "_room", "_said", "_seconds", "_timer", "_world")
+    __slots__ = ("_groups", "_newest", "_room", "_said", "_seconds", "_tasks", "_timer", "_world")
 
     def __init__(self, world: World, seconds: float, room: int = ROOM) -> None:
         self._world = world
@@ -63,6 +64,7 @@ class Resting:
         self._groups: deque[_Group] = deque()
         self._newest = _OVER
         """The last of the groups, where there is one."""
+        self._tasks = Tasks(world, "the transactions that are over")
         self._timer: TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -90,11 +92,11 @@ class Resting:
 
     def clear(self) -> None:
         """Forget all."""
-        while self._groups:
-            self._forget_oldest()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        while self._groups:
+            self._forget_oldest()
 
     def _begin(self, now: float) -> _Group:
         """A new group is the newest."""
@@ -103,14 +105,22 @@ class Resting:
         group = self._newest = _Group(open_until=now + grace, due=now + grace + self._seconds)
         self._groups.append(group)
         if self._timer is None:
-            self._timer = self._world.call_at(group.due, self._expire)
+            self._expect(group.due)
         return group
+
+    def _expect(self, due: float) -> None:
+        """Forget what there is to forget when it is *due*; where that fails, all."""
+        self._timer = self._tasks.call_at(
+            due, self._expire, "forgetting", on_fault=lambda error: self.clear()
+        )
 
     def _expire(self) -> None:
         now, groups = self._world.now() + INSTANT, self._groups
         while groups and groups[0].due <= now:
             self._forget_oldest()
-        self._timer = self._world.call_at(groups[0].due, self._expire) if groups else None
+        self._timer = None
+        if groups:
+            self._expect(groups[0].due)
 
     def _forget_oldest(self) -> None:
         group = self._groups.popleft()

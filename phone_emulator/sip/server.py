@@ -7,9 +7,11 @@ matches what comes in, and hands each new request to whoever uses the endpoint.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from zlib import crc32
 
 from phone_emulator.world.base import SendFailed, TimerHandle, World
+from phone_emulator.world.tasks import Tasks
 
 from . import transaction as machines
 from .flow import Flow
@@ -133,6 +135,7 @@ class Servers:
         self._on_request = on_request
         self._on_ack = on_ack
         self._most = most
+        self._tasks = Tasks(world, "the requests of others")
         self._current: dict[machines.Key, ServerTransaction] = {}
         """Those that are dealt with."""
         self._bytes = 0
@@ -230,10 +233,15 @@ class Servers:
             self._ways_back.send(response, flow, reason)
 
     def _fault(self, server: ServerTransaction, error: Exception, work: str) -> None:
+        """*work* about the request of *server* raised *error*."""
+        self._tasks.fault(error, work, partial(self._settle, server))
+
+    def _settle(self, server: ServerTransaction, error: Exception) -> None:
         """What was done about a request raised *error*: it is owed an answer all the same."""
-        self.world.faults.tell(error, work, "the requests of others")
-        if server.final is None and server.request.method != "ACK":
+        if server.final is None:
             self._answer(server, 500, why="an internal fault of this phone")
+        else:
+            self._forget(server)
 
     def _acknowledged(self, ack: Request, flow: Flow) -> None:
         try:
@@ -241,7 +249,7 @@ class Servers:
         except MessageError:
             raise
         except Exception as error:
-            self.world.faults.tell(error, f"dealing with ACK from {flow.remote}", "the requests of others")
+            self._tasks.fault(error, f"dealing with ACK from {flow.remote}")
             return
         if ignored:
             self._transports.ignored(flow, ignored, ack.raw or ack.to_bytes())
@@ -327,7 +335,7 @@ class Servers:
                 self._forget(server)
             # Failed: an ACK never came. The TU sees that by its own 2xx timer, else nothing is owed.
         if not server.machine.resting or server.request.method == "INVITE":
-            wake(self.world, server, self._fire)  # of an INVITE that rests, a CANCEL may ask
+            wake(self._tasks, server, self._fire, self._settle)  # of an INVITE that rests, a CANCEL may ask
         elif self._drop(server):
             stop_timer(server)
             self._responded.add(server.key, said)

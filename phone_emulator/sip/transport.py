@@ -15,6 +15,7 @@ from phone_emulator.world.base import (
     World,
     WorldError,
 )
+from phone_emulator.world.tasks import Tasks
 
 from .connection import Connection
 from .connections import UNSENT_UNHEEDED, Connections
@@ -102,6 +103,7 @@ class TransportLayer:
         self._udp: dict[bool, DatagramSocket] = {}
         """By whether it is IPv6."""
         self._listeners: list[Listener] = []
+        self._tasks = Tasks(world, "the transports")
         self._connections = Connections(self, world, dscp)
         self._flows: dict[Address, Flow] = {}
         """Where datagrams came from lately."""
@@ -138,14 +140,16 @@ class TransportLayer:
 
     async def close(self) -> None:
         """Close every socket."""
-        await self._connections.close()
-        for listener in self._listeners:
-            listener.close()
-        self._listeners.clear()
-        self._flows.clear()
-        for socket in self._udp.values():
-            socket.close()
-        self._udp.clear()
+        try:
+            await self._connections.close()
+        finally:
+            for listener in self._listeners:
+                listener.close()
+            self._listeners.clear()
+            self._flows.clear()
+            for socket in self._udp.values():
+                socket.close()
+            self._udp.clear()
 
     def host_for(self, remote: str) -> str:
         """The local IP address of the IP version of *remote*; the first one where there is none."""
@@ -249,6 +253,12 @@ class TransportLayer:
         self._act_on(error, data, flow)
 
     def _act_on(self, message: Request | Response | MessageError, data: bytes, flow: Flow) -> None:
+        try:
+            self._take(message, data, flow)
+        except Exception as error:  # others came with it, on one connection or in one batch
+            self._tasks.fault(error, f"taking a message from {flow.remote}")
+
+    def _take(self, message: Request | Response | MessageError, data: bytes, flow: Flow) -> None:
         if isinstance(message, MessageError):
             self._malformed(data, flow, message, True)
             return

@@ -15,11 +15,21 @@ import re
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import unquote
+from urllib.parse import unquote as url_unquoted
 
 import sipmessage
 
-from phone_emulator.sip.headers import LWS, QUOTED, TOKEN, after_address, mended, split, value_of
+from phone_emulator.sip.headers import (
+    LWS,
+    QUOTED,
+    TOKEN,
+    after_address,
+    before_parameters,
+    mended,
+    split,
+    unquoted,
+    value_of,
+)
 
 HOST = r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]"
 HOST_PORT = re.compile(rf"({HOST})(?::([0-9]{{1,5}}))?")
@@ -77,6 +87,8 @@ def uri(text: str) -> sipmessage.URI:
     host = HOST_PORT.match(place)
     if host is None:
         raise ValueError("no host")
+    if place[host.end() : host.end() + 1] not in ("", ";"):
+        raise ValueError("neither a port nor a parameter after the host")
     parsed = _parse_uri(f"{scheme}:{user.replace('#', '%23')}{at}{STAND_IN}{place[host.end() :]}")
     return replace(parsed, host=host[1], port=int(host[2]) if host[2] else None)
 
@@ -165,20 +177,35 @@ def read_address(text: str) -> Address:
     plain = PLAIN_ADDRESS.fullmatch(text)
     if plain is not None:
         return _plain_address(plain)
+    place = _bracketed(text)
+    if place is None:
+        return Address(_uri(before_parameters(text)), "", _parameters(after_address(text)))
+    opening, closing = place
+    return Address(
+        _uri(text[opening + 1 : closing].strip(LWS)),
+        mended(unquoted(text[:opening].strip(LWS))),
+        _parameters(text[closing + 1 :]),
+    )
+
+
+def uri_text(text: str) -> str:
+    """The URI in a From, To or Contact value, as it is spelt there."""
+    place = _bracketed(text)
+    return before_parameters(text) if place is None else text[place[0] + 1 : place[1]].strip(LWS)
+
+
+def _bracketed(text: str) -> tuple[int, int] | None:
+    """Where the angle brackets of an address stand; None where it has none."""
     quoted = QUOTED.match(text)
     if quoted is None and text.startswith('"'):
         raise ValueError("no closing quote")
     opening = text.find("<", quoted.end() if quoted else 0)
     if opening < 0:
-        return Address(_uri(text.partition(";")[0].strip(LWS)), "", _parameters(after_address(text)))
+        return None
     closing = text.find(">", opening)
     if closing < 0:
         raise ValueError("no closing bracket")
-    return Address(
-        _uri(text[opening + 1 : closing].strip(LWS)),
-        mended(_unquoted(text[:opening].strip(LWS))),
-        _parameters(text[closing + 1 :]),
-    )
+    return opening, closing
 
 
 def _plain_address(match: re.Match[str]) -> Address:
@@ -293,7 +320,7 @@ def _parameters(text: str) -> Parameters:
         if not TOKEN.fullmatch(name) or name == "self":
             raise ValueError("parameter name")
         value.encode()  # Refuses what is no UTF-8: sipmessage could not write it out.
-        found[name] = _unquoted(unquote(value.strip(LWS))) if equals else None
+        found[name] = unquoted(url_unquoted(value.strip(LWS))) if equals else None
     return found
 
 
@@ -306,9 +333,3 @@ def _plain(text: str) -> Parameters:
     if "self" in found:
         raise ValueError("parameter name")  # sipmessage.Parameters cannot hold it
     return found
-
-
-def _unquoted(text: str) -> str:
-    if not QUOTED.fullmatch(text):
-        return text
-    return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol, TypeVar
 
-from phone_emulator.world.base import TimerHandle, World
+from phone_emulator.world.base import TimerHandle
+from phone_emulator.world.tasks import Tasks
 
 from .transaction import Transaction
 
@@ -24,12 +25,19 @@ class Sleeper(Protocol):
 _Sleeper = TypeVar("_Sleeper", bound=Sleeper)
 
 
-def wake(world: World, transaction: _Sleeper, fire: Callable[[_Sleeper], None]) -> None:
-    """Have *fire* called when the next timer of the machine is due, and not before."""
+def wake(
+    tasks: Tasks,
+    transaction: _Sleeper,
+    fire: Callable[[_Sleeper], None],
+    fault: Callable[[_Sleeper, Exception], None],
+) -> None:
+    """Have *fire* called when the next timer of the machine is due, not before; *fault* where it raises."""
     stop_timer(transaction)
     due = transaction.machine.next_timer
     if due is not None:
-        transaction.timer = world.call_at(due, partial(fire, transaction))
+        name = f"timing {transaction.machine.request.method}"
+        on_fault = partial(fault, transaction)
+        transaction.timer = tasks.call_at(due, partial(fire, transaction), name, on_fault=on_fault)
 
 
 def stop_timer(transaction: Sleeper) -> None:

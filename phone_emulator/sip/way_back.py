@@ -12,7 +12,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from phone_emulator.events import Address, Transport
+from phone_emulator.sip.parser import STATUSES
 from phone_emulator.world.base import ConnectFailed, SendFailed, TlsFailed, World
+from phone_emulator.world.faults import as_reason
 from phone_emulator.world.tasks import Tasks
 
 from .flow import Flow
@@ -83,7 +85,11 @@ class WaysBack:
         else:
             self._datagrams[key] = datagrams = _Datagrams(response)
             way = self._post(datagrams, via, flow, why, key)
-        self._tasks.spawn(way, f"the way back to {flow.remote}")
+        self._tasks.spawn(
+            way,
+            f"the way back to {flow.remote}",
+            on_fault=lambda error: self._tell(response, flow, f"{why}, and {as_reason(error)}"),
+        )
 
     async def close(self) -> None:
         """Give up all."""
@@ -157,7 +163,8 @@ def quoted_response(data: bytes) -> Response | None:
     """The response that begins with *data*, as far as an ICMP error quotes it; None where it is none."""
     head = data.partition(b"\r\n\r\n")[0] if b"\r\n\r\n" in data else data.rpartition(b"\r\n")[0]
     start, *lines = head.decode("utf-8", "surrogateescape").split("\r\n")
-    version, _, status = start.partition(" ")
-    if version != "SIP/2.0" or not status[:3].isdecimal():
+    version, _, rest = start.partition(" ")
+    status = STATUSES.get(rest.partition(" ")[0])
+    if version != "SIP/2.0" or status is None:
         return None
-    return Response(int(status[:3]), "", Headers.from_lines(readable(lines)))
+    return Response(status, "", Headers.from_lines(readable(lines)))

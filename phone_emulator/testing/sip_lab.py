@@ -22,8 +22,8 @@ _Result = TypeVar("_Result")
 
 NETWORKS = 20
 """How many loopback networks are tried: tests that run side by side each need one of their own."""
-PATIENCE = 30.0
-"""Seconds that the lab may take to do what it is told."""
+PATIENCE = 120.0
+"""Seconds that the lab, or what is waited for, may take: a net, since a machine may be slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class SipLab:
         self._ready.wait()
         if self._failures:
             self._thread.join()
-            raise self._failures[0]
+            raise self._failures.pop()
 
     # -- what there is -------------------------------------------------------------------------------------
 
@@ -189,7 +189,7 @@ class SipLab:
 
         self.do(call)
 
-    def wait_until(self, holds: Callable[[SipLab], object], timeout: float = 5.0) -> None:
+    def wait_until(self, holds: Callable[[SipLab], object], timeout: float = PATIENCE) -> None:
         """Wait until *holds* is true of this lab; raises TimeoutError after *timeout* seconds."""
         __tracebackhide__ = True
         end = time.monotonic() + timeout
@@ -199,10 +199,12 @@ class SipLab:
             time.sleep(0.01)
 
     def stop(self) -> None:
-        """Stop everything. May be called again."""
+        """Stop everything; raises Faulted where something in it raised, once. May be called again."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(PATIENCE)
+        if self._failures:
+            raise self._failures.pop()
 
     def do(self, order: Callable[[], Awaitable[_Result]]) -> _Result:
         """Run *order* in the lab's own thread; raises what it raises."""

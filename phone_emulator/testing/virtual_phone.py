@@ -17,6 +17,7 @@ from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
 from phone_emulator.lab.calling import call_in
 from phone_emulator.lab.lab import Lab, Place
 from phone_emulator.lab.zone import Zone, parse_zone, read_zone
+from phone_emulator.media.codecs import Offer
 from phone_emulator.phone import Call, CallError, CallResult, IncomingCall, Phone, PhoneOptions
 from phone_emulator.phone.transfer.transfer import transfer_blind, transfer_to
 from phone_emulator.redundancy import Silence
@@ -42,6 +43,7 @@ class VirtualPhone:
             others are ``ok``.
         callee: what called users do: ``answer``, ``busy``, ``reject``, ``no-answer``.
         silence: which reading of the guide says how long a silent server is waited for.
+        offer: which codecs are offered: ``spoken``, or ``declared`` for all that *config* enables.
         seed: of the world's randomness.
 
     Raises:
@@ -56,11 +58,12 @@ class VirtualPhone:
         *,
         callee: str = "answer",
         silence: str = "auto",
+        offer: str = "spoken",
         seed: int = 0,
     ) -> None:
         zone = zone or guide_zone(config)
         found = places_of(config, zone, every_transport=True)
-        options = PhoneOptions(silence=Silence(silence))
+        options = PhoneOptions(silence=Silence(silence), offer=Offer(offer))
         site = Site(
             config=config, places=found.places, names=found.names, zone=zone, options=options, seed=seed
         )

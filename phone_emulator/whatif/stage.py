@@ -134,7 +134,7 @@ class Stage:
         if when <= self.world.now():
             return
         come = asyncio.Event()
-        timer = self.world.call_at(when, come.set)
+        timer = self.tasks.call_at(when, come.set, "the clock", on_fault=lambda error: come.set())
         try:
             await come.wait()
         finally:

@@ -12,8 +12,8 @@ AT_ONCE = 0.05
 """Seconds below which nothing has been waited for."""
 NOTICEABLE = 1.0
 """Seconds that a call may take to be answered before its caller wonders."""
-_NO_ANSWER = re.compile(r"no answer after [\d.]+ s \((?P<servers>[^()]*)\)")
-_GIVEN_UP = re.compile(r"(, given up at | = )(?P<seconds>[\d.]+) s$")
+_NO_ANSWER = re.compile(r"no answer after [0-9.]+ s \((?P<servers>[^()]*)\)")
+_GIVEN_UP = re.compile(r"(, given up at | = )(?P<seconds>[0-9]+(?:\.[0-9]+)?) s$")
 
 
 def span(seconds: float) -> str:

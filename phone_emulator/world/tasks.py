@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-from collections.abc import Callable, Coroutine
+import contextlib
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 from .base import TimerHandle, World
@@ -61,17 +61,32 @@ class Tasks:
         task.add_done_callback(ended)
         return task
 
-    def call_at(self, when: float, callback: Callable[[], None], name: str) -> TimerHandle:
-        """Call *callback* when the world's clock shows *when*; what it raises is a fault of the owner."""
+    def call_at(
+        self, when: float, callback: Callable[[], None], name: str, *, on_fault: OnFault | None = None
+    ) -> TimerHandle:
+        """Call *callback* when the world's clock shows *when*; what it raises is a fault of the owner.
 
-        @functools.wraps(callback)
+        *name* and *on_fault* are as for `spawn`.
+        """
+
         def ring() -> None:
-            try:
+            with self.guarded(name, on_fault=on_fault):
                 callback()
-            except Exception as error:
-                self.fault(error, name, self._on_fault)
 
+        ring.__wrapped__ = callback  # type: ignore[attr-defined]  # what the world tells of its timers
         return self._world.call_at(when, ring)
+
+    @contextlib.contextmanager
+    def guarded(
+        self, name: str, *, on_fault: OnFault | None = None, expected: tuple[type[Exception], ...] = ()
+    ) -> Iterator[None]:
+        """What is done within is the owner's: what it raises goes no further, unless it is *expected*."""
+        try:
+            yield
+        except expected:
+            raise
+        except Exception as error:
+            self.fault(error, name, on_fault or self._on_fault)
 
     def fault(self, error: Exception, name: str, settle: OnFault | None = None) -> None:
         """Work of the owner raised *error*: tell it, then *settle* what others wait for."""

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from phone_emulator.cli.group import cli
+from tests.patience import NET
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "configs" / "guide-example.cfg"
 ZONE = ROOT / "configs" / "guide-example.zone"
-MOST_SECONDS = 60.0
 
 Run = Callable[..., Result]
 
@@ -43,7 +44,7 @@ class Process:
         """Send the signal so many times, then wait; exit status, stdout, the rest of stderr."""
         for _ in range(times):
             self.process.send_signal(signals)
-        out, err = self.process.communicate(timeout=MOST_SECONDS)
+        out, err = self.process.communicate(timeout=NET)
         return self.process.returncode, out, err
 
 
@@ -74,7 +75,11 @@ def start(request: pytest.FixtureRequest) -> Start:
             text=True,
         )
 
+        net = threading.Timer(NET, process.kill)  # whoever reads its pipes reads to their end then
+        net.start()
+
         def finish() -> None:
+            net.cancel()
             with process:  # closes the pipes
                 process.kill()
 

@@ -114,6 +114,11 @@ def test_an_unknown_server_of_the_lab(run: Run, example: Path) -> None:
         (["--down", "primary"], "expected ROLE=BEHAVIOUR"),
         (["--down", "callee=asleep"], "a called user cannot be 'asleep'"),
         (["--line", "2"], "there is no line 2; enabled lines: 1"),
+        *(
+            (["--line", line], f"'{line}' is not the number of a line: they are counted from 1")
+            for line in ("0", "²", "１", "1_0", "+1", " 1", "-1", "9" * 5000)
+        ),
+        *((["--seed", seed], f"'{seed}' is not a seed") for seed in ("²", "1_0", "-1", "9" * 5000)),
         (["--set", "nonsense"], "--set:1: expected KEY=VALUE"),
         (["--mac", "00:15:65"], "is not a MAC address"),
         (["--model", "T46S\r\nX: y"], "is not a model"),
@@ -138,7 +143,9 @@ def test_bad_usage(run: Run, example: Path, options: list[str], said: str) -> No
     assert said in refused(run("call", example, "1002", "--world", "simulated", *options))
 
 
-@pytest.mark.parametrize("server", ["192.0.2.53:0", "192.0.2.53:x", "[2001:db8::1", "dns.example.com"])
+@pytest.mark.parametrize(
+    "server", ["192.0.2.53:0", "192.0.2.53:x", "192.0.2.53:²", "[2001:db8::1", "dns.example.com"]
+)
 def test_a_dns_server_is_an_address(run: Run, example: Path, server: str) -> None:
     assert "--dns" in refused(run("route", example, "--dns", server))
 

@@ -157,19 +157,40 @@ def test_without_a_zone_each_name_has_two_servers(run: Run, example: Path) -> No
 
 
 def test_a_call_in_the_lab_with_sound(run: Run, example: Path, own_address: str, tmp_path: Path) -> None:
+    from phone_emulator.media.sound import Sound
     from phone_emulator.media.wav import read_wav, write_wav
 
     tone, heard = tmp_path / "tone.wav", tmp_path / "heard.wav"
     from array import array
 
-    write_wav(tone, array("h", [1000, -1000] * 800))
+    write_wav(tone, Sound(8000, array("h", [1000, -1000] * 800)))
     result = run(
         "call", example, "1002", "--world", "lab", "--local-address", own_address,
         "--duration", "0", "--play", tone, "--record", heard,
     )  # fmt: skip
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines()[-1].startswith("call call-1, line 1 to 1002: answered via primary")
-    assert len(read_wav(heard)) > 160  # the lab's callee sends silence
+    assert read_wav(heard).rate == 16000  # G.722
+    assert read_wav(heard).seconds > 0.02  # the lab's callee sends silence
+
+
+def test_every_codec_of_the_cfg_can_be_offered_and_the_route_says_so(call: Run, run: Run) -> None:
+    remark = "offers G.729, which it cannot speak: --offer declared"
+    assert remark not in call().stdout
+    told = json.loads(call("--offer", "declared", "--format", "json").stdout)
+    assert told["route"][0]["detail"] == f"200 OK ({remark})"
+    assert run("register", "x.cfg", "--offer", "declared").exit_code == 2  # it offers nothing
+
+
+def test_a_phone_that_can_speak_nothing_says_so_and_sends_nothing(call: Run) -> None:
+    off = [
+        word for codec in ("pcmu", "pcma", "g722") for word in ("--set", f"account.1.codec.{codec}.enable=0")
+    ]
+    result = call(*off, "--log-level", "info")
+    assert result.exit_code == 1
+    assert "no enabled codec can be spoken here (G.729): there is nothing to offer" in result.stdout
+    assert "--set:1: warning: no-codec: " in result.stderr
+    assert "G.729 is enabled and cannot be spoken here: it is not offered" in result.stderr
 
 
 def test_register_tells_who_is_registered_where(run: Run, example: Path) -> None:
@@ -212,3 +233,8 @@ def test_a_line_that_is_registered_nowhere(run: Run, example: Path) -> None:
         ("primary", "rejected"),
         ("fallback", "no-response"),
     }
+
+
+def test_a_line_goes_by_its_label(run: Run, example: Path, zone: Path) -> None:
+    options = ("--world", "simulated", "--zone", zone, "--set", "account.1.label=Reception")
+    assert "line 1 (Reception), server 1" in run("register", example, *options).stdout

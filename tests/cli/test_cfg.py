@@ -112,7 +112,7 @@ def test_explain_a_value(run: Run, cfg: Path, tmp_path: Path) -> None:
         f"  replaced {cfg}:7: second",
         f"  replaced {cfg}:6: first",
         "  takes any text; default (none)",
-        "  honoured",
+        "  shows only",
     ]
     facts = json.loads(run("cfg", "explain", "account.1.label", cfg, "--format", "json").stdout)
     assert facts["replaced"] == [{"value": "first", "file": str(cfg), "line": 6}]

@@ -20,11 +20,13 @@ account.1.sip_server.1.transport_type = 3
 account.1.sip_server.1.register_on_enable = 1
 account.1.sip_server.1.failback_mode = 3
 """
+SPOKEN = "account.1.codec.g729.enable = 0"
+"""Without the default's only codec that cannot be spoken."""
 
 
 def phone(folder: Path, name: str, *lines: str) -> Path:
     file = folder / name
-    file.write_text(GOOD + "\n".join(lines) + "\n")
+    file.write_text(GOOD + "\n".join([*lines, SPOKEN]) + "\n")
     return file
 
 
@@ -99,7 +101,108 @@ def test_a_model_with_fewer_accounts(run: Run, tmp_path: Path) -> None:
 
 def test_the_firmware_decides_which_keys_are_known(run: Run, tmp_path: Path) -> None:
     file = phone(tmp_path, "x.cfg", "dialplan.digitmap.enable = 1")
-    assert run("check", file).stdout == ""
-    assert run("check", file, "--firmware", "66.83.0.35").stdout == (
+    new = ("check", file, "--only", "newer-key")
+    assert run(*new).stdout == ""
+    assert run(*new, "--firmware", "66.83.0.35").stdout == (
         f"{file}:10: hint: newer-key: dialplan.digitmap.enable came with V84: a SIP-T46S of V83 ignores it\n"
     )
+
+
+IDLE = """\
+account.1.srtp_encryption = 2
+dialplan.dialnow.rule.1 = 1xxx
+dialplan.replace.replace.1 = 0
+account.1.nat.nat_traversal = 1
+static.sip.nat_stun.server = stun.example.com
+account.1.hoteling.enable = 1
+account.1.hoteling.mode = 0
+phone_setting.backlight_time = 60
+account.1.nat.stun_server =
+"""
+
+
+def test_a_key_that_does_nothing_is_told_with_what_is_missed(run: Run, tmp_path: Path) -> None:
+    file = phone(tmp_path, "x.cfg", *IDLE.splitlines())
+    result = run("check", file)
+    assert result.stdout.splitlines() == [
+        f"{file}:{line}: {severity}: no-effect-here: {key} has no effect here: {missed}"
+        for line, severity, key, missed in [
+            (10, "warning", "account.1.srtp_encryption", "calls go out unencrypted"),
+            (11, "warning", "dialplan.dialnow.rule.1", "no number is dialled before Send is pressed"),
+            (
+                12,
+                "warning",
+                "dialplan.replace.replace.1",
+                "numbers are dialled as they are typed, nothing is replaced",
+            ),
+            (
+                13,
+                "warning",
+                "account.1.nat.nat_traversal",
+                "the far end is told the private address, as nothing asks for the public one",
+            ),
+            (
+                14,
+                "warning",
+                "static.sip.nat_stun.server",
+                "the far end is told the private address, as no STUN server is asked for the public one",
+            ),
+            (15, "hint", "account.1.hoteling.enable", "nobody logs in at the phone: there is no hoteling"),
+        ]
+    ]
+    assert (result.exit_code, result.stderr) == (0, "5 warnings, 1 hint\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "codes", "sum_"),
+    [
+        (["--only", "no-effect-here"], {"no-effect-here"}, "1 warning (2 left out)"),
+        (
+            ["--only", "bad-value", "--only", "unknown-key"],
+            {"bad-value", "unknown-key"},
+            "1 warning, 1 hint (1 left out)",
+        ),
+        (["--ignore", "bad-value"], {"no-effect-here", "unknown-key"}, "1 warning, 1 hint (1 left out)"),
+        (["--ignore", "bad-value", "--ignore", "no-effect-here"], {"unknown-key"}, "1 hint (2 left out)"),
+        (["--only", "bad-value", "--ignore", "bad-value"], set(), "nothing to say against it (3 left out)"),
+    ],
+)
+def test_only_some_codes(run: Run, tmp_path: Path, options: list[str], codes: set[str], sum_: str) -> None:
+    lines = ["made.up = 1", "account.1.ptime = 7", "account.1.srtp_encryption = 2"]
+    file = phone(tmp_path, "x.cfg", *lines)
+    result = run("check", file, "--format", "json", *options)
+    assert {json.loads(line)["code"] for line in result.stdout.splitlines()} == codes
+    assert run("check", file, *options).stderr == f"{sum_}\n"
+    log = json.loads(run("check", file, "--format", "sarif", *options).stdout)
+    assert {each["ruleId"] for each in log["runs"][0]["results"]} == codes
+
+
+def test_what_is_left_out_does_not_fail_a_strict_check(run: Run, tmp_path: Path) -> None:
+    file = phone(tmp_path, "x.cfg", "account.1.srtp_encryption = 2")
+    assert run("check", file, "--strict").exit_code == 1
+    assert run("check", file, "--strict", "--ignore", "no-effect-here").exit_code == 0
+    assert run("check", file, "--strict", "--only", "bad-value").exit_code == 0
+
+
+@pytest.mark.parametrize("options", [("--ignore", "no-account"), ("--only", "bad-value")])
+def test_an_error_is_told_whatever_is_left_out(run: Run, tmp_path: Path, options: tuple[str, str]) -> None:
+    file = phone(tmp_path, "x.cfg", "account.1.enable = 0")
+    result = run("check", file, *options)
+    assert result.exit_code == 1
+    assert "error: no-account: " in result.stdout
+
+
+@pytest.mark.parametrize("option", ["--only", "--ignore"])
+def test_a_code_that_is_none(run: Run, tmp_path: Path, option: str) -> None:
+    result = run("check", phone(tmp_path, "x.cfg"), option, "no-effect-her")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "no-effect-her is no code; did you mean no-effect-here?" in result.stderr
+
+
+def test_a_comment_in_the_file_leaves_out_too(run: Run, tmp_path: Path) -> None:
+    above = "## phone-emulator: ignore no-effect-here"
+    file = phone(tmp_path, "x.cfg", above, "account.1.srtp_encryption = 2", "account.1.hoteling.enable = 1")
+    for form in ("text", "json", "sarif"):
+        result = run("check", file, "--format", form)
+        assert "srtp" not in result.stdout
+        assert "hoteling" in result.stdout

@@ -12,11 +12,10 @@ from click.testing import Result
 
 Run = Callable[..., Result]
 WALK = "phone_emulator.redundancy.walk.Walk.next"
-LOOP = "phone_emulator.phone.registration.registrar.Registrar._keep_on"
+LOOP = "phone_emulator.phone.registration.registrar.Registrar._in_order"
 REFRESH = "phone_emulator.phone.registration.registrar.Registrar._refresh_due"
 RESOLVER = "phone_emulator.dns.resolver.Resolver._ask_servers"
 FAILBACK = "phone_emulator.redundancy.failback.Failback.order"
-WORLDS = pytest.mark.parametrize("world", ["simulated", "lab"])
 
 
 def planted(*args: object, **named: object) -> Never:
@@ -40,27 +39,35 @@ def faulty(result: Result) -> str:
     return result.stderr
 
 
-@WORLDS
+@pytest.fixture(params=["simulated", "lab"])
+def where(request: pytest.FixtureRequest, own_address: str) -> tuple[str, ...]:
+    """The options of a world; the lab's is a network that no other test process uses."""
+    lab = ("--local-address", own_address) if request.param == "lab" else ()
+    return ("--world", request.param, *lab)
+
+
 @pytest.mark.parametrize("place", [WALK, FAILBACK])
-def test_a_call_fails_with_the_reason(run: Run, plant: Plant, example: Path, world: str, place: str) -> None:
+def test_a_call_fails_with_the_reason(
+    run: Run, plant: Plant, example: Path, where: tuple[str, ...], place: str
+) -> None:
     plant(place)
-    result = run("call", example, "1002", "--world", world, "--no-register", "--format", "json")
+    result = run("call", example, "1002", *where, "--no-register", "--format", "json")
     faulty(result)
     call = json.loads(result.stdout)
     assert (call["result"], call["reason"]) == ("failed", "internal fault: ValueError: planted")
 
 
-@WORLDS
-def test_a_lookup(run: Run, plant: Plant, example: Path, world: str) -> None:
+def test_a_lookup(run: Run, plant: Plant, example: Path, where: tuple[str, ...]) -> None:
     plant(RESOLVER)
-    assert "in the lookup of NAPTR" in faulty(run("call", example, "1002", "--world", world))
+    assert "in the lookup of NAPTR" in faulty(run("call", example, "1002", *where))
 
 
-@WORLDS
 @pytest.mark.parametrize("place", [WALK, LOOP, REFRESH])
-def test_a_registration_says_why(run: Run, plant: Plant, example: Path, world: str, place: str) -> None:
+def test_a_registration_says_why(
+    run: Run, plant: Plant, example: Path, where: tuple[str, ...], place: str
+) -> None:
     plant(place)
-    result = run("register", example, "--world", world)
+    result = run("register", example, *where)
     assert "of line 1" in faulty(result)
     if place != REFRESH:
         assert "server 1: failed: internal fault: ValueError: planted" in result.stdout
@@ -105,3 +112,11 @@ def test_de_registering_goes_on_for_the_other_lines(run: Run, plant: Plant, exam
     result = run("register", example, "--world", "simulated")
     assert "internal fault in stopping line 1 of the phone" in faulty(result)
     assert "registered at primary" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["simulate", "explain"])
+@pytest.mark.parametrize("place", [WALK, FAILBACK, RESOLVER])
+def test_a_rehearsal(run: Run, plant: Plant, example: Path, command: str, place: str) -> None:
+    plant(place)
+    arguments = ("--call", "1002") if command == "simulate" else ()
+    assert "internal fault" in faulty(run(command, example, *arguments))

@@ -43,7 +43,7 @@ def test_a_pattern(run: Run, pattern: str, expected: list[str]) -> None:
 def test_a_row(run: Run) -> None:
     assert run("params", "sip.timer_t1").stdout == (
         "parameter     value                default  since  effect\n"
-        "sip.timer_t1  a number in 0.5..10  0.5      -      honoured\n"
+        "sip.timer_t1  a number in 0.5..10  0.5      -      acts\n"
     )
 
 
@@ -58,15 +58,20 @@ def test_as_json(run: Run) -> None:
             "maximum": None,
             "default": "0",
             "since": None,
-            "effect": "honoured",
+            "effect": "acts",
+            "missed": None,
             "older_names": ["account.X.transport"],
         }
     ]
 
 
-def test_only_what_is_honoured(run: Run) -> None:
-    lines = run("params", "--honoured", "--format", "json").stdout.splitlines()
-    assert {json.loads(line)["effect"] for line in lines} == {"honoured"}
+@pytest.mark.parametrize("effect", ["acts", "shows-only", "without-effect"])
+def test_only_what_has_that_effect(run: Run, effect: str) -> None:
+    found = [
+        json.loads(line) for line in run("params", "--effect", effect, "--format", "json").stdout.splitlines()
+    ]
+    assert {each["effect"] for each in found} == {effect.replace("-", " ")}
+    assert {bool(each["missed"]) for each in found} == {effect == "without-effect"}
 
 
 def test_none_is_meant(run: Run) -> None:

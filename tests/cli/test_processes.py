@@ -18,6 +18,7 @@ import pytest
 
 from phone_emulator.cli.group import COMMANDS
 from tests.cli.conftest import ROOT, Process, Run
+from tests.patience import NET
 
 Start = Callable[..., Process]
 HEAVY = ("asyncio", "pydantic", "dns", "textual", "yaml", "cryptography")
@@ -91,7 +92,7 @@ def test_a_scenario_can_be_interrupted_and_the_reports_are_written(
 def test_the_lab_obeys_a_pipe_and_ends_with_it(start: Start, own_address: str) -> None:
     process = start("lab", "--local-address", own_address, stdin=subprocess.PIPE)
     orders = "primary 503\nsecondary INVITE=486, delay 2s\nnobody silent\ncallee busy\ncall\nstatus\n"
-    out, err = process.process.communicate(orders, timeout=60)
+    out, err = process.process.communicate(orders, timeout=NET)
     assert process.process.returncode == 0
     network = own_address.rpartition(".")[0]
     assert f"{network}.13  udp 5060, tcp 5060, tls 5061  (ok)" in out
@@ -110,7 +111,7 @@ def test_the_lab_is_quit(start: Start, own_address: str) -> None:
     assert process.process.stdin is not None
     process.process.stdin.write("quit\n")
     process.process.stdin.flush()
-    assert process.process.wait(60) == 0
+    assert process.process.wait(NET) == 0
 
 
 def test_another_phone_calls_through_the_lab(
@@ -155,7 +156,7 @@ def test_the_lab_calls_a_phone_that_is_registered(start: Start, example: Path, o
     status = lab.process.stdout.read()
     assert "calling 1001 through primary" in status
     assert "registered: 1001" in status
-    assert lab.process.wait(60) == 0
+    assert lab.process.wait(NET) == 0
 
 
 def test_sigterm_is_heeded_where_sigint_is_ignored(own_address: str) -> None:
@@ -171,13 +172,13 @@ def test_sigterm_is_heeded_where_sigint_is_ignored(own_address: str) -> None:
                 break
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 130
+        assert process.wait(NET) == 130
 
 
 def test_a_reader_that_goes_away_is_no_fault(example: Path) -> None:
     command = f'"{sys.executable}" -m phone_emulator run configs --format json --routes | head -c 1'
     done = subprocess.run(
-        ["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+        ["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False, timeout=NET
     )
     assert done.stdout == "{"
     assert done.stderr == ""
@@ -193,7 +194,7 @@ def test_a_route_whose_reader_has_gone_ends_in_time(example: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         check=False,
-        timeout=60,
+        timeout=NET,
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (1, "")
@@ -208,7 +209,7 @@ def test_help_imports_nothing_heavy() -> None:
         f"finally:\n    print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=NET
     )
     assert done.stderr == "[]\n"
     assert all(name in done.stdout for name in COMMANDS)
@@ -236,8 +237,8 @@ def test_the_terminal_phone_in_a_terminal(own_address: str) -> None:
         env=os.environ | {"TERM": "xterm-256color"},
     )
     os.close(its)
-    shown, patience = b"", threading.Timer(60, process.kill)
-    patience.start()
+    shown, net = b"", threading.Timer(NET, process.kill)
+    net.start()
     try:
         while b"Registered" not in shown:
             shown += os.read(ours, 65536)  # an end without it raises OSError
@@ -245,9 +246,9 @@ def test_the_terminal_phone_in_a_terminal(own_address: str) -> None:
         with contextlib.suppress(OSError):
             while os.read(ours, 65536):
                 pass
-        assert process.wait(60) == 0
+        assert process.wait(NET) == 0
     finally:
-        patience.cancel()
+        net.cancel()
         process.kill()
         process.wait()
         os.close(ours)

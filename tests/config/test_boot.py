@@ -103,7 +103,7 @@ def test_ten_thousand_includes() -> None:
     assert len(found.includes_for("SIP-T46S")) == 10_000
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.binary(max_size=200) | st.text('[]<>"include:cofgT46S,.=1 \n', max_size=80).map(str.encode))
 def test_random_bytes_are_read_or_refused(data: bytes) -> None:
     faults, targets = [], []

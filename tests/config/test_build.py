@@ -434,7 +434,7 @@ def test_every_field_of_the_model_has_its_parameter() -> None:
                 assert f"{model.__name__}.{attribute.name}" in given_fields
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.dictionaries(
         st.sampled_from(sorted(name.replace("X", "1").replace("Y", "1") for name in catalogue().parameters)),

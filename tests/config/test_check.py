@@ -23,10 +23,13 @@ QUIET = {
     "sip_server.1.failback_mode": "3",
 }
 
+SPOKEN = {"codec.g729.enable": "0"}
+"""The default's only codec that cannot be spoken."""
+
 
 def findings(**changes: str) -> list[Diagnostic]:
     """What is said when *changes* (``__`` for a dot, ``_1_`` for the server's number) are made to QUIET."""
-    facts = QUIET | {key.replace("__", "."): value for key, value in changes.items()}
+    facts = QUIET | {key.replace("__", "."): value for key, value in changes.items()} | SPOKEN
     lines = ["#!version:1.0.0.1", *(f"account.1.{key} = {value}" for key, value in facts.items())]
     return load_text("\n".join(lines), "x.cfg").diagnostics
 
@@ -153,6 +156,52 @@ def test_the_factorys_password() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ([], ["2:hint:G.729 is enabled and cannot be spoken here: it is not offered"]),
+        (["codec.g729.enable = 0"], []),
+        (
+            ["codec.g729.enable = 1", "codec.opus.enable = 1", "codec.opus.priority = 0"],
+            [
+                "5:warning:G.729 is enabled and cannot be spoken here: it is not offered",
+                "6:warning:Opus is enabled and cannot be spoken here: it is not offered",
+            ],
+        ),
+        (
+            ["codec.5.priority = 1"],
+            ["5:warning:G.729 is enabled and cannot be spoken here: it is not offered"],
+        ),
+        (
+            [*(f"codec.{name}.enable = 0" for name in ("pcmu", "pcma", "g722")), "codec.g729.enable = 1"],
+            [
+                "8:warning:no enabled codec can be spoken here (G.729): there is nothing to offer;"
+                " pcmu, pcma, g722 can be spoken; --offer declared offers what is enabled"
+            ],
+        ),
+        (
+            [f"codec.{name}.enable = 0" for name in ("pcmu", "pcma", "g722", "g729")],
+            ["5:warning:no codec is enabled: there is nothing to offer; pcmu, pcma, g722 can be spoken"],
+        ),
+    ],
+)
+def test_codecs_that_cannot_be_spoken(lines: list[str], told: list[str]) -> None:
+    start = "#!version:1.0.0.1\naccount.1.enable = 1\naccount.1.sip_server.1.address = a\n\n"
+    found = load_text(start + "\n".join(f"account.1.{line}" for line in lines), "x.cfg").diagnostics
+    assert [
+        f"{each.line}:{each.severity}:{each.message.removeprefix('account.1: ')}"
+        for each in found
+        if each.code in ("codec-not-spoken", "no-codec")
+    ] == told
+
+
+def test_a_codec_of_the_default_is_told_of_once() -> None:
+    lines = [f"account.{n}.enable = 1\naccount.{n}.sip_server.1.address = a" for n in (1, 2, 3)]
+    text = "\n".join(["#!version:1.0.0.1", *lines, "account.3.codec.g729.enable = 1"])
+    found = [each for each in load_text(text, "x.cfg").diagnostics if each.code == "codec-not-spoken"]
+    assert [(each.line, str(each.severity)) for each in found] == [(2, "hint"), (8, "warning")]
+
+
 def test_unknown_keys_with_the_nearest_name(tmp_path: Path) -> None:
     file = tmp_path / "x.cfg"
     file.write_text(
@@ -165,7 +214,7 @@ def test_unknown_keys_with_the_nearest_name(tmp_path: Path) -> None:
         "account.x.enable = 1\n"
     )
     told = [(found.line, str(found.severity), found.code, found.message) for found in examine([file])]
-    assert [finding for finding in told if finding[2] != "no-account"] == [
+    assert [finding for finding in told if finding[2] not in ("no-account", "no-effect-here")] == [
         (
             2,
             "hint",
@@ -196,6 +245,7 @@ def test_findings_stand_in_order_of_file_and_line(tmp_path: Path) -> None:
     second.write_text("account.1.dtmf.type = 9\n")
     told = examine([first, second], ["account.1.ptime=7"])
     assert [(Path(found.file).name, found.line) for found in told] == [
+        ("b.cfg", 1),
         ("b.cfg", 1),
         ("b.cfg", 1),
         ("b.cfg", 2),

@@ -46,7 +46,7 @@ def test_the_cipher_text_is_that_of_openssl() -> None:
     assert decrypt(bytes.fromhex(KNOWN), [KEY]) == PLAIN
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.binary(max_size=100), st.sampled_from([KEY, read_key("#$%*+,-.:=?@[]^_{}~0123456789abc")]))
 def test_what_is_encrypted_is_decrypted(data: bytes, key: bytes) -> None:
     cipher_text = encrypt(PLAIN + data, key)
@@ -118,7 +118,7 @@ def test_what_is_no_key(text: str, fault: str) -> None:
     assert text == "" or text not in str(caught.value)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.binary(max_size=200), st.sampled_from([b"", b"#!encrypt:1.0.0.0\n", container()[:150]]))
 def test_random_bytes_are_opened_or_refused(data: bytes, before: bytes) -> None:
     plain, fault = PLAIN, ""

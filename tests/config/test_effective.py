@@ -203,7 +203,7 @@ def without_idle_accounts(config: PhoneConfig) -> PhoneConfig:
     return replace(config, accounts=accounts)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(KEYS, VALUES), min_size=1, max_size=30))
 def test_an_export_comes_to_the_same_and_is_its_own_export(lines: list[tuple[str, str]]) -> None:
     text = "\n".join([HEADER, *(f"{key} = {value}" for key, value in lines)])

@@ -240,7 +240,7 @@ VALUES = st.text(
 SPACES = st.text(" \t", max_size=3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(KEYS, VALUES, min_size=1, max_size=8), SPACES, SPACES, st.sampled_from(["\n", "\r\n"]))
 def test_what_is_written_is_read(facts: dict[str, str], before: str, after: str, end: str) -> None:
     text = end.join(
@@ -249,7 +249,7 @@ def test_what_is_written_is_read(facts: dict[str, str], before: str, after: str,
     assert {key: setting.value for key, setting in read_text(text, "x.cfg").settings.items()} == facts
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=300), st.sampled_from([b"", b"\xef\xbb\xbf", f"{HEADER}\na.b = 1\n".encode()]))
 def test_random_bytes_are_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, before: bytes

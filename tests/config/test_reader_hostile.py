@@ -28,7 +28,7 @@ HOSTILE = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(HOSTILE, st.booleans())
 def test_any_bytes_are_examined_or_refused_with_a_line(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, header: bool

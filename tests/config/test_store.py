@@ -99,7 +99,7 @@ TEXTS = st.lists(
 ).map(lambda lines: "\n".join(f"{key} = {value}" for key, value in lines))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(TEXTS, TEXTS, st.booleans(), st.booleans())
 def test_the_same_files_again_change_nothing(old: str, new: str, overwrite: bool, protect: bool) -> None:
     once = provision(provision({}, said(old)), said(new), overwrite_mode=overwrite, protect=protect)

@@ -10,8 +10,8 @@ from phone_emulator.config.model import TransportType
 from phone_emulator.dns.order import (
     AddressOnly,
     Everything,
-    Hop,
     Literal,
+    ServerAddresses,
     first_step,
     naptr_order,
     srv_names,
@@ -186,9 +186,9 @@ def test_the_order_of_naptr_in_the_answer_does_not_matter(
 # rule D4
 def test_targets_keep_answer_order_and_are_listed_once() -> None:
     hops = [
-        Hop(("192.168.1.14", "192.168.1.13"), 5060, UDP, Source.DNS, 60),
-        Hop(("192.168.1.13",), 5060, UDP, Source.STATIC, 30),
-        Hop(("192.168.1.13",), 5070, UDP, Source.DNS, 30),
+        ServerAddresses(("192.168.1.14", "192.168.1.13"), 5060, UDP, Source.DNS, 60),
+        ServerAddresses(("192.168.1.13",), 5060, UDP, Source.STATIC, 30),
+        ServerAddresses(("192.168.1.13",), 5070, UDP, Source.DNS, 30),
     ]
     found = [(target.role, str(target.remote), target.ttl) for target in targets_of(1, "x", hops)]
     assert found == [

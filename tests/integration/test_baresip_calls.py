@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import math
-from array import array
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Literal
 
 import pytest
 
 from phone_emulator.events import CallChanged, CallState, MediaChanged, MessageReceived, MessageSent
+from phone_emulator.media.sound import Sound
 from phone_emulator.phone import Call, IncomingCall
 from phone_emulator.phone.transfer.transfer import transfer_blind
 from tests.integration.harness.baresip import Account, Baresip, Control
@@ -21,12 +20,12 @@ from tests.integration.harness.live import LivePhone, aside
 from tests.integration.harness.net import Net
 from tests.integration.harness.process import wait_until
 from tests.integration.harness.stage import Stage
+from tests.media.listening import loudest
 
 pytestmark = pytest.mark.integration
 every_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 
 TONE = 440
-RATE = 8000
 MANUAL: Mapping[Transport, str] = {"udp": "1002", "tcp": "1003", "tls": "1004"}
 """Who waits to be told what to do with a call."""
 EARLY: Mapping[Transport, str] = {"udp": "1012", "tcp": "1013", "tls": "1014"}
@@ -132,21 +131,9 @@ class Scene:
         audio = call.voice.audio
         assert audio is not None
         audio.record(2.0)
-        await self.live.until(lambda: len(audio.recording) >= RATE // 10, "sound from baresip")
-        assert loudest(audio.recording[-RATE // 10 :]) == TONE
-
-
-def loudest(samples: array[int]) -> float:
-    """The frequency, in Hz, that *samples* have most of, among multiples of 20 below 1 kHz."""
-
-    def power(hertz: int) -> float:
-        turns = [2 * math.pi * hertz * n / RATE for n in range(len(samples))]
-        return math.hypot(
-            sum(sample * math.cos(turn) for sample, turn in zip(samples, turns, strict=True)),
-            sum(sample * math.sin(turn) for sample, turn in zip(samples, turns, strict=True)),
-        )
-
-    return max(range(100, 1000, 20), key=power)
+        await self.live.until(lambda: audio.recording.seconds >= 0.1, "sound from baresip")
+        heard = audio.recording
+        assert loudest(Sound(heard.rate, heard.samples[-heard.rate // 10 :])) == TONE
 
 
 Story = Callable[[Scene], Awaitable[None]]

@@ -246,9 +246,9 @@ def test_early_media_is_heard(progress: int, transport: Transport, peers: Peers,
         audio = call.voice.audio
         assert audio is not None
         audio.record(2.0)
-        await peers.live.until(lambda: len(audio.recording) >= 800, "sound")
+        await peers.live.until(lambda: len(audio.recording.samples) >= 800, "sound")
         assert call.state is CallState.RINGING
-        assert crossings(audio.recording[:800]) == pytest.approx(2 * TONE * 0.1, abs=3)
+        assert crossings(audio.recording.samples[:800]) == pytest.approx(2 * TONE * 0.1, abs=3)
         await hang_up(call)
 
     up = [answer(200, sdp(port=RTP_STREAM)), hear("ACK")]

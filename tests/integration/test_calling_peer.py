@@ -252,7 +252,7 @@ def test_the_caller_changes_the_session_while_the_phone_holds(transport: Transpo
 @every_transport
 def test_an_invite_without_an_offer(transport: Transport, peers: Peers) -> None:
     """The phone offers in its 200, the answer is in the ACK."""
-    late = [invite(), hear(180, dialog=True), hear(200, dialog=True, body="m=audio [0-9]+ RTP/AVP 9 0 8 18")]
+    late = [invite(), hear(180, dialog=True), hear(200, dialog=True, body="m=audio [0-9]+ RTP/AVP 9 0 8 101")]
     answered(peers.take(transport, [*late, say("ACK", 1, sdp()), *PEER_HANGS_UP], answer_it))
 
 

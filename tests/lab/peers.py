@@ -6,14 +6,15 @@ The phone is 192.168.1.21, the callee 192.168.1.30, the server 192.168.1.13, all
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Self
 
 from phone_emulator.events import Address, Bus, Event, MessageIgnored, Transport
 from phone_emulator.lab.server import SipServer
 from phone_emulator.sip.digest import Session, challenges
 from phone_emulator.sip.framing import Framer
-from phone_emulator.sip.message import Headers, Message, Request, Response
+from phone_emulator.sip.message import Headers, Message, MessageError, Request, Response
 from phone_emulator.sip.parser import parse
 from phone_emulator.world.base import (
     DatagramSocket,
@@ -22,6 +23,7 @@ from phone_emulator.world.base import (
     World,
 )
 from phone_emulator.world.simulated import SimulatedWorld
+from tests.patience import patient
 
 DOMAIN = "yealink.pbx.com"
 SERVER = Address("192.168.1.13", 5060)
@@ -47,7 +49,7 @@ class Peer:
         self.framer = Framer()
         self.raw: Callable[[bytes], None]
 
-    async def bind(self, local: Address, remote: Address = SERVER) -> Peer:
+    async def bind(self, local: Address, remote: Address = SERVER) -> Self:
         """A UDP socket that sends to *remote*, or to whom it heard last."""
         socket: DatagramSocket = await self.world.open_udp(local, self)
         self.local = socket.local
@@ -61,7 +63,7 @@ class Peer:
         transport: Transport = TCP,
         local_host: str = PHONE.host,
         tls: TlsClient | None = None,
-    ) -> Peer:
+    ) -> Self:
         """A connection to *remote*."""
         if transport is TLS and tls is None:
             tls = TlsClient(DOMAIN, ca_pem="lab")
@@ -73,7 +75,7 @@ class Peer:
     def datagram_received(self, data: bytes, remote: Address) -> None:
         self.remote = remote
         if data.strip(b"\r\n"):
-            self.inbox.put_nowait(parse(data))
+            self.take(data)
         else:
             self.keepalives.append((self.world.now(), data))
 
@@ -83,7 +85,11 @@ class Peer:
 
     def data_received(self, data: bytes) -> None:
         for message in self.framer.feed(data):
-            self.inbox.put_nowait(parse(message))
+            self.take(message)
+
+    def take(self, data: bytes) -> None:
+        """A message came in."""
+        self.inbox.put_nowait(parse(data))
 
     def connection_lost(self, reason: str) -> None:
         self.lost.append(reason)
@@ -93,13 +99,11 @@ class Peer:
         self.raw(message.to_bytes())
 
     async def hear(self) -> Message:
-        async with asyncio.timeout(60):
-            return await self.inbox.get()
+        return await patient(self.inbox.get())
 
     async def failure(self) -> str:
         """Why the socket or the connection failed, once it has."""
-        async with asyncio.timeout(60):
-            await self.failed.wait()
+        await patient(self.failed.wait())
         return (self.icmp + self.lost)[0]
 
     async def request(self) -> Request:
@@ -168,6 +172,20 @@ class Peer:
             request.headers.set("Contact", contact)
         self.send(await self.authenticated(request))
         return await self.response(200, "REGISTER")
+
+
+class OpenPeer(Peer):
+    """A peer that takes whatever comes back: a refusal copies what was wrong."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.starts: list[str] = []
+        """The first line of each message."""
+
+    def take(self, data: bytes) -> None:
+        self.starts.append(data.partition(b"\r\n")[0].decode())
+        with contextlib.suppress(MessageError):
+            super().take(data)
 
 
 def ack_to(invite: Request, response: Response) -> Request:

@@ -18,6 +18,7 @@ from phone_emulator.events import Address
 from phone_emulator.lab.nameserver import IDLE, MAX_CONNECTIONS, MAX_PENDING, Behaviour, NameServer
 from phone_emulator.lab.zone import parse_zone
 from phone_emulator.world import ConnectFailed, RealWorld, SimulatedWorld, World, WorldError
+from tests.patience import NET, patient
 
 ADDRESS = Address("192.168.1.53", 53)
 ZONE = parse_zone(
@@ -248,35 +249,34 @@ def test_behaviours_are_switched_while_it_runs(kind: str) -> None:
     async def main() -> None:
         server = NameServer(world, address, ZONE)
         await server.start()
-        assert rcode_of(await udp_exchange(world, server, 10)) == "NOERROR"
+        assert rcode_of(await udp_exchange(world, server, NET)) == "NOERROR"
         await server.behave("servfail")
-        assert rcode_of(await udp_exchange(world, server, 10)) == "SERVFAIL"
+        assert rcode_of(await udp_exchange(world, server, NET)) == "SERVFAIL"
         await server.behave("refused")
-        assert rcode_of(await udp_exchange(world, server, 10)) == "REFUSED"
+        assert rcode_of(await udp_exchange(world, server, NET)) == "REFUSED"
         await server.behave(Behaviour.TRUNCATE)
-        truncated = dns.message.from_wire((await udp_exchange(world, server, 10)).heard[0])
+        truncated = dns.message.from_wire((await udp_exchange(world, server, NET)).heard[0])
         assert truncated.flags & dns.flags.TC
         assert truncated.answer == []
         await server.behave("refuse")
-        assert (await udp_exchange(world, server, 10)).failures == ["ICMP port unreachable"]
+        assert (await udp_exchange(world, server, NET)).failures == ["ICMP port unreachable"]
         with pytest.raises(ConnectFailed):
             await world.connect(server.address, TcpClient())
         await server.behave("ok")
         assert server.behaviour is Behaviour.OK
-        assert rcode_of(await udp_exchange(world, server, 10)) == "NOERROR"
+        assert rcode_of(await udp_exchange(world, server, NET)) == "NOERROR"
         client = TcpClient()
         stream = await world.connect(server.address, client)
         wire = query("big.pbx.com").to_wire()
         for piece in (b"\0", bytes([len(wire)]) + wire[:5], wire[5:] + b"\0" + bytes([len(wire)]) + wire):
             stream.send(piece)
             await asyncio.sleep(0)
-        async with asyncio.timeout(5):
-            await client.two.wait()
+        await patient(client.two.wait())
         assert len(lines(dns.message.from_wire(client.messages[1]).answer)) == 100
         stream.close()
         await server.stop()
         await server.stop()
-        assert (await udp_exchange(world, server, 10)).failures == ["ICMP port unreachable"]
+        assert (await udp_exchange(world, server, NET)).failures == ["ICMP port unreachable"]
 
     world.run(main())
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from phone_emulator.config.model import PhoneConfig
@@ -13,6 +11,7 @@ from phone_emulator.lab.behaviour import Behaviour
 from phone_emulator.lab.lab import Lab, Place
 from phone_emulator.phone import CallResult, Phone, PhoneOptions
 from phone_emulator.world import RealWorld, SimulatedWorld, WorldError
+from tests.patience import patient
 
 
 def example() -> PhoneConfig:
@@ -98,8 +97,7 @@ def test_a_call_fails_over_on_one_address(real: bool) -> None:
             await lab.behave("secondary", Behaviour.parse("refuse"))
             await phone.register()
             call = phone.dial("1002")
-            async with asyncio.timeout(20):
-                assert await call.settled() is CallResult.ANSWERED
+            assert await patient(call.settled()) is CallResult.ANSWERED
             return [(each.target.role, each.target.port, each.outcome) for each in call.route]
         finally:
             await phone.stop()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from phone_emulator.events import Address, Transport
-from phone_emulator.lab.hop import Hop
+from phone_emulator.lab.flow import Flow
 from phone_emulator.lab.registrar import MAX_CONTACTS, Registrar
 from phone_emulator.sip.message import Headers, Request
 
-HERE = Hop(Transport.UDP, Address("192.168.1.21", 5060))
+HERE = Flow(Transport.UDP, Address("192.168.1.21", 5060))
 CONTACT = "<sip:1001@192.168.1.21:5060>"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phone_emulator.events import Address, Transport
@@ -20,7 +20,7 @@ from tests.lab.peers import (
     TLS,
     UDP,
     Lab,
-    Peer,
+    OpenPeer,
     ladder,
 )
 
@@ -127,7 +127,7 @@ WORDS = [
 ]
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(
     st.lists(
         st.one_of(st.binary(max_size=60), st.lists(st.sampled_from(WORDS), max_size=12).map(b"".join)),
@@ -136,8 +136,9 @@ WORDS = [
 )
 def test_garbage_never_kills_it(datagrams: list[bytes]) -> None:
     async def story(lab: Lab) -> None:
-        phone, connected = await lab.phone(), await lab.phone(TCP)
-        stranger = await Peer(lab.world).bind(Address(PHONE.host, 5099))
+        phone = await OpenPeer(lab.world).bind(PHONE)
+        connected = await OpenPeer(lab.world).connect()
+        stranger = await OpenPeer(lab.world).bind(Address(PHONE.host, 5099))
         for data in datagrams:
             stranger.raw(data)
             if not connected.lost:

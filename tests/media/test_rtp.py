@@ -78,35 +78,35 @@ def test_numbers_that_do_not_fit_are_refused(packet: rtp.Packet) -> None:
 
 
 def test_loss_is_counted_across_the_wrap_of_sequence_numbers() -> None:
-    reception = rtp.Reception()
+    reception = rtp.ReceptionStatistics()
     for sequence in (65533, 65534, 65536, 65539):  # 65535, 65537 and 65538 are missing
         reception.receive(_packet(sequence), sequence * 0.02)
     assert (reception.packets, reception.octets, reception.lost) == (4, 640, 3)
 
 
 def test_late_packets_are_not_lost() -> None:
-    reception = rtp.Reception()
+    reception = rtp.ReceptionStatistics()
     for sequence in (10, 12, 11, 13):
         reception.receive(_packet(sequence), 0.0)
     assert reception.lost == 0
 
 
 def test_another_stream_begins_anew_and_keeps_the_losses() -> None:
-    reception = rtp.Reception()
+    reception = rtp.ReceptionStatistics()
     for packet in (_packet(1), _packet(3), _packet(40000, ssrc=8), _packet(40001, ssrc=8)):
         reception.receive(packet, 0.0)
     assert (reception.packets, reception.lost) == (4, 1)
 
 
 def test_a_leap_of_sequence_numbers_is_a_restart_not_a_loss() -> None:
-    reception = rtp.Reception()
+    reception = rtp.ReceptionStatistics()
     for sequence in (1, 2, 30000, 30001):
         reception.receive(_packet(sequence), 0.0)
     assert reception.lost == 0
 
 
 def test_steady_packets_have_no_jitter_and_a_late_one_has_a_sixteenth() -> None:
-    reception = rtp.Reception()
+    reception = rtp.ReceptionStatistics()
     for n in range(10):
         reception.receive(_packet(n), n * 0.02)
     assert reception.jitter == pytest.approx(0.0, abs=1e-12)
@@ -115,7 +115,7 @@ def test_steady_packets_have_no_jitter_and_a_late_one_has_a_sixteenth() -> None:
 
 
 def test_packets_of_one_event_share_a_timestamp_and_make_no_jitter() -> None:
-    reception = rtp.Reception()
+    reception = rtp.ReceptionStatistics()
     for n in range(20):
         reception.receive(_packet(n, timestamp=n // 10 * 1600), n * 0.02)
     assert reception.jitter == pytest.approx(0.0, abs=1e-12)

@@ -133,7 +133,7 @@ class TestParse:
             parse(text)
         assert "\n" not in str(caught.value)
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(st.data())
     def test_any_bytes_are_a_description_or_an_error(self, data: st.DataObject) -> None:
         text = crlf(data.draw(st.sampled_from([V8X, OTHER])))

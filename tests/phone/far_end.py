@@ -64,6 +64,8 @@ class FarEnd(Peer):
     """The far end: what it heard last, and what it can say in a dialog."""
 
     streams: list[Stream]
+    datagram: Callable[[bytes], None]
+    """How it sends over UDP."""
 
     async def open(self) -> FarEnd:
         """Listen over UDP and TCP."""

@@ -16,8 +16,11 @@ import pytest
 
 from phone_emulator.events import Address
 from phone_emulator.media import dtmf, g711, rtp, tones
-from phone_emulator.phone.calls.audio import Audio, AudioError
+from phone_emulator.media.sound import Sound
+from phone_emulator.phone.calls.audio import Audio, AudioCounts, AudioError
 from phone_emulator.world import RealWorld, SimulatedWorld, World, WorldError
+from tests.media.listening import amplitude, decibels, loudest, tone
+from tests.patience import NET, patient
 
 HERE, THERE = Address("192.168.1.21", 11780), Address("192.168.1.80", 30000)
 
@@ -126,7 +129,7 @@ def test_what_is_played_is_heard_to_the_sample() -> None:
 
     async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
         audio.set_remote(THERE, payload_type=8, codec="pcma")
-        audio.play(samples)
+        audio.play(Sound(8000, samples))
         at_first = audio.playing
         await asyncio.sleep(10)
         assert (at_first, audio.playing) == (True, False)
@@ -145,7 +148,7 @@ def test_what_is_played_is_heard_to_the_sample() -> None:
 def test_a_digit_takes_the_place_of_sound_in_one_sequence() -> None:
     async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
         audio.set_remote(THERE)
-        audio.play(tones.sine((440,), 400))
+        audio.play(Sound(8000, tones.sine((440,), 400)))
         await asyncio.sleep(0.09)
         await audio.send_dtmf("0")
         await asyncio.sleep(1)
@@ -184,7 +187,7 @@ def test_streaming_sends_silence_until_closed() -> None:
 def test_held_nothing_is_sent_and_digits_are_refused(address: Address | None, direction: str) -> None:
     async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
         audio.set_remote(address, direction=direction)
-        audio.play(tones.sine((440,), 100))
+        audio.play(Sound(8000, tones.sine((440,), 100)))
         await asyncio.sleep(1)
         with pytest.raises(AudioError, match="held or has no audio"):
             await audio.send_dtmf("1")
@@ -255,7 +258,7 @@ def test_what_is_no_digit_is_refused_before_anything_is_sent() -> None:
 
 def test_digits_go_out_in_a_codec_that_is_not_spoken() -> None:
     async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
-        audio.set_remote(THERE, payload_type=9, codec="g722")
+        audio.set_remote(THERE, payload_type=18, codec="g729")
         await asyncio.sleep(1)
         await audio.send_dtmf("1")
         await asyncio.sleep(1)
@@ -277,11 +280,11 @@ def test_two_phones_hear_each_other() -> None:
         other.set_remote(one.local)
         other.record(1.0)
         await asyncio.sleep(0.5)
-        one.play(sound)
+        one.play(Sound(8000, sound))
         await asyncio.sleep(0.3)
         await one.send_dtmf("42*")
         await asyncio.sleep(2)
-        assert other.recording == g711.decode_ulaw(g711.encode_ulaw(sound))
+        assert other.recording.samples == g711.decode_ulaw(g711.encode_ulaw(sound))
         assert other.digits == "42*"
         assert digits == ["4", "2", "*"]
         counts = other.counts
@@ -294,6 +297,70 @@ def test_two_phones_hear_each_other() -> None:
 
     world.run(main())
     assert world.pending_tasks() + world.pending_timers() == []
+
+
+@pytest.mark.parametrize("rate", [8000, 16000])
+def test_g722_goes_both_ways_on_a_clock_of_8_khz(rate: int) -> None:
+    world = SimulatedWorld(seed=3)
+    counted: list[AudioCounts] = []
+
+    async def main() -> None:
+        one, other = Audio(world, HERE), Audio(world, THERE)
+        for audio, hertz, far in ((one, 440, THERE), (other, 700, HERE)):
+            await audio.open()
+            audio.set_remote(far, payload_type=9, codec="g722")
+            audio.record(0.5)
+            audio.play(tone(rate, hertz, 0.5))
+        await asyncio.sleep(1)
+        for audio, hertz in ((one, 700), (other, 440)):
+            heard = audio.recording
+            assert (heard.rate, heard.seconds) == (16000, 0.5)
+            steady = Sound(heard.rate, heard.samples[1600:])
+            assert loudest(steady) == hertz
+            assert decibels(amplitude(steady, hertz), 8000) == pytest.approx(0, abs=0.5)
+            counted.append(audio.counts)
+            audio.close()
+
+    world.run(main())
+    assert [(each.sent, each.sent_octets, each.received) for each in counted] == [(25, 25 * 160, 25)] * 2
+    assert [each.jitter for each in counted] == pytest.approx([0, 0], abs=1e-6)
+
+
+def test_the_timestamps_of_g722_count_by_8_khz() -> None:
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE, payload_type=9, codec="g722")
+        audio.play(tone(16000, 440, 1))
+        await asyncio.sleep(2)
+        assert steps([packet.timestamp for packet in ear.packets], 1 << 32) == {160}
+        assert {len(packet.payload) for packet in ear.packets} == {160}
+        assert len(ear.packets) == 50
+
+    run(main)
+
+
+def test_a_recording_goes_on_at_its_rate_when_the_codec_changes() -> None:
+    world = SimulatedWorld(seed=3)
+
+    async def main() -> None:
+        one, other = Audio(world, HERE), Audio(world, THERE)
+        await one.open()
+        await other.open()
+        for codec, payload in (("g722", 9), ("pcmu", 0), ("g722", 9)):
+            one.set_remote(THERE, payload_type=payload, codec=codec)
+            other.set_remote(HERE, payload_type=payload, codec=codec)
+            if codec == "g722" and not other.recording.samples:
+                other.record(3)
+                one.play(tone(8000, 440, 3))
+            await asyncio.sleep(1)
+        heard = other.recording
+        assert (heard.rate, heard.seconds) == (16000, 3.0)
+        for second in range(3):
+            part = Sound(16000, heard.samples[second * 16000 + 1600 : (second + 1) * 16000 - 1600])
+            assert decibels(amplitude(part, 440), 8000) == pytest.approx(0, abs=0.5)
+        one.close()
+        other.close()
+
+    world.run(main())
 
 
 def speech(sequence: int, timestamp: int, sample: int = 1000, ssrc: int = 5) -> bytes:
@@ -310,7 +377,7 @@ def recorded(*datagrams: bytes, seconds: float = 1.0) -> list[int]:
         audio.record(seconds)
         for datagram in datagrams:
             audio.datagram_received(datagram, THERE)
-        heard.extend(audio.recording[::160])
+        heard.extend(audio.recording.samples[::160])
 
     run(main)
     return [round(sample, -2) for sample in heard]
@@ -344,7 +411,7 @@ def test_a_recording_ends_by_itself() -> None:
         await asyncio.sleep(10)
         assert len(ear.heard) == 25
         audio.datagram_received(speech(1, 0), THERE)
-        assert not audio.recording
+        assert not audio.recording.samples
 
     run(main)
 
@@ -459,9 +526,8 @@ def test_tshark_reads_what_crossed_loopback(tmp_path: Path) -> None:
         audio = Audio(world, Address("127.0.0.1", 0), stream=True)
         await audio.open()
         audio.set_remote(far.local)
-        async with asyncio.timeout(10):
-            await audio.send_dtmf("7#")
-            await ear.has_heard(20)
+        await patient(audio.send_dtmf("7#"))
+        await patient(ear.has_heard(20))
         local = audio.local
         audio.close()
         far.close()
@@ -476,7 +542,7 @@ def test_tshark_reads_what_crossed_loopback(tmp_path: Path) -> None:
         + [part for name in fields for part in ("-e", name)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=NET,
         check=True,
     ).stdout.split()
     events = [

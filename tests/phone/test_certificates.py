@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime
 from functools import cache
 from typing import Any
@@ -20,6 +19,7 @@ from phone_emulator.sip.message import Request, response_to
 from phone_emulator.sip.parser import parse
 from phone_emulator.world import RealWorld, Stream, TlsServer
 from phone_emulator.world.base import TlsClient
+from tests.patience import patient
 
 CFG = "account.1.enable = 1\naccount.1.user_name = 1001\naccount.1.sip_server.1.address = pbx.example\n"
 HOST = "127.0.0.13"
@@ -137,8 +137,7 @@ def register(certificate: trustme.LeafCert, cfg: str, *, client_ca: str = "", **
         options = PhoneOptions(local_address="127.0.0.21", local_port=0, **given)
         phone = Phone(load_text(text).config, world, options=options)
         await phone.start()
-        async with asyncio.timeout(10):
-            await phone.register()
+        await patient(phone.register())
         attempts = phone.line(1).bindings.attempts
         await phone.stop(unregister=False)
         return attempts[0]

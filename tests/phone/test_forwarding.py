@@ -22,8 +22,12 @@ def busy(to: str = "1005", **more: object) -> dict[str, Any]:
 
 
 def no_answer(rings: int, to: str = "1005", **more: object) -> dict[str, Any]:
-    settings = {"enable": 1, "target": to, "timeout": rings}
-    return {**{f"forward__no_answer__{key}": value for key, value in settings.items()}, **more}
+    return {
+        "forward__no_answer__enable": 1,
+        "forward__no_answer__target": to,
+        "forward__no_answer__timeout": rings,
+        **more,
+    }
 
 
 async def forwarded(on: Play, **how: Any) -> Response:

@@ -7,6 +7,7 @@ import pytest
 from phone_emulator.phone.wire.redirection import MAX_TRIED, Redirection
 from phone_emulator.sip.digest import challenge_value
 from phone_emulator.sip.message import Headers, Response
+from tests.bad_numbers import NO_NUMBERS
 from tests.phone.far_end import Play, offer, play
 
 FIRST = "sip:1002@192.168.1.13:5060"
@@ -36,6 +37,11 @@ def everyone(*responses: Response) -> list[str]:
         (["<sip:a@x>;q=0.5, <sip:b@x>;q=0.5"], ["sip:a@x", "sip:b@x"]),
         (["<sip:a@x>;q=rubbish", "<sip:b@x>;q=0.1", "<sip:c@x>;q=9"], ["sip:b@x", "sip:a@x", "sip:c@x"]),
         (["<sip:a@x>", "<sip:a@x>;q=0.1"], ["sip:a@x"]),
+        *(
+            ([f"<sip:a@x>;q={q}", "<sip:b@x>;q=0.1"], ["sip:b@x", "sip:a@x"])
+            for q in NO_NUMBERS
+            if q and q != "1.5"
+        ),
         ([f"<{FIRST}>", "<mailto:a@x>", "<tel:+123>"], ["tel:+123"]),
         (["<sip:a@x?Subject=hello>"], ["sip:a@x"]),
         (["*"], []),

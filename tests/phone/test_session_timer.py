@@ -435,6 +435,7 @@ def test_a_refused_hold_leaves_the_clock_as_it_was() -> None:
         ("1800 ; refresher=UAS", 1800, "uas"),
         ("1800;x=y;refresher=uac", 1800, "uac"),
         ("1800;refresher=nobody", 1800, ""),
+        ("99999999999", 2**32 - 1, ""),
     ],
 )
 def test_session_expires_is_read(value: str, interval: int, refresher: str) -> None:
@@ -443,7 +444,7 @@ def test_session_expires_is_read(value: str, interval: int, refresher: str) -> N
     assert (wish.interval, wish.refresher) == (interval, refresher)
 
 
-@pytest.mark.parametrize("value", ["", "x", "-90", "99999999999", "٩٠", "9 0"])
+@pytest.mark.parametrize("value", ["", "x", "-90", "²", "٩٠", "9 0"])
 def test_session_expires_that_is_none(value: str) -> None:
     assert wish_of(message(("Session-Expires", value))) is None
 

@@ -59,6 +59,7 @@ class Tftp(asyncio.DatagramProtocol):
         options: whether options are granted.
         lost: numbers of datagrams, counted from 1, that it forgets to send.
         error: answers every request with this error.
+        block_size: what it says of the size of a block, where options are granted.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Tftp(asyncio.DatagramProtocol):
         options: bool = True,
         lost: tuple[int, ...] = (),
         error: tuple[int, str] | None = None,
+        block_size: str = "1428",
     ) -> None:
         self.requests: list[bytes] = []
         self.blocks_sent = 0
@@ -75,6 +77,7 @@ class Tftp(asyncio.DatagramProtocol):
         self._options = options
         self._lost = lost
         self._error = error
+        self._granted = block_size
         self._sent = 0
         self._block_size = 512
 
@@ -90,7 +93,7 @@ class Tftp(asyncio.DatagramProtocol):
                 self._send(struct.pack("!HH", 5, number) + text.encode() + b"\0", addr)
             elif self._options:
                 self._block_size = 1428
-                granted = f"blksize\x001428\x00tsize\x00{len(self._content)}\x00".encode()
+                granted = f"blksize\x00{self._granted}\x00tsize\x00{len(self._content)}\x00".encode()
                 self._send(struct.pack("!H", 6) + granted, addr)
             else:
                 self._block(1, addr)

@@ -17,9 +17,11 @@ from phone_emulator.provisioning.fetch import fetch
 from phone_emulator.provisioning.fetching import FetchError, Manner, NotThere
 from phone_emulator.provisioning.location import parse_location
 from phone_emulator.world.base import TlsServer
+from tests.bad_numbers import NO_NUMBERS, shown
+from tests.patience import NET, patient
 from tests.provisioning.servers import Ftp, Tftp, saying, stream_server, tftp_server
 
-MANNER = Manner(user_agent="Yealink SIP-T46S 66.86.0.15 00:15:65:aa:bb:cc", timeout=2.0)
+MANNER = Manner(user_agent="Yealink SIP-T46S 66.86.0.15 00:15:65:aa:bb:cc", timeout=NET)
 IMPATIENT = dataclasses.replace(MANNER, timeout=0.2)
 CFG = b"#!version:1.0.0.1\naccount.1.enable = 1\n"
 
@@ -27,8 +29,8 @@ _Result = TypeVar("_Result")
 
 
 def run(story: Coroutine[Any, Any, _Result]) -> _Result:
-    """What *story* returns, within 10 s."""
-    return asyncio.run(asyncio.wait_for(story, 10))
+    """What *story* returns."""
+    return asyncio.run(patient(story))
 
 
 async def get(url: str, manner: Manner = MANNER) -> bytes:
@@ -36,7 +38,7 @@ async def get(url: str, manner: Manner = MANNER) -> bytes:
     return await fetch(parse_location(url), manner)
 
 
-def refused(answer: bytes, match: str, manner: Manner = IMPATIENT, *, wait: float = 0.0) -> FetchError:
+def refused(answer: bytes, match: str, manner: Manner = MANNER, *, wait: float = 0.0) -> FetchError:
     """The error when an HTTP server says *answer*."""
 
     async def story() -> None:
@@ -162,7 +164,7 @@ def test_an_unusual_challenge_with_credentials() -> None:
 
 
 def test_silence_is_bounded() -> None:
-    assert refused(b"HTTP/1.1 200 OK\r\n", "silent for 0.2 s", wait=5).passing
+    assert refused(b"HTTP/1.1 200 OK\r\n", "silent for 0.2 s", IMPATIENT, wait=NET).passing
 
 
 def test_a_server_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -355,6 +357,12 @@ def test_tftp_errors(number: int, kind: type[FetchError]) -> None:
     with pytest.raises(FetchError, match=f"TFTP error {number}: not \ufffdtoday") as caught:
         tftp(Tftp(error=(number, "not \x1btoday")))
     assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize("size", [*NO_NUMBERS, "7", "1429"], ids=shown)
+def test_tftp_grants_no_other_block_size(size: str) -> None:
+    with pytest.raises(FetchError, match="options that were not asked for"):
+        tftp(Tftp(b"x" * 3000, block_size=size))
 
 
 def test_tftp_silence_is_bounded() -> None:

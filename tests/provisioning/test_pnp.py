@@ -12,6 +12,7 @@ from phone_emulator.provisioning import ProvisioningError, handset_of
 from phone_emulator.provisioning.pnp import find_server
 from phone_emulator.sip.message import Request, response_to
 from phone_emulator.sip.parser import parse
+from tests.patience import NET
 
 HANDSET = handset_of("SIP-T46S", "66.86.0.15", "001565aabbcc")
 
@@ -48,7 +49,7 @@ class Server(asyncio.DatagramProtocol):
             self._transport.sendto(notify.to_bytes(), addr)
 
 
-def ask(server: Server, patience: float = 2.0) -> str:
+def ask(server: Server, patience: float = NET) -> str:
     """What the phone finds where *server* listens."""
 
     async def story() -> str:

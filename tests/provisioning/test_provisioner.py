@@ -15,7 +15,9 @@ from phone_emulator.config import CfgError, PhoneConfig, crypt
 from phone_emulator.events import Address, Bus, CheckSync, Event, ProvisioningState, ProvisioningStep
 from phone_emulator.lab.provisioning import Guard, ProvisioningServer
 from phone_emulator.provisioning import Provisioner, ProvisioningError, handset_of
+from phone_emulator.provisioning.fetching import FetchError, Manner
 from phone_emulator.provisioning.repeat import Repeat
+from tests.patience import patient
 
 MAC = "001565aabbcc"
 HEADER = "#!version:1.0.0.1\n"
@@ -53,7 +55,7 @@ class Story:
         async def with_server() -> _Result:
             await self.server.start()
             try:
-                return await asyncio.wait_for(story, 10)
+                return await patient(story)
             finally:
                 await self.server.stop()
 
@@ -150,6 +152,35 @@ def test_the_local_file_counts_last() -> None:
     assert story.asked[-2:] == [f"{MAC}.cfg", f"{MAC}-local.cfg"]
 
 
+def test_the_local_file_may_be_elsewhere() -> None:
+    path = "static.auto_provision.custom.sync.path = local/\n"
+    sync = f"static.auto_provision.custom.sync = 1\n{path}"
+    local = f"{HEADER}sip.listen_port = 5070\n".encode()
+    story = Story({f"{MAC}.cfg": cfg("own", sync), f"local/{MAC}-local.cfg": local})
+    assert story.run(story.once()).listen_port == 5070
+
+
+@pytest.mark.parametrize(("protect", "label"), [(1, "mine"), (0, "theirs")])
+def test_what_the_user_has_changed_may_be_protected(tmp_path: Path, protect: int, label: str) -> None:
+    had = tmp_path / f"{MAC}-local.cfg"
+    had.write_text(f"{HEADER}account.1.label = mine\n")
+    key = f"static.auto_provision.custom.protect={protect}"
+    story = Story({f"{MAC}.cfg": cfg("own", "account.1.label = theirs\n")}, key)
+    story.own = (str(had),)
+    assert story.run(story.once()).lines[0].label == label
+
+
+def test_the_product_name_may_be_another() -> None:
+    story = Story({f"T99/{MAC}.cfg": cfg("own")}, "static.auto_provision.url_wildcard.pn=T99")
+
+    async def once() -> PhoneConfig:
+        provisioner = story.provisioner("$PN/")
+        await provisioner.run()
+        return provisioner.loaded().config
+
+    assert story.run(once()).lines[0].user_name == "own"
+
+
 def test_own_files_are_what_the_phone_had_before(tmp_path: Path) -> None:
     (tmp_path / "had.cfg").write_bytes(cfg("before", "sip.listen_port = 5071\n"))
     for overwrite, port in ((0, 5071), (1, None)):  # A3: absent in all files
@@ -177,7 +208,8 @@ def test_encrypted_files() -> None:
         f"{MAC}.cfg": crypt.encrypt(cfg("own"), OWN_KEY.encode()),
     }
     keys = [
-        f"static.auto_provision.aes_key_16.{kind}={key}" for kind, key in (("com", KEY), ("mac", OWN_KEY))
+        f"static.auto_provision.aes_key_16.com={KEY}",
+        f"static.auto_provision.aes_key_16.mac={OWN_KEY}",
     ]
     story = Story(files, *keys)
     assert story.run(story.once()).lines[0].user_name == "own"
@@ -235,6 +267,24 @@ def test_an_unreachable_server_is_tried_as_often_as_the_cfg_says() -> None:
     story.run(nobody_there())
     states = [state for state, _ in story.steps]
     assert states == [ProvisioningState.STARTED, ProvisioningState.RETRYING, ProvisioningState.FAILED]
+    [again] = [
+        each.reason
+        for each in story.events
+        if isinstance(each, ProvisioningStep) and each.state is ProvisioningState.RETRYING
+    ]
+    assert again.endswith("; attempt 2 of 2 in 1 s")
+
+
+def test_a_server_is_waited_for_as_long_as_the_cfg_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    async def silent(_: object, manner: Manner) -> bytes:
+        waits.append(manner.timeout)
+        raise FetchError("no answer")
+
+    monkeypatch.setattr("phone_emulator.provisioning.provisioner.fetch", silent)
+    assert "no answer" in Story({}, QUICK, "static.auto_provision.attempt_expired_time=77").refused()
+    assert waits == [77]
 
 
 def test_no_url() -> None:

@@ -11,6 +11,7 @@ import pytest
 from phone_emulator.events import Address, MessageReceived, MessageSent, Transport
 from phone_emulator.report.pcapng import PcapngWriter, write_pcapng
 from phone_emulator.report.result import Message
+from tests.patience import NET
 
 SDP = "v=0\r\n" + "a=x:1234567890\r\n" * 150
 
@@ -97,7 +98,7 @@ def test_tshark_reads_every_message(capture: Path) -> None:
     def shown(wanted: str, *options: str) -> list[str]:
         command = [*read, "-Y", wanted, *options]
         return subprocess.run(
-            command, capture_output=True, text=True, timeout=60, check=True
+            command, capture_output=True, text=True, timeout=NET, check=True
         ).stdout.splitlines()
 
     lines = shown("sip", "-T", "fields", *(part for field in fields for part in ("-e", field)))

@@ -71,6 +71,13 @@ def faults_or_none(text: str) -> list[str]:
             "servers:\n  a: 10.0.0.1\n  b: 10.0.0.1",
             "f.yaml:3: server 'b': 10.0.0.1 port 5060 is taken by server 'a'",
         ),
+        *(
+            (
+                f"servers: {{a: {{address: 10.0.0.1, port: {port}}}}}",
+                f"expected a whole number, got '{port}'",
+            )
+            for port in ("²", "１", "1_000", "+1", "0x13c4", "9" * 50)
+        ),
         ("steps: 5", "f.yaml:1: steps: expected a list, got 5"),
         ("steps:\n- reboot\n", "f.yaml:2: step 1: expected a mapping such as {wait: 5s}, got 'reboot'"),
         ("steps:\n- {}\n", "f.yaml:2: step 1: expected a mapping"),

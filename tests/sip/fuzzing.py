@@ -16,7 +16,9 @@ from dns.zonefile import read_rrsets
 
 from phone_emulator.dns import message as dns_message
 from phone_emulator.dns.records import RdType
-from phone_emulator.media import dtmf, g711, rtp, sdp
+from phone_emulator.media import dtmf, rtp, sdp
+from phone_emulator.media.codecs import CODECS as TABLE
+from phone_emulator.media.speech import Speech
 from phone_emulator.phone.presence.mwi import read_summary
 from phone_emulator.phone.wire import dialog_info, xml_body
 from phone_emulator.sip import digest, refer, values
@@ -168,10 +170,12 @@ def sound(data: bytes) -> None:
         assert rtp.parse(packet.pack()) == packet
         EAR.receive(packet, 0.02 * EAR.packets)
         DIGITS.receive(packet)
-        g711.LAWS["pcmu"].decode(packet.payload)
+        for speech in SPEECH:
+            speech.hear(packet.payload, packet.ssrc, 8000)
 
 
-EAR, DIGITS = rtp.Reception(8000), dtmf.DigitReceiver()
+EAR, DIGITS = rtp.ReceptionStatistics(8000), dtmf.DigitReceiver()
+SPEECH = [Speech(codec, codec.coder) for codec in TABLE.values() if codec.coder is not None]
 NAME = "pbx.example"
 
 TARGETS: dict[str, Target] = {

@@ -117,7 +117,7 @@ class TestChallenges:
         assert choose([Challenge("r", "n", qop=("auth-conf",))]) is None
         assert choose([]) is None
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.text(st.sampled_from('Digest realm="a\\,=<> nonce'), max_size=60))
     def test_any_text_is_read_or_left_out(self, value: str) -> None:
         of("Digest " + value)

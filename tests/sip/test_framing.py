@@ -27,7 +27,7 @@ def test_keep_alives_are_dropped() -> None:
     assert framer.feed(OPTIONS) == [OPTIONS]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.sampled_from([OPTIONS, MESSAGE, b"\r\n\r\n", b"\r\n"]), max_size=6),
     st.lists(st.integers(0, 400), max_size=20),
@@ -81,7 +81,7 @@ def test_endless_headers_are_given_up_within_bounds() -> None:
         framer.feed(b"x" * 1000)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.one_of(st.binary(max_size=60), st.sampled_from([OPTIONS, MESSAGE[:40], b"\r\n\r\n", b"l:"])))
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import re
 
@@ -19,7 +18,7 @@ from tests.sip.siege import SIEGES
 
 ADDRESS = re.compile(values.PLAIN_ADDRESS.pattern.replace(r"\x80-\U0010ffff", ""), re.VERBOSE)
 """The same of ASCII; hypothesis takes 20 seconds to look through the rest of Unicode."""
-BRIEF = settings(max_examples=150, deadline=None, derandomize=bool(os.environ.get("CI")))
+BRIEF = settings(max_examples=150)
 
 
 @pytest.mark.parametrize("name", TARGETS)

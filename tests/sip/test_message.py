@@ -462,7 +462,7 @@ def use(message: Message) -> None:
             str(value).encode()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.one_of(mutants(), st.binary(max_size=200)))
 def test_any_bytes_are_a_message_or_a_message_error(data: bytes) -> None:
     try:

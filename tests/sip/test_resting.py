@@ -16,6 +16,7 @@ from phone_emulator.sip.tables import RESTING, STRAIGHT, TABLES, Event, Kind, St
 from phone_emulator.sip.timers import Timers
 from phone_emulator.sip.transaction import Deliver, Ended, Send, Transaction
 from phone_emulator.world.simulated import SimulatedWorld
+from tests.faults.raised import faulted
 from tests.sip.ends import THERE, Ends, Far, incoming, request, run
 
 
@@ -48,7 +49,7 @@ def test_each_is_remembered_for_its_time(until: float, left: list[str]) -> None:
     assert resting_for([(0, "a"), (1, "b"), (18, "c")], until) == left
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.one_of(st.just(0.0), st.floats(0, 0.1), st.floats(0, 20)), min_size=1, max_size=200),
     st.floats(0, 60),
@@ -202,3 +203,32 @@ def test_no_two_transactions_share_a_branch(monkeypatch: pytest.MonkeyPatch) -> 
         assert sent == ["z9hG4bK7", "z9hG4bK8", "z9hG4bK9"]
 
     run(story)
+
+
+def test_where_forgetting_raises_all_is_forgotten_and_later_ones_in_their_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = SimulatedWorld()
+    forget = Resting._forget_oldest
+    calls = 0
+
+    def stumble(resting: Resting) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise LookupError("planted")
+        forget(resting)
+
+    monkeypatch.setattr(Resting, "_forget_oldest", stumble)
+
+    async def main() -> None:
+        resting = Resting(world, 32.0)
+        resting.add("a")
+        await asyncio.sleep(40)
+        assert len(resting) == 0
+        resting.add("b")
+        await asyncio.sleep(40)
+        assert len(resting) == 0
+
+    with faulted(match="forgetting of the transactions that are over"):
+        world.run(main())

@@ -10,6 +10,7 @@ import pytest
 
 from phone_emulator.config import load_text
 from phone_emulator.events import Address, Bus, Event, MessageIgnored, MessageReceived, MessageSent
+from phone_emulator.media.codecs import Offer
 from phone_emulator.phone import Phone, PhoneOptions
 from phone_emulator.sip.message import Message, MessageError, Request, Response
 from phone_emulator.sip.parser import parse
@@ -27,6 +28,8 @@ account.1.codec.pcmu.enable = 1
 account.1.codec.g726_32.enable = 1
 """
 HERE, PEER = Address("192.168.1.21", 5060), Address("192.168.1.66", 5060)
+# Some of the messages offer nothing but G.726-32, which cannot be spoken.
+OPTIONS = PhoneOptions(any_user=True, local_address=HERE.host, offer=Offer.DECLARED)
 
 
 class Sender:
@@ -54,7 +57,7 @@ def events_of(data: bytes, *, port: int = PEER.port, again: bool = False) -> lis
     bus.subscribe(events.append)
 
     async def main() -> None:
-        phone = Phone(load_text(CFG).config, world, bus, PhoneOptions(any_user=True, local_address=HERE.host))
+        phone = Phone(load_text(CFG).config, world, bus, OPTIONS)
         await phone.start()
         sender = Sender()
         socket = await world.open_udp(Address(PEER.host, port), sender)
@@ -222,7 +225,7 @@ def test_over_tcp(name: str) -> None:
     world, bus = SimulatedWorld(seed=1), Bus()
 
     async def main() -> None:
-        phone = Phone(load_text(CFG).config, world, bus, PhoneOptions(any_user=True, local_address=HERE.host))
+        phone = Phone(load_text(CFG).config, world, bus, OPTIONS)
         await phone.start()
         sender = Sender()
         stream: Stream = await world.connect(HERE, sender, local_host=PEER.host)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from phone_emulator.sip import values
 from phone_emulator.sip.headers import split, value_of
+from tests.bad_numbers import NO_NUMBERS, shown
 
 pieces = st.sampled_from(
     [
@@ -74,3 +76,15 @@ places = st.sampled_from(
 def test_an_address(value: str) -> None:
     line = f"From: {value}"
     assert read(values.address_in, line) == read(values.read_address, value_of(line))
+
+
+@pytest.mark.parametrize("bad", [bad for bad in NO_NUMBERS if bad != ""], ids=shown)
+def test_a_port_that_is_none(bad: str) -> None:
+    for read, text in (
+        (values.uri, f"sip:a@b:{bad}"),
+        (values.uri, f"sip:a@b:5060{bad}"),
+        (values.read_address, f'"A" <sip:a@b:{bad}>;tag=1'),
+        (values.read_via, f"SIP/2.0/UDP b:{bad};branch=z9hG4bK1"),
+    ):
+        with pytest.raises(ValueError):
+            read(text)

@@ -309,3 +309,5 @@ def test_the_beginning_of_a_response_is_enough() -> None:
     assert cut is not None
     assert cut.via == whole.via
     assert quoted_response(incoming("INVITE").to_bytes()) is None
+    for status in ("²00", "２００", "999", "2000", ""):
+        assert quoted_response(data.replace(b" 486 ", f" {status} ".encode(), 1)) is None

@@ -16,6 +16,7 @@ from phone_emulator.sip.parser import parse
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.timers import Timers
 from phone_emulator.world import RealWorld
+from tests.patience import patient
 from tests.sip.ends import incoming
 
 HERE, THERE, ELSEWHERE = "127.0.0.21", "127.0.0.13", "127.0.0.14"
@@ -62,8 +63,7 @@ def run(story: Callable[[Real], Awaitable[None]]) -> None:
         real = Real(world)
         await real.endpoint.open()
         try:
-            async with asyncio.timeout(20):
-                await story(real)
+            await patient(story(real))
         finally:
             await real.endpoint.close()
 

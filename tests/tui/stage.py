@@ -7,9 +7,12 @@ picture taken 12.4 s after dialling is the same picture every time.
 from __future__ import annotations
 
 import asyncio
+import sys
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
+from textual._wait import SLEEP_GRANULARITY, wait_for_idle
 from textual.pilot import Pilot
 
 from phone_emulator.events import Bus
@@ -18,6 +21,7 @@ from phone_emulator.lab.lab import Lab
 from phone_emulator.lab.plans import EXAMPLE_PLACES, example_config, example_zone, simulated
 from phone_emulator.phone import Phone, PhoneOptions
 from phone_emulator.tui import LabPanel, PhoneApp
+from phone_emulator.tui.screens.phone import PhoneScreen
 from phone_emulator.world.simulated import SimulatedWorld
 
 SMALL, MEDIUM, LARGE = (80, 24), (120, 40), (200, 60)
@@ -55,9 +59,19 @@ class Stage:
 
     async def until(self, when: float) -> None:
         """Wait until the world's clock shows *when*, and the screen shows that moment."""
-        await self.wait(when - self.phone.world.now())
-        self.app.screen.update_panes()  # type: ignore[attr-defined]
+        left = when - self.phone.world.now()
+        assert left >= 0, f"too late by {-left:g} s"
+        await self.wait(left)
+        for screen in self.app.screen_stack:
+            if isinstance(screen, PhoneScreen):
+                screen.update_panes()
         await self.pilot.pause(0)
+
+    async def shows(self, word: str) -> None:
+        """Wait until *word* is on the screen."""
+        async with asyncio.timeout(60):  # of the world's
+            while word not in self.text():
+                await self.wait(0.05)
 
     def said(self) -> str:
         """What the notices say."""
@@ -100,10 +114,9 @@ def perform(
 
     async def main() -> PhoneApp:
         loop = asyncio.get_running_loop()
-        monkeypatch.setattr("textual._time.get_time", loop.time)
+        hold_clocks(monkeypatch, loop.time)
         # Textual's headless driver speaks to its own loop as if from another thread.
         monkeypatch.setattr(loop, "call_soon_threadsafe", loop.call_soon)
-        monkeypatch.setattr("textual.pilot.wait_for_idle", _idle)
         plan = simulated(example_config(overrides), EXAMPLE_PLACES, example_zone())
         bus = Bus()
         lab = Lab(world, plan.plan, plan.config, bus)
@@ -126,5 +139,17 @@ def perform(
     return world.run(main())
 
 
+def hold_clocks(monkeypatch: pytest.MonkeyPatch, clock: Callable[[], float]) -> None:
+    """Let all of Textual read *clock*, and wait by it: what it shows hangs on no machine's speed."""
+    clocks = (time.time, time.monotonic, time.perf_counter)
+    for module in [each for name, each in sys.modules.items() if name.partition(".")[0] == "textual"]:
+        for name, value in list(vars(module).items()):
+            if value in clocks:
+                monkeypatch.setattr(module, name, clock)
+            elif value is wait_for_idle:
+                monkeypatch.setattr(module, name, _idle)
+
+
 async def _idle(min_sleep: float = 0.0, max_sleep: float = 0.0) -> None:
-    await asyncio.sleep(0.001)
+    """In the place of Textual's, which compares the processor's time with the wall clock's."""
+    await asyncio.sleep(SLEEP_GRANULARITY)

@@ -8,11 +8,11 @@ from typing import Never
 
 import pytest
 
-from phone_emulator.world import Faulted
+from tests.faults.raised import faulted
 from tests.tui.stage import MEDIUM, Stage, perform
 
 WALK = "phone_emulator.redundancy.walk.Walk.next"
-LOOP = "phone_emulator.phone.registration.registrar.Registrar._keep_on"
+LOOP = "phone_emulator.phone.registration.registrar.Registrar._in_order"
 REFRESH = "phone_emulator.phone.registration.registrar.Registrar._refresh_due"
 
 
@@ -56,7 +56,7 @@ def test_a_call_that_meets_one_fails_and_the_next_one_works(
         await stage.wait(0.5)
         assert "answered via primary" in stage.text()
 
-    with pytest.raises(Faulted, match="dialling of call-1"):
+    with faulted(match="dialling of call-1"):
         perform(play, monkeypatch, size=MEDIUM)
 
 
@@ -76,7 +76,7 @@ def test_a_registration_that_meets_one_says_so(
         await stage.press("escape")
         assert "internal fault" in stage.text()
 
-    with pytest.raises(Faulted, match=r"the registration at server [12] of line 1"):
+    with faulted(match=r"the registration at server [12] of line 1"):
         perform(play, monkeypatch, size=MEDIUM)
 
 
@@ -87,7 +87,7 @@ def test_an_order_that_meets_one_leaves_the_screen_up(monkeypatch: pytest.Monkey
         await stage.wait(0.5)
         assert "an order of the terminal phone" in stage.text()
 
-    with pytest.raises(Faulted, match="an order of the terminal phone"):
+    with faulted(match="an order of the terminal phone"):
         perform(play, monkeypatch, size=MEDIUM)
 
 
@@ -100,5 +100,5 @@ def test_without_a_folder_to_write_in_it_says_so(monkeypatch: pytest.MonkeyPatch
         await stage.wait(0.5)
         assert "no file: No such file or directory" in stage.text()
 
-    with pytest.raises(Faulted):
+    with faulted():
         perform(play, monkeypatch, size=MEDIUM)

@@ -7,13 +7,17 @@ Textual and Rich draw it; others draw it a little differently.
 from __future__ import annotations
 
 import re
+import time
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+from textual import events
+from textual._wait import SLEEP_GRANULARITY
 
+from phone_emulator.tui.screens.phone import PhoneScreen
 from tests.tui.stage import LARGE, MEDIUM, SMALL, Play, Stage, perform
 
 SIZES = [pytest.param(size, id=f"{size[0]}x{size[1]}") for size in (SMALL, MEDIUM, LARGE)]
@@ -37,14 +41,19 @@ class Picture(SingleFileSnapshotExtension):
 
 
 def compare(
-    play: Play, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
+    play: Play,
+    size: tuple[int, int],
+    monkeypatch: pytest.MonkeyPatch,
+    snapshot: SnapshotAssertion,
+    *,
+    at: float = 3.0,
 ) -> None:
-    """The screen at the end of *play* is the picture that was taken before."""
+    """The screen after *play*, when the world's clock shows *at*, is the picture that was taken before."""
     taken: list[str] = []
 
     async def to_the_end(stage: Stage) -> None:
         await play(stage)
-        await stage.wait(0.5)
+        await stage.until(at)
         taken.append(stage.picture())
 
     perform(to_the_end, monkeypatch, size=size, overrides=FAILOVER)
@@ -70,9 +79,8 @@ def test_waiting_for_a_silent_primary(
     async def play(stage: Stage) -> None:
         await stage.press("f8", "space", "escape")
         await stage.dial("1002")
-        await stage.wait(4.0)
 
-    compare(play, size, monkeypatch, snapshot)
+    compare(play, size, monkeypatch, snapshot, at=6.0)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -82,10 +90,10 @@ def test_talking_after_a_failover(
     async def play(stage: Stage) -> None:
         await stage.press("f8", "space", "escape")
         await stage.dial("1002")
-        await stage.wait(9.0)
+        await stage.shows("Talking")
         await stage.press("4", "2", "#")
 
-    compare(play, size, monkeypatch, snapshot)
+    compare(play, size, monkeypatch, snapshot, at=12.0)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -96,7 +104,7 @@ def test_every_server_failed(
         for name in ("primary", "secondary", "fallback"):
             await stage.break_server(name, "503")
         await stage.dial("1002")
-        await stage.wait(1.0)
+        await stage.shows("Call failed!")
         await stage.press("f6")
 
     compare(play, size, monkeypatch, snapshot)
@@ -105,7 +113,7 @@ def test_every_server_failed(
 def test_a_call_comes_in(monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion) -> None:
     async def play(stage: Stage) -> None:
         await stage.press("f3")
-        await stage.wait(2.0)
+        await stage.shows("Incoming call")
 
     compare(play, SMALL, monkeypatch, snapshot)
 
@@ -113,7 +121,7 @@ def test_a_call_comes_in(monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAsse
 def test_the_messages_of_a_call(monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion) -> None:
     async def play(stage: Stage) -> None:
         await stage.dial("1002")
-        await stage.wait(1.0)
+        await stage.shows("Talking")
         await stage.press("f7")
 
     compare(play, SMALL, monkeypatch, snapshot)
@@ -122,7 +130,7 @@ def test_the_messages_of_a_call(monkeypatch: pytest.MonkeyPatch, snapshot: Snaps
 def test_one_message_in_full(monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion) -> None:
     async def play(stage: Stage) -> None:
         await stage.dial("1002")
-        await stage.wait(1.0)
+        await stage.shows("Talking")
         await stage.press("f7", "home", "down", "down", "down", "enter")
 
     compare(play, SMALL, monkeypatch, snapshot)
@@ -140,3 +148,24 @@ def test_help(monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion) -> N
         await stage.press("question_mark")
 
     compare(play, SMALL, monkeypatch, snapshot)
+
+
+@pytest.mark.parametrize("burnt", [0.0, 0.02], ids=["fast", "slow"])
+def test_the_machines_speed_shows_nowhere(burnt: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys take the same moment of the world's time however long (s) the machine works on each."""
+
+    async def play(stage: Stage) -> None:
+        begun = stage.phone.world.now()
+        await stage.press("1", "0", "0", "2")
+        assert stage.phone.world.now() - begun == pytest.approx(4 * 2 * SLEEP_GRANULARITY + 0.05)
+
+    took = PhoneScreen.on_key
+
+    def on_key(screen: PhoneScreen, event: events.Key) -> None:
+        end = time.process_time() + burnt
+        while time.process_time() < end:
+            pass
+        took(screen, event)
+
+    monkeypatch.setattr(PhoneScreen, "on_key", on_key)
+    perform(play, monkeypatch)

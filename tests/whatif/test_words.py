@@ -56,6 +56,11 @@ def test_another_number_is_kept() -> None:
     assert because(late) == "no response within 64*T1 = 32.0 s"
 
 
+def test_what_a_server_says_is_no_number_of_ours() -> None:
+    said = attempt(Outcome.UNAVAILABLE, 1.0, "answered 503 load = 1.1.1 s")
+    assert because(said) == "503 load = 1.1.1 s"
+
+
 def test_a_name_without_an_address() -> None:
     lost = attempt(Outcome.UNRESOLVED, 9.0, "pbx.example: no answer after 9.0 s (192.0.2.53:53)", address="")
     assert doing(lost) == "waits 9.0 s and finds no address for pbx.example (no answer from 192.0.2.53:53)"

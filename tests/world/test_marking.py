@@ -18,6 +18,7 @@ from phone_emulator.world import (
     stream,
     udp,
 )
+from tests.patience import NET
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="IP_RECVTOS as Linux has it")
 IP_RECVTOS = 13
@@ -47,7 +48,7 @@ def test_datagrams_arrive_marked(host: str, plain: bool, dscp: int) -> None:
     ipv6 = ":" in host
     world = RealWorld(fast=False)
     with socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_DGRAM) as far:
-        far.settimeout(5)
+        far.settimeout(NET)
         far.bind((host, 0))
         if ipv6:
             far.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVTCLASS, 1)

@@ -31,6 +31,7 @@ from phone_emulator.world import (
     WorldError,
 )
 from phone_emulator.world.tls import server_context
+from tests.patience import patient
 
 HOST = "127.0.0.13"
 no_uvloop = pytest.mark.skipif(importlib.util.find_spec("uvloop") is None, reason="uvloop is not installed")
@@ -59,8 +60,7 @@ class Ear:
         self.heard.put_nowait(reason)
 
     async def next(self) -> bytes | str:
-        async with asyncio.timeout(5):
-            return await self.heard.get()
+        return await patient(self.heard.get())
 
 
 AUTHORITY, STRANGER = trustme.CA(), trustme.CA()

@@ -24,6 +24,7 @@ from phone_emulator.world import (
     World,
     WorldError,
 )
+from tests.patience import patient
 
 Check = Callable[[World], Coroutine[Any, Any, None]]
 Run = Callable[[Check], None]
@@ -65,8 +66,7 @@ class Ear:
         self.heard.put_nowait(("lost", reason))
 
     async def next(self) -> object:
-        async with asyncio.timeout(5):
-            return await self.heard.get()
+        return await patient(self.heard.get())
 
 
 class Door:
@@ -84,8 +84,7 @@ class Door:
         return ear
 
     async def next(self) -> tuple[Stream, Ear]:
-        async with asyncio.timeout(5):
-            return await self.came.get()
+        return await patient(self.came.get())
 
 
 @pytest.fixture(scope="module")
@@ -383,8 +382,7 @@ def test_a_datagram_in_answer_is_delivered_after_the_receiver_returns(run: Run) 
 
         one = await world.open_udp(Address(PHONE, 0), Echo())
         one.send(b"", one.local)
-        async with asyncio.timeout(5):
-            assert [len(await heard.get()) for _ in range(6)] == [0, 1, 2, 3, 4, 5]
+        assert [len(await patient(heard.get())) for _ in range(6)] == [0, 1, 2, 3, 4, 5]
         assert deepest == 1
 
     run(check)

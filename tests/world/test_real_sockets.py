@@ -36,6 +36,7 @@ from phone_emulator.world import (
     stream,
     udp,
 )
+from tests.patience import patient, until
 
 HOST = "127.0.0.13"
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the error queue is Linux's")
@@ -72,8 +73,7 @@ class Ear:
         self.heard.put_nowait(("lost", reason))
 
     async def next(self) -> object:
-        async with asyncio.timeout(5):
-            return await self.heard.get()
+        return await patient(self.heard.get())
 
 
 def pem(certificate: trustme.LeafCert, names: tuple[str, ...]) -> TlsServer:
@@ -437,7 +437,7 @@ def test_leaving_the_world_closes_what_is_open(run: Run) -> None:
                 )
         # This one never gets through its handshake.
         await world.connect(listener.local, Ear())
-        assert len(world._open) == 3 + 12 + 1
+        await until(lambda: len(world._open) == 3 + 12 + 1, "both ends of each")
 
     run(check)  # warnings of unclosed sockets are errors
     assert len(ears) == 6

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from phone_emulator.events import Bus, Event, InternalFault, ServerChanged
-from phone_emulator.world import Faulted, RealWorld, SimulatedWorld, Tasks, as_reason
+from phone_emulator.world import RealWorld, SimulatedWorld, Tasks, as_reason
 from phone_emulator.world.faults import MOST_KEPT
+from tests.faults.raised import faulted
 
 Make = Callable[[], SimulatedWorld | RealWorld]
 WORLDS = pytest.mark.parametrize("make", [SimulatedWorld, RealWorld])
@@ -43,7 +44,7 @@ def test_what_a_task_raises_is_told_and_the_rest_goes_on(make: Make) -> None:
         assert settled == ["internal fault: LookupError: planted"]
         return "went on"
 
-    with pytest.raises(Faulted) as raised:
+    with faulted() as raised:
         world.run(main())
     assert told == ["internal fault in the refresh of line 1: LookupError: planted"]
     assert str(raised.value) == told[0]
@@ -62,7 +63,7 @@ def test_what_a_timer_raises_is_told_and_settled(make: Make) -> None:
         tasks.call_at(world.now(), lambda: [][1], "ringing out")
         await settled.wait()
 
-    with pytest.raises(Faulted):
+    with faulted():
         world.run(main())
     assert told == ["internal fault in ringing out of call-1: IndexError: list index out of range"]
 
@@ -79,7 +80,7 @@ def test_what_raises_in_a_callback_of_nobodys_is_told(make: Make) -> None:
         world.call_at(world.now(), stumble)
         await asyncio.sleep(0.01)
 
-    with pytest.raises(Faulted, match="over its feet"):
+    with faulted(match="over its feet"):
         world.run(main())
     assert len(told) == 1
 
@@ -98,7 +99,7 @@ def test_one_that_is_awaited_is_told_once(make: Make) -> None:
         walks = [Tasks(world, f"call-{number}").spawn(wait(), "dialling") for number in (1, 2)]
         await asyncio.gather(*walks, return_exceptions=True)
 
-    with pytest.raises(Faulted):
+    with faulted():
         world.run(main())
     assert told == ["internal fault in a lookup of the resolver: LookupError: planted"]
 
@@ -157,7 +158,7 @@ def test_settling_may_raise_too() -> None:
         Tasks(world, "call-1", worse).spawn(fail(), "dialling")
         await asyncio.sleep(1)
 
-    with pytest.raises(Faulted):
+    with faulted():
         world.run(main())
     assert told == [
         "internal fault in dialling of call-1: LookupError: planted",
@@ -178,7 +179,7 @@ def test_a_listener_that_raises_disturbs_nobody() -> None:
         bus.subscribe(heard_after.append)
         bus.tell(ServerChanged(at=0.0, server="primary", behaviour="silent"))
 
-    with pytest.raises(Faulted, match="hearing of ServerChanged"):
+    with faulted(match="hearing of ServerChanged"):
         world.run(main())
     told = [type(event) for event in heard_after]
     assert told == [InternalFault, ServerChanged]
@@ -198,7 +199,7 @@ def test_what_strangers_sent_does_not_reach_the_terminal_as_it_is() -> None:
         Tasks(world, "call-1").spawn(fail("\x1b[2J\u202e\nWarning: none"), "dialling")
         await asyncio.sleep(1)
 
-    with pytest.raises(Faulted) as raised:
+    with faulted() as raised:
         world.run(main())
     (fault,) = raised.value.told
     assert fault.error == "LookupError: \\x1b[2J\\x202e\\x0aWarning: none"
@@ -215,6 +216,6 @@ def test_faults_without_end_take_no_memory_without_end() -> None:
             tasks.spawn(fail(str(number)), "dialling")
         await asyncio.sleep(1)
 
-    with pytest.raises(Faulted):
+    with faulted():
         world.run(main())
     assert (len(world.faults.told), len(told)) == (MOST_KEPT, 3 * MOST_KEPT)

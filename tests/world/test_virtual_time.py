@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from phone_emulator.events import Address
-from phone_emulator.world import Deadlock, Faulted, SimulatedWorld, World
+from phone_emulator.world import Deadlock, SimulatedWorld, World
 from phone_emulator.world.loop import VirtualLoop
+from tests.faults.raised import faulted
 
 
 @pytest.fixture
@@ -266,7 +267,7 @@ def test_an_exception_in_a_callback_is_raised_at_the_end(world: SimulatedWorld) 
         world.call_at(2.0, lambda: [][1])
         await asyncio.sleep(10)
 
-    with pytest.raises(Faulted, match="IndexError"):
+    with faulted(match="IndexError"):
         world.run(main())
     assert (world.now(), [fault.at for fault in world.faults.told]) == (10.0, [2.0])
 
@@ -281,7 +282,7 @@ def test_an_exception_that_nobody_awaits_is_raised(world: SimulatedWorld) -> Non
         del task
         await asyncio.sleep(1)
 
-    with pytest.raises(Faulted, match="LookupError: nobody asked"):
+    with faulted(match="LookupError: nobody asked"):
         world.run(main())
 
 
@@ -296,7 +297,7 @@ def test_an_exception_while_ending_is_raised(world: SimulatedWorld) -> None:
         main.task = asyncio.create_task(fail_late())  # type: ignore[attr-defined]
         await asyncio.sleep(1)
 
-    with pytest.raises(Faulted, match="LookupError: while cleaning up"):
+    with faulted(match="LookupError: while cleaning up"):
         world.run(main())
 
 

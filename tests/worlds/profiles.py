@@ -10,9 +10,12 @@ import os
 from hypothesis import HealthCheck, Phase, settings
 
 _EVERYWHERE = settings(
-    deadline=None,  # no wall-clock assertions
     database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.large_base_example,
+    ],
 )
 settings.register_profile("worlds-brief", _EVERYWHERE, max_examples=40, derandomize=True)
 settings.register_profile("worlds-quick", _EVERYWHERE, max_examples=300, derandomize=True)

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import click
 
 from phone_emulator.cli.desk import check_line, load_cfg, make_desk, refuse_elsewhere
-from phone_emulator.cli.options import DURATION, OUTPUT, PHONE, Common, cfg_argument, common_options
+from phone_emulator.cli.options import DURATION, LINE, OUTPUT, PHONE, Common, cfg_argument, common_options
 from phone_emulator.cli.placing import Order, place
-from phone_emulator.config import PhoneConfig
-from phone_emulator.config.model import CodecConfig
-from phone_emulator.media.g711 import LAWS
 from phone_emulator.media.wav import read_wav
 from phone_emulator.phone.dialling.number import why_undialable
-
-G711 = tuple(CodecConfig(name=name, priority=place) for place, name in enumerate(LAWS, 1))
-"""For a line whose cfg enables neither law."""
 
 
 @click.command(
@@ -25,7 +18,7 @@ G711 = tuple(CodecConfig(name=name, priority=place) for place, name in enumerate
 )
 @cfg_argument()
 @click.argument("destination")
-@click.option("--line", type=click.IntRange(min=1), help="The line to call from [default: the first one].")
+@click.option("--line", type=LINE, metavar="N", help="The line to call from [default: the first one].")
 @click.option(
     "--duration",
     type=DURATION,
@@ -39,7 +32,7 @@ G711 = tuple(CodecConfig(name=name, priority=place) for place, name in enumerate
     "--play",
     type=click.Path(path_type=Path),
     metavar="WAV",
-    help="Say this (8 kHz, 16 bit, mono); the call stays up until it has been said.",
+    help="Say this (8 or 16 kHz, 16 bit, mono); the call stays up until it has been said.",
 )
 @click.option("--record", type=OUTPUT, metavar="WAV", help="Write what is heard, ten minutes at most.")
 @common_options(*PHONE, world="real")
@@ -56,8 +49,7 @@ def call(
     """Place one call to DESTINATION, a number or a SIP URI, and print its route as it grows.
 
     The line registers first, as a phone on a desk would have, but a registration that fails does not stop the
-    call. The exit status is 0 if the call was answered, else 1. With --play or --record the line offers G.711
-    only.
+    call. The exit status is 0 if the call was answered, else 1.
     """
     refuse_elsewhere(common, common.world, {"play": play, "record": record})
     config = load_cfg(cfg, common)
@@ -72,15 +64,4 @@ def call(
     if wrong := why_undialable(destination):
         raise click.BadParameter(wrong, param_hint="'DESTINATION'")
     check_line(config, line)
-    if play is not None or record is not None:
-        config = in_g711(config)
     return place(make_desk(config, common), common, order)
-
-
-def in_g711(config: PhoneConfig) -> PhoneConfig:
-    """*config* with lines that offer only what `--play` and `--record` can speak: G.711."""
-    accounts = []
-    for account in config.accounts:
-        codecs = tuple(codec for codec in account.codecs if codec.name in LAWS)
-        accounts.append(dataclasses.replace(account, codecs=codecs or G711))
-    return dataclasses.replace(config, accounts=tuple(accounts))

@@ -155,7 +155,7 @@ def _explained(each: Effective, setting: Setting | None, earlier: list[Setting])
     lines += [f"  replaced {old.file}:{old.line}: {old.shown or '(blank)'}" for old in reversed(earlier)]
     if each.parameter is not None:
         lines.append(f"  takes {each.parameter.expected}; default {_default(each) or '(none)'}")
-    lines.append(f"  {_effect(each)}")
+    lines.append(f"  {_effect(each)}{_missed(each)}")
     return lines
 
 
@@ -236,6 +236,15 @@ def _place(each: Effective) -> str:
 def _source(each: Effective) -> str:
     setting = each.setting
     return "factory: the default" if setting is None else f"{each.origin}: {setting.file}:{setting.line}"
+
+
+def _missed(each: Effective) -> str:
+    from phone_emulator.config.catalogue import Effect
+    from phone_emulator.config.effects import missed
+
+    if each.parameter is None or each.parameter.effect is not Effect.NONE:
+        return ""
+    return f": {missed(each.parameter.name).sentence}"
 
 
 def _effect(each: Effective) -> str:

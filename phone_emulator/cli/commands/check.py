@@ -11,6 +11,15 @@ import click
 from phone_emulator.cli.exits import Exit
 from phone_emulator.cli.options import PROVISIONING, Common, cfg_argument, common_options, need_files
 from phone_emulator.config import CfgError, Diagnostic, Severity, examine, examine_reading
+from phone_emulator.config.diagnostic import CODES
+from phone_emulator.config.ignores import unknown_code
+
+
+def _code(text: str) -> str:
+    """A code of findings; raises click.BadParameter."""
+    if text not in CODES:
+        raise click.BadParameter(unknown_code(text))
+    return text
 
 
 @click.command(epilog="Example: phone-emulator check common.cfg 001565aabbcc.cfg --strict")
@@ -24,17 +33,39 @@ from phone_emulator.config import CfgError, Diagnostic, Severity, examine, exami
     default="text",
     help="What stdout gets; sarif is for code-review tools.",
 )
+@click.option(
+    "--only", type=_code, multiple=True, metavar="CODE", help="Tell this and errors. May be repeated."
+)
+@click.option(
+    "--ignore", type=_code, multiple=True, metavar="CODE", help="Do not tell this. May be repeated."
+)
 @common_options("overrides", *PROVISIONING)
-def check(common: Common, cfg: tuple[str, ...], strict: bool, each: bool, form: str) -> int:
+def check(
+    common: Common,
+    cfg: tuple[str, ...],
+    strict: bool,
+    each: bool,
+    form: str,
+    only: tuple[str, ...],
+    ignore: tuple[str, ...],
+) -> int:
     """Say what is wrong or surprising in CFG files: ``file:line: severity: code: message``.
 
     Later files win, as on the phone. The exit status is 1 if there is an error, 2 if a file cannot be used.
+
+    What --only and --ignore leave out is as if it were not there, but an error is always told. In a file, a
+    comment "## phone-emulator: ignore CODE" does so for the setting beneath it, or at the head for the file.
     """
     need_files(cfg, common)
     counts: Counter[Severity] = Counter()
+    left_out = 0
     faults: list[str] = []
     kept: list[Diagnostic] = []
     for diagnostic in _examined([(name,) for name in cfg] if each and cfg else [cfg], common, faults):
+        told = diagnostic.code not in ignore and (not only or diagnostic.code in only)
+        if not told and diagnostic.severity is not Severity.ERROR:
+            left_out += 1
+            continue
         counts[diagnostic.severity] += 1
         if form == "sarif":
             kept.append(diagnostic)
@@ -47,8 +78,9 @@ def check(common: Common, cfg: tuple[str, ...], strict: bool, each: bool, form: 
     if faults:
         raise CfgError(faults)
     if form == "text":
-        told = [f"{counts[each]} {each}{'s' * (counts[each] != 1)}" for each in Severity if counts[each]]
-        click.echo(", ".join(told) or "nothing to say against it", err=True)
+        sums = [f"{counts[each]} {each}{'s' * (counts[each] != 1)}" for each in Severity if counts[each]]
+        said = ", ".join(sums) or "nothing to say against it"
+        click.echo(f"{said} ({left_out} left out)" if left_out else said, err=True)
     failed = counts[Severity.ERROR] or (strict and counts[Severity.WARNING])
     return Exit.FAILED if failed else Exit.OK
 

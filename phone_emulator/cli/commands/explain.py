@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from phone_emulator.cli.desk import check_line, load_cfg
-from phone_emulator.cli.options import FORECAST, Common, cfg_argument, common_options
+from phone_emulator.cli.options import FORECAST, LINE, Common, cfg_argument, common_options
 from phone_emulator.cli.site import site_of
 from phone_emulator.config.catalogue import is_ip
 from phone_emulator.config.model import AccountConfig
@@ -29,7 +29,7 @@ WIDTH = 100
 )
 @cfg_argument()
 @click.option("--call", "destination", default="1002", show_default=True, metavar="DESTINATION")
-@click.option("--line", type=click.IntRange(min=1), help="Of this line only [default: of each].")
+@click.option("--line", type=LINE, metavar="N", help="Of this line only [default: of each].")
 @common_options(*FORECAST)
 def explain(common: Common, cfg: tuple[str, ...], destination: str, line: int | None) -> None:
     """What will happen to calls and registrations of each line when servers fail, in plain sentences.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import click
 
-from phone_emulator.cli.desk import load_cfg, plan_lab
+from phone_emulator.cli.desk import example_cfg, load_cfg, plan_lab
 from phone_emulator.cli.exits import Exit
 from phone_emulator.cli.lab_prompt import LabPrompt, lab_lines
 from phone_emulator.cli.options import Common, cfg_argument, common_options
@@ -32,7 +32,7 @@ def lab(common: Common, cfg: tuple[str, ...], prompt: bool) -> int:
     switched at a prompt (try help), or from a pipe, whose end ends the lab.
     """
     common = dataclasses.replace(common, world="lab")
-    config = load_cfg(cfg, common) if cfg else plans.example_config(common.overrides)
+    config = load_cfg(cfg, common) if cfg else example_cfg(common)
     places, zone = plan_lab(config, common, every_transport=True)
     stage = plans.loopback(config, places.places, zone, places.callee, common.first_local_address)
     world, bus = RealWorld(common.seed), Bus()

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from phone_emulator.cli.exits import Exit
-from phone_emulator.config.catalogue import Catalogue, Parameter, catalogue, suggestion
+from phone_emulator.config.catalogue import Catalogue, Effect, Parameter, catalogue, suggestion
 
 
 @click.command(epilog="Example: phone-emulator params 'account.*.sip_server.*'")
@@ -18,16 +18,20 @@ from phone_emulator.config.catalogue import Catalogue, Parameter, catalogue, sug
 @click.option(
     "--format", "form", type=click.Choice(("text", "json")), default="text", help="What stdout gets."
 )
-@click.option("--honoured", is_flag=True, help="Only those that change what the phone does.")
-def params(pattern: str | None, form: str, honoured: bool) -> int:
+@click.option(
+    "--effect",
+    type=click.Choice([each.replace(" ", "-") for each in Effect]),
+    help="Only those that do this here.",
+)
+def params(pattern: str | None, form: str, effect: str | None) -> int:
     """Print the parameters that are known: what they take, their default, and what they do here.
 
     PATTERN is a part of the name, a whole key (account.1.label), or a name with * and ? for any characters.
-    A capital letter between dots stands for a number. "Honoured" changes what the phone does; "accepted" is
-    read and has no effect.
+    A capital letter between dots stands for a number. What "acts" changes what the phone does, what "shows
+    only" what people see; what is "without effect" is read and known, and nothing looks at it.
     """
     known = catalogue()
-    found = [each for each in known if not honoured or each.effect == "honoured"]
+    found = [each for each in known if effect is None or each.effect == effect.replace("-", " ")]
     if pattern:
         whole = [each for each in found if pattern in (each.name, *known.older_names(each.name))]
         found = whole or [each for each in found if _is_meant(known, each, pattern)]
@@ -44,6 +48,8 @@ def params(pattern: str | None, form: str, honoured: bool) -> int:
 
 def as_json(known: Catalogue, parameter: Parameter) -> dict[str, Any]:
     """*parameter* as ``params --format json`` prints it."""
+    from phone_emulator.config.effects import missed  # slow to import, and not needed for the table
+
     low, high = parameter.range or (None, None)
     return {
         "name": parameter.name,
@@ -54,6 +60,7 @@ def as_json(known: Catalogue, parameter: Parameter) -> dict[str, Any]:
         "default": parameter.default or None,
         "since": f"V{parameter.since}" if parameter.since else None,
         "effect": parameter.effect,
+        "missed": missed(parameter.name).sentence if parameter.effect is Effect.NONE else None,
         "older_names": known.older_names(parameter.name),
     }
 

@@ -14,7 +14,7 @@ from phone_emulator.cli.certificates import with_certificates
 from phone_emulator.cli.desk import refuse_elsewhere
 from phone_emulator.cli.exits import Exit, tell_faults
 from phone_emulator.cli.options import OUTPUT, SCENARIO, TLS, Common, common_options
-from phone_emulator.cli.talk import Progress, event_log, say
+from phone_emulator.cli.talk import Progress, event_log, say, tell_without_effect
 from phone_emulator.report.html import write_html
 from phone_emulator.report.json import json_line
 from phone_emulator.report.junit import write_junit
@@ -35,7 +35,7 @@ from phone_emulator.scenario.session import Prepared, RunOptions, prepare
 @click.option("--html", type=OUTPUT, metavar="FILE.html", help="Write one page: verdicts, routes, ladders.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first expectation that does not hold.")
 @click.option("--routes", is_flag=True, help="Print the routes of scenarios that passed, too.")
-@common_options(*SCENARIO, *TLS)
+@common_options(*SCENARIO, *TLS, "offer")
 def run(
     common: Common,
     scenario: tuple[str, ...],
@@ -109,6 +109,8 @@ def _read(paths: Sequence[str], common: Common, options: RunOptions) -> list[tup
     if common.log_level != "error":
         for warning in dict.fromkeys(found for ready, _ in prepared for found in ready.warnings):
             say(warning)
+    idle = dict.fromkeys(found for ready, _ in prepared for found in ready.without_effect)
+    tell_without_effect(idle, common.log_level)
     return prepared
 
 

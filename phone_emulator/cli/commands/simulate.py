@@ -10,7 +10,7 @@ import click
 
 from phone_emulator.cli.desk import check_line, load_cfg, refuse_elsewhere
 from phone_emulator.cli.exits import Exit
-from phone_emulator.cli.options import DURATION, PHONE, Common, cfg_argument, common_options
+from phone_emulator.cli.options import DURATION, LINE, PHONE, Common, cfg_argument, common_options
 from phone_emulator.cli.site import site_of
 from phone_emulator.cli.talk import event_log, not_after_the_reader_has_gone
 from phone_emulator.config.model import PhoneConfig
@@ -85,7 +85,7 @@ def _up(text: str) -> tuple[str, str]:
     metavar="TIME",
     help="How long all of it goes on [default: until 5m after the last --at].",
 )
-@click.option("--line", type=click.IntRange(min=1), help="The line to call from [default: the first one].")
+@click.option("--line", type=LINE, metavar="N", help="The line to call from [default: the first one].")
 @click.option(
     "--duration",
     type=DURATION,

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from phone_emulator.cli.desk import Desk, interrupted, load_cfg, make_desk, refuse_elsewhere
+from phone_emulator.cli.desk import Desk, example_cfg, interrupted, load_cfg, make_desk, refuse_elsewhere
 from phone_emulator.cli.exits import Exit
 from phone_emulator.cli.options import PHONE, Common, cfg_argument, common_options
 from phone_emulator.cli.provision import provision, provisioned_config
 from phone_emulator.cli.provision_again import kept_provisioned, provisioned_by_lab
-from phone_emulator.lab.plans import example_config
 from phone_emulator.tui import LabPanel, PhoneApp
 from phone_emulator.world import WorldError
 
@@ -51,7 +50,7 @@ def tui(common: Common, cfg: tuple[str, ...]) -> int:
     if provisioner is not None:
         config = provisioned_config(provisioner, common)
     else:
-        config = example_config(common.overrides) if own_lab else load_cfg(cfg, common)
+        config = example_cfg(common) if own_lab else load_cfg(cfg, common)
     desk = make_desk(config, common, every_transport=own_lab)
     title = " ".join(Path(name).name for name in cfg) or (str(provisioner.base) if provisioner else "lab")
     try:

@@ -15,18 +15,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from phone_emulator.events import Address
-from phone_emulator.media import dtmf, g711, rtp
+from phone_emulator.media import dtmf, rtp
+from phone_emulator.media.codecs import CODECS
+from phone_emulator.media.sound import Sound
+from phone_emulator.media.speech import PTIME, Speech
 from phone_emulator.world import DatagramSocket, SendFailed, Tasks, TimerHandle, World, WorldError, as_reason
 
-RATE = 8000
-PTIME = 0.020
-FRAME = round(RATE * PTIME)
-"""Samples a packet."""
+CLOCK = 8000
+"""Ticks of RTP timestamps a second, in each codec that is spoken: G.722's too (RFC 3551 section 4.5.2)."""
 _LATE = 0.2
 """Seconds behind its time after which a stream leaves out what it missed, instead of hurrying."""
 _DIGITS_KEPT = 1024
-_GAP = 10 * RATE
-"""Samples of silence that a recording fills in for a gap; a longer one is a new beginning."""
+_GAP = 10
+"""Seconds of silence that a recording fills in for a gap; a longer one is a new beginning."""
 
 
 class AudioError(Exception):
@@ -56,8 +57,8 @@ class _Remote:
 
     address: Address
     payload_type: int
-    law: g711.Law | None
-    """None: a codec that this phone negotiates but does not speak; telephone events still go both ways."""
+    speech: Speech | None
+    """None: a codec that cannot be spoken here; telephone events still go both ways."""
 
 
 @dataclass(slots=True)
@@ -111,6 +112,8 @@ class Audio:
         self._problem = ""
         self._sends = self._receives = False
         self._remote: _Remote | None = None
+        self._speech: Speech | None = None
+        """In the codec that was agreed last of those that can be spoken."""
         self._dtmf_payload = 101
         # Out. RFC 3550 section 5.1: all three begin at random.
         self._ssrc = world.random.getrandbits(32)
@@ -121,7 +124,7 @@ class Audio:
         self._due = 0.0
         self._pausing = True
         """Whether the next audio packet is the first after a pause, which has the marker."""
-        self._playing: array[int] = array("h")
+        self._playing = Sound(CLOCK)
         self._played = 0
         self._orders: deque[_Order] = deque()
         self._digit: deque[rtp.Packet] = deque()
@@ -130,11 +133,11 @@ class Audio:
         """When the next digit may begin."""
         self._sent = self._sent_octets = 0
         # In.
-        self._reception = rtp.Reception(RATE)
+        self._reception = rtp.ReceptionStatistics(CLOCK)
         self._ignored = 0
         self._digits = dtmf.DigitReceiver()
         self._received_digits: deque[str] = deque(maxlen=_DIGITS_KEPT)
-        self._recording: array[int] = array("h")
+        self._recording = Sound(CLOCK)
         self._record_limit = 0
         self._record_until = 0.0
         self._record_stream: tuple[int, int, int] | None = None
@@ -168,14 +171,14 @@ class Audio:
         return "".join(self._received_digits)
 
     @property
-    def recording(self) -> array[int]:
-        """What was heard since `record`, as 16-bit samples at 8 kHz; gaps are silence."""
-        return self._recording[:]
+    def recording(self) -> Sound:
+        """What was heard since `record`, at the rate of the codec of that time; gaps are silence."""
+        return Sound(self._recording.rate, self._recording.samples[:])
 
     @property
     def playing(self) -> bool:
         """Whether something that was given to `play` is not sent yet."""
-        return self._played < len(self._playing)
+        return self._played < len(self._playing.samples)
 
     @property
     def can_send(self) -> bool:
@@ -210,13 +213,14 @@ class Audio:
         Args:
             address: where the far end listens; None or the address 0.0.0.0 (RFC 2543 hold): nothing is sent.
             payload_type: of the codec, sent and expected.
-            codec: ``pcmu`` or ``pcma``; of any other, only the telephone events are sent and heard.
+            codec: its configuration name; of one that cannot be spoken here, only the telephone events are
+                sent and heard.
             dtmf_payload: payload type of telephone events, sent and expected.
             direction: this side's: ``sendrecv``, ``sendonly``, ``recvonly`` or ``inactive``.
         """
         nowhere = address is None or address.port == 0 or address.host in ("0.0.0.0", "::")
-        law = g711.LAWS.get(codec)
-        self._remote = None if address is None or nowhere else _Remote(address, payload_type, law)
+        speech = self._speech_in(codec)
+        self._remote = None if address is None or nowhere else _Remote(address, payload_type, speech)
         self._dtmf_payload = dtmf_payload
         self._sends = direction in ("sendrecv", "sendonly")
         self._receives = direction in ("sendrecv", "recvonly")
@@ -224,17 +228,17 @@ class Audio:
             self._refuse_digits("the far end is on hold, or its audio is not negotiated")
         self._wake()
 
-    def play(self, samples: array[int]) -> None:
-        """Send *samples* (16 bit, 8 kHz) instead of whatever is played; goes on after a hold."""
-        self._playing = samples[:]
+    def play(self, sound: Sound) -> None:
+        """Send *sound* instead of whatever is played; goes on after a hold."""
+        self._playing = Sound(sound.rate, sound.samples[:])
         self._played = 0
         self._wake()
 
     def record(self, seconds: float) -> None:
         """Begin a new recording of what is heard in the next *seconds*; silence is sent meanwhile."""
-        self._recording = array("h")
+        self._recording = Sound(CLOCK if self._speech is None else self._speech.codec.rate)
         self._record_stream = None
-        self._record_limit = round(seconds * RATE)
+        self._record_limit = round(seconds * self._recording.rate)
         self._record_until = self._world.now() + seconds
         self._wake()
 
@@ -258,10 +262,10 @@ class Audio:
     def close(self) -> None:
         """End it at once; may be called more than once."""
         self._closed = True
-        self._stop()
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+        self._stop()
         self._refuse_digits("the call has ended")
 
     # -- out -----------------------------------------------------------------------------------------------
@@ -279,11 +283,20 @@ class Audio:
             self._tick.cancel()
             self._tick = None
 
+    def _speech_in(self, codec: str) -> Speech | None:
+        """What speaks *codec*: that of before where it is the same, whose predictors know the streams."""
+        before, found = self._speech, CODECS.get(codec)
+        if found is None or found.coder is None:
+            return None
+        if before is None or before.codec is not found:
+            self._speech = Speech(found, found.coder)
+        return self._speech
+
     def _has_work(self) -> bool:
         return bool(self._digit or self._orders) or self._has_audio()
 
     def _has_audio(self) -> bool:
-        speaks = self._remote is not None and self._remote.law is not None
+        speaks = self._remote is not None and self._remote.speech is not None
         return speaks and (self._stream or self.playing or self._recording_now())
 
     def _recording_now(self) -> bool:
@@ -315,17 +328,15 @@ class Audio:
         self._sent_octets += len(packet.payload)
 
     def _timestamp(self) -> int:
-        return (self._timestamp_offset + round(self._due * RATE)) & 0xFFFFFFFF
+        return (self._timestamp_offset + round(self._due * CLOCK)) & 0xFFFFFFFF
 
     def _audio_packet(self) -> rtp.Packet | None:
         """The next 20 ms of what is played, or of silence; None between digits with nothing else to send."""
-        if self._remote is None or self._remote.law is None or not self._has_audio():
+        if self._remote is None or self._remote.speech is None or not self._has_audio():
             self._pausing = True
             return None
-        law = self._remote.law
-        payload = law.encode(self._playing[self._played : self._played + FRAME])
-        payload = payload.ljust(FRAME, bytes([law.silence]))
-        self._played += FRAME
+        payload = self._remote.speech.say(self._playing, self._played)
+        self._played += round(self._playing.rate * PTIME)
         marker, self._pausing = self._pausing, False
         return rtp.Packet(
             self._remote.payload_type, self._sequence, self._timestamp(), self._ssrc, payload, marker
@@ -401,19 +412,19 @@ class Audio:
                     self._on_digit(digit)
             return
         remote = self._remote
-        if remote is None or remote.law is None or packet.payload_type != remote.payload_type:
+        if remote is None or remote.speech is None or packet.payload_type != remote.payload_type:
             return
         if self._recording_now():
-            self._write(packet, remote.law.decode(packet.payload))
+            self._write(packet, remote.speech.hear(packet.payload, packet.ssrc, self._recording.rate))
 
     def _write(self, packet: rtp.Packet, samples: array[int]) -> None:
         """Put *samples* where their timestamp says, so that order and gaps are as they were spoken."""
-        recording = self._recording
+        recording, rate = self._recording.samples, self._recording.rate
         place = -1
         if self._record_stream is not None:
             ssrc, first, start = self._record_stream
-            place = start + rtp.signed((packet.timestamp - first) & 0xFFFFFFFF)
-            if ssrc != packet.ssrc or abs(place - len(recording)) > _GAP:
+            place = start + rtp.signed((packet.timestamp - first) & 0xFFFFFFFF) * rate // CLOCK
+            if ssrc != packet.ssrc or abs(place - len(recording)) > _GAP * rate:
                 place = -1
         if place < 0:
             place = len(recording)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -19,12 +19,13 @@ from phone_emulator.phone.dialling.channel import Channel
 from phone_emulator.phone.registration.servers import Servers
 from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire import option_tags
+from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.phone.wire.caller import connected_party
 from phone_emulator.phone.wire.errors import CallError as CallError
 from phone_emulator.phone.wire.identity import ALLOW, Identity
 from phone_emulator.redundancy import Try
 from phone_emulator.sip.dialog import Dialog
-from phone_emulator.sip.message import METHODS, Request, Response
+from phone_emulator.sip.message import METHODS, MessageError, Request, Response
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.world.faults import as_reason
 from phone_emulator.world.tasks import Tasks
@@ -170,6 +171,10 @@ class Call:
 
     async def hang_up(self) -> None:
         """End the call, in any state; returns when the far end has answered the BYE, or none is owed."""
+        with self.tasks.guarded("hanging up"):
+            await self._hang_up()
+
+    async def _hang_up(self) -> None:
         await self._terminate("hung up")
 
     async def finish(self, reason: str) -> None:
@@ -177,17 +182,31 @@ class Call:
         if self.dialog is None:
             await self.hang_up()
         else:
-            await self._terminate(reason)
+            with self.tasks.guarded("hanging up"):
+                await self._terminate(reason)
 
     async def hold(self) -> None:
         """Hold the far end (``account.X.hold_use_inactive``, ``sip.rfc2543_hold``); raises CallError."""
-        await self.session.hold(True)
-        self._happened(CallEvent.HOLD, "held by this phone")
+        with self.ordered("holding"):
+            await self.session.hold(True)
+            self._happened(CallEvent.HOLD, "held by this phone")
 
     async def resume(self) -> None:
         """Take the far end back; raises CallError."""
-        await self.session.hold(False)
-        self._happened(CallEvent.RESUME, "resumed")
+        with self.ordered("resuming"):
+            await self.session.hold(False)
+            self._happened(CallEvent.RESUME, "resumed")
+
+    @contextlib.contextmanager
+    def ordered(self, what: str) -> Iterator[None]:
+        """Somebody waits for what is done within; what it raises ends the call, and is a CallError."""
+        try:
+            yield
+        except CallError:
+            raise
+        except Exception as error:
+            self.tasks.fault(error, what, self.fault)
+            raise CallError(as_reason(error)) from error
 
     def told_to(self, event: str) -> None:
         """A NOTIFY asks for something: ``hold`` holds a call that is up, ``talk`` takes it back."""
@@ -206,6 +225,10 @@ class Call:
             raise CallError(f"the call is {self.state}: no digits can be sent")
         if self.far_held:
             raise CallError("the far end holds the call: no digits can be sent")
+        with self.ordered("sending digits"):
+            await self._send_digits(digits)
+
+    async def _send_digits(self, digits: str) -> None:
         account, config = self.seat.account, self.seat.context.config
         if account.dtmf_type in (2, 3):
             await self.session.confirmed()  # no INFO overtakes the ACK
@@ -234,11 +257,24 @@ class Call:
         elif missing := option_tags.missing(request, self.seat.account):
             self.respond(server, 420, [("Unsupported", ", ".join(missing))])
         elif handler := self._line.handlers.get(request.method):
-            handler(self, server)
+            self._hand(handler, server)
         elif request.method in METHODS:
             self.respond(server, 405, [("Allow", ALLOW)])
         else:
             self.respond(server, 501)
+
+    def _hand(self, handler: Handler, server: ServerTransaction) -> None:
+        """Let *handler* take a request."""
+        try:
+            handler(self, server)
+        except MessageError:
+            raise
+        except Exception as error:
+            # One that is refused with a 500 has changed nothing; a BYE ends the call whatever it draws.
+            method = server.request.method
+            if server.final is not None or method == "BYE":
+                self.tasks.fault(error, f"dealing with {method}", self.fault)
+            raise
 
     def dialog_of(self, request: Request) -> Dialog | None:
         """The dialog that *request* of the far end belongs to."""
@@ -246,7 +282,8 @@ class Call:
 
     def acknowledged(self, ack: Request) -> None:
         """The ACK to a 2xx came in."""
-        self.session.acknowledged(ack)
+        with self.tasks.guarded("dealing with ACK", expected=(MessageError,)):
+            self.session.acknowledged(ack)
 
     def acknowledge_provisional(self, server: ServerTransaction) -> None:
         """A PRACK came in (RFC 3262 section 3): no response of this call waits for one."""
@@ -284,6 +321,10 @@ class Call:
         """Answer a request of the dialog with *status*, the headers *extra* and the session *body*."""
         server.respond(self.response_to(server, status, extra, body))
 
+    def answer_with(self, server: ServerTransaction, answer: Answer) -> None:
+        """Answer a request of the dialog with *answer*."""
+        server.respond(self.response_to(server, answer.status, answer.headers), answer.why)
+
     def response_to(
         self, server: ServerTransaction, status: int, extra: Iterable[tuple[str, str]] = (), body: bytes = b""
     ) -> Response:
@@ -303,8 +344,10 @@ class Call:
             return
         try:
             await self.request_in_dialog("BYE")
-        finally:
+        except asyncio.CancelledError:
             self._end(reason)
+            raise
+        self._end(reason)
 
     async def request_in_dialog(
         self,
@@ -349,22 +392,26 @@ class Call:
         if step.then is CallState.ENDED:
             self.ended = self.seat.now
         self.state = step.then
-        self._tell(reason)
-        for each in step.do:
-            self._do(each)
+        with contextlib.ExitStack() as then:  # each, whatever another one raises
+            for each in reversed(step.do):
+                then.callback(self._do, each)
+            self._tell(reason)
         return True
 
     def _do(self, what: Do) -> None:
         if what is Do.LEAVE:
-            self.session.close()
-            self._line.ended(self)
-            for usage in tuple(self.usages):
-                usage.call_ended()
+            with contextlib.ExitStack() as last:  # the last one first
+                for usage in reversed(self.usages):
+                    last.callback(usage.call_ended)
+                last.callback(self._line.ended, self)
+                last.callback(self.session.close)
 
     def _end(self, reason: str, event: CallEvent = CallEvent.OVER) -> None:
         """The call is over; also where it was so before."""
-        self._happened(event, reason)
-        self._over.set()
+        try:
+            self._happened(event, reason)
+        finally:
+            self._over.set()
 
     def _tell(self, reason: str) -> None:
         """Tell how the call stands."""
@@ -393,13 +440,27 @@ class Call:
 
     def fault(self, error: Exception) -> None:
         """What was done for this call raised *error*: nobody knows how it stands, so it ends."""
-        reason, first = as_reason(error), not self._faulted
-        self._faulted = True
+        reason = as_reason(error)
+        first, self._faulted = not self._faulted, True
+        ending = False
+        try:
+            ending = first and self._break_off(reason)
+        finally:
+            if not ending:
+                self._settle(CallResult.FAILED, reason)
+                self._end(reason)
+
+    def _break_off(self, reason: str) -> bool:
+        """End the call without waiting for it; False where there is nothing to wait for."""
         self._settle(CallResult.FAILED, reason)
-        if first and self.state in UP:
-            self.spawn(self._terminate(reason, CallEvent.FAULT), "BYE")
-        else:
-            self._end(reason)
+        for usage in tuple(self.usages):
+            usage.stop(reason)
+        ending = self.state is CallState.ENDING and self.dialog is not None
+        if ending or self.state in UP:  # where it was ending, once more: no BYE may have left
+            work = self._bye(reason) if ending else self._terminate(reason, CallEvent.FAULT)
+            self.spawn(work, "BYE")
+            return True
+        return False
 
     async def abandon(self) -> None:
         """Stop at once, telling nobody."""
@@ -408,3 +469,4 @@ class Call:
         for usage in tuple(self.usages):
             usage.stop("the phone was stopped")
         self._end("the phone was stopped")
+        self.voice.close()  # again, where the call ended badly

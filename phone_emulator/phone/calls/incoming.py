@@ -15,7 +15,6 @@ from phone_emulator.sip.dialog import Dialog, dialog_of_request
 from phone_emulator.sip.message import Response
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.world.base import TimerHandle
-from phone_emulator.world.faults import as_reason
 
 from . import forwarding
 from .call import Call, CallError, CallLine, CallResult
@@ -97,9 +96,10 @@ class IncomingCall(Call):
         """Answer the call; raises CallError when it does not ring."""
         if self.state is not CallState.RINGING:
             raise CallError(f"the call is {self.state}, it does not ring")
-        self._stop_ringing()
-        self._happened(CallEvent.SUCCESS, "answered by this phone")
-        self.session.accept(self._accept(sdp_of(self._server.request)))
+        with self.ordered("answering"):
+            self._stop_ringing()
+            self._happened(CallEvent.SUCCESS, "answered by this phone")
+            self.session.accept(self._accept(sdp_of(self._server.request)))
 
     def told_to(self, event: str) -> None:
         """``talk`` also answers a call that rings."""
@@ -112,14 +112,15 @@ class IncomingCall(Call):
         """Refuse the call (``features.normal_refuse_code``); raises CallError when it does not ring."""
         if self.state is not CallState.RINGING:
             raise CallError(f"the call is {self.state}, it does not ring")
-        self._refuse(status or self.seat.context.config.normal_refuse_code, "rejected by this phone")
+        with self.ordered("refusing"):
+            self._refuse(status or self.seat.context.config.normal_refuse_code, "rejected by this phone")
 
-    async def hang_up(self) -> None:
+    async def _hang_up(self) -> None:
         """End the call; a ringing one is refused."""
         if self.state is CallState.RINGING:
             self.reject()
         else:
-            await super().hang_up()
+            await super()._hang_up()
 
     @property
     def unanswered(self) -> bool:
@@ -137,18 +138,11 @@ class IncomingCall(Call):
         """Take the dialog up; whether its offer can be answered, else the call is refused."""
         assert self.dialog is not None
         self.seat.dialogs.confirm(self, self.dialog)
-        unusable = self._unusable(sdp_of(self._server.request))
+        offer = sdp_of(self._server.request)
+        unusable = self.voice.unanswerable(offer) if offer else self.voice.speechless
         if unusable:
             self._refuse(488, unusable)
         return not unusable
-
-    def _unusable(self, offer: bytes) -> str:
-        """Why *offer* cannot be answered; empty when it can."""
-        try:
-            fits = not offer or self.voice.answer(offer) is not None
-        except sdp.SdpError as error:
-            return f"the offer cannot be used: {error}"
-        return "" if fits else "no common codec"
 
     async def _ring_reliably(self) -> None:
         """Send the 180 until its PRACK comes (RFC 3262 section 3), with an offer if the INVITE has none."""
@@ -231,8 +225,8 @@ class IncomingCall(Call):
             self.session.connect(Agreement(offer, body, body))
         else:
             body = late_offer = self.voice.offer()
-        self.answered_at = self.seat.context.world.now()
-        self._settle(CallResult.ANSWERED, "answered by this phone", 200)
+        self.answered_at = self.seat.now
+        self._settle(CallResult.ANSWERED, f"answered by this phone{self.session.muteness}", 200)
         response = self._response(200, body, self.session.grant(self._server.request))
         if self._replaced is not None:
             reason = f"{self.remote} took the place of {self._replaced.remote}"
@@ -252,13 +246,12 @@ class IncomingCall(Call):
         self._settle(CallResult.REJECTED, reason, 302)
         self._end(reason, CallEvent.FINAL)
 
-    def fault(self, error: Exception) -> None:
-        """What was done for this call raised *error*: an INVITE that is not answered is owed a 500."""
-        if self.unanswered and not self._faulted:
-            self._faulted = True
-            self._refuse(500, as_reason(error), CallResult.FAILED)
-        else:
-            super().fault(error)
+    def _break_off(self, reason: str) -> bool:
+        """End the call without waiting for it: an INVITE that is not answered is owed a 500."""
+        if self.unanswered:
+            self._refuse(500, reason, CallResult.FAILED)
+            return True
+        return super()._break_off(reason)
 
     def _answer_by_itself(self) -> None:
         if self.state is CallState.RINGING:
@@ -282,9 +275,11 @@ class IncomingCall(Call):
             self._refuse(487, "the caller hung up", CallResult.CANCELLED)
 
     def _refuse(self, status: int, reason: str, result: CallResult = CallResult.REJECTED) -> None:
-        self._server.respond(self._response(status), reason)
-        self._settle(result, reason, status)
-        self._end(reason, CallEvent.FINAL)
+        try:
+            self._server.respond(self._response(status), reason)
+        finally:
+            self._settle(result, reason, status)
+            self._end(reason, CallEvent.FINAL)
 
     def _response(self, status: int, body: bytes = b"", extra: Iterable[tuple[str, str]] = ()) -> Response:
         """A response in the phone's own header order."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from phone_emulator.sip.headers import after_address, parameter, split
+from phone_emulator.numbers import number
+from phone_emulator.sip.headers import after_address, parameter, split, unquoted
 from phone_emulator.sip.message import Request
 
 LONGEST = 30
 """Seconds; a caller who asks for a later answer is not heard."""
-_AFTER = re.compile(r"0*([0-9]{1,3})")
 _INTERCOM = re.compile(r";\s*intercom\s*=\s*true\s*(?:[;?>]|$)", re.IGNORECASE)
 """The parameter of a URI."""
 
@@ -37,7 +37,7 @@ def _delay(value: str) -> float | None:
     if words.startswith("auto answer"):
         return 0.0
     parameters = after_address(words)
-    if parameter(parameters, "info") in ("alert-autoanswer", '"alert-autoanswer"'):
+    if unquoted(parameter(parameters, "info") or "") == "alert-autoanswer":
         return 0.0
-    after = _AFTER.fullmatch(parameter(parameters, "answer-after") or "")
-    return float(after[1]) if after is not None and int(after[1]) <= LONGEST else None
+    after = number(parameter(parameters, "answer-after") or "", LONGEST)
+    return None if after is None else float(after)

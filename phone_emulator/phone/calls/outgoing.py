@@ -9,6 +9,7 @@ from functools import partial
 
 from phone_emulator.events import Attempt, CallState, Direction, Outcome
 from phone_emulator.media import sdp
+from phone_emulator.numbers import MAX_UINT32
 from phone_emulator.phone.dialling.channel import end_late_answer
 from phone_emulator.phone.wire import session_expires
 from phone_emulator.phone.wire.exchange import Draft, Watch
@@ -21,12 +22,11 @@ from phone_emulator.sip.flow import Flow
 from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.tables import State
-from phone_emulator.world.faults import as_reason
 
 from .call import Call, CallLine, CallResult
 from .early import TERMINATED, Fork, Forks
-from .reliable import MAX_RSEQ, RAck, rseq_of, wants_prack
-from .states import UNANSWERED, CallEvent, Do
+from .reliable import RAck, rseq_of, wants_prack
+from .states import UNANSWERED, UP, CallEvent, Do
 from .voice import Agreement, VoiceError
 
 
@@ -73,10 +73,10 @@ class OutgoingCall(Call):
         self._happened(CallEvent.DIAL, f"calling {self.remote}")
         self._runner = self.spawn(self._run(), "dialling")
 
-    async def hang_up(self) -> None:
+    async def _hang_up(self) -> None:
         """End the call: CANCEL before it is answered, held back until a 1xx allows it (C9), else BYE."""
         if self.dialog is not None or self.state in (CallState.ENDING, CallState.ENDED):
-            await super().hang_up()
+            await super()._hang_up()
             return
         self._give_up(CallEvent.HANG_UP, Outcome.CANCELLED, CallResult.CANCELLED, "hung up by the user")
         if self._client is None and self._runner is not None:
@@ -103,14 +103,25 @@ class OutgoingCall(Call):
         if attempt is not None and attempt.outcome is None:
             attempt.outcome, attempt.detail, attempt.ended = outcome, reason, self.seat.now
 
-    def fault(self, error: Exception) -> None:
-        """What was done for this call raised *error*; before it is up, no further target is tried."""
-        if self.dialog is None and self.state in UNANSWERED:
-            runner = self._runner
-            self._give_up(CallEvent.FAULT, Outcome.CANCELLED, CallResult.FAILED, as_reason(error))
-            if runner is not None and not runner.done():
-                return  # it waits for the end of the INVITE, and ends the call
-        super().fault(error)
+    def _break_off(self, reason: str) -> bool:
+        """End the call without waiting for it; before it is up, no further target is tried."""
+        runner, client = self._runner, self._client
+        if self.dialog is not None:
+            return super()._break_off(reason)
+        if client is not None:
+            self._expect_late_answers(client, self.channel.identity)
+            if client.success is not None:  # nobody but the far end knows of the call
+                self._disown(client.success, client, self._forks)
+        if self.state not in UNANSWERED:
+            return False
+        self._give_up(CallEvent.FAULT, Outcome.CANCELLED, CallResult.FAILED, reason)
+        return runner is not None and not runner.done()  # it waits for the end of the INVITE
+
+    def _end(self, reason: str, event: CallEvent = CallEvent.OVER) -> None:
+        super()._end(reason, event)
+        self._catch_up()
+        if self._client is not None:  # the INVITE goes on, and might without end
+            self.seat.context.endpoint.clients.give_up(self._client, reason)
 
     async def abandon(self) -> None:
         """Stop at once, telling nobody; the attempt that goes on ends with the phone."""
@@ -121,6 +132,8 @@ class OutgoingCall(Call):
 
     async def _run(self) -> None:
         try:
+            if self.voice.speechless:
+                raise VoiceError(self.voice.speechless)
             await self.voice.open()
         except VoiceError as error:
             self._settle(CallResult.FAILED, str(error))
@@ -162,16 +175,28 @@ class OutgoingCall(Call):
             found = await self.seat.exchange.run(attempt, draft, watch)
         finally:
             guard.cancel()
+        if self.voice.pretends:
+            attempt.detail = f"{attempt.detail} ({self.voice.pretends})"
         client, forks = self._client, self._forks
         self._begin_attempt(None)
         if found is None:
             if client is not None:
-                end = partial(end_late_answer, self.seat, draft.identity, client.request)
-                self.seat.dialogs.abandoned(client.request, end)
+                self._expect_late_answers(client, draft.identity)
             return
         response, flow = found
         if response.status < 300 and client is not None:
-            await self._connected(client, response, flow, forks)
+            try:
+                await self._connected(client, response, flow, forks)
+            except Exception:
+                if self.state not in UP:
+                    self.dialog = None  # nobody but the far end knows of the call
+                    self._disown(response, client, forks)
+                raise
+
+    def _expect_late_answers(self, client: ClientTransaction, identity: Identity) -> None:
+        """Nobody waits for an answer to *client*'s INVITE any more; one that comes is dealt with (C8)."""
+        end = partial(end_late_answer, self.seat, identity, client.request)
+        self.seat.dialogs.abandoned(client.request, end)
 
     async def _meet(self, attempt: Attempt) -> bool:
         """Offer an address of the IP version of *attempt*'s target; False where there is none to offer."""
@@ -277,7 +302,7 @@ class OutgoingCall(Call):
             self.spawn(self._acknowledge_fork(fork, rack), "PRACK")
         elif wants_prack(response):
             found = response.headers.get("RSeq") or "missing"
-            why = f"its RSeq is {found}, expected a number from 1 to {MAX_RSEQ}: no PRACK"
+            why = f"its RSeq is {found}, expected a number from 1 to {MAX_UINT32}: no PRACK"
             transports = self.seat.context.endpoint.transports
             transports.ignored(client.flow, why, response.raw or response.to_bytes())
         self.servers.progressed(attempt, self.id)
@@ -397,7 +422,9 @@ class OutgoingCall(Call):
         session.note(response)
         session.timer.least = session_expires.least_of(client.request)
         session.timer.start(session_expires.agreed(account, response))
-        self._settle(CallResult.ANSWERED, f"{response.status} {response.reason}", response.status)
+        self.route[-1].detail += session.muteness
+        words = f"{response.status} {response.reason}{session.muteness}"
+        self._settle(CallResult.ANSWERED, words, response.status)
         self._happened(CallEvent.SUCCESS, f"answered at {self.route[-1].target}")
         self.meet(response)
         self.session.accept(self._send_first_ack(dialog))  # no BYE and no re-INVITE overtakes it
@@ -422,7 +449,11 @@ class OutgoingCall(Call):
         elif self._is_of_the_first(response, client):
             pass
         elif tag not in self._acks:
-            self.spawn(self._end_fork(response, client, forks), "BYE to a fork")
+            self._disown(response, client, forks)
+
+    def _disown(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
+        """End what the 2xx *response* has made at its far end."""
+        self.spawn(self._end_fork(response, client, forks), "BYE to a fork")
 
     async def _end_fork(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
         with contextlib.suppress(MessageError):

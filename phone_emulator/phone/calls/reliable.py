@@ -6,14 +6,13 @@ import asyncio
 from typing import NamedTuple
 
 from phone_emulator.config.model import TimerConfig
+from phone_emulator.numbers import MAX_UINT32, number
 from phone_emulator.phone.wire import option_tags
 from phone_emulator.phone.wire.option_tags import RELIABLE
 from phone_emulator.sip.message import CSeq, Request, Response
 from phone_emulator.sip.server import ServerTransaction
 
 from .repetition import repeated
-
-MAX_RSEQ = 2**32 - 1
 
 
 class RAck(NamedTuple):
@@ -36,7 +35,7 @@ def rseq_of(response: Response) -> int | None:
 
     0 is no RSeq (section 7.1).
     """
-    return _number(response.headers.get("RSeq") or "") or None if wants_prack(response) else None
+    return number(response.headers.get("RSeq") or "", MAX_UINT32) or None if wants_prack(response) else None
 
 
 def rack_of(prack: Request) -> RAck | None:
@@ -44,8 +43,8 @@ def rack_of(prack: Request) -> RAck | None:
     words = (prack.headers.get("RAck") or "").split()
     if len(words) != 3:
         return None
-    rseq, number = _number(words[0]), _number(words[1])
-    return None if rseq is None or number is None else RAck(rseq, CSeq(number, words[2]))
+    rseq, count = number(words[0], MAX_UINT32), number(words[1], MAX_UINT32)
+    return None if rseq is None or count is None else RAck(rseq, CSeq(count, words[2]))
 
 
 class InOrder:
@@ -107,8 +106,3 @@ class ReliableProvisional:
     async def run(self, response: Response) -> bool:
         """Send *response* at 0, T1, 3*T1, 7*T1, …; False when it is given up after 64*T1."""
         return await repeated(lambda: self._server.respond(response), self._over, t1=self._timers.t1)
-
-
-def _number(text: str) -> int | None:
-    known = text.isascii() and text.isdigit() and len(text) <= 10
-    return int(text) if known and int(text) <= MAX_RSEQ else None

@@ -10,9 +10,11 @@ from phone_emulator.events import CallState, Direction, MediaChanged
 from phone_emulator.media import sdp
 from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire import option_tags, session_expires
+from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.phone.wire.errors import CallError
 from phone_emulator.sip.body import SDP, sdp_of
 from phone_emulator.sip.dialog import Dialog
+from phone_emulator.sip.headers import delta_seconds
 from phone_emulator.sip.message import Message, Request, Response
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.world.tasks import Tasks
@@ -49,6 +51,9 @@ class Dialogue(Protocol):
         self, server: ServerTransaction, status: int, extra: Iterable[tuple[str, str]] = (), body: bytes = b""
     ) -> None:
         """Answer a request of the dialog."""
+
+    def answer_with(self, server: ServerTransaction, answer: Answer) -> None:
+        """Answer a request of the dialog with *answer*."""
 
     def response_to(
         self, server: ServerTransaction, status: int, extra: Iterable[tuple[str, str]] = (), body: bytes = b""
@@ -94,6 +99,8 @@ class Session:
         """Whether the far end holds this phone."""
         self.early = False
         """Whether the far end is heard before it answers."""
+        self.unspoken = ""
+        """What people call the agreed codec, where it cannot be spoken here; empty where it can."""
         self.silent = True
         """Whether both ends have not described anything yet that can be said."""
         self.timer = SessionTimer(seat.context.world, call.tasks, self._refresh_due, self._expired)
@@ -118,15 +125,17 @@ class Session:
         self.tell(far_held=self.voice.far_held, early=False)
 
     def tell(self, *, far_held: bool, early: bool) -> None:
-        """Tell whether the far end holds, and whether it is heard before it answers, if that has changed."""
-        call, before = self._call, (self.far_held, self.early)
-        if (far_held, early) == before:
-            return
+        """Tell if it has changed whether the far end holds, is heard before it answers, or can be heard."""
+        call, unspoken, reasons = self._call, self.voice.unspoken, list[str]()
         if far_held != self.far_held:
-            reason = "held by the far end" if far_held else "resumed by the far end"
-        else:
-            reason = "the far end is heard before it answers" if early else "no early media any more"
-        self.far_held, self.early = far_held, early
+            reasons.append("held by the far end" if far_held else "resumed by the far end")
+        elif early != self.early:
+            reasons.append("the far end is heard before it answers" if early else "no early media any more")
+        if unspoken != self.unspoken:
+            reasons.append(f"the call is {in_unspoken(unspoken)}" if unspoken else "it can be spoken again")
+        if not reasons:
+            return
+        self.far_held, self.early, self.unspoken = far_held, early, unspoken
         world = call.seat.context.world
         call.seat.context.bus.tell(
             MediaChanged(
@@ -135,7 +144,8 @@ class Session:
                 call=call.id,
                 far_held=far_held,
                 early=early,
-                reason=reason,
+                unspoken=unspoken,
+                reason="; ".join(reasons),
             )
         )
 
@@ -143,6 +153,11 @@ class Session:
         """Remember what the far end can, as *message* says it."""
         if "Allow" in message.headers:
             self._far_end_updates = "UPDATE" in message.headers.values("Allow")
+
+    @property
+    def muteness(self) -> str:
+        """Words behind "answered", where the agreed codec cannot be spoken here; else empty."""
+        return f", {in_unspoken(self.unspoken)}" if self.unspoken else ""
 
     @property
     def offering(self) -> bool:
@@ -154,20 +169,16 @@ class Session:
         call, request = self._call, server.request
         refusal = self._refusal(request, dialog)
         if refusal is not None:
-            call.respond(server, *refusal)
+            call.answer_with(server, refusal)
             return
         _ = request.contacts  # raises before anything has changed
         body = late_offer = b""
         offer = sdp_of(request)
         if offer:
-            try:
-                answered = self.voice.answer(offer, again=True, held=self.held)
-            except sdp.SdpError:
-                answered = None
-            if answered is None:
-                call.respond(server, 488)
+            if unusable := self.voice.unanswerable(offer):
+                server.respond(call.response_to(server, 488), unusable)
                 return
-            body = answered
+            body = self.voice.answer(offer, again=True, held=self.held) or b""
             call.agreed(dialog, Agreement(offer, body, body))
         elif request.method == "INVITE":
             direction = self.voice.hold_direction if self.held else "sendrecv"
@@ -180,21 +191,22 @@ class Session:
         else:
             server.respond(response)
 
-    def _refusal(self, request: Request, dialog: Dialog) -> tuple[int, list[tuple[str, str]]] | None:
-        """Why a re-INVITE or an UPDATE cannot be answered now: a status, and what it says beside."""
+    def _refusal(self, request: Request, dialog: Dialog) -> Answer | None:
+        """What a re-INVITE or an UPDATE is refused with that cannot be answered now."""
         call, invites = self._call, request.method == "INVITE"
         if call.state is CallState.ENDING:
-            return 481, []
+            return Answer(481)
         if (invites and call.unanswered) or (request.body and call.owes_answer(dialog)):
             # One offer at a time: the far end is to come again when the last one is answered.
-            return 500, [("Retry-After", str(call.seat.context.world.random.randrange(LONGEST_PAUSE + 1)))]
+            pause = call.seat.context.world.random.randrange(LONGEST_PAUSE + 1)
+            return Answer(500, (("Retry-After", str(pause)),))
         calling = call.dialog is None  # this end's first INVITE goes on
         if (invites and calling) or ((invites or request.body) and call.awaits_answer(dialog)):
-            return 491, []
+            return Answer(491)
         if session_expires.too_brief(call.seat.account, request):
-            return 422, [("Min-SE", str(session_expires.MIN_INTERVAL))]
+            return Answer(422, (("Min-SE", str(session_expires.MIN_INTERVAL)),))
         if request.body and not sdp_of(request):
-            return 415, [("Accept", SDP)]
+            return Answer(415, (("Accept", SDP),))
         return None
 
     # -- the far end's INVITEs -----------------------------------------------------------------------------
@@ -339,9 +351,8 @@ class Session:
                 first, last = (210, 400) if self._call.direction is Direction.OUTGOING else (0, 200)
                 return self._call.seat.context.world.random.randint(first, last) / 100
             case 500:
-                text = (response.headers.get("Retry-After") or "").partition(";")[0].strip()
-                known = text.isascii() and text.isdigit() and len(text) < 4
-                return float(text) if known and int(text) <= LONGEST_PAUSE else None
+                said = delta_seconds(response.headers.get("Retry-After"))
+                return None if said is None or said > LONGEST_PAUSE else float(said)
             case _:
                 return None
 
@@ -362,10 +373,17 @@ class Session:
 
     def close(self) -> None:
         """The call is over."""
-        self.timer.stop()
-        for acceptance in self._acceptances.values():
-            acceptance.stop()
-        self.voice.close()
+        try:
+            self.timer.stop()
+            for acceptance in self._acceptances.values():
+                acceptance.stop()
+        finally:
+            self.voice.close()
+
+
+def in_unspoken(title: str) -> str:
+    """What a call in the codec *title* comes to."""
+    return f"in {title}, which cannot be spoken here: no sound is sent or heard"
 
 
 class NotTaken(CallError):

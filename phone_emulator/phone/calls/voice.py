@@ -8,6 +8,7 @@ from typing import NamedTuple
 from phone_emulator.config.model import AccountConfig
 from phone_emulator.events import Address
 from phone_emulator.media import dtmf, sdp
+from phone_emulator.media.codecs import told_of_none, unspoken_titles
 from phone_emulator.phone.wire.context import Context
 from phone_emulator.world.base import WorldError
 
@@ -51,8 +52,25 @@ class Voice:
         """This end's description that is in force."""
         self.far_held = False
         """Whether the far end wants to hear nothing."""
+        self.unspoken = ""
+        """What people call the agreed codec, where it cannot be spoken here; empty where it can."""
         self.audio: Audio | None = None
         """The RTP session, while the call has one."""
+
+    @property
+    def speechless(self) -> str:
+        """Why this end has no codec to offer or to take; empty where it has."""
+        if self._context.codecs(self._account):
+            return ""
+        return told_of_none([codec.name for codec in self._account.codecs])
+
+    @property
+    def pretends(self) -> str:
+        """What is offered without being spoken here, for people; empty for nothing."""
+        unspoken = unspoken_titles(self._context.codecs(self._account))
+        if not unspoken:
+            return ""
+        return f"offers {', '.join(unspoken)}, which it cannot speak: --offer declared"
 
     async def open(self) -> None:
         """Open an RTP port of the configured range; raises VoiceError."""
@@ -74,6 +92,9 @@ class Voice:
             except WorldError as error:
                 problem = str(error)
                 self._port = self._context.take_rtp_port()
+            except Exception:
+                audio.close()
+                raise
             else:
                 self.audio = audio
                 return
@@ -113,7 +134,7 @@ class Voice:
         offer = sdp.offer(
             self.host,
             self._port,
-            [codec.name for codec in account.codecs],
+            self._context.codecs(account),
             self._session_id,
             self._version,
             account.ptime,
@@ -144,7 +165,7 @@ class Voice:
             theirs,
             self.host,
             self._port,
-            [codec.name for codec in self._account.codecs],
+            self._context.codecs(self._account),
             self._session_id,
             version,
             self._account.dtmf_payload,
@@ -159,6 +180,20 @@ class Voice:
             if held and self._account.hold_use_inactive
             else answer
         )
+
+    def unanswerable(self, offer: bytes) -> str:
+        """Why *offer* cannot be answered, for people; empty where it can."""
+        try:
+            if self.answer(offer) is not None:
+                return ""
+            audio = sdp.parse(offer).audio
+        except sdp.SdpError as error:
+            return f"the offer cannot be used: {error}"
+        enabled = [codec.name for codec in self._account.codecs]
+        common = [] if audio is None else [audio.codec(payload, enabled) for payload in audio.formats]
+        unspoken = unspoken_titles(codec.name for codec in common if codec is not None)
+        why = f": {', '.join(unspoken)} cannot be spoken here" if unspoken else ""
+        return f"no common codec{why}"
 
     def connect(self, agreement: Agreement) -> bool:
         """Talk to the far end as negotiated; a description that cannot be read leaves the call silent.
@@ -181,6 +216,8 @@ class Voice:
                 return True
             spoken = agreed.formats[0]
             codec = agreed.codec(spoken)
+            title = f"payload type {spoken}" if codec is None else codec.title
+            self.unspoken = title if codec is None or codec.coder is None else ""
             events = agreed.dtmf(self._account.dtmf_payload)
             self.audio.set_remote(
                 Address(theirs.connection, theirs.port),
@@ -194,6 +231,7 @@ class Voice:
 
     def silence(self) -> None:
         """Hear and say nothing until `connect`."""
+        self.unspoken = ""
         if self.audio is not None:
             self.audio.set_remote(None, direction="inactive")
 

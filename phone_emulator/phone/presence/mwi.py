@@ -6,6 +6,7 @@ import re
 
 from phone_emulator.config.model import AccountConfig, PhoneConfig
 from phone_emulator.events import MessagesWaiting
+from phone_emulator.numbers import MAX_UINT32, at_most
 from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire.event_package import Topic
 
@@ -13,7 +14,7 @@ EVENT = "message-summary"
 CONTENT_TYPE = "application/simple-message-summary"
 LONGEST = 4096
 """Bytes of a summary that are looked at."""
-_VOICE = re.compile(r"^Voice-Message:\s*(\d{1,6})/(\d{1,6})", re.IGNORECASE | re.MULTILINE)
+_VOICE = re.compile(r"^Voice-Message:\s*([0-9]+)/([0-9]+)", re.IGNORECASE | re.MULTILINE)
 _WAITING = re.compile(r"^Messages-Waiting:\s*(yes|no)", re.IGNORECASE | re.MULTILINE)
 
 
@@ -60,6 +61,6 @@ def read_summary(body: bytes, line: int, at: float) -> MessagesWaiting | None:
         at=at,
         line=line,
         waiting=waiting[1].lower() == "yes",
-        new=int(voice[1]) if voice else 0,
-        old=int(voice[2]) if voice else 0,
+        new=at_most(voice[1], MAX_UINT32) or 0 if voice else 0,
+        old=at_most(voice[2], MAX_UINT32) or 0 if voice else 0,
     )

@@ -12,8 +12,9 @@ from phone_emulator.phone.calls.call import Call
 from phone_emulator.phone.dialling.channel import Channel
 from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire import dialog_info
+from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.phone.wire.dialog_info import DialogInfo, DialogState
-from phone_emulator.phone.wire.event_package import GONE, event_id, event_of
+from phone_emulator.phone.wire.event_package import GONE, event_id, event_of, expires_of
 from phone_emulator.phone.wire.identity import ALLOW, ALLOW_EVENTS, Identity
 from phone_emulator.sip.body import accepts
 from phone_emulator.sip.dialog import dialog_of_request
@@ -36,8 +37,6 @@ PACE = 1.0
 RETRY_AFTER = 60
 """Seconds after which a refused watcher may come again."""
 
-Refusal = tuple[int, tuple[tuple[str, str], ...]]
-"""A status and the headers that go with it."""
 PHASES = {
     CallState.CALLING: "trying",
     CallState.RINGING: "early",
@@ -67,7 +66,7 @@ class Notifier:
         """How many there are."""
         return len(self._watchers)
 
-    def subscribed(self, server: ServerTransaction, seat: Seat, identity: Identity) -> Refusal | None:
+    def subscribed(self, server: ServerTransaction, seat: Seat, identity: Identity) -> Answer | None:
         """A SUBSCRIBE to the line of *seat* outside a dialog; what it is refused with, None where it is not.
 
         *identity*: who is watched.
@@ -76,16 +75,16 @@ class Notifier:
         """
         request = server.request
         if event_of(request) != dialog_info.EVENT:
-            return 489, (("Allow-Events", f"{ALLOW_EVENTS},{dialog_info.EVENT}"),)
+            return Answer(489, (("Allow-Events", f"{ALLOW_EVENTS},{dialog_info.EVENT}"),))
         if not accepts(request, dialog_info.CONTENT_TYPE):  # where it does not say: RFC 4235 section 3.5
-            return 406, (("Accept", dialog_info.CONTENT_TYPE),)
+            return Answer(406, (("Accept", dialog_info.CONTENT_TYPE),))
         if not request.contacts:
             raise MessageError("Contact: missing or empty")
-        expires = expires_of(request)
+        expires = min(expires_of(request, DEFAULT_EXPIRES), MOST_EXPIRES)
         if 0 < expires < LEAST_EXPIRES:
-            return 423, (("Min-Expires", str(LEAST_EXPIRES)),)
+            return Answer(423, (("Min-Expires", str(LEAST_EXPIRES)),))
         if len(self._watchers) >= MAX_WATCHERS:
-            return 503, (("Retry-After", str(RETRY_AFTER)),)
+            return Answer(503, (("Retry-After", str(RETRY_AFTER)),))
         watcher = Watcher(self, seat, identity, server, expires)
         if not self._watchers:
             self._silence = self._bus.subscribe(self._hear)
@@ -97,6 +96,12 @@ class Notifier:
         """End every subscription; with *tell* the watchers hear of it, and are waited for a little."""
         watchers = tuple(self._watchers)
         await asyncio.gather(*(watcher.stop(tell=tell) for watcher in watchers))
+
+    def cancel(self) -> None:
+        """End every subscription at once, telling nobody."""
+        for watcher in tuple(self._watchers):
+            watcher.cancel()
+            self.over(watcher)
 
     def over(self, watcher: Watcher) -> None:
         """*watcher* watches no more."""
@@ -164,6 +169,10 @@ class Watcher:
         await self._tasks.stop()
         self._notifier.over(self)
 
+    def cancel(self) -> None:
+        """Do nothing more for it."""
+        self._tasks.cancel()
+
     # -- in the dialog -------------------------------------------------------------------------------------
 
     def receive(self, server: ServerTransaction) -> None:
@@ -181,7 +190,7 @@ class Watcher:
         if event_id(request) != self._event_id:
             self._respond(server, 481)
             return
-        expires = expires_of(request)
+        expires = min(expires_of(request, DEFAULT_EXPIRES), MOST_EXPIRES)
         if 0 < expires < LEAST_EXPIRES:
             self._respond(server, 423, ("Min-Expires", str(LEAST_EXPIRES)))
             return
@@ -294,14 +303,6 @@ class Watcher:
 
 def _nothing() -> None:
     """No watcher, nothing to stop."""
-
-
-def expires_of(request: Request) -> int:
-    """Seconds that a SUBSCRIBE asks for, no more than are granted; raises MessageError."""
-    text = (request.headers.get("Expires") or str(DEFAULT_EXPIRES)).strip()
-    if not (text.isascii() and text.isdigit()):
-        raise MessageError(f"Expires: expected a number, got {text[:20]!r}")
-    return min(int(text[:12]), MOST_EXPIRES)
 
 
 def _heard(response: Response | None) -> bool:

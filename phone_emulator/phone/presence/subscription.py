@@ -23,7 +23,7 @@ from phone_emulator.phone.wire.event_package import (
     event_id,
     event_of,
     pause,
-    seconds_of,
+    state_of,
 )
 from phone_emulator.phone.wire.exchange import Draft
 from phone_emulator.phone.wire.identity import ALLOW, new_call_id
@@ -31,7 +31,7 @@ from phone_emulator.phone.wire.xml_body import XmlError
 from phone_emulator.redundancy import Try, hops, refresh_delay
 from phone_emulator.sip.body import type_of
 from phone_emulator.sip.dialog import Dialog, dialog_of_notify, dialog_of_response
-from phone_emulator.sip.headers import parameter
+from phone_emulator.sip.headers import delta_seconds, parameter
 from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.world.faults import as_reason
@@ -128,6 +128,10 @@ class Subscription:
         else:
             self._forget()
 
+    def cancel(self) -> None:
+        """Do nothing more for it."""
+        self._tasks.cancel()
+
     # -- what comes in -------------------------------------------------------------------------------------
 
     def awaits(self, notify: Request) -> bool:
@@ -172,7 +176,7 @@ class Subscription:
         self._dialog.refresh_target(notify)
         self._respond(server, 200)
         if self._task is None:  # un-subscribed: what is told still counts for nothing
-            if _state_of(notify) == "terminated":
+            if state_of(notify) == "terminated":
                 self._drop_dialog()
             return
         self._heard = True
@@ -190,8 +194,8 @@ class Subscription:
     def _take_state(self, notify: Request) -> None:
         """Act upon what the NOTIFY's Subscription-State says."""
         value = notify.headers.get("Subscription-State") or ""
-        state = _state_of(notify)
-        seconds = seconds_of(parameter(value, "expires"))
+        state = state_of(notify)
+        seconds = delta_seconds(parameter(value, "expires"))
         if state == "terminated":
             self._over = ended(value, self._account) if self.topic.expires else Over("asked once", None)
             self._changed.set()
@@ -285,8 +289,9 @@ class Subscription:
 
     async def _established(self, request: Request, response: Response) -> Over | None:
         """The SUBSCRIBE was accepted: wait for the first NOTIFY (timer N)."""
-        self._expires = int(request.headers.get("Expires") or self.topic.expires)
-        granted = seconds_of(response.headers.get("Expires"))
+        asked = delta_seconds(request.headers.get("Expires"))
+        self._expires = self.topic.expires if asked is None else asked
+        granted = delta_seconds(response.headers.get("Expires"))
         self._granted(max(self._expires if granted is None else granted, LEAST_EXPIRES))
         if self._dialog is None:
             try:
@@ -310,7 +315,7 @@ class Subscription:
             if response is None:
                 self._over = Over("no response to the refresh", 0.0)
                 return
-            least = seconds_of(response.headers.get("Min-Expires"))
+            least = delta_seconds(response.headers.get("Min-Expires"))
             if response.status != 423 or least is None or least <= self._expires:
                 await self._refreshed(response)
                 return
@@ -321,7 +326,7 @@ class Subscription:
         """Take the answer to a refresh."""
         said = f"{response.status} {response.reason} to the refresh"
         if response.status < 300:
-            granted = seconds_of(response.headers.get("Expires"))
+            granted = delta_seconds(response.headers.get("Expires"))
             self._granted(max(self._expires if granted is None else granted, LEAST_EXPIRES))
         elif response.status in GONE:
             self._over = Over(said, 0.0)
@@ -393,8 +398,3 @@ class Subscription:
                 reason=reason,
             )
         )
-
-
-def _state_of(notify: Request) -> str:
-    """What its Subscription-State says; without one, which RFC 3265 forbade, it is active."""
-    return (notify.headers.get("Subscription-State") or "active").partition(";")[0].strip().lower()

@@ -64,6 +64,11 @@ class Subscriptions:
         """End them all; with *unsubscribe* the servers are told."""
         await asyncio.gather(*(each.stop(unsubscribe=unsubscribe) for each in self._all))
 
+    def cancel(self) -> None:
+        """Do nothing more for them."""
+        for each in self._all:
+            each.cancel()
+
     def awaiting(self, notify: Request) -> Subscription | None:
         """The subscription whose first NOTIFY *notify* is, come before the answer to the SUBSCRIBE."""
         return next((each for each in self._all if each.awaits(notify)), None)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from phone_emulator.config.model import AccountConfig
 from phone_emulator.phone.calls.call import Call, Handler
 from phone_emulator.phone.wire import option_tags
@@ -30,13 +28,13 @@ def abilities(account: AccountConfig | None) -> tuple[tuple[str, str], ...]:
     )
 
 
-def ended(call: Call, server: ServerTransaction) -> None:
+def on_bye(call: Call, server: ServerTransaction) -> None:
     """A BYE."""
     call.respond(server, 200)
     call.far_end_hung_up()
 
 
-def changed(call: Call, server: ServerTransaction) -> None:
+def on_invite_or_update(call: Call, server: ServerTransaction) -> None:
     """A re-INVITE or an UPDATE: the session, the remote target or the session timer."""
     dialog = call.dialog_of(server.request)
     assert dialog is not None
@@ -45,27 +43,27 @@ def changed(call: Call, server: ServerTransaction) -> None:
         call.meet(server.request)
 
 
-def acknowledged(call: Call, server: ServerTransaction) -> None:
+def on_prack(call: Call, server: ServerTransaction) -> None:
     """A PRACK: a provisional response of this phone has arrived."""
     call.acknowledge_provisional(server)
 
 
-def asked(call: Call, server: ServerTransaction) -> None:
+def on_options(call: Call, server: ServerTransaction) -> None:
     """An OPTIONS: what the phone can (RFC 3261 section 11.2)."""
     call.respond(server, 200, abilities(call.seat.account))
 
 
-def informed(call: Call, server: ServerTransaction) -> None:
+def on_info(call: Call, server: ServerTransaction) -> None:
     """An INFO: a digit, or a question whether the call is still up."""
-    call.respond(server, *info.received(call, server.request))
+    call.answer_with(server, info.received(call, server.request))
 
 
-def messaged(call: Call, server: ServerTransaction) -> None:
+def on_message(call: Call, server: ServerTransaction) -> None:
     """A MESSAGE (RFC 3428)."""
-    call.respond(server, *text.received(call.seat, server.request))
+    call.answer_with(server, text.received(call.seat, server.request))
 
 
-def notified(call: Call, server: ServerTransaction) -> None:
+def on_notify(call: Call, server: ServerTransaction) -> None:
     """A NOTIFY: how a transfer of this phone goes, or what the server wants the phone to do."""
     event = event_of(server.request)
     if event in CONTROLS:
@@ -77,7 +75,7 @@ def notified(call: Call, server: ServerTransaction) -> None:
         _for_usage(call, server)
 
 
-def subscribed(call: Call, server: ServerTransaction) -> None:
+def on_subscribe(call: Call, server: ServerTransaction) -> None:
     """A SUBSCRIBE: to what the far end is told of a REFER of its own."""
     _for_usage(call, server)
 
@@ -88,15 +86,15 @@ def _for_usage(call: Call, server: ServerTransaction) -> None:
         call.respond(server, 481)
 
 
-HANDLERS: Mapping[str, Handler] = {
-    "BYE": ended,
-    "INVITE": changed,
-    "UPDATE": changed,
-    "PRACK": acknowledged,
-    "NOTIFY": notified,
-    "SUBSCRIBE": subscribed,
-    "INFO": informed,
-    "MESSAGE": messaged,
-    "OPTIONS": asked,
+HANDLERS: dict[str, Handler] = {
+    "BYE": on_bye,
+    "INVITE": on_invite_or_update,
+    "UPDATE": on_invite_or_update,
+    "PRACK": on_prack,
+    "NOTIFY": on_notify,
+    "SUBSCRIBE": on_subscribe,
+    "INFO": on_info,
+    "MESSAGE": on_message,
+    "OPTIONS": on_options,
 }
 """What takes a request of each method; REFER, and what another phone is asked for by it, is `Referrals`'."""

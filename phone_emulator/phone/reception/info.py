@@ -6,7 +6,9 @@ import re
 
 from phone_emulator.events import DigitReceived
 from phone_emulator.media import dtmf
+from phone_emulator.numbers import number
 from phone_emulator.phone.calls.call import Call
+from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.sip.body import type_of
 from phone_emulator.sip.message import Request
 
@@ -15,27 +17,29 @@ EVENT = "audio/telephone-event"
 TYPES = (RELAY, "application/dtmf", EVENT)
 LONGEST = 1000
 """Bytes of a body that are looked at."""
+LONGEST_DIGIT = 999_999
+"""Milliseconds; a digit that lasts longer has no duration."""
 _SIGNAL = re.compile(r"^\s*Signal\s*=\s*(\S+)\s*$", re.IGNORECASE | re.MULTILINE)
-_DURATION = re.compile(r"^\s*Duration\s*=\s*(\d{1,6})\s*$", re.IGNORECASE | re.MULTILINE)
+_DURATION = re.compile(r"^\s*Duration\s*=\s*([0-9]+)\s*$", re.IGNORECASE | re.MULTILINE)
 
 
-def received(call: Call, request: Request) -> tuple[int, tuple[tuple[str, str], ...]]:
-    """Take the INFO *request* of *call*; the status of its answer, and headers for it.
+def received(call: Call, request: Request) -> Answer:
+    """Take the INFO *request* of *call*; its answer.
 
     One without a body is a question whether the call is still up (RFC 2976); packages (RFC 6086) are none of
     the phone's.
     """
     if "Info-Package" in request.headers:
-        return 469, (("Recv-Info", ""),)
+        return Answer(469, (("Recv-Info", ""),))
     if not request.body:
-        return 200, ()
+        return Answer(200)
     kind = type_of(request)
     if kind not in TYPES:
-        return 415, (("Accept", ", ".join(TYPES)),)
+        return Answer(415, (("Accept", ", ".join(TYPES)),))
     try:
         digit, duration = _digit(kind, request.body[:LONGEST])
     except dtmf.DtmfError:
-        return 400, ()
+        return Answer(400)
     call.seat.tell(
         DigitReceived(
             at=call.seat.now,
@@ -45,7 +49,7 @@ def received(call: Call, request: Request) -> tuple[int, tuple[tuple[str, str], 
             duration=duration,
         )
     )
-    return 200, ()
+    return Answer(200)
 
 
 def _digit(kind: str, body: bytes) -> tuple[str, int]:
@@ -61,4 +65,4 @@ def _digit(kind: str, body: bytes) -> tuple[str, int]:
     signal, duration = _SIGNAL.search(text), _DURATION.search(text)
     if signal is None:
         raise dtmf.DtmfError("no Signal")
-    return dtmf.DIGITS[dtmf.event_of(signal[1])], int(duration[1]) if duration is not None else 0
+    return dtmf.DIGITS[dtmf.event_of(signal[1])], (number(duration[1], LONGEST_DIGIT) or 0) if duration else 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from phone_emulator.events import TextReceived
 from phone_emulator.phone.seat import Seat
+from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.sip.body import part_of
-from phone_emulator.sip.headers import mended, parameter
+from phone_emulator.sip.headers import mended, parameter, unquoted
 from phone_emulator.sip.message import Request
 
 CONTENT_TYPE = "text/plain"
@@ -15,17 +16,17 @@ CHARSETS = frozenset({"us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252", "
 """Read beside UTF-8, which all else counts as: Python knows codecs that cost, and remembers unknown names."""
 
 
-def received(seat: Seat, request: Request) -> tuple[int, tuple[tuple[str, str], ...]]:
-    """Tell the MESSAGE *request* to the line of *seat*; the status of its answer, and headers for it.
+def received(seat: Seat, request: Request) -> Answer:
+    """Tell the MESSAGE *request* to the line of *seat*; its answer.
 
     Raises MessageError where its sender cannot be read.
     """
     declared = request.headers.get("Content-Type") or CONTENT_TYPE
     body = part_of(request, CONTENT_TYPE) if "Content-Type" in request.headers else request.body
     if request.body and not body:
-        return 415, (("Accept", CONTENT_TYPE),)
+        return Answer(415, (("Accept", CONTENT_TYPE),))
     if request.headers.get("Content-Encoding") not in (None, "identity"):
-        return 415, (("Accept-Encoding", "identity"),)
+        return Answer(415, (("Accept-Encoding", "identity"),))
     sender = request.from_address
     seat.tell(
         TextReceived(
@@ -35,9 +36,9 @@ def received(seat: Seat, request: Request) -> tuple[int, tuple[tuple[str, str], 
             text=_decoded(body, parameter(declared, "charset") or "utf-8")[:LONGEST],
         )
     )
-    return 200, ()
+    return Answer(200)
 
 
 def _decoded(body: bytes, charset: str) -> str:
-    named = charset.strip('"').lower()
+    named = unquoted(charset).lower()
     return body.decode(named if named in CHARSETS else "utf-8", "replace")

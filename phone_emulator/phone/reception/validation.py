@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.phone.wire.event_package import event_of
 from phone_emulator.sip.digest import Verdict, challenge_value, verify
 from phone_emulator.sip.message import Request
@@ -14,11 +15,8 @@ from .desk import Desk, Station
 MAX_NONCES = 100
 """Challenges that may be open at once; older ones are forgotten, and asked anew."""
 
-Refusal = tuple[int, tuple[tuple[str, str], ...]]
-"""A status and the headers that go with it."""
 
-
-class Guard:
+class RequestValidator:
     """Refuses requests of no dialog that do not come from where they may.
 
     Args:
@@ -30,7 +28,7 @@ class Guard:
         self._nonces: deque[str] = deque(maxlen=MAX_NONCES)
         """Each is good for one request, so that none can be replayed."""
 
-    def refusal(self, server: ServerTransaction, line: Station | None) -> Refusal | None:
+    def refusal(self, server: ServerTransaction, line: Station | None) -> Answer | None:
         """What the request of *server* is refused with, or None where nothing speaks against it.
 
         Args:
@@ -41,7 +39,7 @@ class Guard:
         lines = self._desk.lines.values() if line is None else (line,)
         restricted = config.trust_ctrl or self._named(config.validated_methods, request)
         if restricted and not any(each.servers.knows(server.flow.remote.host) for each in lines):
-            return 403, ()
+            return Answer(403)
         if not self._named(config.digested_methods, request):
             return None
         passwords = {
@@ -51,23 +49,23 @@ class Guard:
         }
         return self._unproven(request, passwords)
 
-    def _unproven(self, request: Request, passwords: dict[str, str]) -> Refusal | None:
+    def _unproven(self, request: Request, passwords: dict[str, str]) -> Answer | None:
         """The challenge to *request*, or a 403, unless it proves that its sender knows one of *passwords*."""
         realm = self._desk.config.validation_realm
         values = request.headers.get_all("Authorization")
         if not passwords or len(values) > 1:
-            return 403, ()
+            return Answer(403)
         verdict = Verdict.MALFORMED
         if values:
             verdict = verify(values[0], request.method, passwords, realm, self._spend, request.body).verdict
         if verdict is Verdict.OK:
             return None
         if verdict in (Verdict.WRONG, Verdict.UNKNOWN):
-            return 403, ()
+            return Answer(403)
         nonce = f"{self._desk.world.random.getrandbits(128):032x}"
         self._nonces.append(nonce)
         challenge = challenge_value(realm, nonce, stale=verdict is Verdict.STALE)
-        return 401, (("WWW-Authenticate", challenge),)
+        return Answer(401, (("WWW-Authenticate", challenge),))
 
     def _spend(self, nonce: str) -> bool:
         """Whether *nonce* is one of the phone's that was not used yet."""

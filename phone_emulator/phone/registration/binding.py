@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,14 +11,13 @@ from phone_emulator.phone.wire.context import Context
 from phone_emulator.phone.wire.identity import new_call_id
 from phone_emulator.redundancy import hops
 from phone_emulator.sip import values
-from phone_emulator.sip.headers import after_address, parameter
+from phone_emulator.sip.headers import after_address, delta_seconds, parameter, unquoted
 from phone_emulator.sip.message import Response
 from phone_emulator.world.address import canonical
 
 ATTEMPTS_KEPT = 1000
 LONGEST_GRUU = 500
 """Characters; a longer one is not believed."""
-_EXPIRES = re.compile(r";\s*expires\s*=\s*(\d{1,10})\b", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -131,7 +129,7 @@ def granted_gruu(response: Response, contact: Address) -> str:
         contact: this phone's address, as its Contact gave it.
     """
     own = _own(response, contact)
-    gruu = (parameter(after_address(own[0]), "pub-gruu") or "").strip('"') if own else ""
+    gruu = unquoted(parameter(after_address(own[0]), "pub-gruu") or "") if own else ""
     try:
         uri = values.uri(gruu[:LONGEST_GRUU])
     except ValueError:
@@ -150,8 +148,8 @@ def granted_lease(response: Response, contact: Address, asked: int) -> int:
         asked: seconds.
     """
     for value in _own(response, contact) or response.headers.values("Contact"):
-        match = _EXPIRES.search(value)
-        if match:
-            return int(match[1])
-    text = (response.headers.get("Expires") or "").strip()
-    return int(text) if text.isdecimal() and len(text) <= 10 else asked
+        lease = delta_seconds(parameter(after_address(value), "expires"))
+        if lease is not None:
+            return lease
+    lease = delta_seconds(response.headers.get("Expires"))
+    return asked if lease is None else lease

@@ -19,6 +19,7 @@ from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire.exchange import Draft, Watch
 from phone_emulator.redundancy import Hop, Try, hops, moves_on, refresh_delay, retry_delay, wait_for
 from phone_emulator.redundancy.servers import successive
+from phone_emulator.sip.headers import delta_seconds
 from phone_emulator.world.faults import as_reason
 from phone_emulator.world.tasks import Tasks
 
@@ -40,6 +41,9 @@ class Follower(Protocol):
 
     async def stop(self, *, unsubscribe: bool) -> None:
         """The line is to be registered no more."""
+
+    def cancel(self) -> None:
+        """The same without waiting for anything."""
 
 
 class Registrar:
@@ -109,9 +113,8 @@ class Registrar:
         )
         now = self._context.world.now()
         own = Attempt(1, "REGISTER", attempt.target, wait, "register_on_enable = 1: REGISTER first", now)
-        self._servers.began(own, None)
-        registered = await self._register_at(binding, self._draft(binding, binding.server.expires), own)
-        self._servers.finished(own, None)
+        with self._servers.attempting(own, None):
+            registered = await self._register_at(binding, self._draft(binding, binding.server.expires), own)
         if registered:
             self._change(binding, RegistrationState.REGISTERED, _granted_reason(own))
             if hop.server == 1:
@@ -144,6 +147,13 @@ class Registrar:
         for follower in self.followers:
             await follower.stop(unsubscribe=unsubscribe)
 
+    def cancel(self) -> None:
+        """The same without waiting for anything."""
+        self.keepalive.stop()
+        self._tasks.cancel()
+        for follower in self.followers:
+            follower.cancel()
+
     async def _stop_tasks(self) -> None:
         self.keepalive.stop()
         self._loops, self._probe_task = [], None
@@ -154,11 +164,17 @@ class Registrar:
     def _spawn_loop(
         self, group: Sequence[Hop], first_cycle: asyncio.Event, held: Binding | None = None
     ) -> asyncio.Task[None]:
-        return self._tasks.spawn(
+        """Keep the servers of *group* registered; *held* is a binding that is there already.
+
+        *first_cycle* is set when the first cycle has ended, or nobody waits for it any longer.
+        """
+        task = self._tasks.spawn(
             self._keep(group, first_cycle, held),
             f"the registration at server {group[0].server}",
             on_fault=lambda error: self._given_up(group, error),
         )
+        task.add_done_callback(lambda task: first_cycle.set())  # one that is stopped at once never begins
+        return task
 
     def _given_up(self, group: Sequence[Hop], error: Exception) -> None:
         """Keeping the servers of *group* registered raised *error*: nobody does it any more."""
@@ -166,17 +182,22 @@ class Registrar:
             binding = self.bindings[hop.server]
             binding.next_at = binding.refresh_at = None
             self._change(binding, RegistrationState.FAILED, as_reason(error))
+            if binding.live:
+                self._tasks.spawn(
+                    self._expire(binding), f"the end of the registration at server {hop.server}"
+                )
 
-    async def _keep(
-        self, group: Sequence[Hop], first_cycle: asyncio.Event, held: Binding | None = None
-    ) -> None:
-        """Keep the servers of *group* registered; *held* is a binding that is there already."""
-        try:
-            await self._keep_on(group, first_cycle, held)
-        finally:
-            first_cycle.set()  # stopped: nobody waits for it any longer
+    async def _expire(self, binding: Binding) -> None:
+        """Forget *binding*, which nobody renews, when its time is over."""
+        expires_at = binding.expires_at
+        assert expires_at is not None
+        await asyncio.sleep(expires_at - self._context.world.now())
+        if binding.expires_at == expires_at:
+            self._forget(binding)
+            binding.expires_at = None
+            self._change(binding, binding.state, binding.reason)
 
-    async def _keep_on(self, group: Sequence[Hop], first_cycle: asyncio.Event, held: Binding | None) -> None:
+    async def _keep(self, group: Sequence[Hop], first_cycle: asyncio.Event, held: Binding | None) -> None:
         failures = 0
         if not self.bindings.attempts:
             await asyncio.sleep(self._context.config.reg_surge_prevention)
@@ -259,7 +280,7 @@ class Registrar:
             return False
         now = self._context.world.now()
         response, flow = found
-        asked = int(draft.request.headers.get("Expires") or 0)
+        asked = delta_seconds(draft.request.headers.get("Expires")) or 0
         lease = max(granted_lease(response, flow.local, asked), MIN_LEASE)
         self._forget(binding)
         binding.target, binding.contact, binding.registered_at = attempt.target, flow.local, now
@@ -281,9 +302,8 @@ class Registrar:
         own = Attempt(1, "REGISTER", attempt.target, attempt.wait, why, now)
         clearing = self._draft(binding, 0)
         clearing.contact = "*"
-        self._servers.began(own, None)
-        await self._seat.exchange.run(own, clearing)
-        self._servers.finished(own, None)
+        with self._servers.attempting(own, None):
+            await self._seat.exchange.run(own, clearing)
         draft.next_cseq()
         if moves_on(own):
             attempt.outcome, attempt.status, attempt.ended = own.outcome, own.status, own.ended
@@ -354,10 +374,9 @@ class Registrar:
         )
         attempt = Attempt(1, "REGISTER", target, wait, "the line is stopped", self._context.world.now())
         draft = self._draft(binding, 0)
-        self._servers.began(attempt, None)
         try:
-            await self._seat.exchange.run(attempt, draft)
-            self._servers.finished(attempt, None)
+            with self._servers.attempting(attempt, None):
+                await self._seat.exchange.run(attempt, draft)
         finally:
             self._forget(binding)
             binding.expires_at = binding.next_at = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 
 from phone_emulator.config.model import FailbackMode
@@ -109,24 +110,29 @@ class Servers:
             told = self._tell_ended(walk.route, told, call)
             if isinstance(step, Try):
                 told += 1
-                attempt = step.attempt
-                self.began(attempt, call)
-                try:
+                with self.attempting(step.attempt, call):
                     await send(step)
-                    walk.ended(attempt)
-                    self._remember(attempt)
-                except Exception as error:
-                    if attempt.outcome is None:
-                        attempt.outcome, attempt.detail = Outcome.CANCELLED, as_reason(error)
-                        attempt.ended = self._seat.now
-                    raise
-                finally:
-                    # A hang-up before anything has left ends the attempt by cancelling this walk.
-                    if attempt.outcome is not None:
-                        self.finished(attempt, call)
+                    walk.ended(step.attempt)
+                    self._remember(step.attempt)
         self._tell_ended(walk.route, told, call)
         last = walk.route[-1] if walk.route else None
         return last if last is not None and last.outcome in (Outcome.ANSWERED, Outcome.REJECTED) else None
+
+    @contextlib.contextmanager
+    def attempting(self, attempt: Attempt, call: str | None) -> Iterator[None]:
+        """Tell that *attempt* begins, and how it ends: what is done within fills that in, or raises."""
+        try:
+            self.began(attempt, call)
+            yield
+        except Exception as error:
+            if attempt.outcome is None:
+                attempt.outcome, attempt.detail = Outcome.CANCELLED, as_reason(error)
+                attempt.ended = self._seat.now
+            raise
+        finally:
+            # A hang-up before anything has left ends the attempt by cancelling its walk.
+            if attempt.outcome is not None:
+                self.finished(attempt, call)
 
     # -- events --------------------------------------------------------------------------------------------
 

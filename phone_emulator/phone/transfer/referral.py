@@ -19,7 +19,7 @@ from phone_emulator.phone.calls.outgoing import OutgoingCall
 from phone_emulator.phone.dialling.channel import Channel
 from phone_emulator.phone.dialling.number import why_undialable
 from phone_emulator.phone.seat import Seat
-from phone_emulator.phone.wire.event_package import event_id, event_of
+from phone_emulator.phone.wire.event_package import event_id, event_of, expires_of
 from phone_emulator.sip import refer
 from phone_emulator.sip.dialog import Dialog, dialog_of_request
 from phone_emulator.sip.message import Headers, MessageError, Request
@@ -103,16 +103,20 @@ class Referral:
             while await self._notify(await self._statuses.get()):
                 pass
             await settled
-        except Exception as error:
-            self._tell(TransferState.FAILED, as_reason(error))
-            raise
         finally:
             unsubscribe()
             settled.cancel()
-            if self._call is not None:
-                self._call.usages.remove(self)
-            else:
-                seat.dialogs.release(self._dialog)
+
+    def failed(self, error: Exception) -> None:
+        """Following it raised *error*."""
+        self._tell(TransferState.FAILED, as_reason(error))
+
+    def over(self) -> None:
+        """Nobody follows it any more."""
+        if self._call is not None:
+            self._call.usages.remove(self)
+        else:
+            self._channel.seat.dialogs.release(self._dialog)
 
     def receive(self, server: ServerTransaction) -> None:
         """A request came in within a dialog that a REFER outside of calls has made."""
@@ -132,15 +136,17 @@ class Referral:
 
     def take(self, server: ServerTransaction) -> bool:
         """A SUBSCRIBE prolongs the subscription, or ends it (RFC 6665 section 4.2.1); False where it is
-        for another one."""
+        for another one.
+
+        Raises MessageError for an Expires that is no number.
+        """
         request = server.request
         if (request.method, event_of(request)) != ("SUBSCRIBE", "refer") or event_id(
             request
         ) not in self._ids:
             return False
+        ends = expires_of(request, LEASE) == 0
         self._dialog.refresh_target(request)
-        text = (request.headers.get("Expires") or "").strip()
-        ends = text.isdigit() and int(text[:10]) == 0
         self._ends_at = self._channel.seat.now + (0 if ends else LEASE)
         flow = server.flow
         identity = self._channel.identity
@@ -287,8 +293,14 @@ class Referrals:
         contact = channel.identity.contact(server.flow.local, server.flow.transport)
         self._followed[seat.number] += 1
         server.respond(channel.identity.response(server.request, 202, to_tag=to_tag, contact=contact))
-        following = seat.tasks.spawn(referral.follow(), f"following REFER {referral.number}")
-        following.add_done_callback(lambda _: self._followed.subtract([seat.number]))
+        name = f"following REFER {referral.number}"
+        following = seat.tasks.spawn(referral.follow(), name, on_fault=referral.failed)
+
+        def over(_: object) -> None:  # also where it is stopped before it begins
+            self._followed[seat.number] -= 1
+            referral.over()
+
+        following.add_done_callback(over)
 
 
 def followed(call: Call) -> list[Referral]:

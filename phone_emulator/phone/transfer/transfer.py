@@ -12,16 +12,18 @@ import asyncio
 import contextlib
 
 from phone_emulator.events import CallState, TransferChanged, TransferRole, TransferState
+from phone_emulator.numbers import MAX_UINT32, number
 from phone_emulator.phone.calls.call import Call
 from phone_emulator.phone.calls.states import UP
 from phone_emulator.phone.dialling.number import why_undialable
 from phone_emulator.phone.wire.errors import CallError
-from phone_emulator.phone.wire.event_package import event_id, event_of
+from phone_emulator.phone.wire.event_package import event_id, event_of, state_of
 from phone_emulator.sip import refer, values
 from phone_emulator.sip.body import type_of
-from phone_emulator.sip.headers import after_address, parameter
-from phone_emulator.sip.message import Request
+from phone_emulator.sip.headers import delta_seconds, parameter
+from phone_emulator.sip.message import MessageError, Request
 from phone_emulator.sip.server import ServerTransaction
+from phone_emulator.world.faults import as_reason
 
 EVENT = "refer"
 LONGEST_LEASE = 3600
@@ -104,13 +106,19 @@ class Transfer:
 
         Raises MessageError where its Contact cannot be read.
         """
+        try:
+            return self._take(server)
+        except MessageError:
+            raise
+        except Exception as error:
+            self.stop(as_reason(error))  # what it told is lost, and it may have been the last one
+            raise
+
+    def _take(self, server: ServerTransaction) -> bool:
         request = server.request
-        if (
-            request.method != "NOTIFY"
-            or event_of(request) != EVENT
-            or self._over
-            or not self._is_own(event_id(request))
-        ):
+        if request.method != "NOTIFY" or event_of(request) != EVENT:
+            return False
+        if self._over or not self._is_own(event_id(request)):
             return False
         content_type = type_of(request)
         if request.body and content_type != refer.SIPFRAG:
@@ -121,9 +129,8 @@ class Transfer:
             self._call.dialog.refresh_target(request)
         server.respond(self._call.channel.identity.response(request, 200))
         self._told = refer.parse_sipfrag(request.body) or self._told
-        state = request.headers.get("Subscription-State") or ""
-        self._patience = _lease(state)
-        if state.strip().lower().startswith("terminated"):
+        self._patience = _lease(request.headers.get("Subscription-State") or "")
+        if state_of(request) == "terminated":
             self.stop("the far end tells no more of it")
         self._news.set()
         return True
@@ -136,12 +143,12 @@ class Transfer:
         """
         if not named:
             return True
-        dialog = self._call.dialog
-        if dialog is None or not (named.isascii() and named.isdigit() and len(named) < 11):
+        dialog, count = self._call.dialog, number(named, MAX_UINT32)
+        if dialog is None or count is None:
             return False
         if self._cseq is not None:
-            return int(named) == self._cseq
-        return self._first_cseq <= int(named) <= dialog.local_cseq  # the NOTIFY has overtaken the answer
+            return count == self._cseq
+        return self._first_cseq <= count <= dialog.local_cseq  # the NOTIFY has overtaken the answer
 
     # -- the course of it ----------------------------------------------------------------------------------
 
@@ -257,6 +264,5 @@ async def _carry_out(call: Call, to: str, refer_to: str) -> None:
 
 def _lease(subscription_state: str) -> float:
     """Seconds until the subscription ends unless a NOTIFY comes (RFC 6665 section 8.2.3)."""
-    text = parameter(after_address(f">{subscription_state}"), "expires") or ""
-    known = text.isascii() and text.isdigit() and len(text) < 10
-    return float(min(int(text), LONGEST_LEASE)) if known else float(LONGEST_LEASE)
+    said = delta_seconds(parameter(subscription_state, "expires"))
+    return float(LONGEST_LEASE if said is None else min(said, LONGEST_LEASE))

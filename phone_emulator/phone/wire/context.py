@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from phone_emulator.config.model import AccountConfig, PhoneConfig, ServerConfig
 from phone_emulator.dns import Resolver
 from phone_emulator.events import Bus
+from phone_emulator.media.codecs import Offer, spoken
 from phone_emulator.redundancy import Silence
 from phone_emulator.sip.endpoint import Endpoint
 from phone_emulator.world.base import World
@@ -24,6 +25,7 @@ class Context:
     config: PhoneConfig
     device: Device
     silence: Silence
+    offer: Offer
     host: str
     """The phone's own IP address; the first one where it has two."""
     other_host: str = ""
@@ -59,6 +61,11 @@ class Context:
             self.device.style,
             self.gruus.get((account.index, server.number), ""),
         )
+
+    def codecs(self, account: AccountConfig) -> list[str]:
+        """The names of the codecs that the line of *account* offers and takes, the preferred first."""
+        names = [codec.name for codec in account.codecs]
+        return names if self.offer is Offer.DECLARED else spoken(names)
 
     def take_rtp_port(self) -> int:
         """The next even RTP port of the configured range."""

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape, quoteattr
 
+from phone_emulator.numbers import number
+
 from . import xml_body
 from .xml_body import Element, XmlError
 
@@ -15,6 +17,8 @@ NAMESPACE = "urn:ietf:params:xml:ns:dialog-info"
 PHASES = ("trying", "proceeding", "early", "confirmed", "terminated")
 MAX_DIALOGS = 100
 """Of one watched number that are kept."""
+LARGEST_VERSION = 2**64 - 1
+"""More than the 32 bits of RFC 4235 section 4.1: some count in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,16 +58,17 @@ class DialogInfo:
 def read(body: bytes) -> DialogInfo:
     """The document in *body*; raises XmlError. Dialogs in no known state are passed over."""
     root = xml_body.read(body, "dialog-info")
-    version = root.attributes.get("version", "")
-    if not (version.isascii() and version.isdigit() and len(version) <= 20):
-        raise XmlError(f"expected a number as version, got {version[:20]!r}")
+    named = root.attributes.get("version", "")
+    version = number(named, LARGEST_VERSION)
+    if version is None:
+        raise XmlError(f"expected a number as version, got {named[:20]!r}")
     state = root.attributes.get("state")
     if state not in ("full", "partial"):
         raise XmlError(f"expected full or partial as state, got {(state or '')[:20]!r}")
     dialogs = (_dialog(element) for element in root.all("dialog"))
     return DialogInfo(
         entity=root.attributes.get("entity", ""),
-        version=int(version),
+        version=version,
         full=state == "full",
         dialogs=tuple(each for each in dialogs if each.phase in PHASES),
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from phone_emulator.config.model import AccountConfig
-from phone_emulator.sip.headers import parameter
-from phone_emulator.sip.message import Request
+from phone_emulator.sip.headers import before_parameters, delta_seconds, mended, parameter
+from phone_emulator.sip.message import MessageError, Request
 
 LONGEST_PAUSE = 86400.0
 """Seconds; a server that says to come back later than in a day is asked again after a day."""
@@ -65,7 +65,7 @@ def ended(value: str, account: AccountConfig) -> Over:
 
 def pause(retry_after: str | None, account: AccountConfig) -> float:
     """Seconds until a subscription that may wait is made anew: what the server says, else the cfg."""
-    said = seconds_of((retry_after or "").partition(";")[0].partition("(")[0])
+    said = delta_seconds(retry_after)
     if said is None:
         said = max(account.sub_fail_retry_interval, LEAST_PAUSE)
     return float(min(said, LONGEST_PAUSE))
@@ -73,7 +73,7 @@ def pause(retry_after: str | None, account: AccountConfig) -> float:
 
 def event_of(request: Request) -> str:
     """The event package that *request* names, in lower case; empty for none."""
-    return (request.headers.get("Event") or "").partition(";")[0].strip().lower()
+    return before_parameters(request.headers.get("Event") or "").lower()
 
 
 def event_parameters(request: Request) -> str:
@@ -90,7 +90,15 @@ def event_id(request: Request) -> str:
     return parameter(event_parameters(request), "id") or ""
 
 
-def seconds_of(text: str | None) -> int | None:
-    """A delta-seconds value, bounded to what a 32-bit number holds; None where there is none."""
-    text = (text or "").strip()
-    return min(int(text), 2**32 - 1) if text.isascii() and text.isdigit() and len(text) <= 20 else None
+def expires_of(request: Request, default: int) -> int:
+    """Seconds that a SUBSCRIBE asks for, *default* where it does not say; raises MessageError."""
+    text = request.headers.get("Expires")
+    asked = default if text is None else delta_seconds(text)
+    if asked is None:
+        raise MessageError(f"Expires: expected a number, got {mended(text or '')[:20]!r}")
+    return asked
+
+
+def state_of(notify: Request) -> str:
+    """What the Subscription-State of *notify* says; without one, which RFC 3265 forbade, it is active."""
+    return before_parameters(notify.headers.get("Subscription-State") or "active").lower()

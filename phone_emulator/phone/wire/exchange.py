@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -11,6 +10,7 @@ from phone_emulator.events import Attempt, Outcome, Target, Transport
 from phone_emulator.sip.client import ClientTransaction, RequestFailed
 from phone_emulator.sip.endpoint import Endpoint
 from phone_emulator.sip.flow import Flow
+from phone_emulator.sip.headers import delta_seconds
 from phone_emulator.sip.message import Request, Response
 from phone_emulator.world.base import ConnectFailed, TlsFailed
 
@@ -178,12 +178,12 @@ class Exchange:
             client = self.endpoint.clients.request(
                 request, flow, timeout=wait.seconds, rport=self.account.rport, on_sent=sent
             )
-            watch.started(client)
             try:
+                watch.started(client)
                 response = await self._final(client, attempt, watch)
             except RequestFailed as failure:
                 raise _explained(failure, attempt) from None
-            except asyncio.CancelledError:
+            except BaseException:
                 self.endpoint.clients.give_up(client, "nobody waits for an answer any more")
                 raise
             finally:
@@ -267,9 +267,8 @@ def _mended(response: Response, draft: Draft) -> bool:
 
 def _ask_longer(response: Response, request: Request) -> bool:
     """Ask for the lease that a 423 names (RFC 3261 section 10.3)."""
-    text = response.headers.get("Min-Expires") or ""
-    asked = request.headers.get("Expires") or "0"
-    if not text.isdecimal() or len(text) > 10 or int(text) <= int(asked):
+    least = delta_seconds(response.headers.get("Min-Expires"))
+    if least is None or least <= (delta_seconds(request.headers.get("Expires")) or 0):
         return False
-    request.headers.set("Expires", text)
+    request.headers.set("Expires", str(least))
     return True

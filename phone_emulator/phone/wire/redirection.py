@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from phone_emulator.sip import values
 from phone_emulator.sip.message import Response
 
@@ -10,6 +12,8 @@ MAX_TRIED = 6
 MAX_WAITING = 20
 """Contacts that are remembered."""
 CALLABLE = ("sip", "sips", "tel")
+_Q_VALUE = re.compile(r"0?\.[0-9]{1,20}|0\.?|1(?:\.0{0,20})?")
+"""More digits, and fewer, than the grammar has: a number from 0 to 1 for certain."""
 
 
 class Redirection:
@@ -55,8 +59,4 @@ def _q_value(text: str | None) -> float:
     """0 to 1 (RFC 3261 section 20.10); 1 where it is not said, 0 where it cannot be read."""
     if not text:
         return 1.0
-    try:
-        value = float(text)
-    except ValueError:
-        return 0.0
-    return value if 0.0 <= value <= 1.0 else 0.0
+    return float(text) if _Q_VALUE.fullmatch(text) else 0.0

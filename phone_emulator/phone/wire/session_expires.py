@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from phone_emulator.config.model import AccountConfig
-from phone_emulator.sip.headers import parameter
+from phone_emulator.sip.headers import delta_seconds, parameter
 from phone_emulator.sip.message import Message, Request, Response
 
 from . import option_tags
@@ -38,17 +38,16 @@ class Wish:
 def wish_of(message: Message) -> Wish | None:
     """The Session-Expires of *message*; None where it has none, or none that can be read."""
     value = message.headers.get("Session-Expires") or ""
-    interval = _seconds(value)
+    interval = delta_seconds(value)
     if interval is None:
         return None
-    _, semicolon, parameters = value.partition(";")
-    refresher = (parameter(semicolon + parameters, "refresher") or "").lower()
+    refresher = (parameter(value, "refresher") or "").lower()
     return Wish(interval, refresher if refresher in ("uac", "uas") else "")
 
 
 def least_of(message: Message) -> int:
     """The Min-SE of *message*, 90 where it has none (section 5)."""
-    return max(_seconds(message.headers.get("Min-SE") or "") or 0, MIN_INTERVAL)
+    return max(delta_seconds(message.headers.get("Min-SE")) or 0, MIN_INTERVAL)
 
 
 def asked(account: AccountConfig, terms: Terms | None = None, least: int = MIN_INTERVAL) -> Headers:
@@ -121,8 +120,3 @@ def granted(
     if understands:
         headers.append(("Require", TIMER))
     return Terms(interval, ours), headers
-
-
-def _seconds(value: str) -> int | None:
-    text = value.partition(";")[0].strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else None

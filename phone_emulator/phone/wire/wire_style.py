@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
 
+from phone_emulator.config.models import generation_in
 from phone_emulator.media import sdp
 from phone_emulator.sip.headers import CompactHeaders
 from phone_emulator.sip.message import Message, Request
@@ -115,9 +116,8 @@ def style_of(firmware: str) -> WireStyle:
 
     What is no version, or has no such field, is taken for today's: V8x.
     """
-    fields = firmware.split(".")
-    generation = int(fields[1]) if len(fields) > 1 and fields[1].isdecimal() else 80
-    return V6X if generation < 70 else V7X if generation < 80 else V8X
+    generation = generation_in(firmware)
+    return V8X if generation is None or generation >= 80 else V6X if generation < 70 else V7X
 
 
 def dressed(message: M, style: WireStyle, *, compact: bool = False) -> M:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from phone_emulator.events import MessageReceived, MessageSent
 from phone_emulator.report.wire import Endpoint, endpoint, first_line, label, printable, shown_text
+from phone_emulator.sip.parser import STATUSES
 
 Message = MessageSent | MessageReceived
 
@@ -41,7 +42,8 @@ class Rung:
     @property
     def status(self) -> int | None:
         """The status of a response, None for a request."""
-        return int(self.label[:3]) if self.label[:3].isdigit() else None
+        version, _, rest = self.first_line.partition(" ")
+        return STATUSES.get(rest.partition(" ")[0]) if version == "SIP/2.0" else None
 
 
 def rungs(messages: Iterable[Message], names: Mapping[Endpoint, str], since: float) -> list[Rung]:

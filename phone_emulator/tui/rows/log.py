@@ -12,6 +12,7 @@ from phone_emulator.events import (
     CallChanged,
     CallForwarded,
     CheckSync,
+    CodecsNotSpoken,
     DigitReceived,
     DnsAnswered,
     Event,
@@ -69,6 +70,8 @@ def _row(event: Event) -> LogRow | None:
             return LogRow(event.at, f"line {line}", f"{word}: {reason}", state is RegistrationState.FAILED)
         case CallChanged(call=call, state=state, reason=reason):
             return LogRow(event.at, call, f"{state}: {reason}")
+        case CodecsNotSpoken(line=line, reason=reason):
+            return LogRow(event.at, f"line {line}", reason)
         case MediaChanged(call=call, reason=reason):
             return LogRow(event.at, call, reason)
         case TransferChanged(line=line, call=call, state=state, to=to, reason=reason):

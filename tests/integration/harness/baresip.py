@@ -11,6 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
+from phone_emulator.media.sound import Sound
+from phone_emulator.media.wav import read_wav
+from tests.integration.harness.net import listening
 from tests.integration.harness.process import Process, require
 
 MODULES = ("/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules")
@@ -29,6 +32,7 @@ class Account:
     """``address:port``, with ``;transport=`` where it is not UDP."""
     answer: Literal["auto", "manual", "early"] = "auto"
     """``early``: 183 with sound; then, as with ``manual``, it waits to be told."""
+    registers: bool = True
 
     @property
     def line(self) -> str:
@@ -36,7 +40,8 @@ class Account:
         credentials = f"auth_user={self.user};auth_pass={self.password}"
         # Else it calls whom a REFER names without the account's transport.
         way = f'outbound="sip:{self.server}"'
-        return f"<sip:{self.user}@{self.server}>;{credentials};{way};answermode={self.answer};regint=60\n"
+        rest = f"answermode={self.answer};regint={60 if self.registers else 0}"
+        return f"<sip:{self.user}@{self.server}>;{credentials};{way};{rest}\n"
 
 
 class Baresip(Process):
@@ -50,9 +55,14 @@ class Baresip(Process):
         *,
         hertz: int = 440,
         ca_file: Path | None = None,
+        codecs: Sequence[str] = ("g711",),
+        records: bool = False,
         namespace: str | None = None,
     ) -> None:
-        """*ca_file* has the CAs that TLS servers are checked against."""
+        """*ca_file* has the CAs that TLS servers are checked against; *codecs* are its modules for them.
+
+        *records*: what it says and hears is written to files, for `sounds`.
+        """
         require("baresip")
         super().__init__("baresip", directory, namespace)
         self.address = address
@@ -67,7 +77,9 @@ class Baresip(Process):
             f"ctrl_tcp_listen {address}:{CONTROL_PORT}\n"
             + (f"sip_cafile {ca_file}\n" if ca_file is not None else "")
             + f"module_path {modules}\n"
-            "module g711.so\nmodule ausine.so\nmodule aubridge.so\n"
+            + "".join(f"module {codec}.so\n" for codec in codecs)
+            + (f"module sndfile.so\nsnd_path {directory}\n" if records else "")
+            + "module ausine.so\nmodule aubridge.so\n"
             "module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n"
         )
         self._accounts = accounts
@@ -75,12 +87,21 @@ class Baresip(Process):
         (directory / "contacts").write_text("")
 
     def start(self) -> Baresip:
-        """Start it and wait until all its accounts are registered; returns itself."""
+        """Start it and wait until all accounts that register have done so; returns itself."""
         self.launch(
             ["baresip", "-f", str(self.directory), "-v", "-s"],
-            lambda: self.log.count(" 200 OK (") >= len(self._accounts),
+            lambda: (
+                self.log.count(" 200 OK (") >= sum(account.registers for account in self._accounts)
+                and listening(self.address, CONTROL_PORT, "tcp")
+            ),
         )
         return self
+
+    def sounds(self) -> tuple[Sound, Sound]:
+        """What it said and what it heard in its only call, where it records."""
+        ways = [self.directory.glob(f"dump-*-{way}.wav") for way in ("enc", "dec")]
+        (said,), (heard,) = ways
+        return read_wav(said), read_wav(heard)
 
     def control(self) -> Control:
         """Its remote control, open within an ``async with`` block."""

@@ -10,6 +10,7 @@ from phone_emulator.phone.presence import mwi
 from phone_emulator.phone.presence.blf import number_of
 from phone_emulator.phone.registration.keepalive import KEEP_ALIVE
 from phone_emulator.phone.wire import dialog_info, xml_body
+from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.phone.wire.event_package import event_of, event_parameters
 from phone_emulator.phone.wire.identity import ALLOW_EVENTS
 from phone_emulator.sip.message import Request
@@ -22,7 +23,7 @@ CHECK_SYNC = "check-sync"
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class UnsolicitedNotify:
     """A NOTIFY that nobody subscribed to."""
 
     desk: Desk
@@ -36,27 +37,27 @@ class Notice:
         return self.server.request
 
 
-def check_sync(notice: Notice) -> int:
+def check_sync(notify: UnsolicitedNotify) -> int:
     """Fetch the configuration again (``sip.notify_reboot_enable``); it needs no line."""
-    reboot = "reboot=true" in event_parameters(notice.request).lower().replace(" ", "")
-    desk, remote = notice.desk, notice.server.flow.remote
+    reboot = "reboot=true" in event_parameters(notify.request).lower().replace(" ", "")
+    desk, remote = notify.desk, notify.server.flow.remote
     desk.bus.tell(CheckSync(at=desk.world.now(), remote=remote, reboot=reboot))
     return 200
 
 
-def message_summary(notice: Notice) -> int:
+def message_summary(notify: UnsolicitedNotify) -> int:
     """Voice mail that nobody asked for; one of a subscription that is gone is told so."""
-    if notice.request.to_tag is not None:
+    if notify.request.to_tag is not None:
         return 481
-    if notice.line is None:
+    if notify.line is None:
         return 404
-    notice.line.mailbox.take(notice.request.body)
+    notify.line.mailbox.take(notify.request.body)
     return 200
 
 
-def watched_dialogs(notice: Notice) -> int:
+def watched_dialogs(notify: UnsolicitedNotify) -> int:
     """What a watched number does, told outside a subscription (``account.X.out_dialog_blf_enable``)."""
-    line, request = notice.line, notice.request
+    line, request = notify.line, notify.request
     if line is None or not line.seat.account.out_dialog_blf:
         return 481
     try:
@@ -69,12 +70,12 @@ def watched_dialogs(notice: Notice) -> int:
     return 200 if lamps else 481
 
 
-def told_to(notice: Notice) -> int:
+def told_to(notify: UnsolicitedNotify) -> int:
     """Talk or hold: the call with this Call-ID; else the one that rings (talk) or is up (hold)."""
-    event = event_of(notice.request)
-    seat = None if notice.line is None else notice.line.seat
-    calls = [call for call in notice.desk.calls if seat in (None, call.seat)]
-    named = [call for call in calls if call.dialog and call.dialog.call_id == notice.request.call_id]
+    event = event_of(notify.request)
+    seat = None if notify.line is None else notify.line.seat
+    calls = [call for call in notify.desk.calls if seat in (None, call.seat)]
+    named = [call for call in calls if call.dialog and call.dialog.call_id == notify.request.call_id]
     fit = CallState.RINGING if event == "talk" else CallState.TALKING
     others = [
         call
@@ -88,12 +89,12 @@ def told_to(notice: Notice) -> int:
     return 200
 
 
-def nothing(notice: Notice) -> int:
+def nothing(notify: UnsolicitedNotify) -> int:
     """Nothing is to be done."""
     return 200
 
 
-EVENTS: dict[str, Callable[[Notice], int]] = {
+EVENTS: dict[str, Callable[[UnsolicitedNotify], int]] = {
     CHECK_SYNC: check_sync,
     mwi.EVENT: message_summary,
     dialog_info.EVENT: watched_dialogs,
@@ -104,11 +105,11 @@ EVENTS: dict[str, Callable[[Notice], int]] = {
 """What takes a NOTIFY of each event, and returns the status of the answer."""
 
 
-def answer_to(notice: Notice) -> tuple[int, tuple[tuple[str, str], ...]]:
-    """Act upon *notice*; the status of the answer, and headers for it."""
-    take = EVENTS.get(event_of(notice.request))
+def answer_to(notify: UnsolicitedNotify) -> Answer:
+    """Act upon *notify*; its answer."""
+    take = EVENTS.get(event_of(notify.request))
     if take is not None:
-        return take(notice), ()
-    if notice.request.to_tag is not None:
-        return 481, ()
-    return 489, (("Allow-Events", ALLOW_EVENTS),)
+        return Answer(take(notify))
+    if notify.request.to_tag is not None:
+        return Answer(481)
+    return Answer(489, (("Allow-Events", ALLOW_EVENTS),))

@@ -13,6 +13,7 @@ from phone_emulator.phone.calls.incoming import IncomingCall
 from phone_emulator.phone.presence.notifier import Notifier
 from phone_emulator.phone.transfer.replaces import NotReplaced, replaced_call
 from phone_emulator.phone.wire import option_tags, session_expires
+from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.phone.wire.caller import Caller, caller_of
 from phone_emulator.phone.wire.identity import ALLOW, Identity
 from phone_emulator.phone.wire.wire_style import dressed
@@ -26,22 +27,11 @@ from phone_emulator.sip.statuses import REASONS
 from . import text
 from .desk import Desk, Station
 from .in_dialog import abilities
-from .notices import Notice, answer_to
-from .validation import Guard
+from .unsolicited import UnsolicitedNotify, answer_to
+from .validation import RequestValidator
 
 MAX_LIVE_CALLS = 100
 """Incoming calls beyond these are refused with 486, so that a peer cannot use up the memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a request is answered with."""
-
-    status: int
-    reason: str | None = None
-    headers: tuple[tuple[str, str], ...] = ()
-    why: str = ""
-    """What a refusal is about, for people, where its status alone does not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +41,7 @@ class Invitation:
     desk: Desk
     line: Station
     server: ServerTransaction
-    guard: Guard
+    guard: RequestValidator
 
     @property
     def request(self) -> Request:
@@ -70,7 +60,7 @@ class Invitation:
         return (not self.line.seat.idle() and not waits) or len(self.desk.calls) >= MAX_LIVE_CALLS
 
 
-class Reception:
+class UasCore:
     """Answers what comes in outside of dialogs.
 
     Args:
@@ -80,7 +70,7 @@ class Reception:
 
     def __init__(self, desk: Desk, notifier: Notifier) -> None:
         self._desk = desk
-        self.guard = Guard(desk)
+        self.guard = RequestValidator(desk)
         """Refuses what does not come from where it may."""
         self._notifier = notifier
 
@@ -88,10 +78,10 @@ class Reception:
         """A request came in that belongs to no dialog; raises MessageError where it cannot be read."""
         request = server.request
         if request.method != "NOTIFY" and request.to_tag is not None:
-            self.answer(server, Reply(481))
+            self.answer(server, Answer(481))
             return
         if request.method != "INVITE" and "Replaces" in request.headers:  # RFC 3891 section 3
-            self.answer(server, Reply(400, why="Replaces makes sense in an INVITE only"))
+            self.answer(server, Answer(400, why="Replaces makes sense in an INVITE only"))
             return
         handler = HANDLERS.get(request.method)
         if handler is not None:
@@ -99,23 +89,23 @@ class Reception:
             if request.method != "INVITE":  # which has more to pass
                 refusal = self.guard.refusal(server, self.line_called(request))
             if refusal is not None:
-                self.answer(server, Reply(refusal[0], headers=refusal[1]))
+                self.answer(server, refusal)
             else:
                 handler(self, server)
         elif request.method in METHODS:
-            self.answer(server, Reply(405, headers=(("Allow", ALLOW),)))
+            self.answer(server, Answer(405, headers=(("Allow", ALLOW),)))
         else:
-            self.answer(server, Reply(501))
+            self.answer(server, Answer(501))
 
-    def answer(self, server: ServerTransaction, reply: Reply, account: AccountConfig | None = None) -> None:
-        """Give *reply*; *account* is that of the line that the request is for, if that is known."""
+    def answer(self, server: ServerTransaction, answer: Answer, account: AccountConfig | None = None) -> None:
+        """Give *answer*; *account* is that of the line that the request is for, if that is known."""
         context = self._desk.context
         agent = context.device.user_agent(context.config, account)
-        extra = [*reply.headers, ("User-Agent", agent)]
+        extra = [*answer.headers, ("User-Agent", agent)]
         tag = context.endpoint.new_tag()
-        response = response_to(server.request, reply.status, reply.reason, to_tag=tag, extra=extra)
+        response = response_to(server.request, answer.status, answer.reason, to_tag=tag, extra=extra)
         compact = account is not None and account.compact_headers
-        server.respond(dressed(response, context.device.style, compact=compact), reply.why)
+        server.respond(dressed(response, context.device.style, compact=compact), answer.why)
 
     def line_called(self, request: Request) -> Station | None:
         """The line that *request* is for, by the user of its Request-URI, and of several by their servers."""
@@ -133,23 +123,23 @@ class Reception:
             account = replace(account, user_name=user)
         return desk.context.identity(account, account.servers[0])
 
-    def _refuse(self, invitation: Invitation, reply: Reply) -> None:
-        """Answer an INVITE that is not to ring with *reply*, and tell that it was refused."""
+    def _refuse(self, invitation: Invitation, answer: Answer) -> None:
+        """Answer an INVITE that is not to ring with *answer*, and tell that it was refused."""
         seat = invitation.line.seat
-        self.answer(invitation.server, reply, seat.account)
+        self.answer(invitation.server, answer, seat.account)
         seat.tell(
             CallRefused(
                 at=seat.now,
                 line=seat.number,
                 remote=invitation.caller.number,
-                status=reply.status,
-                reason=reply.why or WHY.get(reply.status) or REASONS.get(reply.status, ""),
+                status=answer.status,
+                reason=answer.why or WHY.get(answer.status) or REASONS.get(answer.status, ""),
             )
         )
 
     # -- by method -----------------------------------------------------------------------------------------
 
-    def invited(self, server: ServerTransaction) -> None:
+    def on_invite(self, server: ServerTransaction) -> None:
         """An INVITE: a call, unless something speaks against it."""
         request, desk = server.request, self._desk
         try:
@@ -158,10 +148,10 @@ class Reception:
             # They raise, and become the ends of the dialog.
             _ = request.from_address, request.to_address, request.contacts
         except MessageError as error:
-            self.answer(server, Reply(400, str(error)[:80]))
+            self.answer(server, Answer(400, reason=str(error)[:80]))
             return
         if line is None:
-            self.answer(server, Reply(404))
+            self.answer(server, Answer(404))
             return
         invitation = Invitation(desk, line, server, self.guard)
         for check in ADMISSION if replaces is None else READABLE:
@@ -172,7 +162,7 @@ class Reception:
         try:
             replaced = None if replaces is None else replaced_call(desk.calls, desk.history, replaces)
         except NotReplaced as error:
-            self._refuse(invitation, Reply(error.status, why=error.why))
+            self._refuse(invitation, Answer(error.status, why=error.why))
             return
         identity = self.identity_called(line, request)
         call = IncomingCall(line, desk.new_call_id(), invitation.caller, identity, server)
@@ -181,7 +171,7 @@ class Reception:
         else:
             desk.replace(replaced, call)
 
-    def notified(self, server: ServerTransaction) -> None:
+    def on_notify(self, server: ServerTransaction) -> None:
         """A NOTIFY of no dialog: the first of a subscription, or one that nobody subscribed to."""
         request, desk = server.request, self._desk
         for each in desk.lines.values():
@@ -190,14 +180,14 @@ class Reception:
                 subscription.adopt(server)
                 return
         line = self.line_called(request)
-        status, headers = answer_to(Notice(desk, line, server))
-        self.answer(server, Reply(status, headers=headers), line.seat.account if line is not None else None)
+        answer = answer_to(UnsolicitedNotify(desk, line, server))
+        self.answer(server, answer, line.seat.account if line is not None else None)
 
-    def asked(self, server: ServerTransaction) -> None:
+    def on_options(self, server: ServerTransaction) -> None:
         """An OPTIONS: what the phone can, with the status that an INVITE would draw now (section 11.2)."""
         line = self.line_called(server.request)
         if line is None and server.request.request_uri.user:
-            self.answer(server, Reply(404))
+            self.answer(server, Answer(404))
             return
         refusal = None
         if line is not None:
@@ -205,129 +195,127 @@ class Reception:
             refusal = not_disturbing(invitation) or room_left(invitation)
         status = 200 if refusal is None else refusal.status
         account = line.seat.account if line is not None else None
-        self.answer(server, Reply(status, headers=abilities(account)), account)
+        self.answer(server, Answer(status, headers=abilities(account)), account)
 
-    def messaged(self, server: ServerTransaction) -> None:
+    def on_message(self, server: ServerTransaction) -> None:
         """A MESSAGE (RFC 3428)."""
         line = self.line_called(server.request)
         if line is None:
-            self.answer(server, Reply(404))
+            self.answer(server, Answer(404))
             return
-        status, headers = text.received(line.seat, server.request)
-        self.answer(server, Reply(status, headers=headers), line.seat.account)
+        answer = text.received(line.seat, server.request)
+        self.answer(server, answer, line.seat.account)
 
-    def subscribed(self, server: ServerTransaction) -> None:
+    def on_subscribe(self, server: ServerTransaction) -> None:
         """A SUBSCRIBE: somebody wants to watch a line."""
         line = self.line_called(server.request)
         if line is None:
-            self.answer(server, Reply(404))
+            self.answer(server, Answer(404))
             return
         refusal = self._notifier.subscribed(server, line.seat, self.identity_called(line, server.request))
         if refusal is not None:
-            status, headers = refusal
-            self.answer(server, Reply(status, headers=headers), line.seat.account)
+            self.answer(server, refusal, line.seat.account)
 
-    def referred(self, server: ServerTransaction) -> None:
+    def on_refer(self, server: ServerTransaction) -> None:
         """A REFER: the phone is to call somebody."""
         line = self.line_called(server.request)
         if line is None:
-            self.answer(server, Reply(404))
+            self.answer(server, Answer(404))
         else:
             known = line.servers.knows(server.flow.remote.host)
             self._desk.referrals.outside(line.seat, server, known=known)
 
-    def lost(self, server: ServerTransaction) -> None:
+    def on_in_dialog_only(self, server: ServerTransaction) -> None:
         """What makes sense in a dialog only."""
-        self.answer(server, Reply(481))
+        self.answer(server, Answer(481))
 
 
-HANDLERS: dict[str, Callable[[Reception, ServerTransaction], None]] = {
-    "INVITE": Reception.invited,
-    "NOTIFY": Reception.notified,
-    "OPTIONS": Reception.asked,
-    "MESSAGE": Reception.messaged,
-    "SUBSCRIBE": Reception.subscribed,
-    "REFER": Reception.referred,
-    **dict.fromkeys(("BYE", "PRACK", "UPDATE", "INFO"), Reception.lost),
+HANDLERS: dict[str, Callable[[UasCore, ServerTransaction], None]] = {
+    "INVITE": UasCore.on_invite,
+    "NOTIFY": UasCore.on_notify,
+    "OPTIONS": UasCore.on_options,
+    "MESSAGE": UasCore.on_message,
+    "SUBSCRIBE": UasCore.on_subscribe,
+    "REFER": UasCore.on_refer,
+    **dict.fromkeys(("BYE", "PRACK", "UPDATE", "INFO"), UasCore.on_in_dialog_only),
 }
 """What takes a request outside of dialogs; other known methods draw 405, unknown ones 501."""
 
 
-def unsupported(request: Request, line: Station | None) -> Reply | None:
+def unsupported(request: Request, line: Station | None) -> Answer | None:
     """The 420 for a request that requires what *line* does not speak (section 8.2.2.3)."""
     missing = option_tags.missing(request, None if line is None else line.seat.account)
-    return Reply(420, headers=(("Unsupported", ", ".join(missing)),)) if missing else None
+    return Answer(420, headers=(("Unsupported", ", ".join(missing)),)) if missing else None
 
 
 # -- may it ring? --------------------------------------------------------------------------------------------
 
 
-def source_trusted(invitation: Invitation) -> Reply | None:
+def source_trusted(invitation: Invitation) -> Answer | None:
     """``sip.trust_ctrl``, ``sip.request_validation.*``: only who may."""
-    refusal = invitation.guard.refusal(invitation.server, invitation.line)
-    return None if refusal is None else Reply(refusal[0], headers=refusal[1])
+    return invitation.guard.refusal(invitation.server, invitation.line)
 
 
-def contact_given(invitation: Invitation) -> Reply | None:
+def contact_given(invitation: Invitation) -> Answer | None:
     """Without a From tag it is of RFC 2543, which asked for no Contact either."""
     request = invitation.request
     missing = request.from_tag and not request.contacts
-    return Reply(400, "Missing Contact header") if missing else None
+    return Answer(400, reason="Missing Contact header") if missing else None
 
 
-def body_readable(invitation: Invitation) -> Reply | None:
+def body_readable(invitation: Invitation) -> Answer | None:
     """A session description, not encoded, or no body (section 8.2.3)."""
     request = invitation.request
     if request.body and not sdp_of(request):
-        return Reply(415, headers=(("Accept", SDP),))
+        return Answer(415, headers=(("Accept", SDP),))
     if request.body and request.headers.get("Content-Encoding") not in (None, "identity"):
-        return Reply(415, headers=(("Accept-Encoding", "identity"),))
+        return Answer(415, headers=(("Accept-Encoding", "identity"),))
     return None
 
 
-def answer_accepted(invitation: Invitation) -> Reply | None:
+def answer_accepted(invitation: Invitation) -> Answer | None:
     """The caller takes a session description for an answer (section 20.1)."""
-    return None if accepts(invitation.request, SDP) else Reply(406)
+    return None if accepts(invitation.request, SDP) else Answer(406)
 
 
-def caller_known(invitation: Invitation) -> Reply | None:
+def caller_known(invitation: Invitation) -> Answer | None:
     """``account.X.reject_anonymous_call``, refused with ``features.anonymous_response_code`` (RFC 5079)."""
     refused = invitation.line.seat.account.reject_anonymous and invitation.caller.anonymous
     why = "the caller does not say who calls"
-    return Reply(invitation.desk.config.anonymous_code, why=why) if refused else None
+    return Answer(invitation.desk.config.anonymous_code, why=why) if refused else None
 
 
-def not_forwarded(invitation: Invitation) -> Reply | None:
+def not_forwarded(invitation: Invitation) -> Answer | None:
     """``forward.always.*``."""
     return _forwarded(invitation, Forward.ALWAYS)
 
 
-def not_forwarded_as_busy(invitation: Invitation) -> Reply | None:
+def not_forwarded_as_busy(invitation: Invitation) -> Answer | None:
     """``forward.busy.*``."""
     return _forwarded(invitation, Forward.BUSY) if invitation.busy else None
 
 
-def interval_long_enough(invitation: Invitation) -> Reply | None:
+def interval_long_enough(invitation: Invitation) -> Answer | None:
     """The session timer that the caller wants is not too brief (RFC 4028 section 9)."""
     brief = session_expires.too_brief(invitation.line.seat.account, invitation.request)
-    return Reply(422, headers=(("Min-SE", str(session_expires.MIN_INTERVAL)),)) if brief else None
+    return Answer(422, headers=(("Min-SE", str(session_expires.MIN_INTERVAL)),)) if brief else None
 
 
-def not_disturbing(invitation: Invitation) -> Reply | None:
+def not_disturbing(invitation: Invitation) -> Answer | None:
     """``account.X.dnd.enable``, refused with ``features.dnd_refuse_code``."""
     dnd = invitation.line.seat.account.dnd
-    return Reply(invitation.desk.config.dnd_refuse_code, why="do not disturb is on") if dnd else None
+    return Answer(invitation.desk.config.dnd_refuse_code, why="do not disturb is on") if dnd else None
 
 
-def room_left(invitation: Invitation) -> Reply | None:
+def room_left(invitation: Invitation) -> Answer | None:
     """``call_waiting.enable``, and no more calls than the phone can hold."""
     if not invitation.busy:
         return None
     full = len(invitation.desk.calls) >= MAX_LIVE_CALLS
-    return Reply(486, why=f"{MAX_LIVE_CALLS} calls are up already" if full else "call_waiting.enable = 0")
+    return Answer(486, why=f"{MAX_LIVE_CALLS} calls are up already" if full else "call_waiting.enable = 0")
 
 
-def _forwarded(invitation: Invitation, why: Forward) -> Reply | None:
+def _forwarded(invitation: Invitation, why: Forward) -> Answer | None:
     """The 302 that sends the call elsewhere, where *why* does so."""
     desk, line, request = invitation.desk, invitation.line, invitation.request
     number = forwarding.target(line.seat, request, why)
@@ -336,10 +324,10 @@ def _forwarded(invitation: Invitation, why: Forward) -> Reply | None:
     identity = desk.context.identity(line.seat.account, line.seat.account.servers[0])
     forwarding.tell(line.seat, invitation.caller.number, number, why)
     headers = tuple(forwarding.headers(line.seat, identity, request, number, why))
-    return Reply(302, headers=headers, why=forwarding.reason(number, why))
+    return Answer(302, headers=headers, why=forwarding.reason(number, why))
 
 
-Check = Callable[[Invitation], Reply | None]
+Check = Callable[[Invitation], Answer | None]
 READABLE: tuple[Check, ...] = (
     source_trusted,
     contact_given,

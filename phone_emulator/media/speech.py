@@ -1,0 +1,52 @@
+"""What is said and heard in one codec: sound of any rate that the phone plays, to payload and back."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+
+from .codecs import Codec
+from .coder import Coder
+from .resample import Resampler
+from .sound import Sound
+
+PTIME = 0.020
+"""Seconds of sound in a packet that is sent."""
+
+
+class Speech:
+    """Both directions of one call, as long as it is in one codec.
+
+    Args:
+        codec: which.
+        make: what makes one end of a stream of it.
+    """
+
+    def __init__(self, codec: Codec, make: Callable[[], Coder]) -> None:
+        self.codec = codec
+        self._make = make
+        self._encoder = make()
+        self._decoder = make()
+        self._heard: int | None = None
+        """The SSRC that the decoder follows."""
+        self._into = Resampler(codec.rate, codec.rate)
+        self._out_of = Resampler(codec.rate, codec.rate)
+
+    def say(self, sound: Sound, place: int) -> bytes:
+        """The payload of PTIME of *sound* from the sample *place* on; behind its end there is silence."""
+        count = round(sound.rate * PTIME)
+        samples = sound.samples[place : place + count]
+        if not samples:
+            return self._encoder.silence(round(self.codec.rate * PTIME))
+        samples.frombytes(bytes(2 * (count - len(samples))))
+        if self._into.rate != sound.rate:
+            self._into = Resampler(sound.rate, self.codec.rate)
+        return self._encoder.encode(self._into.feed(samples))
+
+    def hear(self, payload: bytes, ssrc: int, rate: int) -> array[int]:
+        """The samples of *payload*, of the stream *ssrc*, at *rate* Hz."""
+        if ssrc != self._heard:
+            self._decoder, self._heard = self._make(), ssrc
+        if self._out_of.wanted != rate:
+            self._out_of = Resampler(self.codec.rate, rate)
+        return self._out_of.feed(self._decoder.decode(payload))

@@ -83,6 +83,13 @@ def test_with_a_port_the_guides_example_has_the_same_targets_by_a_alone(lab: Lab
     assert lab.asked == ["A yealink.pbx.com"]
 
 
+# rule C2
+@pytest.mark.parametrize("host", ["", "  "])
+def test_a_blank_host_is_not_asked_for(lab: Lab, host: str) -> None:
+    assert why_unresolved(lab, "", host, server=2) == "server 2 has no address"
+    assert lab.asked == []
+
+
 # rule D1
 @pytest.mark.parametrize("host", ["192.168.1.15", "2001:db8::1", "[2001:db8::1]"])
 def test_an_address_is_not_asked_for(lab: Lab, host: str) -> None:

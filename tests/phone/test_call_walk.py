@@ -233,6 +233,19 @@ def test_a_cancel_is_held_until_a_provisional_comes() -> None:
     play(story, actors={"primary": {"INVITE": [[Answer(3.0, 180), Answer(4.0, 487)], []], "CANCEL": OK}})
 
 
+def test_one_cancel_however_often_it_rings() -> None:
+    # rule C9
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        await asyncio.sleep(0.2)
+        await call.hang_up()
+        await call.over()
+        assert stage.sent("CANCEL") == [(0.3, ".13", "CANCEL")]
+
+    answers = [Answer(0.3, 180), Answer(0.4, 180), Answer(2.0, 183), Answer(4.0, 487)]
+    play(story, actors={"primary": {"INVITE": [answers, []], "CANCEL": OK}})
+
+
 @pytest.mark.parametrize(
     ("behaviour", "over_after"), [("silent", 31.0), ("503 delay 2s", 1.0)], ids=["silence", "503"]
 )
@@ -478,7 +491,8 @@ def test_a_name_that_does_not_exist() -> None:
     play(story, zone="other.pbx.com. IN A 192.168.1.13")
 
 
-def test_static_records_serve_where_dns_gives_nothing() -> None:
+@pytest.mark.parametrize("dot", ["", "."], ids=["as usual", "with the dot of master files"])
+def test_static_records_serve_where_dns_gives_nothing(dot: str) -> None:
     # rule D7
     async def story(stage: Stage) -> None:
         await stage.behave(primary=503)
@@ -490,17 +504,17 @@ def test_static_records_serve_where_dns_gives_nothing() -> None:
         ]
 
     settings = {
-        "dns_cache_srv.1.name": "_sip._udp.yealink.pbx.com",
+        "dns_cache_srv.1.name": f"_sip._udp.yealink.pbx.com{dot}",
         "dns_cache_srv.1.port": "5060",
         "dns_cache_srv.1.priority": "1",
-        "dns_cache_srv.1.target": "srv1.yealink.pbx.com",
-        "dns_cache_srv.2.name": "_sip._udp.yealink.pbx.com",
+        "dns_cache_srv.1.target": f"srv1.yealink.pbx.com{dot}",
+        "dns_cache_srv.2.name": f"_sip._udp.yealink.pbx.com{dot}",
         "dns_cache_srv.2.port": "5060",
         "dns_cache_srv.2.priority": "2",
-        "dns_cache_srv.2.target": "srv2.yealink.pbx.com",
-        "dns_cache_a.1.name": "srv1.yealink.pbx.com",
+        "dns_cache_srv.2.target": f"srv2.yealink.pbx.com{dot}",
+        "dns_cache_a.1.name": f"srv1.yealink.pbx.com{dot}",
         "dns_cache_a.1.ip": "192.168.1.13",
-        "dns_cache_a.2.name": "srv2.yealink.pbx.com",
+        "dns_cache_a.2.name": f"srv2.yealink.pbx.com{dot}",
         "dns_cache_a.2.ip": "192.168.1.14",
     }
     play(story, settings, zone="other.pbx.com. IN A 192.168.1.99")
@@ -520,6 +534,31 @@ def test_an_address_that_failed_is_passed_over(key: str, outcomes: list[str]) ->
 
     settings = server_1(address="192.168.1.13", port=5060) | server_2(address="192.168.1.13")
     play(story, settings | {"sip.skip_redundant_failover_addr": key}, primary="silent")
+
+
+def test_a_skipped_target_is_none_that_was_exhausted() -> None:
+    """It names the attempt that failed at its address; why the call failed tells that attempt only."""
+
+    # rule D5
+    # rule C1
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.FAILED
+        assert [(a.target.role, str(a.outcome)) for a in call.route] == [
+            ("primary", "unavailable"),
+            ("secondary", "unavailable"),
+            ("fallback", "skipped"),
+        ]
+        assert call.route[2].detail == (
+            "192.168.1.14 already failed in this route as secondary (sip.skip_redundant_failover_addr = 1)"
+        )
+        assert call.reason == (
+            "every server is exhausted: "
+            "primary: answered 503 Service Unavailable: the server is not available; "
+            "secondary: answered 503 Service Unavailable: the server is not available"
+        )
+
+    play(story, server_2(address="192.168.1.14"), primary=503, secondary=503)
 
 
 # -- connections -----------------------------------------------------------------------------------------

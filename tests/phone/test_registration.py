@@ -234,6 +234,52 @@ def test_back_on_server_1_the_other_binding_is_left_to_expire() -> None:
     play(story, SUCCESSIVE, primary=503, secondary=503)
 
 
+def test_what_is_left_to_expire() -> None:
+    """The registrar keeps it until its lease ends; the phone tells when that is, and does not renew it."""
+
+    # rule R4
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary="ok")
+        stage.mark()
+        await asyncio.sleep(121)
+        [told] = [
+            event for event in stage.events if isinstance(event, RegistrationChanged) and event.server == 2
+        ]
+        assert (told.state, told.at, told.target) == (RegistrationState.UNREGISTERED, 120.0, None)
+        assert (told.expires_at, told.next_at) == (3600.0, None)
+        assert told.reason == "left to expire: server 1 is the working server again"
+        fallback = stage.lab.servers["fallback"]
+        await asyncio.sleep(3600 - 122)
+        assert list(fallback.bindings) == ["1001"]
+        await asyncio.sleep(2)
+        assert not fallback.bindings
+
+    play(story, SUCCESSIVE, primary=503, secondary=503)
+
+
+def test_a_successive_line_renews_at_the_primary_in_mode_2() -> None:
+    # rule F2
+    # rule R4
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        stage.mark()
+        await asyncio.sleep(3541)
+        assert started(stage) == [("primary", 3540.0), ("secondary", 3540.0)]  # F5: it keeps the secondary
+        await stage.behave(primary="ok")
+        await asyncio.sleep(3000)
+        call = stage.phone.dial("1002")
+        await call.settled()
+        assert [attempt.target.role for attempt in call.route] == ["secondary"]
+        await call.hang_up()
+        stage.mark()
+        await asyncio.sleep(600)
+        assert started(stage) == [("primary", 539.0)]
+        assert stage.registered() == ["primary"]
+
+    play(story, SUCCESSIVE | server_1(failback_mode=2), primary=503)
+
+
 def test_server_2_fails_while_it_works() -> None:
     # rule R5
     async def story(stage: Stage) -> None:
@@ -306,11 +352,50 @@ def test_back_off() -> None:
     play(story, ONLY_1 | settings, primary=403)
 
 
+def test_a_success_lets_the_back_off_begin_again() -> None:
+    """Three waits of up to 20, 40 and 80 s, a success, and again one of up to 20 s, not of 160."""
+
+    # rule R7
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await asyncio.sleep(65)
+        assert len(started(stage)) == 3
+        await stage.behave(primary="ok")
+        await asyncio.sleep(80)
+        assert stage.registered() == ["primary"]
+        await stage.behave(primary=403)
+        stage.mark()
+        await asyncio.sleep(300)
+        refused, again = [at for _, at in started(stage)][:2]
+        assert 10 <= again - refused <= 20
+
+    settings = {"account.1.reg_failed_retry_min_time": "10", "account.1.reg_failed_retry_max_time": "1000"}
+    play(story, ONLY_1 | settings | server_1(expires=300), primary=403)
+
+
+def test_the_probe_stops_when_everything_fails() -> None:
+    """From then on server 1 is asked as often as R7 says, not at the probe's times too."""
+
+    # rule R4
+    # rule R7
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(fallback=503)
+        stage.mark()
+        await asyncio.sleep(1000)
+        assert [at for role, at in started(stage) if role == "primary"] == [100.0, 200.0, 240.0, 640.0]
+        assert [at for role, at in started(stage) if role == "fallback"] == [240.0, 640.0]
+
+    keys = {"account.1.fallback.timeout": "100", "account.1.reg_fail_retry_interval": "400"}
+    play(story, SUCCESSIVE | server_2(expires=300) | keys, primary=503, secondary=503)
+
+
 # -- leases -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("granted", "overlap", "refresh"), [(3600, -1, 3540), (600, -1, 540), (100, -1, 50), (600, 100, 500)]
+    ("granted", "overlap", "refresh"),
+    [(3600, -1, 3540), (600, -1, 540), (121, -1, 61), (120, -1, 60), (100, -1, 50), (600, 100, 500)],
 )
 def test_the_refresh_comes_before_the_granted_lease_ends(granted: int, overlap: int, refresh: float) -> None:
     # rule R8
@@ -342,6 +427,37 @@ def test_where_the_lease_stands(extra: list[tuple[str, str]]) -> None:
         await stage.phone.register()
         await asyncio.sleep(141)
         assert started(stage) == [("primary", 0.0), ("primary", 140.0)]
+
+    play(story, ONLY_1, actors={"primary": {"REGISTER": [[Answer(0.0, 200, extra)]]}})
+
+
+def test_a_lease_of_a_second_counts_as_ten() -> None:
+    """Half of it comes soon enough for the registrar, and no server makes the phone register without end."""
+
+    # rule R8
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        binding = stage.phone.line(1).bindings[1]
+        assert (binding.expires_at, binding.refresh_at) == (10.0, 5.0)
+        await asyncio.sleep(11)
+        assert started(stage) == [("primary", 0.0), ("primary", 5.0), ("primary", 10.0)]
+
+    play(story, ONLY_1, actors={"primary": {"REGISTER": [[Answer(0.0, 200, contact(1))]]}})
+
+
+@pytest.mark.parametrize("extra", [contact(0), [*contact(0), ("Expires", "3600")], [("Expires", "0")]])
+def test_a_200_that_grants_no_time_is_no_registration(extra: list[tuple[str, str]]) -> None:
+    # rule R8
+    # rule R7
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        binding = stage.phone.line(1).bindings[1]
+        assert (binding.state, binding.target) == (RegistrationState.FAILED, None)
+        [attempt] = stage.registers()
+        assert attempt.outcome is Outcome.REJECTED
+        assert attempt.detail == "answered 200 OK, but it grants no time (expires=0)"
+        await asyncio.sleep(31)
+        assert started(stage) == [("primary", 0.0), ("primary", 30.0)]
 
     play(story, ONLY_1, actors={"primary": {"REGISTER": [[Answer(0.0, 200, extra)]]}})
 
@@ -462,6 +578,49 @@ def test_where_it_registered_first_it_stays_registered() -> None:
         "BYE": [[Answer(0.0, 200)]],
     }
     play(story, ONLY_1 | ON, actors={"secondary": script})
+
+
+def test_the_register_before_a_call_is_counted_on() -> None:
+    # rule R9
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary=503)
+        await stage.phone.dial("1002").settled()
+        await asyncio.sleep(4000)
+        sent = stage.requests("REGISTER")
+        assert len({request.call_id for request in sent}) == 1
+        assert [request.cseq.number for request in sent] == [1, 2, 3, 4, 5, 5, 6]
+        assert [line.where for line in stage.sent("REGISTER")] == [
+            ".13",
+            ".13",
+            ".14",
+            ".14",
+            ".13",
+            ".14",
+            ".14",
+        ]
+
+    play(story, ONLY_1 | ON)
+
+
+def test_a_register_before_a_call_while_the_refresh_waits() -> None:
+    """The refresh waits for the primary; the call registers at the secondary, before the refresh does."""
+
+    # rule R9
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await asyncio.sleep(3540)
+        await stage.behave(primary="silent")
+        await asyncio.sleep(1)
+        await stage.phone.dial("1002").settled()
+        await asyncio.sleep(20)
+        numbers = [request.cseq.number for request in stage.requests("REGISTER", ".14")]
+        assert len(numbers) >= 3
+        assert numbers == sorted(set(numbers))
+        assert stage.registered() == ["secondary"]
+
+    keys = server_1(register_on_enable=1, invite_retry_counts=0)
+    play(story, ONLY_1 | keys)
 
 
 def test_hanging_up_during_register_first() -> None:

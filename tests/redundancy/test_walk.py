@@ -151,6 +151,17 @@ def test_an_address_that_failed_is_passed_over() -> None:
     assert played.route[2].why == "primary 192.168.1.13: no-response"
 
 
+def test_a_skipped_target_names_the_attempt_that_failed_there() -> None:
+    # rule D5
+    where = {1: targets(1, ".13", ".14", ".14", ".13"), 2: targets(2, ".14")}
+    played = play(invite(), [SILENT, SILENT], where)
+    assert [attempt.detail.partition(" (")[0] for attempt in played.route[2:]] == [
+        "192.168.1.14 already failed in this route as secondary",
+        "192.168.1.13 already failed in this route as primary",
+        "192.168.1.14 already failed in this route as secondary",
+    ]
+
+
 def test_with_the_key_0_every_target_is_tried() -> None:
     # rule D5
     where = {1: targets(1, ".13", ".13"), 2: targets(2, ".13")}

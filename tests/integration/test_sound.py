@@ -14,6 +14,7 @@ from tests.integration.harness.live import LivePhone
 from tests.integration.harness.net import Net
 from tests.integration.harness.stage import Stage
 from tests.media.listening import amplitude, decibels, loudest, tone
+from tests.patience import until
 
 pytestmark = pytest.mark.integration
 
@@ -56,7 +57,7 @@ def test_each_hears_the_other(
         assert audio is not None
         audio.record(10 * SECONDS)
         audio.play(tone(played, OWN, SECONDS, AMPLITUDE))
-        await lone.until(lambda: audio.recording.seconds >= SECONDS and not audio.playing, "both tones")
+        await until(lambda: audio.recording.seconds >= SECONDS and not audio.playing, "both tones")
         heard.rate, heard.samples = audio.recording.rate, audio.recording.samples
         counts.append(audio.counts)
         await call.hang_up()

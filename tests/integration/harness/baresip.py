@@ -15,11 +15,10 @@ from phone_emulator.media.sound import Sound
 from phone_emulator.media.wav import read_wav
 from tests.integration.harness.net import listening
 from tests.integration.harness.process import Process, require
+from tests.patience import NET
 
 MODULES = ("/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules")
 CONTROL_PORT = 4444
-PATIENCE = 5.0
-"""Seconds that baresip may take for anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +144,7 @@ class Control:
 
     async def _take(self, key: str, value: object) -> dict[str, Any]:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(NET):
                 while True:
                     for item in self._heard:
                         if item.get(key) == value:

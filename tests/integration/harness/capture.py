@@ -15,7 +15,8 @@ from typing import Literal
 from dns.rdatatype import RdataType
 
 from tests.integration.harness.net import DNS_PORT, Net
-from tests.integration.harness.process import Process, require, wait_until
+from tests.integration.harness.process import Process, require
+from tests.patience import NET, wait_until
 
 _MARK = b"phone-emulator: end of capture"
 
@@ -207,7 +208,7 @@ class Capture(Process):
         command += ["-d", f"udp.port=={DNS_PORT},dns", "-d", f"tcp.port=={DNS_PORT},dns"]
         if self.key_log.exists():
             command += ["-o", f"tls.keylog_file:{self.key_log}"]
-        result = subprocess.run(command, capture_output=True, check=False, timeout=60)
+        result = subprocess.run(command, capture_output=True, check=False, timeout=NET)
         if result.returncode != 0:
             raise RuntimeError(f"tshark: {result.stderr.decode(errors='replace')}")
         return read_pdml(result.stdout)

@@ -17,11 +17,12 @@ from tests.integration.harness.relay import BEHIND, Relay
 from tests.integration.harness.script import Step, answer, hear, hear_first, probe, reply, scenario
 from tests.integration.harness.sipp import Sipp
 from tests.integration.harness.stage import Stage
+from tests.patience import NET, until
 
 Transport = Literal["udp", "tcp", "tls"]
 TRANSPORTS: tuple[Transport, ...] = ("udp", "tcp", "tls")
-SECONDS = 15
-"""How long a script may take; more than any of them needs, less than a test may last."""
+REPEATS_SOON = {"sip.timer_t1": "1"}
+"""For scripts that are to see the phone repeat itself."""
 
 
 def only_server(address: str, transport: Transport) -> dict[str, str]:
@@ -91,19 +92,19 @@ class FarEnd(Sipp):
             "1",
             "-nr",
             "-timeout",
-            f"{SECONDS}s",
+            f"{NET:g}s",
             "-timeout_error",
         ]
-        options += ["-recv_timeout", str(SECONDS * 1000), *self._called]
+        options += ["-recv_timeout", f"{NET * 1000:g}", *self._called]
         self.launch(
             self._command(self._scenario, *options), lambda: listening(self.address, self.port, layer)
         )
         return self
 
-    def done(self, seconds: float = 1.0) -> bool:
+    def done(self) -> bool:
         """Wait for its end; whether all went as scripted. Raises AssertionError where it waits for more."""
         try:
-            return self.wait(seconds) == 0
+            return self.wait() == 0
         except TimeoutError:
             raise AssertionError(f"{self.name} still waits:\n{self.story}") from None
 
@@ -193,7 +194,7 @@ class Peers:
         async def story() -> None:
             phone = self.live.phone
             await phone.register()
-            await self.live.until(lambda: bool(phone.calls or phone.history), "an incoming call")
+            await until(lambda: bool(phone.calls or phone.history), "an incoming call")
             (call,) = (*phone.calls, *phone.history)
             assert isinstance(call, IncomingCall)
             taken.append(call)
@@ -225,19 +226,19 @@ class Peers:
         return [*granted, *steps, *gone]
 
     async def _script_ends(self) -> None:
-        await self.live.until(lambda: self._stuck() or "< OPTIONS" in self.ladder, "the script to end")
+        await until(lambda: self._stuck() or "< OPTIONS" in self.ladder, "the script to end")
 
     async def _over(self, call: Call, *, unregister: bool = False) -> None:
-        await self.live.until(lambda: self._stuck() or call.state is CallState.ENDED, "the call to end")
+        await until(lambda: self._stuck() or call.state is CallState.ENDED, "the call to end")
         if unregister:
             await self._script_ends()
             await self.live.phone.line().registrar.unregister()
         # The far end may have more to say, and wants it answered.
-        await self.live.until(lambda: not any(each.running for each in self.made), "the far end to be done")
+        await until(lambda: not any(each.running for each in self.made), "the far end to be done")
 
     def _stuck(self) -> bool:
         """Whether a script has failed: nothing more will come of it."""
-        return any(not each.running and each.wait(0) != 0 for each in self.made)
+        return any(not each.running and not each.done() for each in self.made)
 
     def play(
         self,
@@ -247,9 +248,7 @@ class Peers:
     ) -> None:
         """Let the phone do *story*; all far ends must then be content."""
         try:
-            self.live.play(
-                story, only_server(self.stage.net.primary, transport) | dict(settings or {}), seconds=SECONDS
-            )
+            self.live.play(story, only_server(self.stage.net.primary, transport) | dict(settings or {}))
         finally:
             self.content()
 

@@ -12,8 +12,10 @@ import pytest
 
 from tests.integration.harness.certificates import ServerCertificate
 from tests.integration.harness.process import Process, require
+from tests.patience import NET
 
 USER, PASSWORD, REALM = "phone", "s3cret#1", "phones"
+_MARK = "/is-all-in-the-log"
 HTTP_PORT, HTTPS_PORT, FTP_PORT, TFTP_PORT = 8080, 8443, 2121, 6969
 
 
@@ -78,7 +80,12 @@ class Nginx(FileServer):
     @property
     def lines(self) -> list[str]:
         """The access log: method, path, status, User-Agent, user."""
-        return self._access.read_text().splitlines() if self._access.exists() else []
+        # It serves one after the other: once this is answered, all earlier ones are in the log.
+        with socket.create_connection((self.address, HTTP_PORT), NET) as client:
+            client.sendall(f"GET {_MARK} HTTP/1.0\r\n\r\n".encode())
+            while client.recv(65536):
+                pass
+        return [line for line in self._access.read_text().splitlines() if _MARK not in line]
 
     @property
     def asked(self) -> list[str]:

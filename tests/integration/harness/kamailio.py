@@ -12,6 +12,7 @@ from typing import Any, Literal
 from tests.integration.harness.certificates import ServerCertificate
 from tests.integration.harness.net import DOMAIN
 from tests.integration.harness.process import Process, require
+from tests.patience import NET
 
 TEMPLATE = Path(__file__).parent.parent / "templates" / "kamailio.cfg"
 USERS: Mapping[str, str] = {"1001": "secret", "1002": "secret2"}
@@ -145,7 +146,7 @@ class Kamailio(Process):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
             channel.bind(str(reply_to))
             try:
-                channel.settimeout(2)
+                channel.settimeout(NET)
                 channel.sendto(json.dumps(request).encode(), str(self.directory / "rpc.sock"))
                 answer = json.loads(channel.recv(65536))
             finally:

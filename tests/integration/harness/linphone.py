@@ -10,9 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.integration.harness.process import Process, require
-
-PATIENCE = 5.0
-"""Seconds that Linphone may take for anything."""
+from tests.patience import NET
 
 
 class Linphone(Process):
@@ -87,7 +85,7 @@ class Control:
         Each change of a call counts once; earlier ones count.
         """
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(NET):
                 while (found := next((each for each in self._heard if each[0] == state), None)) is None:
                     if not await self._listen():
                         await asyncio.sleep(0.02)
@@ -119,7 +117,7 @@ class Control:
 
     async def _said(self, command: str) -> str:
         self._writer.write(f"{command}\n".encode())
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(NET):
             return (await self._reader.read(65536)).decode()
 
 

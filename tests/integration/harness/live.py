@@ -15,6 +15,7 @@ from phone_emulator.phone import Call, IncomingCall, Phone, PhoneOptions
 from phone_emulator.world import RealWorld
 from tests.integration.harness.capture import Place, Reading, hops
 from tests.integration.harness.net import DNS_PORT, Net
+from tests.patience import patient, until
 
 _Event = TypeVar("_Event", bound=Event)
 
@@ -23,8 +24,8 @@ _Result = TypeVar("_Result")
 # Not a thread of the phone's event loop: what a thread starts is ended by the kernel when the thread ends.
 _ASIDE = ThreadPoolExecutor(1, "aside")
 
-CLOCKS_AGREE = 0.25
-"""Seconds by which the phone and the capture may differ on when something was sent."""
+CLOCKS_AGREE = 0.01
+"""Seconds by which the clocks of the phone and of the capture may differ."""
 
 
 class LivePhone:
@@ -38,7 +39,7 @@ class LivePhone:
         """All that was told, in order."""
         self._cfg = cfg
         self._phone: Phone | None = None
-        self._epoch = 0.0
+        self._epoch = self._ended = 0.0
 
     @property
     def phone(self) -> Phone:
@@ -52,12 +53,10 @@ class LivePhone:
         settings: Mapping[str, str] | None = None,
         *,
         dns: Sequence[str] | None = None,
-        seconds: float = 25.0,
     ) -> None:
         """Start the phone, let *story* happen, stop it (which de-registers); raises TimeoutError.
 
-        *settings* are cfg keys; *dns* the name servers to ask, by default the net's own; *seconds* bound the
-        story.
+        *settings* are cfg keys; *dns* the name servers to ask, by default the net's own.
         """
         options = PhoneOptions(
             local_address=self.net.phone,
@@ -75,12 +74,12 @@ class LivePhone:
         async def whole() -> None:
             try:
                 await phone.start()
-                async with asyncio.timeout(seconds):
-                    await story()
+                await patient(story())
             finally:
                 await phone.stop()
 
         world.run(whole())
+        self._ended = time.time()
 
     # -- while it runs ------------------------------------------------------------------------------------
 
@@ -102,27 +101,16 @@ class LivePhone:
         """Start *work* that blocks, such as a caller's call; await what is returned."""
         return asyncio.ensure_future(aside(work))
 
-    async def until(self, condition: Callable[[], bool], what: str, seconds: float = 8.0) -> None:
-        """Wait until *condition* holds; raises TimeoutError naming *what*."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not condition():  # noqa: ASYNC110 - of servers in other processes
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
-            raise TimeoutError(f"waited {seconds} s for: {what}") from None
-
     async def called(self) -> IncomingCall:
         """The phone's only call, as soon as somebody calls it."""
-        await self.until(lambda: bool(self.phone.calls), "an incoming call")
+        await until(lambda: bool(self.phone.calls), "an incoming call")
         (call,) = self.phone.calls
         assert isinstance(call, IncomingCall)
         return call
 
-    async def until_registered(self, *roles: str, seconds: float = 8.0) -> None:
+    async def until_registered(self, *roles: str) -> None:
         """Wait until the line is registered at exactly the targets with these *roles*."""
-        await self.until(
-            lambda: self.registered == list(roles), f"to be registered at {', '.join(roles)}", seconds
-        )
+        await until(lambda: self.registered == list(roles), f"to be registered at {', '.join(roles)}")
 
     # -- what it told -------------------------------------------------------------------------------------
 
@@ -153,12 +141,14 @@ class LivePhone:
         told = [(Place(*attempt.target.remote), str(attempt.target.transport)) for _, attempt in sends]
         assert hops(told) == wire.route(self.net.phone, method), wire.ladder()
         seen = wire.requests(method, source=self.net.phone)
-        late = [
-            (when + self._epoch - message.time, str(message))
-            for (when, _), message in zip(sends, seen, strict=True)
-            if abs(when + self._epoch - message.time) > CLOCKS_AGREE
+        # What is sent is on the wire before anything else is sent, however long that takes.
+        times = [when + self._epoch for when, _ in sends]
+        wrong = [
+            (message.time - when, str(message))
+            for when, following, message in zip(times, [*times[1:], self._ended], seen, strict=True)
+            if not when - CLOCKS_AGREE <= message.time <= following + CLOCKS_AGREE
         ]
-        assert not late, f"the phone's times are not the capture's: {late}"
+        assert not wrong, f"the phone's times are not the capture's: {wrong}"
 
 
 def outcomes(attempts: Iterable[Attempt]) -> list[tuple[str, str]]:

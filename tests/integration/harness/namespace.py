@@ -12,6 +12,7 @@ import pytest
 
 from tests.integration.harness.net import Net
 from tests.integration.harness.process import require
+from tests.patience import NET
 
 GUIDE_NET = Net("192.168.1")
 
@@ -103,7 +104,7 @@ class Lan:
 
 
 def _run(*command: str, text: str = "") -> str:
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=NET)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout

@@ -11,7 +11,11 @@ import dns.query
 import dns.rdatatype
 
 from tests.integration.harness.net import DNS_PORT, DOMAIN, Net
-from tests.integration.harness.process import Process, require, wait_until
+from tests.integration.harness.process import Process, require
+from tests.patience import wait_until
+
+LOST = 1.0
+"""Seconds after which a question has got lost: it is asked again, until the answer is the one wanted."""
 
 
 def guide_zone(net: Net, *services: str, swapped: bool = False) -> str:
@@ -82,8 +86,8 @@ class Nsd(Process):
         wait_until(self._up_to_date, "nsd to serve the new zone")
 
     def query(self, name: str, rdtype: str) -> dns.message.Message:
-        """Ask for *rdtype* records of *name*, like dig; raises dns.exception.Timeout."""
-        return dns.query.udp(dns.message.make_query(name, rdtype), self.address, timeout=1, port=self.port)
+        """Ask once for *rdtype* records of *name*; raises dns.exception.Timeout where that gets lost."""
+        return dns.query.udp(dns.message.make_query(name, rdtype), self.address, LOST, self.port)
 
     def _write(self, zone: str) -> None:
         self._serial += 1

@@ -16,6 +16,7 @@ from typing import Any
 from tests.integration.harness.capture import Hop, Place
 from tests.integration.harness.kamailio import USERS
 from tests.integration.harness.net import DNS_PORT, DOMAIN, Net
+from tests.patience import NET, wait_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,9 @@ class ScenarioRun:
         with self._popen:
             self._popen.kill()
 
-    def result(self, seconds: float = 30) -> Mapping[str, Any]:
+    def result(self) -> Mapping[str, Any]:
         """Wait for its end; its JSON object, raises AssertionError when it told none, TimeoutExpired."""
-        stdout, stderr = self._popen.communicate(timeout=seconds)
+        stdout, stderr = self._popen.communicate(timeout=NET)
         assert "Traceback" not in stderr, stderr
         try:
             result = json.loads(stdout)
@@ -125,6 +126,8 @@ class Phone:
             "account.1.sip_server.2.address": net.fallback,
             "account.1.sip_server.2.port": "5060",
             "account.1.sip_server.2.transport_type": "0",
+            # A server that is slow to answer is asked once, and not given up.
+            "sip.timer_t1": "10",
         }
         lines = [f"{key} = {value}" for key, value in settings.items()]
         self.cfg.write_text("\n".join(["#!version:1.0.0.1", *lines]) + "\n")
@@ -134,14 +137,12 @@ class Phone:
         destination: str = "1002",
         *options: str,
         settings: Mapping[str, str] | None = None,
-        seconds: float = 60,
     ) -> CallResult:
         """Call *destination*, hang up a second after the answer; raises AssertionError when no JSON came.
 
-        *settings* are cfg keys for this call (``--set``), *options* go to the command as they are; *seconds*
-        bound the whole run.
+        *settings* are cfg keys for this call (``--set``), *options* go to the command as they are.
         """
-        done = self._run([*self._command(destination, settings), *options], seconds)
+        done = self._run([*self._command(destination, settings), *options])
         told = f"{' '.join(done.args)}\nexit status {done.returncode}\n{done.stdout}\n{done.stderr}"
         try:
             call = json.loads(done.stdout)
@@ -158,18 +159,35 @@ class Phone:
         return ScenarioRun(command, self._environment)
 
     def interrupted_call(
-        self, destination: str = "1002", *, after: float, settings: Mapping[str, str] | None = None
+        self,
+        word: str,
+        destination: str = "1002",
+        *,
+        after: float = 0.0,
+        settings: Mapping[str, str] | None = None,
     ) -> int:
-        """Call *destination*, press Ctrl-C *after* seconds; the exit status. Raises TimeoutExpired."""
-        command = self._command(destination, settings)
-        with subprocess.Popen(
-            command, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        ) as process:
+        """Call *destination*, press Ctrl-C once *word* has been logged; the exit status.
+
+        It is pressed *after* so many seconds more, in which nothing is to happen. Raises TimeoutExpired.
+        """
+        command = [*self._command(destination, settings), "--log-level", "debug"]
+        log = self.cfg.with_name("log")
+        with (
+            log.open("wb") as stderr,
+            subprocess.Popen(
+                command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+            ) as process,
+        ):
             try:
+                wait_until(lambda: word in log.read_text(errors="replace"), f"the phone to log {word!r}")
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(after)
                 process.send_signal(signal.SIGINT)
-                return process.wait(40)  # a server that says nothing more may cost 64*T1 = 32 s
+                return process.wait(NET)
             finally:
                 process.kill()
 
@@ -187,7 +205,7 @@ class Phone:
             options += ["--set", f"{key}={value}"]
         return options
 
-    def _run(self, command: list[str], seconds: float) -> subprocess.CompletedProcess[str]:
+    def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             command,
             env=self._environment,
@@ -195,7 +213,7 @@ class Phone:
             capture_output=True,
             text=True,
             check=False,
-            timeout=seconds,
+            timeout=NET,
         )
         assert "Traceback" not in done.stderr, done.stderr
         return done

@@ -6,14 +6,12 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-START_SECONDS = 10.0
-STOP_SECONDS = 5.0
+from tests.patience import NET, wait_until
 
 
 def require(*programs: str) -> None:
@@ -21,15 +19,6 @@ def require(*programs: str) -> None:
     missing = [program for program in programs if shutil.which(program) is None]
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)} (scripts/install_test_servers)")
-
-
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:
-    """Return as soon as *condition* holds; raises TimeoutError naming *what* after *seconds*."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(f"waited {seconds} s for: {what}")
-        time.sleep(0.02)
 
 
 def group_members(group: int) -> list[int]:
@@ -97,13 +86,13 @@ class Process:
         if not self.running:
             raise RuntimeError(f"{self.name} ended with status {self._popen.returncode}:\n{self.log}")
 
-    def wait(self, seconds: float) -> int:
+    def wait(self) -> int:
         """Wait for the program to end by itself; returns its exit status, raises TimeoutError."""
         assert self._popen is not None, f"{self.name} was never started"
         try:
-            return self._popen.wait(seconds)
+            return self._popen.wait(NET)
         except subprocess.TimeoutExpired:
-            raise TimeoutError(f"{self.name} still runs after {seconds} s:\n{self.log}") from None
+            raise TimeoutError(f"{self.name} still runs:\n{self.log}") from None
 
     def stop(self, first: signal.Signals = signal.SIGTERM) -> None:
         """End the program and all it started; raises TimeoutError when anything is left. May be repeated."""
@@ -113,14 +102,14 @@ class Process:
         if self._popen.poll() is None:
             self._popen.send_signal(first)
             try:
-                self._popen.wait(STOP_SECONDS)
+                self._popen.wait(NET)
             except subprocess.TimeoutExpired:
                 os.killpg(group, signal.SIGKILL)
-                self._popen.wait(STOP_SECONDS)
+                self._popen.wait(NET)
         self._popen = None
         for process in group_members(group):
             os.kill(process, signal.SIGKILL)
-        wait_until(lambda: not group_members(group), f"the processes of {self.name} to be gone", STOP_SECONDS)
+        wait_until(lambda: not group_members(group), f"the processes of {self.name} to be gone")
 
     def signal(self, number: signal.Signals) -> None:
         """Send *number* to the program."""

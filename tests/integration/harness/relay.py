@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any
@@ -14,8 +14,6 @@ from tests.integration.harness.net import SIP_PORT, TLS_PORT
 
 BEHIND = 5070
 """The port of a far end that something stands before."""
-SILENCE = 0.08
-"""Seconds without a byte after which a gathered stream is handed on."""
 
 
 class Relay:
@@ -27,10 +25,11 @@ class Relay:
         address: of both; the phone finds the relay at 5060, or 5061 with a certificate.
         certificate: speaks TLS with it.
         bytewise: the phone gets each byte alone.
-        gathered: the phone gets at once what the far end says without a pause.
+        gathered: the phone gets at once what the far end says up to the first of these, then up to the next.
         before: is put before each piece that the phone gets.
         cut_at: the connection to the phone is closed instead of handing on what has this in it: a request of
             the phone's, or an answer to it.
+        cut_before: the same, but this is handed on over the next connection (see `reach`).
     """
 
     def __init__(
@@ -39,16 +38,22 @@ class Relay:
         certificate: ServerCertificate | None = None,
         *,
         bytewise: bool = False,
-        gathered: bool = False,
+        gathered: Sequence[bytes] = (),
         before: bytes = b"",
         cut_at: bytes = b"",
+        cut_before: bytes = b"",
     ) -> None:
         self._address = address
         self._context: ssl.SSLContext | None = None
         if certificate is not None:
             self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             self._context.load_cert_chain(certificate.chain_file, certificate.key_file)
-        self._bytewise, self._gathered, self._before, self._cut_at = bytewise, gathered, before, cut_at
+        self._bytewise, self._before, self._cut_at = bytewise, before, cut_at
+        self._gathered = list(gathered)
+        self._cut_before = cut_before
+        self.has_cut = False
+        """Whether it has closed the connection to the phone."""
+        self._reached = asyncio.Event()
         self.connections = 0
         """How many the phone has made."""
         self._tasks: list[asyncio.Task[None]] = []
@@ -80,6 +85,8 @@ class Relay:
         if self._phone is not None:
             self._phone.close()
             self._phone = None
+            self._reached.clear()
+            self.has_cut = True
 
     async def reach(self, host: str, port: int = SIP_PORT) -> None:
         """Connect to the phone, as a server does whose connection is gone (RFC 3261 section 18.2.2)."""
@@ -91,6 +98,7 @@ class Relay:
 
     def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._phone = writer
+        self._reached.set()
         self._writers.append(writer)
         self._spawn(self._from_phone(reader))
 
@@ -102,12 +110,14 @@ class Relay:
 
     async def _from_far_end(self) -> None:
         while data := await self._behind.read(65536):
-            while self._gathered:
-                try:
-                    async with asyncio.timeout(SILENCE):
-                        data += await self._behind.read(65536)
-                except TimeoutError:
-                    break
+            if self._gathered:
+                last = self._gathered.pop(0)
+                while last not in data:
+                    data += await self._behind.read(65536)
+            if self._cut_before and self._cut_before in data:
+                self._cut_before = b""
+                self.cut()
+                await self._reached.wait()
             if not self._is_cut(data):
                 await self._hand_on(self._before + data)
 

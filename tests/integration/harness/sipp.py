@@ -9,6 +9,7 @@ from typing import Literal
 from tests.integration.harness.kamailio import USERS
 from tests.integration.harness.net import listening
 from tests.integration.harness.process import Process, require
+from tests.patience import NET
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
@@ -83,7 +84,6 @@ class SippCaller(Sipp):
         server: str,
         number: str,
         transport: str = "u1",
-        seconds: float = 10.0,
         *,
         ending: Ending = "hangs-up",
     ) -> bool:
@@ -91,11 +91,11 @@ class SippCaller(Sipp):
         scenario = self.directory / "caller.xml"
         text = (TEMPLATES / "caller.xml").read_text()
         scenario.write_text(text.replace("@ENDING@", (TEMPLATES / f"caller-{ending}.xml").read_text()))
-        options = ["-s", number, "-m", "1", "-t", transport, "-timeout", f"{seconds}s", "-timeout_error"]
+        options = ["-s", number, "-m", "1", "-t", transport, "-timeout", f"{NET:g}s", "-timeout_error"]
         options += ["-key", "caller", self._user, "-au", self._user, "-ap", self._password]
         command = self._command(scenario, *options, server)
         self.launch([*command], lambda: True)
         try:
-            return self.wait(seconds + 2) == 0
+            return self.wait() == 0
         finally:
             self.stop()

@@ -104,7 +104,7 @@ def _sigterm_like_sigint() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # signals are somebody else's
         return
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    if sys.platform != "win32" and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell script's background job ignores SIGINT. It still shall, but SIGTERM needs its handler.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -21,7 +21,7 @@ Each kind is a table: state x event -> what to do, and the next state. Three rul
 - **Terminated is the end.** Entering it is told to whoever keeps the transaction; it has no row.
 
 Most of what a busy endpoint keeps has nothing left to do. A state **rests** when its timer ends it, and until
-then repetitions at most draw the last response again: `endpoint.py` keeps such a transaction as its key and
+then repetitions at most draw the last response again: `resting.py` keeps such a transaction as its key and
 those bytes. A server goes **straight** when its table says deliver, run no timer, send the final response,
 rest: no machine is made for it until something else happens. Both are read off the tables, below.
 

@@ -62,7 +62,10 @@ def changed(node: ast.AST, local: bool) -> Iterator[ast.AST]:
         case ast.Constant(str() as value):
             yield ast.Constant("" if value else "mutated")
         case ast.Call(function, arguments, keywords):
-            if len(arguments) > 1 and not any(isinstance(each, ast.Starred) for each in arguments):
+            ordered = ast.unparse(function) not in NAMES and not any(
+                isinstance(each, ast.Starred) for each in arguments
+            )
+            if len(arguments) > 1 and ordered:
                 yield ast.Call(function, [arguments[1], arguments[0], *arguments[2:]], keywords)
             for i in range(len(keywords)):
                 yield ast.Call(function, arguments, keywords[:i] + keywords[i + 1 :])

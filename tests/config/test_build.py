@@ -302,6 +302,8 @@ def test_static_records(text: str, expected: StaticRecord) -> None:
         ("dns_cache_a.1.ip = pbx\ndns_cache_a.1.name = pbx.example.com", 5),
         ('dns_cache_srv.1.name = a"b\ndns_cache_srv.1.target = c', 4),
         ('dns_cache_naptr.1.name = a\ndns_cache_naptr.1.replace = b\ndns_cache_naptr.1.service = "', 4),
+        ('dns_cache_naptr.1.name = a\ndns_cache_naptr.1.replace = b\ndns_cache_naptr.1.flags = "', 4),
+        ("dns_cache_a.1.name = pbx.example.com\ndns_cache_a.1.ip = fd00::13", 4),
     ],
 )
 def test_a_broken_static_record_is_ignored_and_told(text: str, line: int) -> None:
@@ -360,7 +362,7 @@ def test_an_older_name_counts_beside_a_blank_of_todays() -> None:
     assert server("account.1.sip_server.1.port =\naccount.1.sip_server_port =").port == 5060
 
 
-@pytest.mark.parametrize("blank", ["", "   ", "%NULL%"])
+@pytest.mark.parametrize("blank", ["", "   ", "%NULL%", "%EMPTY%"])
 def test_a_blank_host_is_none(blank: str) -> None:
     found = loaded(f"account.1.sip_server.2.address = {blank}\naccount.1.outbound_proxy.1.address = {blank}")
     assert found.config == loaded().config

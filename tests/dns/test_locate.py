@@ -219,6 +219,28 @@ def test_naptr_without_flag_is_followed_five_deep(lab: Lab, length: int, expecte
 def test_naptr_in_a_circle_ends(lab: Lab) -> None:
     zone = '$ORIGIN pbx.com.\n@ NAPTR 1 1 "" "" "" b\nb NAPTR 1 1 "" "" "" @'
     assert why_unresolved(lab, zone) == "b.pbx.com: its NAPTR records lead in a circle, or too far"
+    assert [asked for asked in lab.asked if asked.startswith("NAPTR")] == ["NAPTR pbx.com", "NAPTR b.pbx.com"]
+
+
+# rule D2
+def test_the_way_that_is_told_leads_to_the_targets(lab: Lab) -> None:
+    async def main() -> None:
+        await lab.serve(
+            f"""
+            $ORIGIN pbx.com.
+            @ NAPTR 1 1 "s" "SIP+D2T" "" nowhere
+            @ NAPTR 2 1 "" "" "" other
+            other NAPTR 1 1 "s" "SIP+D2U" "" _sip._udp.other
+            _sip._udp.other SRV 1 1 5070 h1
+            {HOSTS}
+            """.replace("            ", "")
+        )
+        assert (await find(lab.resolver())).detail == (
+            "NAPTR of pbx.com -> other.pbx.com; NAPTR SIP+D2U -> _sip._udp.other.pbx.com; "
+            "SRV _sip._udp.other.pbx.com"
+        )
+
+    lab.run(main)
 
 
 SRV_ZONE = f"""
@@ -385,11 +407,16 @@ def test_static_records_alone_lead_to_targets(lab: Lab) -> None:
 
 
 # rule D7
-@pytest.mark.parametrize(("static_first", "expected"), [(False, "10.0.0.1"), (True, "10.9.9.9")])
-def test_static_records_first_or_where_dns_gives_nothing(lab: Lab, static_first: bool, expected: str) -> None:
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [({}, "10.0.0.1"), ({"static_cache_pri": False}, "10.0.0.1"), ({"static_cache_pri": True}, "10.9.9.9")],
+)
+def test_static_records_first_or_where_dns_gives_nothing(
+    lab: Lab, how: dict[str, bool], expected: str
+) -> None:
     async def main() -> None:
         await lab.serve("h1.pbx.com. A 10.0.0.1")
-        located = await find(lab.resolver(config=STATIC), static_cache_pri=static_first)
+        located = await find(lab.resolver(config=STATIC), **how)
         assert shown(located) == [f"primary {expected}:5070/tcp"]
 
     lab.run(main)

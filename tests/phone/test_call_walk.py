@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Never
 
 import pytest
 
@@ -11,6 +12,7 @@ from phone_emulator.events import AttemptEnded, AttemptStarted, CallState, DnsAn
 from phone_emulator.phone import CallResult
 from phone_emulator.redundancy import Silence
 from phone_emulator.sip.message import Request
+from phone_emulator.world import WorldError
 from tests.phone.stage import SERVERS, SUCCESSIVE, Answer, Stage, play, server_1, server_2
 
 NAME = "yealink.pbx.com"
@@ -229,6 +231,7 @@ def test_a_cancel_is_held_until_a_provisional_comes() -> None:
         invite, cancel = stage.requests("INVITE")[0], stage.requests("CANCEL")[0]
         assert (cancel.branch, cancel.uri, cancel.cseq.number) == (invite.branch, invite.uri, 1)
         assert stage.route(call.route) == [("primary", "cancelled", 0.0, 1.0)]
+        assert call.reason == call.route[0].detail == "hung up by the user"
 
     play(story, actors={"primary": {"INVITE": [[Answer(3.0, 180), Answer(4.0, 487)], []], "CANCEL": OK}})
 
@@ -244,6 +247,63 @@ def test_one_cancel_however_often_it_rings() -> None:
 
     answers = [Answer(0.3, 180), Answer(0.4, 180), Answer(2.0, 183), Answer(4.0, 487)]
     play(story, actors={"primary": {"INVITE": [answers, []], "CANCEL": OK}})
+
+
+def test_a_cancelled_invite_without_its_end_is_waited_for_64_t1() -> None:
+    """RFC 3261 section 9.1."""
+
+    # rule C9
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        await asyncio.sleep(5)
+        await call.hang_up()
+        await call.over()
+        assert stage.sent("CANCEL") == [(5.0, ".13", "CANCEL")]
+        assert stage.world.now() == 5.0 + 32.0
+
+    play(story, actors={"primary": {"INVITE": [[Answer(1.0, 180)], []], "CANCEL": OK}})
+
+
+@pytest.mark.parametrize(
+    ("first", "limit", "ends"),
+    [
+        pytest.param(1.0, 20, 20.0, id="it rings, and nobody answers"),
+        pytest.param(25.0, 20, 40.0, id="asked again where nothing has rung yet"),
+        pytest.param(19.0, 20, 20.0, id="however late it began to ring"),
+    ],
+)
+def test_how_long_a_call_may_ring(first: float, limit: int, ends: float) -> None:
+    # rule C4
+    async def story(stage: Stage) -> None:
+        await asyncio.sleep(100)
+        stage.mark()
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.FAILED
+        assert call.elapsed == ends
+        said = f"answered 180, then nothing for {limit} s (phone_setting.ringback_timeout)"
+        assert call.reason == call.route[-1].detail == said
+        assert stage.route(call.route) == [("primary", "no-response", 0.0, ends)]
+        await call.over()
+        assert stage.sent("CANCEL") == [(ends, ".13", "CANCEL")]
+
+    script = {"INVITE": [[Answer(first, 180), Answer(ends + 1, 487)], []], "CANCEL": OK}
+    play(story, {"phone_setting.ringback_timeout": str(limit)}, actors={"primary": script})
+
+
+def test_a_call_without_an_rtp_port_fails_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(stage: Stage) -> None:
+        async def none(*args: object, **named: object) -> Never:
+            raise WorldError("no port is left")
+
+        monkeypatch.setattr(stage.world, "open_udp", none)
+        stage.mark()
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.FAILED
+        assert call.reason == "no RTP port is free: no port is left"
+        assert (call.route, call.status, call.state) == ([], None, CallState.ENDED)
+        assert stage.ladder() == []
+
+    play(story)
 
 
 @pytest.mark.parametrize(
@@ -557,6 +617,7 @@ def test_a_skipped_target_is_none_that_was_exhausted() -> None:
             "primary: answered 503 Service Unavailable: the server is not available; "
             "secondary: answered 503 Service Unavailable: the server is not available"
         )
+        assert call.status == 503
 
     play(story, server_2(address="192.168.1.14"), primary=503, secondary=503)
 

@@ -9,6 +9,7 @@ import pytest
 
 from phone_emulator.events import Outcome, RegistrationChanged, RegistrationState
 from phone_emulator.phone import CallResult
+from phone_emulator.world.faults import Faulted
 from tests.phone.stage import SERVERS, SUCCESSIVE, Answer, Line, Stage, play, server_1, server_2
 
 ONLY_1 = server_2(address="")
@@ -22,6 +23,11 @@ def contact(expires: int) -> list[tuple[str, str]]:
 def started(stage: Stage) -> list[tuple[str, float]]:
     """Where and when each REGISTER attempt since the mark began."""
     return [(attempt.target.role, round(attempt.started - stage.zero, 3)) for attempt in stage.registers()]
+
+
+def told(stage: Stage) -> list[RegistrationChanged]:
+    """What was told of registrations since the mark began."""
+    return [event for event in stage.events if isinstance(event, RegistrationChanged)]
 
 
 # -- along the list of server 1 ---------------------------------------------------------------------------
@@ -117,6 +123,37 @@ def test_a_refresh_that_fails_over_keeps_the_old_binding_until_then() -> None:
         assert stage.registered() == ["primary"]
         await asyncio.sleep(5)
         assert stage.registered() == ["secondary"]
+
+    play(story, ONLY_1)
+
+
+def test_what_is_told_of_a_registration() -> None:
+    async def story(stage: Stage) -> None:
+        assert not stage.phone.line(1).registrar.started
+        assert stage.phone.line(1).servers.targets(1) == ()
+        await stage.phone.register()
+        assert stage.phone.line(1).registrar.started
+        assert [target.role for target in stage.phone.line(1).servers.targets(1)] == ["primary", "secondary"]
+        await asyncio.sleep(3000)
+        await stage.behave(primary=503, secondary=403)
+        await asyncio.sleep(541)
+        await stage.behave(secondary="ok")
+        await asyncio.sleep(30)
+        await stage.phone.line(1).registrar.unregister()
+        primary, secondary = "primary 192.168.1.13:5060/udp", "secondary 192.168.1.14:5060/udp"
+        why = "primary 192.168.1.13: answered 503 Service Unavailable: the server is not available"
+        denied = "secondary: answered 403 Forbidden: an answer, no other server is tried"
+        assert [(str(event.state), event.expires_at, event.reason) for event in told(stage)] == [
+            ("registering", None, f"REGISTER to {primary}"),
+            ("registered", 3600.0, f"registered at {primary}"),
+            ("failed", None, denied),
+            ("failed", None, denied),
+            ("registering", None, f"REGISTER to {primary}"),
+            ("registering", None, f"REGISTER to {secondary}"),
+            ("registered", 7170.0, f"registered at {secondary}: {why}"),
+            ("unregistering", 7170.0, f"REGISTER with Expires: 0 to {secondary}"),
+            ("unregistered", None, "de-registered: 200 OK"),
+        ]
 
     play(story, ONLY_1)
 
@@ -243,12 +280,10 @@ def test_what_is_left_to_expire() -> None:
         await stage.behave(primary="ok")
         stage.mark()
         await asyncio.sleep(121)
-        [told] = [
-            event for event in stage.events if isinstance(event, RegistrationChanged) and event.server == 2
-        ]
-        assert (told.state, told.at, told.target) == (RegistrationState.UNREGISTERED, 120.0, None)
-        assert (told.expires_at, told.next_at) == (3600.0, None)
-        assert told.reason == "left to expire: server 1 is the working server again"
+        [left] = [event for event in told(stage) if event.server == 2]
+        assert (left.state, left.at, left.target) == (RegistrationState.UNREGISTERED, 120.0, None)
+        assert (left.expires_at, left.next_at) == (3600.0, None)
+        assert left.reason == "left to expire: server 1 is the working server again"
         fallback = stage.lab.servers["fallback"]
         await asyncio.sleep(3600 - 122)
         assert list(fallback.bindings) == ["1001"]
@@ -619,8 +654,64 @@ def test_a_register_before_a_call_while_the_refresh_waits() -> None:
         assert numbers == sorted(set(numbers))
         assert stage.registered() == ["secondary"]
 
-    keys = server_1(register_on_enable=1, invite_retry_counts=0)
+    keys = server_1(register_on_enable=1, invite_retry_counts=1)
     play(story, ONLY_1 | keys)
+
+
+def test_subscriptions_follow_a_register_before_a_call() -> None:
+    # rule R9
+    # rule F6
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await asyncio.sleep(1)
+        await stage.behave(primary=503)
+        await stage.phone.dial("1002").settled()
+        await asyncio.sleep(1)
+        assert [request.uri for request in stage.requests("SUBSCRIBE", ".14")][:1] == [
+            "sip:1001@yealink.pbx.com"
+        ]
+
+    keys = server_1(register_on_enable=1, failback_mode=3, **{"failback_subscribe.enable": 1})
+    play(story, ONLY_1 | keys | {"account.1.subscribe_mwi": "1"})
+
+
+@pytest.mark.parametrize("kind", [{}, SUCCESSIVE])
+def test_subscriptions_use_server_1_only(kind: dict[str, str]) -> None:
+    # rule F6
+    # rule R3
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await asyncio.sleep(100)
+        assert "fallback" in stage.registered()
+        assert stage.requests("SUBSCRIBE") == []
+        await stage.behave(primary=503, secondary=503)
+        await stage.phone.dial("1002").settled()
+        await asyncio.sleep(1)
+        assert stage.requests("SUBSCRIBE") == []
+
+    keys = server_1(register_on_enable=1) | server_2(register_on_enable=1) | {"account.1.subscribe_mwi": "1"}
+    play(story, kind | keys, primary=503, secondary=503)
+
+
+def test_a_binding_beside_the_only_one_of_a_successive_line_is_left_to_expire() -> None:
+    """A call has registered at server 2 first; with the next refresh at server 1 that binding has no use."""
+
+    # rule R4
+    # rule R9
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary=503, secondary=503)
+        await stage.phone.dial("1002").settled()
+        assert stage.registered() == ["primary", "fallback"]
+        await stage.behave(primary="ok", secondary="ok")
+        stage.mark()
+        await asyncio.sleep(3541)
+        assert stage.registered() == ["primary"]
+        [left] = [event for event in told(stage) if event.server == 2]
+        assert (left.state, left.at, left.expires_at) == (RegistrationState.UNREGISTERED, 3540.0, 3600.0)
+        assert left.reason == "left to expire: server 1 is the working server again"
+
+    play(story, SUCCESSIVE | ON | server_2(register_on_enable=1))
 
 
 def test_hanging_up_during_register_first() -> None:
@@ -790,6 +881,42 @@ def test_registering_again_takes_the_place_of_the_first() -> None:
         assert started(stage) == [("primary", 0.0), ("primary", 3540.0)]
 
     play(story, ONLY_1)
+
+
+def test_a_registrar_that_is_cancelled_sends_nothing_more() -> None:
+    # rule R12
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        stage.mark()
+        stage.phone.line(1).registrar.cancel()
+        await asyncio.sleep(10_000)
+        assert stage.requests("REGISTER") == []
+
+    play(story, ONLY_1)
+
+
+def test_a_binding_that_nobody_renews_ends_with_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await asyncio.sleep(1800)
+
+        def planted(group: object) -> None:
+            raise LookupError("planted")
+
+        monkeypatch.setattr(stage.phone.line(1).registrar, "_in_order", planted)
+        stage.mark()
+        await asyncio.sleep(1799)
+        [fault] = told(stage)
+        assert (fault.at, fault.state, fault.next_at) == (1740.0 + stage.zero, RegistrationState.FAILED, None)
+        assert fault.reason == "internal fault: LookupError: planted"
+        assert stage.registered() == ["primary"]
+        await asyncio.sleep(2)
+        last = told(stage)[-1]
+        assert (last.at, last.target, last.expires_at) == (3600.0, None, None)
+        assert stage.registered() == []
+
+    with pytest.raises(Faulted, match="the registration at server 1 of line 1: LookupError: planted"):
+        play(story, ONLY_1)
 
 
 # -- failback ---------------------------------------------------------------------------------------------

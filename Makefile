@@ -59,6 +59,7 @@ check: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/diagrams.py --check
 	$(BIN)/python scripts/parameters --check
+	$(BIN)/python scripts/steps --check
 	$(BIN)/python scripts/rule_coverage
 	$(BIN)/python scripts/key_effects --named
 

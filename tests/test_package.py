@@ -93,16 +93,10 @@ def test_a_wrong_type_is_found(installed: Path, examples: Path) -> None:
     right = EXAMPLES["test_failover.py"]
     wrong = right.replace('phone.call("1003")', "phone.call(1003)").replace("call.elapsed", "call.elapst")
     (examples / "test_failover.py").write_text(wrong)
-    command = [
-        sys.executable,
-        "-m",
-        "mypy",
-        "--strict",
-        "--python-executable",
-        str(installed),
-        "--no-incremental",
-    ]
-    done = subprocess.run([*command, "."], cwd=examples, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "mypy", "--strict", "--python-executable", str(installed)]
+    done = subprocess.run(
+        [*command, "--no-incremental", "."], cwd=examples, capture_output=True, text=True, check=False
+    )
     assert re.findall(r"\[([a-z-]+)\]", done.stdout) == ["attr-defined", "arg-type"]
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from .faults import Faults, read
 from .files import scalar_text
+from .kinds import StepKind
 from .model import Expect, RouteExpectation
 from .schema import ExpectModel, meant
 from .tree import Node
@@ -26,23 +27,6 @@ SETTLED = ("result", "status", "via", "route")
 """What is known of a call as soon as it is up, and never changes."""
 JUDGED = ("fails", "registered", *ABOUT_CALLS)
 """What can hold or not; the other keys say of what, and until when."""
-
-REGISTERING = ("register", "unregister")
-EVERY_LINE = (*REGISTERING, "reboot")
-"""Steps that are about every line where they name none."""
-IN_A_CALL = ("hold", "resume", "dtmf", "transfer")
-"""Steps on a call that is up."""
-CAN_FAIL = ("incoming", "hangup", "answer", "reject", "hold", "resume", "transfer", "dtmf")
-"""Steps that a refusal or the state of the call can prevent. That a call finds nobody is its result."""
-TAKES_NO_TIME = ("wait", "reject", "server", "dns", "callee")
-"""Steps that last as long as they say, or not at all: ``within`` has nothing to bound."""
-ENDS_BADLY_TOO: Mapping[str, tuple[str, ...]] = {
-    "call": ABOUT_CALLS,
-    "answer": ABOUT_CALLS,
-    "register": ("registered", "status", "via", "route"),
-    "reboot": ("registered",),
-}
-"""Steps that end well or badly, and by which keys an expectation says how: what ends badly may be quick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +76,7 @@ class Calls:
 class Own:
     """What a step is about by itself: the defaults of its expectation."""
 
-    kind: str
+    does: StepKind
     call: str | None = None
     line: int | None = None
     background: bool = False
@@ -107,14 +91,14 @@ def read_expectation(
     :param step: the step, as faults name it.
     :param context: of the models.
     """
-    where = step if own.kind == "expect" else f"{step}: expect"
+    where = step if own.does.name == "expect" else f"{step}: expect"
     model = read(ExpectModel, node, where, faults, dict(context))
     if not isinstance(node.value, dict):
         return None
     keys: dict[str, Node] = node.value
     reader = _Reader(keys, own, calls, where, faults, node.line)
     if not any(key in JUDGED or key not in ExpectModel.model_fields for key in keys) and not (
-        "within" in keys and own.kind != "expect"
+        "within" in keys and own.does.name != "expect"
     ):
         faults.add(node.line, f"{where}: it expects nothing")
         return None
@@ -166,7 +150,7 @@ class _Reader:
         if "call" in self.keys:
             node = self.keys["call"]
             return self.calls.named(node, scalar_text(node), self.where, self.faults)
-        if self.own.kind in REGISTERING:
+        if self.own.does.registers:
             for key in self.asked:
                 if key in ONLY_OF_CALLS:
                     self.fault(key, f"{key!r} is about a call: name it with 'call'")
@@ -196,7 +180,7 @@ class _Reader:
 
     def line(self, call: str | None) -> int | None:
         """The line that the expectation is about; None for each of the step, or the phone's only one."""
-        own, registers = self.own, self.own.kind in REGISTERING and call is None
+        own, registers = self.own, self.own.does.registers and call is None
         called = self.calls.line_of(call) if "call" in self.keys else None
         given = _number(self.keys.get("line"))
         if given is not None:
@@ -219,32 +203,33 @@ class _Reader:
 
     def refuse_what_cannot_fail(self, call: str | None) -> None:
         """Faults for what holds, or does not, whatever the step does."""
-        own, kind = self.own, self.own.kind
+        own, does = self.own, self.own.does
+        kind = does.name
         for key, node in self.keys.items():
             if node.value is None and key in ExpectModel.model_fields and key != "fails":
                 hint = ": write [] for nowhere" if key == "registered" else ""
                 self.fault(key, f"{key}: it says nothing{hint}")
-        if "fails" in self.keys and kind not in CAN_FAIL:
+        if "fails" in self.keys and not does.can_fail:
             hint = ": write 'result: failed' or 'rejected'" if kind == "call" else ""
             self.fault("fails", f"a step {kind!r} does not fail{hint}")
         made = self.calls.made.get(call or "")
         for key in self.asked:
             if key in ONLY_OF_PLACED_CALLS and made is not None and made.kind == "incoming":
                 self.fault(key, f"{key!r} is about calls that the phone places, and {call!r} comes in")
-            elif key in SETTLED and kind in IN_A_CALL and "call" not in self.keys:
+            elif key in SETTLED and does.in_a_call and "call" not in self.keys:
                 self.fault(
                     key,
                     f"{key!r} was settled before this step: expect 'state' or 'fails', or name the call",
                 )
         if "within" not in self.keys:
             return
-        if kind in TAKES_NO_TIME or own.background:
+        if not does.takes_time or own.background:
             shown = "in the background" if own.background else repr(kind)
             self.fault(
                 "within", f"'within' bounds nothing: a step {shown} waits for nothing; use 'expect' alone"
             )
-        elif kind in ENDS_BADLY_TOO and not any(key in self.keys for key in ENDS_BADLY_TOO[kind]):
-            keys = " or ".join(ENDS_BADLY_TOO[kind])
+        elif does.ends_badly_by and not any(key in self.keys for key in does.ends_badly_by):
+            keys = " or ".join(does.ends_badly_by)
             self.fault("within", f"'within' alone would hold if the step failed at once: expect {keys}, too")
 
 

@@ -16,8 +16,9 @@ from phone_emulator.lab.behaviour import CalleeBehaviour
 from .faults import Faults, read
 from .files import read_zone, scalar_text
 from .model import Scenario, ServerSpec
-from .schema import CalleeStep, FileModel, ServerModel, WorldName
-from .steps import StepReader
+from .schema import FileModel, ServerModel, WorldName
+from .step_reader import StepReader
+from .steps.callee import CalleeStep
 from .tree import Node
 from .worlds import FILE, SERVER, Where, why_not
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from phone_emulator.events import CallState, Outcome, Transport
 from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
 
-from .schema import ResultName, StepModel, WorldName
+from .kinds import StepKind
+from .schema import Model, ResultName, WorldName
 
 
 class ScenarioError(Exception):
@@ -95,16 +96,21 @@ class Expect:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: ``args`` tells its kind and carries its settings."""
+    """One step: ``does`` is its kind, ``args`` its settings."""
 
     number: int
     """From 1."""
-    kind: str
-    args: StepModel
+    does: StepKind
+    args: Model
     expect: Expect | None
     line: int
     zone: ZoneSource | None = None
     """The new zone of a ``dns`` step."""
+
+    @property
+    def kind(self) -> str:
+        """The key of its kind in the file."""
+        return self.does.name
 
     def __str__(self) -> str:
         return f"step {self.number} ({self.kind})"

@@ -10,9 +10,9 @@ from phone_emulator.phone import CallError
 from phone_emulator.report.result import ScenarioResult, StepFailure, Verdict
 from phone_emulator.world import Deadlock, Faulted, WorldError
 
-from .actions import ACTIONS, NeverMade
 from .model import Expect, Step
 from .session import Prepared, RunOptions, Session, make_session
+from .steps.on_call import NeverMade
 from .verdict import unmet
 
 
@@ -86,7 +86,7 @@ async def _step(session: Session, step: Step) -> list[str]:
     expect = step.expect
     failed: str | None = None
     try:
-        await ACTIONS[step.kind](session, step, step.args)
+        await step.does.act(session, step, step.args)
     except NeverMade as error:
         # Nothing was tried, so nothing has failed as somebody may have expected it to.
         return [] if expect is None else [str(error)]

@@ -31,7 +31,6 @@ from phone_emulator.report import remarks
 from phone_emulator.report.result import CallReport, Message, ScenarioResult, Verdict
 from phone_emulator.world import RealWorld, SimulatedWorld
 
-from .expectations import EVERY_LINE
 from .model import Scenario, ScenarioError, ZoneSource
 
 _OF_OVERRIDE = re.compile(rf"{OVERRIDES}:([0-9]+): (.*)", re.DOTALL).fullmatch
@@ -284,7 +283,7 @@ def _unnamed_lines(scenario: Scenario, config: PhoneConfig) -> list[str]:
         f"{scenario.file}:{step.expect.at}: {step}: expect: the phone has the lines {lines}: "
         "name the one that is meant with 'line'"
         for step in scenario.steps
-        if step.kind not in EVERY_LINE
+        if not step.does.every_line
         and step.expect is not None
         and step.expect.registered is not None
         and step.expect.line is None

@@ -9,7 +9,6 @@ from phone_emulator.events import Attempt, Target, Transport
 from phone_emulator.lab.lab import Place
 from phone_emulator.phone.line import Line
 
-from .expectations import REGISTERING
 from .model import Expect, RouteExpectation, ServerSpec, Step
 from .session import Session
 
@@ -41,7 +40,7 @@ def unmet(
     for line in [lines[expect.line]] if expect.line is not None else lines.values():
         if expect.registered is not None:
             faults += _registered(expect.registered, line, session)
-        if expect.call is None and step.kind in REGISTERING:
+        if expect.call is None and step.does.registers:
             own = [attempt for number, attempt in registers if number == line.number]
             faults += _registering(expect, line, own, session)
     if expect.call is not None:

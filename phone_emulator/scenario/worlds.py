@@ -1,7 +1,8 @@
 """What means something in which world: the keys of scenario files, and the options of the program.
 
 What means nothing in a world is refused there: it would be obeyed to somebody's surprise, or dropped without
-a word. The tables name every key and every option, so that a new one has to say where it counts.
+a word. The tables name every key and every option, so that a new one has to say where it counts; a kind of
+step says so itself.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ def _in_real_time(why: str) -> Where:
 
 EVERYWHERE = Where(frozenset({SIMULATED, LAB, REAL}))
 _OF_A_SERVER = _embedded("'{name}' is for the embedded servers of simulated and lab; a real one is as it is")
-_STEP = _embedded("nobody can do that in the {world} world, only in simulated and lab")
-_OF_A_CALLER = _embedded("nobody is made to call in the {world} world: there is no call to take")
+OF_THE_LAB = _embedded("nobody can do that in the {world} world, only in simulated and lab")
+OF_A_CALLER = _embedded("nobody is made to call in the {world} world: there is no call to take")
 
 FILE: Mapping[str, Where] = {
     "name": EVERYWHERE,
@@ -56,26 +57,6 @@ SERVER: Mapping[str, Where] = {
     "names": _OF_A_SERVER,
 }
 """The keys of ``servers: {NAME: …}``."""
-
-STEP: Mapping[str, Where] = {
-    "register": EVERYWHERE,
-    "unregister": EVERYWHERE,
-    "call": EVERYWHERE,
-    "hangup": EVERYWHERE,
-    "answer": _OF_A_CALLER,
-    "reject": _OF_A_CALLER,
-    "hold": EVERYWHERE,
-    "resume": EVERYWHERE,
-    "transfer": EVERYWHERE,
-    "dtmf": EVERYWHERE,
-    "wait": EVERYWHERE,
-    "incoming": _STEP,
-    "dns": _STEP,
-    "server": _STEP,
-    "reboot": EVERYWHERE,
-    "callee": _STEP,
-}
-"""The kinds of steps; the keys of a step count where the step does, and so do those of ``expect``."""
 
 OPTION: Mapping[str, Where] = {
     "overrides": EVERYWHERE,
@@ -121,6 +102,10 @@ OPTION: Mapping[str, Where] = {
 
 def why_not(world: str, table: Mapping[str, Where], name: str) -> str:
     """Why *name* of *table* means nothing in *world*; empty where it does, or where there is no such name."""
-    where = table.get(name, EVERYWHERE)
+    return why_not_there(world, table.get(name, EVERYWHERE), name)
+
+
+def why_not_there(world: str, where: Where, name: str) -> str:
+    """Why *name*, which means something at *where*, means nothing in *world*; empty where it does."""
     known = world in EVERYWHERE.worlds
     return where.why.format(name=name, world=world) if known and world not in where.worlds else ""

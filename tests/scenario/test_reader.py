@@ -8,16 +8,14 @@ from phone_emulator.events import CallState, Outcome, Transport
 from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
 from phone_emulator.scenario.model import Scenario, ZoneSource
 from phone_emulator.scenario.reader import find_scenarios, parse_scenario, read_scenario, read_scenarios
-from phone_emulator.scenario.schema import (
-    CallStep,
-    DnsStep,
-    HangupStep,
-    IncomingStep,
-    RegisterStep,
-    ServerStep,
-    TransferStep,
-    WaitStep,
-)
+from phone_emulator.scenario.steps.call import CallStep
+from phone_emulator.scenario.steps.dns import DnsStep
+from phone_emulator.scenario.steps.hangup import HangupStep
+from phone_emulator.scenario.steps.incoming import IncomingStep
+from phone_emulator.scenario.steps.register import RegisterStep
+from phone_emulator.scenario.steps.server import ServerStep
+from phone_emulator.scenario.steps.transfer import TransferStep
+from phone_emulator.scenario.steps.wait import WaitStep
 
 EXAMPLE = """\
 name: primary silent, the call goes to the secondary

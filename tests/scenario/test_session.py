@@ -6,17 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from phone_emulator.scenario.actions import ACTIONS
 from phone_emulator.scenario.model import ScenarioError
 from phone_emulator.scenario.reader import parse_scenario
-from phone_emulator.scenario.schema import STEPS
 from phone_emulator.scenario.session import RunOptions, prepare
 
 CFG = Path(__file__).parents[2] / "configs" / "guide-example.cfg"
-
-
-def test_every_step_of_the_format_is_played() -> None:
-    assert set(STEPS) | {"expect"} == set(ACTIONS)
 
 
 def test_faults_of_every_file_are_told_at_once(tmp_path: Path) -> None:

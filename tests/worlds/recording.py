@@ -22,7 +22,6 @@ from phone_emulator.events import (
     Transport,
 )
 from phone_emulator.phone import Call, CallError, OutgoingCall
-from phone_emulator.scenario.actions import ACTIONS
 from phone_emulator.scenario.reader import parse_scenario
 from phone_emulator.scenario.session import RunOptions, Session, make_session, prepare
 from phone_emulator.sip import connection
@@ -228,7 +227,7 @@ async def _main(recording: Recording) -> None:
         if step.kind == "reboot":
             recording.reboots.append(len(recording.events))
         with contextlib.suppress(CallError):
-            await ACTIONS[step.kind](session, step, step.args)
+            await step.does.act(session, step, step.args)
         _keep_bindings(recording)
     recording.calls = dict(session.calls)
     await _come_to_rest(recording)

@@ -7,24 +7,17 @@ from pathlib import Path
 from .expectations import Calls, Made, Own, read_expectation
 from .faults import Faults, read
 from .files import read_zone, scalar_text
+from .kinds import StepKind
 from .model import Step, ZoneSource
-from .schema import (
-    SHORTHAND,
-    STEPS,
-    CallStep,
-    ExpectStep,
-    IncomingStep,
-    OnCall,
-    RegisterStep,
-    StepModel,
-    UnregisterStep,
-    meant,
-    shown,
-)
+from .schema import Model, meant, shown
+from .steps import STEPS
+from .steps.on_call import OnCall
 from .tree import Node
-from .worlds import STEP, why_not
+from .worlds import why_not_there
 
-_MAKES_CALL = ("call", "incoming")
+_ALONE = "expect"
+"""The kind whose key goes with every other, too."""
+_NAMES = tuple(name for name in STEPS if name != _ALONE)
 
 
 class StepReader:
@@ -48,8 +41,8 @@ class StepReader:
         if node is None or not isinstance(node.value, list):
             return ()
         for number, item in enumerate(node.value, start=1):
-            for kind in _MAKES_CALL:
-                given = scalar_text(_below(_below(item, kind), "id"))
+            for name in (name for name, kind in STEPS.items() if kind.makes_call):
+                given = scalar_text(_below(_below(item, name), "id"))
                 if given is not None:
                     self._calls.given.setdefault(given, number)
         steps = (self._step(number, item) for number, item in enumerate(node.value, start=1))
@@ -57,7 +50,7 @@ class StepReader:
 
     def _step(self, number: int, item: Node) -> Step | None:
         if not isinstance(item.value, dict) or not item.value:
-            bare = isinstance(item.value, str) and item.value in STEPS
+            bare = isinstance(item.value, str) and item.value in _NAMES
             hint = f": write '{item.value}: {{}}'" if bare else ""
             got = shown(item.plain()) if item.value != {} else "nothing"
             self._faults.add(
@@ -65,61 +58,61 @@ class StepReader:
             )
             return None
         keys: dict[str, Node] = item.value
-        kinds = [key for key in keys if key != "expect"]
-        kind = next((key for key in kinds if key in STEPS), kinds[0] if kinds else "expect")
-        if kind != "expect" and kind not in STEPS:
-            self._faults.add(keys[kind].line, f"step {number}: unknown step {kind!r}{meant(kind, STEPS)}")
+        names = [key for key in keys if key != _ALONE]
+        name = next((key for key in names if key in _NAMES), names[0] if names else _ALONE)
+        if name not in STEPS:
+            self._faults.add(keys[name].line, f"step {number}: unknown step {name!r}{meant(name, _NAMES)}")
             return None
-        where = f"step {number} ({kind})"
-        for extra in kinds:
-            if extra != kind:
-                wrong = "a step does one thing" if extra in STEPS else "only 'expect' stands there"
-                self._faults.add(keys[extra].line, f"{where}: {extra!r} beside {kind!r}: {wrong}")
-        args: StepModel | None = ExpectStep()
-        own = Own("expect")
-        if kind != "expect":
-            node = _spelled_out(kind, keys[kind])
-            args = read(STEPS[kind], node, where, self._faults, self._context)
-            args, call = self._with_call(kind, node, args, where)
-            if wrong := why_not(self._world, STEP, kind):
+        does = STEPS[name]
+        where = f"step {number} ({name})"
+        for extra in names:
+            if extra != name:
+                wrong = "a step does one thing" if extra in _NAMES else "only 'expect' stands there"
+                self._faults.add(keys[extra].line, f"{where}: {extra!r} beside {name!r}: {wrong}")
+        args: Model | None = does.model() if name == _ALONE else None
+        own = Own(does)
+        if name != _ALONE:
+            node = _spelled_out(does, keys[name])
+            args = read(does.model, node, where, self._faults, self._context)
+            args, call = self._with_call(does, node, args, where)
+            if wrong := why_not_there(self._world, does.where, name):
                 self._faults.add(node.line, f"{where}: {wrong}")
-            own = Own(kind, call, self._line(args, call), isinstance(args, CallStep) and args.background)
+            own = Own(does, call, self._line(does, args, call), getattr(args, "background", False))
             self._calls.latest = call or self._calls.latest
-        zone = self._zone(kind, keys[kind])
+        zone = self._zone(does, keys[name])
         expect = None
         if "expect" in keys:
             expect = read_expectation(keys["expect"], own, self._calls, where, self._faults, self._context)
-            if kind == "expect" and expect is not None:
+            if name == _ALONE and expect is not None:
                 self._calls.latest = expect.call or self._calls.latest
-        return None if args is None else Step(number, kind, args, expect, keys[kind].line, zone)
+        return None if args is None else Step(number, does, args, expect, keys[name].line, zone)
 
-    def _zone(self, kind: str, node: Node) -> ZoneSource | None:
-        if kind != "dns":
+    def _zone(self, does: StepKind, node: Node) -> ZoneSource | None:
+        if "zone" not in does.model.model_fields:
             return None
-        return read_zone(_below(_spelled_out(kind, node), "zone"), self._folder, self._file, self._faults)
+        return read_zone(_below(_spelled_out(does, node), "zone"), self._folder, self._file, self._faults)
 
-    def _line(self, args: StepModel | None, call: str | None) -> int | None:
+    def _line(self, does: StepKind, args: Model | None, call: str | None) -> int | None:
         """The line that the step is about: its own, or that of its call."""
-        if isinstance(args, RegisterStep | UnregisterStep):
-            return args.line
+        if does.registers and args is not None:
+            return getattr(args, "line", None)
         return self._calls.line_of(call)
 
     # -- calls -------------------------------------------------------------------------------------------
 
     def _with_call(
-        self, kind: str, node: Node, args: StepModel | None, where: str
-    ) -> tuple[StepModel | None, str | None]:
+        self, does: StepKind, node: Node, args: Model | None, where: str
+    ) -> tuple[Model | None, str | None]:
         """The step with the id of its call filled in, and that id."""
-        if kind in _MAKES_CALL:
-            placed = args if isinstance(args, CallStep | IncomingStep) else None
-            call = self._made(kind, placed.line if placed is not None else None, node, where)
-            return (None if placed is None else placed.model_copy(update={"id": call})), call
-        if not issubclass(STEPS[kind], OnCall):
+        if does.makes_call:
+            call = self._made(does.name, getattr(args, "line", None), node, where)
+            return (None if args is None else args.model_copy(update={"id": call})), call
+        if not issubclass(does.model, OnCall):
             return args, None
         found = self._named(_below(node, "call"), node.line, where)
         made = self._calls.made.get(found or "")
-        wrong_way = made is not None and made.kind == "call" and not why_not(self._world, STEP, kind)
-        if kind in ("answer", "reject") and wrong_way:
+        there = not why_not_there(self._world, does.where, does.name)
+        if does.takes_call and there and made is not None and made.kind == "call":
             self._faults.add(
                 node.line, f"{where}: the phone made the call {found!r} itself: only incoming ones ring here"
             )
@@ -157,8 +150,8 @@ def _below(node: Node | None, key: str) -> Node | None:
     return found if isinstance(found, Node) else None
 
 
-def _spelled_out(kind: str, node: Node) -> Node:
+def _spelled_out(does: StepKind, node: Node) -> Node:
     """The mapping that a shorthand stands for: ``wait: 5s`` is ``wait: {time: 5s}``."""
-    if isinstance(node.value, dict | list) or (node.value is not None and kind not in SHORTHAND):
+    if isinstance(node.value, dict | list) or (node.value is not None and not does.shorthand):
         return node
-    return Node(node.line, {} if node.value is None else {SHORTHAND[kind]: node})
+    return Node(node.line, {} if node.value is None else {does.shorthand: node})

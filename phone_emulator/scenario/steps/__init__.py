@@ -1,0 +1,51 @@
+"""The kinds of steps, one a file: what can be written, what it does, where, and what may be expected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from phone_emulator.scenario.kinds import StepKind
+
+from . import (
+    answer,
+    call,
+    callee,
+    dns,
+    dtmf,
+    expect,
+    hangup,
+    hold,
+    incoming,
+    reboot,
+    register,
+    reject,
+    resume,
+    server,
+    transfer,
+    unregister,
+    wait,
+)
+
+STEPS: Mapping[str, StepKind] = {
+    module.KIND.name: module.KIND
+    for module in (
+        register,
+        unregister,
+        call,
+        hangup,
+        answer,
+        reject,
+        hold,
+        resume,
+        transfer,
+        dtmf,
+        wait,
+        incoming,
+        dns,
+        server,
+        reboot,
+        callee,
+        expect,
+    )
+}
+"""By the key in the file."""

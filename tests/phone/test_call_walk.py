@@ -290,6 +290,27 @@ def test_how_long_a_call_may_ring(first: float, limit: int, ends: float) -> None
     play(story, {"phone_setting.ringback_timeout": str(limit)}, actors={"primary": script})
 
 
+def test_the_time_of_a_register_first_does_not_count_as_ringing() -> None:
+    # rule C4
+    # rule R9
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.FAILED
+        assert stage.route(call.route) == [
+            ("primary", "unavailable", 0.0, 0.0),
+            ("secondary", "no-response", 0.0, 25.0),
+        ]
+        await call.over()
+
+    script = {
+        "REGISTER": [[Answer(15.0, 200)]],
+        "INVITE": [[Answer(0.5, 180), Answer(11.0, 487)], []],
+        "CANCEL": OK,
+    }
+    keys = server_1(register_on_enable=1) | {"phone_setting.ringback_timeout": "10"}
+    play(story, keys, actors={"secondary": script}, primary=503)
+
+
 def test_a_call_without_an_rtp_port_fails_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(stage: Stage) -> None:
         async def none(*args: object, **named: object) -> Never:

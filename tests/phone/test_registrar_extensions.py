@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from phone_emulator.events import Address
+from phone_emulator.events import Address, RegistrationChanged
 from phone_emulator.phone.registration.binding import leads_to
 from phone_emulator.sip.message import Request
 from tests.lab.peers import PHONE
@@ -227,5 +227,11 @@ def test_the_registrar_removes_a_binding() -> None:
                 await on.rest()
             else:
                 await on.far.nothing(5)
+        why = "the registrar removed the binding: "
+        reasons = [event.reason for event in on.events if isinstance(event, RegistrationChanged)]
+        assert [reason for reason in reasons if reason.startswith(why)] == [
+            f"{why}deactivated",
+            f"{why}expired",
+        ]
 
     play(story, account__1__subscribe_register=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from textwrap import dedent
 from types import ModuleType
@@ -46,10 +47,7 @@ def allowed(number: int) -> bool:
 @pytest.fixture
 def mutations(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(SCRIPTS)
-    import mutations
-
-    module: ModuleType = mutations
-    return module
+    return import_module("mutations")
 
 
 def changes(mutations: ModuleType, source: str) -> list[str]:

@@ -420,7 +420,7 @@ def test_static_records_alone_lead_to_targets(lab: Lab) -> None:
     [({}, "10.0.0.1"), ({"static_cache_pri": False}, "10.0.0.1"), ({"static_cache_pri": True}, "10.9.9.9")],
 )
 def test_static_records_first_or_where_dns_gives_nothing(
-    lab: Lab, how: dict[str, bool], expected: str
+    lab: Lab, how: dict[str, Any], expected: str
 ) -> None:
     async def main() -> None:
         await lab.serve("h1.pbx.com. A 10.0.0.1")

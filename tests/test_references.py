@@ -6,6 +6,7 @@ import ast
 import io
 import re
 import tokenize
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -28,6 +29,8 @@ SOURCES = sorted(
 )
 TARGETS = set(re.findall(r"^([a-z][a-z -]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
+PLACEHOLDER = re.compile(r"(?<![A-Za-z])(?:NAME|ROOM)(?![A-Za-z])")
+"""Stands for any of them."""
 SHOWN = re.compile(r"^`([\w.]+)`:\n\n```", re.MULTILINE)
 """An example of a file, that a document shows as a whole."""
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -54,7 +57,7 @@ def files() -> frozenset[str]:
 
 def is_there(name: str, near: Path) -> bool:
     """Whether *name* is a file or a folder: from the top, from *near*, or the end of the path of one."""
-    if name in OUTSIDE or any(part.isupper() and "." not in part for part in name.split("/")):
+    if name in OUTSIDE or PLACEHOLDER.search(name):
         return True
     if "*" in name:
         return any(ROOT.glob(name))
@@ -127,6 +130,23 @@ def test_links_lead_somewhere(document: Path) -> None:
 def test_what_a_document_names_is_there(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     assert set(dead(text, document.parent)) - set(SHOWN.findall(text)) == set()
+
+
+def test_the_map_is_that_of_the_linter() -> None:
+    """The picture in CONTRIBUTING.md has each layer on a line, from above to below, and the phone's rooms."""
+    linter = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    layers = {each["name"]: each.get("layers", []) for each in linter["contracts"]}
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    lines = text.partition("```text\n")[2].partition("```")[0].splitlines()
+    rows = []
+    for layer in layers["imports go downwards"]:
+        names = [name.removeprefix("phone_emulator.") for name in layer.split(" : ")]
+        [row] = [row for row, line in enumerate(lines) if line.split()[: len(names)] == names]
+        rows.append(row)
+    assert rows == sorted(rows)
+    assert len(rows) == len([line for line in lines if re.match(" {3}[a-z]", line)])
+    phone = "\n".join(lines[rows[8] : rows[9]])
+    assert [room for room in layers["the rooms of the phone"] if not re.search(rf"\b{room}\b", phone)] == []
 
 
 def test_what_docstrings_and_comments_name_is_there() -> None:

@@ -4,6 +4,7 @@
 #   make test    all tests, then every scenario in configs/
 #   make check   lint, format, types, layers, generated pages, rules with a test
 #   make quick   lint, and the unit tests of the packages that the change touches, in 20 seconds
+#   make mutants small faults in the program, tried against its tests
 #   make nightly the full numbers of every campaign
 #   make bench   what the program costs on this machine, its SIP stack compiled where there is a C compiler
 #   make test-compiled  the tests of the SIP stack, with the compiled one
@@ -40,7 +41,7 @@ FIND_PYTHON = for python in $(PHONE_PYTHON) $(PYTHONS); do \
 		"install one, or name it: make PHONE_PYTHON=/path/to/python3 run" >&2; \
 	exit 1
 
-.PHONY: run test test-compiled test-newest test-oldest check quick nightly bench coverage wheels lab lock clean
+.PHONY: run test test-compiled test-newest test-oldest check quick mutants nightly bench coverage wheels lab lock clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/phone-emulator
@@ -65,6 +66,9 @@ check: $(VENV)/dev.stamp
 
 quick: $(VENV)/dev.stamp
 	@$(BIN)/python scripts/quick
+
+mutants: $(VENV)/dev.stamp
+	@$(BIN)/python scripts/mutants
 
 nightly: $(VENV)/dev.stamp
 	@$(BIN)/python scripts/nightly

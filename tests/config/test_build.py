@@ -257,6 +257,18 @@ def test_codecs_in_order_of_priority(text: str, names: list[str]) -> None:
             StaticRecord(name="pbx.example.com", rdtype="A", text="192.168.1.13", ttl=300, account=1),
         ),
         (
+            "dns_cache_a.1.name = pbx.example.com.\ndns_cache_a.1.ip = 192.168.1.13",
+            StaticRecord(name="pbx.example.com", rdtype="A", text="192.168.1.13", ttl=300),
+        ),
+        (
+            "dns_cache_srv.1.name = _sip._udp.example.com.\ndns_cache_srv.1.port = 5060\n"
+            "dns_cache_srv.1.priority = 1\ndns_cache_srv.1.weight = 2\n"
+            "dns_cache_srv.1.target = srv1.example.com.",
+            StaticRecord(
+                name="_sip._udp.example.com", rdtype="SRV", text="1 2 5060 srv1.example.com.", ttl=300
+            ),
+        ),
+        (
             "dns_cache_srv.1.name = _sip._udp.example.com\ndns_cache_srv.1.port = 5060\n"
             "dns_cache_srv.1.priority = 1\ndns_cache_srv.1.weight = 2\n"
             "dns_cache_srv.1.target = srv1.example.com",
@@ -290,6 +302,8 @@ def test_static_records(text: str, expected: StaticRecord) -> None:
         ("dns_cache_a.1.ip = pbx\ndns_cache_a.1.name = pbx.example.com", 5),
         ('dns_cache_srv.1.name = a"b\ndns_cache_srv.1.target = c', 4),
         ('dns_cache_naptr.1.name = a\ndns_cache_naptr.1.replace = b\ndns_cache_naptr.1.service = "', 4),
+        ('dns_cache_naptr.1.name = a\ndns_cache_naptr.1.replace = b\ndns_cache_naptr.1.flags = "', 4),
+        ("dns_cache_a.1.name = pbx.example.com\ndns_cache_a.1.ip = fd00::13", 4),
     ],
 )
 def test_a_broken_static_record_is_ignored_and_told(text: str, line: int) -> None:
@@ -341,12 +355,43 @@ def test_todays_name_wins_over_the_older_one() -> None:
     assert server("account.1.sip_server.1.port = %NULL%\naccount.1.sip_server_port = 1").port == 5060
 
 
+def test_an_older_name_counts_beside_a_blank_of_todays() -> None:
+    text = "account.1.sip_server.1.port =\naccount.1.sip_server_port = 5070\n"
+    assert server(text).port == 5070
+    assert server("".join(reversed(text.splitlines(keepends=True)))).port == 5070
+    assert server("account.1.sip_server.1.port =\naccount.1.sip_server_port =").port == 5060
+
+
+@pytest.mark.parametrize("blank", ["", "   ", "%NULL%", "%EMPTY%"])
+def test_a_blank_host_is_none(blank: str) -> None:
+    found = loaded(f"account.1.sip_server.2.address = {blank}\naccount.1.outbound_proxy.1.address = {blank}")
+    assert found.config == loaded().config
+    assert found.diagnostics == loaded().diagnostics
+
+
 def test_accounts_in_order_of_their_number() -> None:
     text = "".join(f"account.{index}.label = {index}\n" for index in (10, 2, 16))
     found = loaded(text + "account.17.label = 17\naccount.0.label = 0\naccount.02.label = 02")
     assert [line.index for line in found.config.accounts] == [1, 2, 10, 16]
     assert messages(found, "no-such-account") == [
         "x.cfg:7: warning: no-such-account: account.17 is ignored: a SIP-T46S has 16 accounts"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "port"),
+    [
+        ("static.network.port.min_rtpport = 12000\nstatic.network.port.max_rtpport = 12000", 5, 12000),
+        ("static.network.port.min_rtpport = 12780", 4, 12780),
+        ("static.network.port.max_rtpport = 11780", 4, 11780),
+    ],
+)
+def test_one_rtp_port_is_no_range(text: str, line: int, port: int) -> None:
+    found = loaded(text)
+    assert (found.config.min_rtp_port, found.config.max_rtp_port) == (11780, 12780)
+    assert messages(found, "rtp-ports") == [
+        f"x.cfg:{line}: warning: rtp-ports: RTP ports {port}..{port} are no range; "
+        "the default 11780..12780 is kept"
     ]
 
 

@@ -83,6 +83,13 @@ def test_with_a_port_the_guides_example_has_the_same_targets_by_a_alone(lab: Lab
     assert lab.asked == ["A yealink.pbx.com"]
 
 
+# rule C2
+@pytest.mark.parametrize("host", ["", "  "])
+def test_a_blank_host_is_not_asked_for(lab: Lab, host: str) -> None:
+    assert why_unresolved(lab, "", host, server=2) == "server 2 has no address"
+    assert lab.asked == []
+
+
 # rule D1
 @pytest.mark.parametrize("host", ["192.168.1.15", "2001:db8::1", "[2001:db8::1]"])
 def test_an_address_is_not_asked_for(lab: Lab, host: str) -> None:
@@ -144,6 +151,13 @@ def test_the_phones_addresses_tell_which_records_count(
 @pytest.mark.parametrize("sources", [("2001:db8::21",), ("192.168.1.21", "2001:db8::21")])
 def test_aaaa_alone_will_do(lab: Lab, sources: tuple[str, ...]) -> None:
     assert targets(lab, "pbx.com. AAAA 2001:db8::13", sources=sources) == ["primary [2001:db8::13]:5060/udp"]
+
+
+# rule D4
+def test_addresses_of_one_ip_version_keep_the_order_of_the_answer(lab: Lab) -> None:
+    zone = "$ORIGIN pbx.com.\n@ A 127.0.0.9\n@ A 10.0.0.1\n"
+    found = targets(lab, zone, port=5060, sources=("192.168.1.21",))
+    assert found == ["primary 127.0.0.9:5060/udp", "secondary 10.0.0.1:5060/udp"]
 
 
 # rule D4
@@ -211,7 +225,30 @@ def test_naptr_without_flag_is_followed_five_deep(lab: Lab, length: int, expecte
 # rule D2
 def test_naptr_in_a_circle_ends(lab: Lab) -> None:
     zone = '$ORIGIN pbx.com.\n@ NAPTR 1 1 "" "" "" b\nb NAPTR 1 1 "" "" "" @'
-    assert why_unresolved(lab, zone) == "b.pbx.com: its NAPTR records lead in a circle, or too far"
+    reason = why_unresolved(lab, zone, dns_cache_type=DnsCacheType.NONE)
+    assert reason == "b.pbx.com: its NAPTR records lead in a circle, or too far"
+    assert [asked for asked in lab.asked if asked.startswith("NAPTR")] == ["NAPTR pbx.com", "NAPTR b.pbx.com"]
+
+
+# rule D2
+def test_the_way_that_is_told_leads_to_the_targets(lab: Lab) -> None:
+    async def main() -> None:
+        await lab.serve(
+            f"""
+            $ORIGIN pbx.com.
+            @ NAPTR 1 1 "s" "SIP+D2T" "" nowhere
+            @ NAPTR 2 1 "" "" "" other
+            other NAPTR 1 1 "s" "SIP+D2U" "" _sip._udp.other
+            _sip._udp.other SRV 1 1 5070 h1
+            {HOSTS}
+            """.replace("            ", "")
+        )
+        assert (await find(lab.resolver())).detail == (
+            "NAPTR of pbx.com -> other.pbx.com; NAPTR SIP+D2U -> _sip._udp.other.pbx.com; "
+            "SRV _sip._udp.other.pbx.com"
+        )
+
+    lab.run(main)
 
 
 SRV_ZONE = f"""
@@ -378,11 +415,16 @@ def test_static_records_alone_lead_to_targets(lab: Lab) -> None:
 
 
 # rule D7
-@pytest.mark.parametrize(("static_first", "expected"), [(False, "10.0.0.1"), (True, "10.9.9.9")])
-def test_static_records_first_or_where_dns_gives_nothing(lab: Lab, static_first: bool, expected: str) -> None:
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [({}, "10.0.0.1"), ({"static_cache_pri": False}, "10.0.0.1"), ({"static_cache_pri": True}, "10.9.9.9")],
+)
+def test_static_records_first_or_where_dns_gives_nothing(
+    lab: Lab, how: dict[str, Any], expected: str
+) -> None:
     async def main() -> None:
         await lab.serve("h1.pbx.com. A 10.0.0.1")
-        located = await find(lab.resolver(config=STATIC), static_cache_pri=static_first)
+        located = await find(lab.resolver(config=STATIC), **how)
         assert shown(located) == [f"primary {expected}:5070/tcp"]
 
     lab.run(main)

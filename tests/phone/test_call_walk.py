@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Never
 
 import pytest
 
@@ -11,6 +12,7 @@ from phone_emulator.events import AttemptEnded, AttemptStarted, CallState, DnsAn
 from phone_emulator.phone import CallResult
 from phone_emulator.redundancy import Silence
 from phone_emulator.sip.message import Request
+from phone_emulator.world import WorldError
 from tests.phone.stage import SERVERS, SUCCESSIVE, Answer, Stage, play, server_1, server_2
 
 NAME = "yealink.pbx.com"
@@ -229,8 +231,100 @@ def test_a_cancel_is_held_until_a_provisional_comes() -> None:
         invite, cancel = stage.requests("INVITE")[0], stage.requests("CANCEL")[0]
         assert (cancel.branch, cancel.uri, cancel.cseq.number) == (invite.branch, invite.uri, 1)
         assert stage.route(call.route) == [("primary", "cancelled", 0.0, 1.0)]
+        assert call.reason == call.route[0].detail == "hung up by the user"
 
     play(story, actors={"primary": {"INVITE": [[Answer(3.0, 180), Answer(4.0, 487)], []], "CANCEL": OK}})
+
+
+def test_one_cancel_however_often_it_rings() -> None:
+    # rule C9
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        await asyncio.sleep(0.2)
+        await call.hang_up()
+        await call.over()
+        assert stage.sent("CANCEL") == [(0.3, ".13", "CANCEL")]
+
+    answers = [Answer(0.3, 180), Answer(0.4, 180), Answer(2.0, 183), Answer(4.0, 487)]
+    play(story, actors={"primary": {"INVITE": [answers, []], "CANCEL": OK}})
+
+
+def test_a_cancelled_invite_without_its_end_is_waited_for_64_t1() -> None:
+    """RFC 3261 section 9.1."""
+
+    # rule C9
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        await asyncio.sleep(5)
+        await call.hang_up()
+        await call.over()
+        assert stage.sent("CANCEL") == [(5.0, ".13", "CANCEL")]
+        assert stage.world.now() == 5.0 + 32.0
+
+    play(story, actors={"primary": {"INVITE": [[Answer(1.0, 180)], []], "CANCEL": OK}})
+
+
+@pytest.mark.parametrize(
+    ("first", "limit", "ends"),
+    [
+        pytest.param(1.0, 20, 20.0, id="it rings, and nobody answers"),
+        pytest.param(25.0, 20, 40.0, id="asked again where nothing has rung yet"),
+        pytest.param(19.0, 20, 20.0, id="however late it began to ring"),
+    ],
+)
+def test_how_long_a_call_may_ring(first: float, limit: int, ends: float) -> None:
+    # rule C4
+    async def story(stage: Stage) -> None:
+        await asyncio.sleep(100)
+        stage.mark()
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.FAILED
+        assert call.elapsed == ends
+        said = f"answered 180, then nothing for {limit} s (phone_setting.ringback_timeout)"
+        assert call.reason == call.route[-1].detail == said
+        assert stage.route(call.route) == [("primary", "no-response", 0.0, ends)]
+        await call.over()
+        assert stage.sent("CANCEL") == [(ends, ".13", "CANCEL")]
+
+    script = {"INVITE": [[Answer(first, 180), Answer(ends + 1, 487)], []], "CANCEL": OK}
+    play(story, {"phone_setting.ringback_timeout": str(limit)}, actors={"primary": script})
+
+
+def test_the_time_of_a_register_first_does_not_count_as_ringing() -> None:
+    # rule C4
+    # rule R9
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.FAILED
+        assert stage.route(call.route) == [
+            ("primary", "unavailable", 0.0, 0.0),
+            ("secondary", "no-response", 0.0, 25.0),
+        ]
+        await call.over()
+
+    script = {
+        "REGISTER": [[Answer(15.0, 200)]],
+        "INVITE": [[Answer(0.5, 180), Answer(11.0, 487)], []],
+        "CANCEL": OK,
+    }
+    keys = server_1(register_on_enable=1) | {"phone_setting.ringback_timeout": "10"}
+    play(story, keys, actors={"secondary": script}, primary=503)
+
+
+def test_a_call_without_an_rtp_port_fails_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(stage: Stage) -> None:
+        async def none(*args: object, **named: object) -> Never:
+            raise WorldError("no port is left")
+
+        monkeypatch.setattr(stage.world, "open_udp", none)
+        stage.mark()
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.FAILED
+        assert call.reason == "no RTP port is free: no port is left"
+        assert (call.route, call.status, call.state) == ([], None, CallState.ENDED)
+        assert stage.ladder() == []
+
+    play(story)
 
 
 @pytest.mark.parametrize(
@@ -478,7 +572,8 @@ def test_a_name_that_does_not_exist() -> None:
     play(story, zone="other.pbx.com. IN A 192.168.1.13")
 
 
-def test_static_records_serve_where_dns_gives_nothing() -> None:
+@pytest.mark.parametrize("dot", ["", "."], ids=["as usual", "with the dot of master files"])
+def test_static_records_serve_where_dns_gives_nothing(dot: str) -> None:
     # rule D7
     async def story(stage: Stage) -> None:
         await stage.behave(primary=503)
@@ -490,17 +585,17 @@ def test_static_records_serve_where_dns_gives_nothing() -> None:
         ]
 
     settings = {
-        "dns_cache_srv.1.name": "_sip._udp.yealink.pbx.com",
+        "dns_cache_srv.1.name": f"_sip._udp.yealink.pbx.com{dot}",
         "dns_cache_srv.1.port": "5060",
         "dns_cache_srv.1.priority": "1",
-        "dns_cache_srv.1.target": "srv1.yealink.pbx.com",
-        "dns_cache_srv.2.name": "_sip._udp.yealink.pbx.com",
+        "dns_cache_srv.1.target": f"srv1.yealink.pbx.com{dot}",
+        "dns_cache_srv.2.name": f"_sip._udp.yealink.pbx.com{dot}",
         "dns_cache_srv.2.port": "5060",
         "dns_cache_srv.2.priority": "2",
-        "dns_cache_srv.2.target": "srv2.yealink.pbx.com",
-        "dns_cache_a.1.name": "srv1.yealink.pbx.com",
+        "dns_cache_srv.2.target": f"srv2.yealink.pbx.com{dot}",
+        "dns_cache_a.1.name": f"srv1.yealink.pbx.com{dot}",
         "dns_cache_a.1.ip": "192.168.1.13",
-        "dns_cache_a.2.name": "srv2.yealink.pbx.com",
+        "dns_cache_a.2.name": f"srv2.yealink.pbx.com{dot}",
         "dns_cache_a.2.ip": "192.168.1.14",
     }
     play(story, settings, zone="other.pbx.com. IN A 192.168.1.99")
@@ -520,6 +615,32 @@ def test_an_address_that_failed_is_passed_over(key: str, outcomes: list[str]) ->
 
     settings = server_1(address="192.168.1.13", port=5060) | server_2(address="192.168.1.13")
     play(story, settings | {"sip.skip_redundant_failover_addr": key}, primary="silent")
+
+
+def test_a_skipped_target_is_none_that_was_exhausted() -> None:
+    """It names the attempt that failed at its address; why the call failed tells that attempt only."""
+
+    # rule D5
+    # rule C1
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.FAILED
+        assert [(a.target.role, str(a.outcome)) for a in call.route] == [
+            ("primary", "unavailable"),
+            ("secondary", "unavailable"),
+            ("fallback", "skipped"),
+        ]
+        assert call.route[2].detail == (
+            "192.168.1.14 already failed in this route as secondary (sip.skip_redundant_failover_addr = 1)"
+        )
+        assert call.reason == (
+            "every server is exhausted: "
+            "primary: answered 503 Service Unavailable: the server is not available; "
+            "secondary: answered 503 Service Unavailable: the server is not available"
+        )
+        assert call.status == 503
+
+    play(story, server_2(address="192.168.1.14"), primary=503, secondary=503)
 
 
 # -- connections -----------------------------------------------------------------------------------------

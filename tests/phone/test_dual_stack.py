@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -143,6 +144,26 @@ def test_a_call_fails_over_from_ipv6_to_ipv4(local: str) -> None:
         assert [request.via.host for request in four.requests("ACK") + four.requests("BYE")] == [FOUR, FOUR]
 
     play(story, SIX_THEN_FOUR, six, four, local=local)
+
+
+def test_no_rtp_port_of_the_other_version_is_a_failed_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    # rule C2
+    async def story(phone: Phone, world: SimulatedWorld) -> None:
+        openly = world.open_udp
+
+        async def only_six(local: Address, *more: Any, **named: Any) -> Any:
+            if local.host == FOUR and local.port >= 11780:  # not those of DNS
+                raise WorldError("no port is left")
+            return await openly(local, *more, **named)
+
+        monkeypatch.setattr(world, "open_udp", only_six)
+        call = phone.dial("1002")
+        await call.settled()
+        assert outcomes(call.route) == [("fd00::13", "unavailable"), ("192.168.1.14", "send-failed")]
+        assert call.route[1].detail == "no RTP port is free: no port is left"
+        assert (call.route[1].started, call.route[1].ended, call.route[1].sent) == (0.0, 0.0, 0)
+
+    play(story, SIX_THEN_FOUR, Server("fd00::13", 503), Server("192.168.1.14"), local=f"{SIX},{FOUR}")
 
 
 def test_each_version_alone_serves_a_phone_that_has_both() -> None:

@@ -127,6 +127,7 @@ def test_a_199_ends_its_fork_only() -> None:
         on.far.answer(invite, 199, tag="two")
         await on.rest()
         assert heard_from(call) == 4000
+        assert len(on.phone.line(1).seat.dialogs) == 1
         on.far.answer(invite, 183, tag="two", body=sound(5000))
         await on.rest()
         assert heard_from(call) == 4000, "it is over"

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from phone_emulator.events import Address, RegistrationChanged
+from phone_emulator.phone.registration.binding import leads_to
 from phone_emulator.sip.message import Request
 from tests.lab.peers import PHONE
 from tests.phone.far_end import Play, play
-from tests.phone.stage import Answer, Stage
+from tests.phone.stage import Answer, Stage, server_2
 from tests.phone.stage import play as play_stage
 from tests.phone.watching import notify
 
@@ -80,6 +82,39 @@ def test_routes_are_those_of_the_last_200() -> None:
         assert (await invited(on)).headers.get_all("Route") == []
 
     play(story)
+
+
+def test_a_binding_that_is_lost_takes_its_routes_along() -> None:
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await asyncio.sleep(541)
+        assert stage.registered() == []
+        await stage.phone.dial("1002").over()
+        [invite] = stage.requests("INVITE")
+        assert invite.headers.get_all("Route") == []
+
+    granted = [Answer(0, 200, [("Expires", "600"), ("Service-Route", ROUTES[0])])]
+    settings = server_2(address="")
+    script = {"REGISTER": [granted, [Answer(0, 403)]], "INVITE": [[Answer(0, 486)]]}
+    play_stage(story, settings, actors={"primary": script})
+
+
+@pytest.mark.parametrize(
+    ("contact", "own"),
+    [
+        ("<sip:1001@192.168.1.21>", 5060),
+        ("<sip:1001@192.168.1.21:5060>", 5060),
+        ("<sip:1001@192.168.1.21;transport=tcp>", 5060),
+        ("<sip:1001@192.168.1.21;transport=TLS>", 5061),
+        ("<sips:1001@192.168.1.21>", 5061),
+        ("<sips:1001@192.168.1.21:5070>", 5070),
+    ],
+)
+def test_which_contact_is_its_own(contact: str, own: int) -> None:
+    """RFC 3261 section 19.1.4, a default port counting where none stands."""
+    assert leads_to(contact, Address("192.168.1.21", own))
+    assert not leads_to(contact, Address("192.168.1.21", own + 1))
+    assert not leads_to(contact, Address("192.168.1.22", own))
 
 
 @pytest.mark.parametrize(
@@ -192,5 +227,11 @@ def test_the_registrar_removes_a_binding() -> None:
                 await on.rest()
             else:
                 await on.far.nothing(5)
+        why = "the registrar removed the binding: "
+        reasons = [event.reason for event in on.events if isinstance(event, RegistrationChanged)]
+        assert [reason for reason in reasons if reason.startswith(why)] == [
+            f"{why}deactivated",
+            f"{why}expired",
+        ]
 
     play(story, account__1__subscribe_register=1)

@@ -9,6 +9,7 @@ import pytest
 
 from phone_emulator.events import Outcome, RegistrationChanged, RegistrationState
 from phone_emulator.phone import CallResult
+from phone_emulator.world.faults import Faulted
 from tests.phone.stage import SERVERS, SUCCESSIVE, Answer, Line, Stage, play, server_1, server_2
 
 ONLY_1 = server_2(address="")
@@ -22,6 +23,11 @@ def contact(expires: int) -> list[tuple[str, str]]:
 def started(stage: Stage) -> list[tuple[str, float]]:
     """Where and when each REGISTER attempt since the mark began."""
     return [(attempt.target.role, round(attempt.started - stage.zero, 3)) for attempt in stage.registers()]
+
+
+def told(stage: Stage) -> list[RegistrationChanged]:
+    """What was told of registrations since the mark began."""
+    return [event for event in stage.events if isinstance(event, RegistrationChanged)]
 
 
 # -- along the list of server 1 ---------------------------------------------------------------------------
@@ -117,6 +123,37 @@ def test_a_refresh_that_fails_over_keeps_the_old_binding_until_then() -> None:
         assert stage.registered() == ["primary"]
         await asyncio.sleep(5)
         assert stage.registered() == ["secondary"]
+
+    play(story, ONLY_1)
+
+
+def test_what_is_told_of_a_registration() -> None:
+    async def story(stage: Stage) -> None:
+        assert not stage.phone.line(1).registrar.started
+        assert stage.phone.line(1).servers.targets(1) == ()
+        await stage.phone.register()
+        assert stage.phone.line(1).registrar.started
+        assert [target.role for target in stage.phone.line(1).servers.targets(1)] == ["primary", "secondary"]
+        await asyncio.sleep(3000)
+        await stage.behave(primary=503, secondary=403)
+        await asyncio.sleep(541)
+        await stage.behave(secondary="ok")
+        await asyncio.sleep(30)
+        await stage.phone.line(1).registrar.unregister()
+        primary, secondary = "primary 192.168.1.13:5060/udp", "secondary 192.168.1.14:5060/udp"
+        why = "primary 192.168.1.13: answered 503 Service Unavailable: the server is not available"
+        denied = "secondary: answered 403 Forbidden: an answer, no other server is tried"
+        assert [(str(event.state), event.expires_at, event.reason) for event in told(stage)] == [
+            ("registering", None, f"REGISTER to {primary}"),
+            ("registered", 3600.0, f"registered at {primary}"),
+            ("failed", None, denied),
+            ("failed", None, denied),
+            ("registering", None, f"REGISTER to {primary}"),
+            ("registering", None, f"REGISTER to {secondary}"),
+            ("registered", 7170.0, f"registered at {secondary}: {why}"),
+            ("unregistering", 7170.0, f"REGISTER with Expires: 0 to {secondary}"),
+            ("unregistered", None, "de-registered: 200 OK"),
+        ]
 
     play(story, ONLY_1)
 
@@ -234,6 +271,50 @@ def test_back_on_server_1_the_other_binding_is_left_to_expire() -> None:
     play(story, SUCCESSIVE, primary=503, secondary=503)
 
 
+def test_what_is_left_to_expire() -> None:
+    """The registrar keeps it until its lease ends; the phone tells when that is, and does not renew it."""
+
+    # rule R4
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary="ok")
+        stage.mark()
+        await asyncio.sleep(121)
+        [left] = [event for event in told(stage) if event.server == 2]
+        assert (left.state, left.at, left.target) == (RegistrationState.UNREGISTERED, 120.0, None)
+        assert (left.expires_at, left.next_at) == (3600.0, None)
+        assert left.reason == "left to expire: server 1 is the working server again"
+        fallback = stage.lab.servers["fallback"]
+        await asyncio.sleep(3600 - 122)
+        assert list(fallback.bindings) == ["1001"]
+        await asyncio.sleep(2)
+        assert not fallback.bindings
+
+    play(story, SUCCESSIVE, primary=503, secondary=503)
+
+
+def test_a_successive_line_renews_at_the_primary_in_mode_2() -> None:
+    # rule F2
+    # rule R4
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        stage.mark()
+        await asyncio.sleep(3541)
+        assert started(stage) == [("primary", 3540.0), ("secondary", 3540.0)]  # F5: it keeps the secondary
+        await stage.behave(primary="ok")
+        await asyncio.sleep(3000)
+        call = stage.phone.dial("1002")
+        await call.settled()
+        assert [attempt.target.role for attempt in call.route] == ["secondary"]
+        await call.hang_up()
+        stage.mark()
+        await asyncio.sleep(600)
+        assert started(stage) == [("primary", 539.0)]
+        assert stage.registered() == ["primary"]
+
+    play(story, SUCCESSIVE | server_1(failback_mode=2), primary=503)
+
+
 def test_server_2_fails_while_it_works() -> None:
     # rule R5
     async def story(stage: Stage) -> None:
@@ -306,11 +387,50 @@ def test_back_off() -> None:
     play(story, ONLY_1 | settings, primary=403)
 
 
+def test_a_success_lets_the_back_off_begin_again() -> None:
+    """Three waits of up to 20, 40 and 80 s, a success, and again one of up to 20 s, not of 160."""
+
+    # rule R7
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await asyncio.sleep(65)
+        assert len(started(stage)) == 3
+        await stage.behave(primary="ok")
+        await asyncio.sleep(80)
+        assert stage.registered() == ["primary"]
+        await stage.behave(primary=403)
+        stage.mark()
+        await asyncio.sleep(300)
+        refused, again = [at for _, at in started(stage)][:2]
+        assert 10 <= again - refused <= 20
+
+    settings = {"account.1.reg_failed_retry_min_time": "10", "account.1.reg_failed_retry_max_time": "1000"}
+    play(story, ONLY_1 | settings | server_1(expires=300), primary=403)
+
+
+def test_the_probe_stops_when_everything_fails() -> None:
+    """From then on server 1 is asked as often as R7 says, not at the probe's times too."""
+
+    # rule R4
+    # rule R7
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(fallback=503)
+        stage.mark()
+        await asyncio.sleep(1000)
+        assert [at for role, at in started(stage) if role == "primary"] == [100.0, 200.0, 240.0, 640.0]
+        assert [at for role, at in started(stage) if role == "fallback"] == [240.0, 640.0]
+
+    keys = {"account.1.fallback.timeout": "100", "account.1.reg_fail_retry_interval": "400"}
+    play(story, SUCCESSIVE | server_2(expires=300) | keys, primary=503, secondary=503)
+
+
 # -- leases -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("granted", "overlap", "refresh"), [(3600, -1, 3540), (600, -1, 540), (100, -1, 50), (600, 100, 500)]
+    ("granted", "overlap", "refresh"),
+    [(3600, -1, 3540), (600, -1, 540), (121, -1, 61), (120, -1, 60), (100, -1, 50), (600, 100, 500)],
 )
 def test_the_refresh_comes_before_the_granted_lease_ends(granted: int, overlap: int, refresh: float) -> None:
     # rule R8
@@ -342,6 +462,37 @@ def test_where_the_lease_stands(extra: list[tuple[str, str]]) -> None:
         await stage.phone.register()
         await asyncio.sleep(141)
         assert started(stage) == [("primary", 0.0), ("primary", 140.0)]
+
+    play(story, ONLY_1, actors={"primary": {"REGISTER": [[Answer(0.0, 200, extra)]]}})
+
+
+def test_a_lease_of_a_second_counts_as_ten() -> None:
+    """Half of it comes soon enough for the registrar, and no server makes the phone register without end."""
+
+    # rule R8
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        binding = stage.phone.line(1).bindings[1]
+        assert (binding.expires_at, binding.refresh_at) == (10.0, 5.0)
+        await asyncio.sleep(11)
+        assert started(stage) == [("primary", 0.0), ("primary", 5.0), ("primary", 10.0)]
+
+    play(story, ONLY_1, actors={"primary": {"REGISTER": [[Answer(0.0, 200, contact(1))]]}})
+
+
+@pytest.mark.parametrize("extra", [contact(0), [*contact(0), ("Expires", "3600")], [("Expires", "0")]])
+def test_a_200_that_grants_no_time_is_no_registration(extra: list[tuple[str, str]]) -> None:
+    # rule R8
+    # rule R7
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        binding = stage.phone.line(1).bindings[1]
+        assert (binding.state, binding.target) == (RegistrationState.FAILED, None)
+        [attempt] = stage.registers()
+        assert attempt.outcome is Outcome.REJECTED
+        assert attempt.detail == "answered 200 OK, but it grants no time (expires=0)"
+        await asyncio.sleep(31)
+        assert started(stage) == [("primary", 0.0), ("primary", 30.0)]
 
     play(story, ONLY_1, actors={"primary": {"REGISTER": [[Answer(0.0, 200, extra)]]}})
 
@@ -462,6 +613,105 @@ def test_where_it_registered_first_it_stays_registered() -> None:
         "BYE": [[Answer(0.0, 200)]],
     }
     play(story, ONLY_1 | ON, actors={"secondary": script})
+
+
+def test_the_register_before_a_call_is_counted_on() -> None:
+    # rule R9
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary=503)
+        await stage.phone.dial("1002").settled()
+        await asyncio.sleep(4000)
+        sent = stage.requests("REGISTER")
+        assert len({request.call_id for request in sent}) == 1
+        assert [request.cseq.number for request in sent] == [1, 2, 3, 4, 5, 5, 6]
+        assert [line.where for line in stage.sent("REGISTER")] == [
+            ".13",
+            ".13",
+            ".14",
+            ".14",
+            ".13",
+            ".14",
+            ".14",
+        ]
+
+    play(story, ONLY_1 | ON)
+
+
+def test_a_register_before_a_call_while_the_refresh_waits() -> None:
+    """The refresh waits for the primary; the call registers at the secondary, before the refresh does."""
+
+    # rule R9
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await asyncio.sleep(3540)
+        await stage.behave(primary="silent")
+        await asyncio.sleep(1)
+        await stage.phone.dial("1002").settled()
+        await asyncio.sleep(20)
+        numbers = [request.cseq.number for request in stage.requests("REGISTER", ".14")]
+        assert len(numbers) >= 3
+        assert numbers == sorted(set(numbers))
+        assert stage.registered() == ["secondary"]
+
+    keys = server_1(register_on_enable=1, invite_retry_counts=1)
+    play(story, ONLY_1 | keys)
+
+
+def test_subscriptions_follow_a_register_before_a_call() -> None:
+    # rule R9
+    # rule F6
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await asyncio.sleep(1)
+        await stage.behave(primary=503)
+        await stage.phone.dial("1002").settled()
+        await asyncio.sleep(1)
+        assert [request.uri for request in stage.requests("SUBSCRIBE", ".14")][:1] == [
+            "sip:1001@yealink.pbx.com"
+        ]
+
+    keys = server_1(register_on_enable=1, failback_mode=3, **{"failback_subscribe.enable": 1})
+    play(story, ONLY_1 | keys | {"account.1.subscribe_mwi": "1"})
+
+
+@pytest.mark.parametrize("kind", [{}, SUCCESSIVE])
+def test_subscriptions_use_server_1_only(kind: dict[str, str]) -> None:
+    # rule F6
+    # rule R3
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await asyncio.sleep(100)
+        assert "fallback" in stage.registered()
+        assert stage.requests("SUBSCRIBE") == []
+        await stage.behave(primary=503, secondary=503)
+        await stage.phone.dial("1002").settled()
+        await asyncio.sleep(1)
+        assert stage.requests("SUBSCRIBE") == []
+
+    keys = server_1(register_on_enable=1) | server_2(register_on_enable=1) | {"account.1.subscribe_mwi": "1"}
+    play(story, kind | keys, primary=503, secondary=503)
+
+
+def test_a_binding_beside_the_only_one_of_a_successive_line_is_left_to_expire() -> None:
+    """A call has registered at server 2 first; with the next refresh at server 1 that binding has no use."""
+
+    # rule R4
+    # rule R9
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary=503, secondary=503)
+        await stage.phone.dial("1002").settled()
+        assert stage.registered() == ["primary", "fallback"]
+        await stage.behave(primary="ok", secondary="ok")
+        stage.mark()
+        await asyncio.sleep(3541)
+        assert stage.registered() == ["primary"]
+        [left] = [event for event in told(stage) if event.server == 2]
+        assert (left.state, left.at, left.expires_at) == (RegistrationState.UNREGISTERED, 3540.0, 3600.0)
+        assert left.reason == "left to expire: server 1 is the working server again"
+
+    play(story, SUCCESSIVE | ON | server_2(register_on_enable=1))
 
 
 def test_hanging_up_during_register_first() -> None:
@@ -631,6 +881,41 @@ def test_registering_again_takes_the_place_of_the_first() -> None:
         assert started(stage) == [("primary", 0.0), ("primary", 3540.0)]
 
     play(story, ONLY_1)
+
+
+def test_a_registrar_that_is_cancelled_sends_nothing_more() -> None:
+    # rule R12
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        stage.mark()
+        stage.phone.line(1).registrar.cancel()
+        await asyncio.sleep(10_000)
+        assert stage.requests("REGISTER") == []
+
+    play(story, ONLY_1)
+
+
+def test_a_binding_that_nobody_renews_ends_with_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[tuple[float, str, float | None, list[str]]] = []
+
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+
+        def planted(group: object) -> None:
+            raise LookupError("planted")
+
+        monkeypatch.setattr(stage.phone.line(1).registrar, "_in_order", planted)
+        await asyncio.sleep(1)
+        stage.mark()
+        await asyncio.sleep(3598)
+        held = stage.registered()
+        await asyncio.sleep(2)
+        for event, roles in zip(told(stage), [held, stage.registered()], strict=True):
+            found.append((event.at, str(event.state), event.expires_at, roles))
+
+    with pytest.raises(Faulted, match="the registration at server 1 of line 1: LookupError: planted"):
+        play(story, ONLY_1)
+    assert found == [(3540.0, "failed", 3600.0, ["primary"]), (3600.0, "failed", None, [])]
 
 
 # -- failback ---------------------------------------------------------------------------------------------

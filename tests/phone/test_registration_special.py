@@ -35,6 +35,10 @@ def test_old_bindings_are_removed_before_the_first_register() -> None:
         said = [(r.headers.get("Contact"), r.headers.get("Expires")) for r in requests]
         own = "<sip:1001@192.168.1.21:5060>"
         assert said == [("*", "0"), ("*", "0"), (own, "3600")]
+        registering, clearing = stage.registers()
+        assert (clearing.method, clearing.n, clearing.sent) == ("REGISTER", 1, 2)
+        assert clearing.why == "unregister_on_reboot = 1: bindings of before the reboot are removed first"
+        assert (registering.method, registering.n, registering.sent) == ("REGISTER", 1, 1)
         first = requests[0].cseq.number
         assert [request.cseq.number for request in requests] == [first, first + 1, first + 2]
         assert len({request.call_id for request in requests}) == 1

@@ -86,7 +86,8 @@ def test_a_proxy_replaces_the_next_hop_and_nothing_else() -> None:
 
 def test_two_proxies_before_one_server() -> None:
     # rule O1
-    assert [hop.identity for hop in hops(account(ONE, proxies=(PROXY_1, PROXY_2)))] == [ONE, ONE]
+    found = hops(account(ONE, proxies=(PROXY_1, PROXY_2)))
+    assert [(hop.identity, hop.proxy) for hop in found] == [(ONE, True), (ONE, True)]
 
 
 def test_proxies_count_only_when_enabled() -> None:

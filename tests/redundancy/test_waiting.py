@@ -128,3 +128,8 @@ def test_why_names_the_key_and_its_value() -> None:
     assert wait.why == "to 1 retransmission (retry_counts = 1), given up at 1.5 s"
     wait = wait_for("INVITE", FailoverConfig(retry_counts=20), T1, UDP, last=False)
     assert wait.why == "within 64*T1 = 32.0 s"
+
+
+def test_what_the_option_is_called() -> None:
+    # rule C5
+    assert [str(silence) for silence in Silence] == ["auto", "timer-b", "retry-counts"]

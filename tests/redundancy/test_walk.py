@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from phone_emulator.config.model import FailoverConfig, TransportType
-from phone_emulator.events import Outcome, Target, Transport
+from phone_emulator.config.model import FailbackMode, FailoverConfig, TransportType
+from phone_emulator.events import Outcome, Target, Transport, Wait
 from phone_emulator.redundancy import Hop, Locate, Try, Walk
 from tests.redundancy.ladder import GUIDE, TIMERS, hop, play, targets
 
@@ -151,6 +151,17 @@ def test_an_address_that_failed_is_passed_over() -> None:
     assert played.route[2].why == "primary 192.168.1.13: no-response"
 
 
+def test_a_skipped_target_names_the_attempt_that_failed_there() -> None:
+    # rule D5
+    where = {1: targets(1, ".13", ".14", ".14", ".13"), 2: targets(2, ".14")}
+    played = play(invite(), [SILENT, SILENT], where)
+    assert [attempt.detail.partition(" (")[0] for attempt in played.route[2:]] == [
+        "192.168.1.14 already failed in this route as secondary",
+        "192.168.1.13 already failed in this route as primary",
+        "192.168.1.14 already failed in this route as secondary",
+    ]
+
+
 def test_with_the_key_0_every_target_is_tried() -> None:
     # rule D5
     where = {1: targets(1, ".13", ".13"), 2: targets(2, ".13")}
@@ -250,3 +261,29 @@ def test_an_order_that_leaves_a_server_out_says_why() -> None:
 def test_why_the_first_target() -> None:
     # rule C1
     assert play(invite(), [200]).route[0].why == "primary first: every new request starts there"
+    for mode in (FailbackMode.DNS_TTL, FailbackMode.REGISTRATION, FailbackMode.DURATION):
+        keys = FailoverConfig(failback_mode=mode)
+        assert play(invite((hop(1, keys), hop(2))), [200]).route[0].why == (
+            f"primary first: no failover is in effect (failback_mode = {int(mode)})"
+        )
+
+
+def test_why_server_2_goes_first() -> None:
+    # rule R5
+    # rule C12
+    both = (hop(2), hop(1))
+    registered = play(invite(both, registered=GUIDE[2]), [SILENT, 200]).route
+    assert [attempt.why for attempt in registered] == [
+        "fallback first: the line is registered there",
+        "fallback 192.168.1.15: no-response",
+    ]
+    alone = play(invite((hop(2),)), [200]).route
+    assert alone[0].why == "fallback first: every new request starts there"
+
+
+def test_a_name_without_target_is_waited_for_by_dns_alone() -> None:
+    # rule C2
+    [attempt] = play(invite((hop(1),)), [], where={}).route
+    assert attempt.wait == Wait(0.0, "")
+    assert (attempt.n, attempt.method, attempt.started, attempt.ended) == (1, "INVITE", 0.0, 9.0)
+    assert (attempt.target.address, attempt.target.port, attempt.target.ttl) == ("", 5060, None)

@@ -209,17 +209,16 @@ def test_where_forgetting_raises_all_is_forgotten_and_later_ones_in_their_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     world = SimulatedWorld()
-    forget = Resting._forget_oldest
-    calls = 0
+    clock, planted = world.now, False
 
-    def stumble(resting: Resting) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == 1:
+    def now() -> float:
+        nonlocal planted
+        if clock() >= 32 and not planted:
+            planted = True
             raise LookupError("planted")
-        forget(resting)
+        return clock()
 
-    monkeypatch.setattr(Resting, "_forget_oldest", stumble)
+    monkeypatch.setattr(world, "now", now)
 
     async def main() -> None:
         resting = Resting(world, 32.0)

@@ -97,6 +97,16 @@ def test_without_the_cookie_the_whole_request_is_compared(via: str) -> None:
     assert server_key(request("CANCEL", via)) != server_key(request(via=via))
 
 
+@pytest.mark.parametrize("cookie", ["z9hG4bK", "Z9HG4BK"])
+def test_the_bare_cookie_is_a_branch_that_proves_nothing(cookie: str) -> None:
+    via = VIA.replace("z9hG4bK776", cookie)
+    assert server_key(request(via=via)) == server_key(request(via=via))
+    assert server_key(request(via=via, number=8)) != server_key(request(via=via))
+    assert server_key(request(via=via, tag="b")) != server_key(request(via=via))
+    one_more = via + "1"
+    assert server_key(request(via=one_more, number=8)) == server_key(request(via=one_more))
+
+
 def test_without_the_cookie_an_ack_with_its_to_tag_finds_the_invite() -> None:
     assert server_key(request("ACK", OLD, to="<sip:102@x>;tag=far")) == server_key(request(via=OLD))
 

@@ -145,8 +145,9 @@ class OutgoingCall(Call):
             return
         if answered is None:
             tried = [attempt for attempt in self.route if attempt.outcome is not Outcome.SKIPPED]
-            reasons = "; ".join(f"{each.target.role}: {each.detail}" for each in tried or self.route)
-            last = self.route[-1].status if self.route else None
+            told = tried or self.route
+            reasons = "; ".join(f"{each.target.role}: {each.detail}" for each in told)
+            last = told[-1].status if told else None
             self._settle(CallResult.FAILED, f"every server is exhausted: {reasons}", last)
         else:
             self._settle(CallResult.REJECTED, answered.detail, answered.status)

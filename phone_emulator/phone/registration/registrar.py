@@ -28,7 +28,7 @@ from .keepalive import KeepAlive
 from .servers import Servers
 
 MIN_LEASE = 10
-"""Seconds; a server that grants less cannot make the phone register without end."""
+"""Seconds; a server that grants less cannot make the phone register without end (0 is no registration)."""
 LEAST_RETRY_DELAY = 1.0
 """Seconds; an interval of 0 means at once, but a server that refuses at once is not asked without end."""
 
@@ -281,7 +281,14 @@ class Registrar:
         now = self._context.world.now()
         response, flow = found
         asked = delta_seconds(draft.request.headers.get("Expires")) or 0
-        lease = max(granted_lease(response, flow.local, asked), MIN_LEASE)
+        granted = granted_lease(response, flow.local, asked)
+        if granted == 0:
+            attempt.outcome = Outcome.REJECTED
+            attempt.detail = (
+                f"answered {response.status} {response.reason}, but it grants no time (expires=0)"
+            )
+            return False
+        lease = max(granted, MIN_LEASE)
         self._forget(binding)
         binding.target, binding.contact, binding.registered_at = attempt.target, flow.local, now
         self._seat.exchange.keep_open(binding.call_id, flow)

@@ -290,6 +290,17 @@ def test_how_long_a_call_may_ring(first: float, limit: int, ends: float) -> None
     play(story, {"phone_setting.ringback_timeout": str(limit)}, actors={"primary": script})
 
 
+def test_a_fault_before_anything_has_left() -> None:
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        call.fault(LookupError("planted"))
+        await call.over()
+        assert (call.result, call.reason) == (CallResult.FAILED, "internal fault: LookupError: planted")
+        assert (call.route, stage.requests("INVITE")) == ([], [])
+
+    play(story)
+
+
 def test_the_time_of_a_register_first_does_not_count_as_ringing() -> None:
     # rule C4
     # rule R9

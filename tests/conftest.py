@@ -1,8 +1,9 @@
-"""What all tests share: how hypothesis looks for examples, and the options ``--reversed`` and ``--until``."""
+"""What all tests share: how hypothesis looks for examples, Ctrl-C, and the options of the runs."""
 
 from __future__ import annotations
 
 import os
+import signal
 import time
 
 import pytest
@@ -16,6 +17,10 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("tests")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's background jobs ignore it, and so would the programs that tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

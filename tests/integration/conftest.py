@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from typing import Literal
@@ -19,10 +18,6 @@ from tests.integration.harness.nsd import Nsd, guide_zone
 from tests.integration.harness.phone import Phone
 from tests.integration.harness.sipp import SippUas
 from tests.integration.harness.stage import Stage
-
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A shell's background jobs ignore it, and so would the programs that tests start and interrupt.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _STAGE = pytest.StashKey[Stage]()
 

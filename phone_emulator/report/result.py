@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from phone_emulator.events import Attempt, Direction, InternalFault, MessageReceived, MessageSent
-from phone_emulator.phone.registration.health import LineHealth
+
+if TYPE_CHECKING:
+    from phone_emulator.phone.registration.health import LineHealth
 
 Message = MessageSent | MessageReceived
 

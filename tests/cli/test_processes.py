@@ -200,19 +200,32 @@ def test_a_route_whose_reader_has_gone_ends_in_time(example: Path) -> None:
     assert (done.returncode, done.stderr) == (1, "")
 
 
-def test_help_imports_nothing_heavy() -> None:
+def imported(arguments: list[str], names: tuple[str, ...]) -> tuple[str, str]:
+    """What the program prints, and which of *names* it has imported by then."""
     code = (
         "import sys\n"
         "from phone_emulator.cli import main\n"
-        "sys.argv = ['phone-emulator', '--help']\n"
+        f"sys.argv = ['phone-emulator', *{arguments!r}]\n"
         "try:\n    main()\n"
-        f"finally:\n    print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)\n"
+        f"finally:\n    print([name for name in {names!r} if name in sys.modules], file=sys.stderr)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=NET
     )
-    assert done.stderr == "[]\n"
-    assert all(name in done.stdout for name in COMMANDS)
+    return done.stdout, done.stderr
+
+
+def test_help_imports_nothing_heavy() -> None:
+    out, modules = imported(["--help"], HEAVY)
+    assert modules == "[]\n"
+    assert all(name in out for name in COMMANDS)
+
+
+@pytest.mark.parametrize("command", ["check", "cfg", "example"])
+def test_commands_about_files_import_no_phone(command: str) -> None:
+    out, modules = imported([command, "--help"], ("phone_emulator.phone", "phone_emulator.sip"))
+    assert f"phone-emulator {command}" in out
+    assert modules == "[]\n"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

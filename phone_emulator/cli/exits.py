@@ -83,9 +83,9 @@ def tell_faults(faults: Iterable[tuple[str, str]]) -> None:
 
 
 def _unforeseen(error: Exception) -> tuple[str, str]:
-    from phone_emulator.world.faults import in_words, traceback_of
+    from phone_emulator.world.faults import as_reason, traceback_of
 
-    return traceback_of(error), f"internal fault: {in_words(error)}"
+    return traceback_of(error), as_reason(error)
 
 
 def _in_words(error: Exception) -> str:

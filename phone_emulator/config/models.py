@@ -48,7 +48,7 @@ class Model:
 
 def generation_in(firmware: str) -> int | None:
     """The generation that the second field of a version says: 86 in 66.86.0.15; None where it says none."""
-    return number(".".join(firmware.split(".")[1:2]), 999)
+    return number(firmware.partition(".")[2].partition(".")[0], 999)
 
 
 def product_of(name: str) -> str:

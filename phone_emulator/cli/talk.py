@@ -70,23 +70,21 @@ class Progress:
             self._shown = False
 
 
-def warn_of(diagnostics: Iterable[Diagnostic], log_level: str) -> None:
-    """Say the warnings among *diagnostics*, one line each, unless only errors are asked for."""
-    for found in diagnostics:
-        if found.severity is Severity.WARNING and log_level != "error":
-            say(str(found))
-
-
 def tell_of(loaded: Loaded, log_level: str) -> None:
-    """Say what is surprising about *loaded*: its warnings, and what has no effect, of files as a sum."""
-    warn_of(loaded.diagnostics, log_level)
-    tell_without_effect(loaded.without_effect(), log_level)
+    """Say what is surprising about *loaded*, unless only errors are asked for.
 
-
-def tell_without_effect(found: Iterable[Diagnostic], log_level: str) -> None:
-    """Say what has no effect, unless only errors are asked for: each ``--set``, and the sum of the files."""
+    That is its warnings, and what has no effect, of files as a sum.
+    """
     if log_level == "error":
         return
+    for found in loaded.diagnostics:
+        if found.severity is Severity.WARNING:
+            say(str(found))
+    tell_without_effect(loaded.without_effect())
+
+
+def tell_without_effect(found: Iterable[Diagnostic]) -> None:
+    """Say what has no effect: each ``--set``, and the sum of the files."""
     of_files = []
     for each in found:
         if each.file == OVERRIDES:

@@ -109,8 +109,7 @@ def _read(paths: Sequence[str], common: Common, options: RunOptions) -> list[tup
     if common.log_level != "error":
         for warning in dict.fromkeys(found for ready, _ in prepared for found in ready.warnings):
             say(warning)
-    idle = dict.fromkeys(found for ready, _ in prepared for found in ready.without_effect)
-    tell_without_effect(idle, common.log_level)
+        tell_without_effect(dict.fromkeys(found for ready, _ in prepared for found in ready.without_effect))
     return prepared
 
 

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from inspect import Parameter, signature
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from phone_emulator.scenario.reader import parse_scenario
 from phone_emulator.scenario.runner import run as scenario_run
 from phone_emulator.scenario.session import RunOptions, prepare
 from phone_emulator.testing.sip_lab import SipLab
-from phone_emulator.testing.virtual_phone import VirtualPhone
+from phone_emulator.testing.virtual_phone import MakePhone, VirtualPhone
 
 pytest_plugins = ["pytester"]
 
@@ -464,6 +465,13 @@ def test_without_scenarios_and_fixtures_nothing_of_the_package_is_imported() -> 
     )
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.strip() == "['phone_emulator', 'phone_emulator.pytest_plugin']"
+
+
+def test_the_annotation_of_the_fixture_takes_what_the_phone_takes() -> None:
+    asked = dict(signature(MakePhone.__call__).parameters)
+    own = signature(VirtualPhone.__init__).parameters.values()
+    taken = [each for each in own if each.kind is Parameter.KEYWORD_ONLY]
+    assert [asked.get(each.name) for each in taken] == taken
 
 
 def test_the_plugin_is_an_entry_point() -> None:

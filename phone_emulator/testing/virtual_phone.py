@@ -44,6 +44,7 @@ class MakePhone(Protocol):
         set: Mapping[str, object] | None = None,  # noqa: A002  # as in scenario files
         callee: str = "answer",
         silence: str = "auto",
+        offer: str = "spoken",
         seed: int = 0,
     ) -> VirtualPhone:
         """A phone with the cfg files, or the cfg text, *config*, and the cfg keys *set* over them."""

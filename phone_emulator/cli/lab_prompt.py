@@ -7,9 +7,8 @@ from collections.abc import Awaitable, Callable
 import click
 
 from phone_emulator.config.model import AccountConfig, PhoneConfig
-from phone_emulator.events import Transport
 from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
-from phone_emulator.lab.lab import Lab, Place, served_domains
+from phone_emulator.lab.lab import Lab, served_domains
 from phone_emulator.lab.plans import Stage
 from phone_emulator.phone import CallError
 from phone_emulator.report.wire import printable
@@ -116,7 +115,7 @@ def lab_lines(stage: Stage, *, example: bool) -> list[str]:
     plan = stage.plan
     lines = ["SIP servers:"]
     for place in plan.places:
-        ports = ", ".join(f"{transport} {_port(place, transport)}" for transport in place.transports)
+        ports = ", ".join(f"{transport} {place.port_for(transport)}" for transport in place.transports)
         lines.append(f"  {place.name:<12} {place.address}  {ports}  ({place.behaviour})")
     lines += [f"DNS server:   {address}" for address in plan.nameservers]
     lines.append(f"called user:  any number, at {plan.callee}")
@@ -126,10 +125,6 @@ def lab_lines(stage: Stage, *, example: bool) -> list[str]:
     dns = "".join(f" --dns {address}" for address in plan.nameservers)
     lines.append(f"call with it: phone-emulator call lab.cfg 1002{dns} --local-address {plan.phone.host}")
     return lines
-
-
-def _port(place: Place, transport: Transport) -> int:
-    return place.tls_port if transport is Transport.TLS else place.port
 
 
 def cfg_lines(account: AccountConfig, *, with_user: bool) -> list[str]:

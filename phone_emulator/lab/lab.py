@@ -37,6 +37,10 @@ class Place:
     names: tuple[str, ...] = ()
     """What its TLS certificate names, besides its address and the domains that the lab serves."""
 
+    def port_for(self, transport: Transport) -> int:
+        """The port on which *transport* is served."""
+        return self.tls_port if transport is Transport.TLS else self.port
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:

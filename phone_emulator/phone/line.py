@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Protocol
 
 from phone_emulator.config.model import AccountConfig
-from phone_emulator.events import Target
 from phone_emulator.redundancy import Try
 
 from .calls.call import Call, Handler
@@ -70,10 +69,6 @@ class Line:
     def bindings(self) -> Bindings:
         """Where it is registered."""
         return self.servers.bindings
-
-    def targets(self, server: int) -> Sequence[Target]:
-        """The targets of server 1 or 2 as DNS gave them last, primary first; none before the first lookup."""
-        return self.servers.targets(server)
 
     def health(self) -> LineHealth:
         """How the line stands: which targets work, where it is registered, what it will try next."""

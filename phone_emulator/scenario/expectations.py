@@ -96,7 +96,7 @@ def read_expectation(
     if not isinstance(node.value, dict):
         return None
     keys: dict[str, Node] = node.value
-    reader = _Reader(keys, own, calls, where, faults, node.line)
+    reader = _Reader(keys, own, calls, where, faults)
     if not any(key in JUDGED or key not in ExpectModel.model_fields for key in keys) and not (
         "within" in keys and own.does.name != "expect"
     ):
@@ -136,7 +136,6 @@ class _Reader:
     calls: Calls
     where: str
     faults: Faults
-    at: int
 
     @property
     def asked(self) -> list[str]:

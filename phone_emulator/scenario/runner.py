@@ -95,10 +95,10 @@ async def _step(session: Session, step: Step) -> list[str]:
     if expect is None:
         return []
     if step.kind == "expect":
-        return await _hold_within(session, step)
-    registers = session.registers[known:]
+        return await _hold_within(session, expect)
+    registers = session.registers[known:] if step.does.registers else None
     elapsed = session.world.now() - began
-    faults = unmet(step, session, elapsed=elapsed, failed=failed, registers=registers)
+    faults = unmet(expect, session, elapsed=elapsed, failed=failed, registers=registers)
     return [f"{failed} (if it is meant to: expect 'fails: true')"] if faults == [failed] else faults
 
 
@@ -109,11 +109,10 @@ def _is_judged(expect: Expect | None) -> bool:
     return any(each is not None for each in (expect.state, expect.result, expect.status))
 
 
-async def _hold_within(session: Session, step: Step) -> list[str]:
-    """What the expectation of *step* says and does not hold, however long it allows to wait for it."""
-    faults = unmet(step, session, elapsed=None)
-    within = step.expect.within if step.expect is not None else None
-    if not faults or within is None:
+async def _hold_within(session: Session, expect: Expect) -> list[str]:
+    """What *expect* says and does not hold, however long it allows to wait for it."""
+    faults = unmet(expect, session, elapsed=None)
+    if not faults or expect.within is None:
         return faults
     changed = asyncio.Event()
 
@@ -122,14 +121,14 @@ async def _hold_within(session: Session, step: Step) -> list[str]:
 
     unsubscribe = session.bus.subscribe(tell)
     try:
-        async with asyncio.timeout(within):
+        async with asyncio.timeout(expect.within):
             while faults:
                 await changed.wait()
                 changed.clear()
-                faults = unmet(step, session, elapsed=None)
+                faults = unmet(expect, session, elapsed=None)
     except TimeoutError:
-        faults = unmet(step, session, elapsed=None)  # what happened at the last moment counts
-        return [f"not within {within:g} s: {fault}" for fault in faults]
+        faults = unmet(expect, session, elapsed=None)  # what happened at the last moment counts
+        return [f"not within {expect.within:g} s: {fault}" for fault in faults]
     finally:
         unsubscribe()
     return []

@@ -69,34 +69,27 @@ class StepReader:
             if extra != name:
                 wrong = "a step does one thing" if extra in _NAMES else "only 'expect' stands there"
                 self._faults.add(keys[extra].line, f"{where}: {extra!r} beside {name!r}: {wrong}")
-        args: Model | None = does.model() if name == _ALONE else None
-        own = Own(does)
-        if name != _ALONE:
+        zone: ZoneSource | None = None
+        args: Model | None
+        if name == _ALONE:
+            args, own = does.model(), Own(does)
+        else:
             node = _spelled_out(does, keys[name])
             args = read(does.model, node, where, self._faults, self._context)
             args, call = self._with_call(does, node, args, where)
             if wrong := why_not_there(self._world, does.where, name):
                 self._faults.add(node.line, f"{where}: {wrong}")
-            own = Own(does, call, self._line(does, args, call), getattr(args, "background", False))
+            line = getattr(args, "line", None) if does.registers else self._calls.line_of(call)
+            own = Own(does, call, line, getattr(args, "background", False))
             self._calls.latest = call or self._calls.latest
-        zone = self._zone(does, keys[name])
+            if "zone" in does.model.model_fields:
+                zone = read_zone(_below(node, "zone"), self._folder, self._file, self._faults)
         expect = None
         if "expect" in keys:
             expect = read_expectation(keys["expect"], own, self._calls, where, self._faults, self._context)
             if name == _ALONE and expect is not None:
                 self._calls.latest = expect.call or self._calls.latest
         return None if args is None else Step(number, does, args, expect, keys[name].line, zone)
-
-    def _zone(self, does: StepKind, node: Node) -> ZoneSource | None:
-        if "zone" not in does.model.model_fields:
-            return None
-        return read_zone(_below(_spelled_out(does, node), "zone"), self._folder, self._file, self._faults)
-
-    def _line(self, does: StepKind, args: Model | None, call: str | None) -> int | None:
-        """The line that the step is about: its own, or that of its call."""
-        if does.registers and args is not None:
-            return getattr(args, "line", None)
-        return self._calls.line_of(call)
 
     # -- calls -------------------------------------------------------------------------------------------
 

@@ -5,34 +5,32 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from phone_emulator.events import Attempt, Target, Transport
+from phone_emulator.events import Attempt, Target
 from phone_emulator.lab.lab import Place
 from phone_emulator.phone.line import Line
 
-from .model import Expect, RouteExpectation, ServerSpec, Step
+from .model import Expect, RouteExpectation, ServerSpec
 from .session import Session
 
 
 def unmet(
-    step: Step,
+    expect: Expect,
     session: Session,
     *,
     elapsed: float | None,
     failed: str | None = None,
-    registers: Sequence[tuple[int, Attempt]] = (),
+    registers: Sequence[tuple[int, Attempt]] | None = None,
 ) -> list[str]:
-    """What the expectation of *step* says and does not hold, a sentence each.
+    """What *expect* says and does not hold, a sentence each.
 
     Args:
-        step: with its expectation.
+        expect: the expectation of a step.
         session: the scenario so far.
         elapsed: seconds that the step took, judged by ``within``; None where that is a bound on waiting.
         failed: why the step could not be done; None where it was.
-        registers: the REGISTER attempts of this step, each with its line, which ``via``, ``route`` and
-            ``status`` of a step that registers are about.
+        registers: the REGISTER attempts of a step that registers, each with its line, which ``via``,
+            ``route`` and ``status`` are about without a call; None for every other step.
     """
-    expect = step.expect
-    assert expect is not None
     faults = _failing(expect, failed)
     if expect.within is not None and elapsed is not None and elapsed > expect.within:
         faults.append(f"expected within {expect.within:g} s, took {round(elapsed, 3):g} s")
@@ -40,7 +38,7 @@ def unmet(
     for line in [lines[expect.line]] if expect.line is not None else lines.values():
         if expect.registered is not None:
             faults += _registered(expect.registered, line, session)
-        if expect.call is None and step.does.registers:
+        if expect.call is None and registers is not None:
             own = [attempt for number, attempt in registers if number == line.number]
             faults += _registering(expect, line, own, session)
     if expect.call is not None:
@@ -85,11 +83,9 @@ def _of_call(expect: Expect, name: str, session: Session) -> list[str]:
         if wanted is not None and wanted != got:
             why = f": {call.reason}" if call.reason else ""
             faults.append(f"expected {key} {wanted}, got {got or 'none yet'}{why}")
-    return (
-        faults
-        if placed is None
-        else faults + _path(expect, placed.route, session.phone.line(placed.seat.number), session)
-    )
+    if placed is not None:
+        faults += _path(expect, placed.route, session.phone.line(placed.seat.number), session)
+    return faults
 
 
 def answered(attempt: Attempt) -> bool:
@@ -131,14 +127,14 @@ def _is_at(target: Target, name: str, line: Line, session: Session) -> bool:
     """Whether *target* of *line* is what *name* names: a role of that line, else a server of the file."""
     if target.role == name:
         return True
-    if any(each.role == name for server in (1, 2) for each in line.targets(server)):
+    if any(each.role == name for server in (1, 2) for each in line.servers.targets(server)):
         return False
     places = _places(session)
     place = places.get(name)
     if place is None or place.address not in (target.address, target.host):
         return False
     alone = sum(each.address == place.address for each in places.values()) == 1
-    return alone or target.port == (place.tls_port if target.transport is Transport.TLS else place.port)
+    return alone or target.port == place.port_for(target.transport)
 
 
 def _places(session: Session) -> Mapping[str, Place | ServerSpec]:

@@ -12,13 +12,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Protocol
 
+from pages import DOCS, write_or_check
+
 from phone_emulator.events import CallState
 from phone_emulator.phone.calls import states
 from phone_emulator.sip import tables
 from phone_emulator.sip.tables import TABLES, Kind, State
 from phone_emulator.sip.timers import RETRANSMITS, Timer, Timers
-
-DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 CALLS = """\
 # The states of a call
@@ -137,18 +137,7 @@ def _then(timers: Timers, timer: Timer) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the pages, or check them; returns the exit status."""
-    pages = render()
-    if arguments == ["--check"]:
-        old = [path for path, page in pages.items() if not path.exists() or path.read_text("utf-8") != page]
-        for path in old:
-            print(f"{path} is out of date: run python scripts/diagrams.py", file=sys.stderr)
-        return 1 if old else 0
-    if arguments:
-        print(__doc__, file=sys.stderr)
-        return 2
-    for path, page in pages.items():
-        path.write_text(page, encoding="utf-8")
-    return 0
+    return write_or_check(render(), arguments, "python scripts/diagrams.py", __doc__)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,8 @@ class Control:
         self.user = linphone.user
         self._pipe = linphone.pipe
         self._heard: list[tuple[str, int]] = []
+        self._calls: set[int] = set()
+        """The numbers of all calls that it told of."""
 
     async def __aenter__(self) -> Control:
         self._reader, self._writer = await asyncio.open_unix_connection(self._pipe)
@@ -102,17 +104,25 @@ class Control:
         return f"{_state(_field('State', said))} {_user(_field('From', said))}"
 
     async def rest(self) -> None:
-        """End every call, and forget what was told."""
-        await self._said("terminate ALL")
-        while await self._listen():
-            pass
+        """End every call, wait until there is none, and forget what was told."""
+        async with asyncio.timeout(NET):
+            while await self._listen():
+                pass
+            for call in self._calls:  # there is no order that ends more than one
+                while (await self._said(f"terminate {call}")).startswith("Status: Ok"):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+            while await self._listen():
+                pass
         self._heard.clear()
+        self._calls.clear()
 
     async def _listen(self) -> bool:
         """Take the next event; whether there was one."""
         said = await self._said("pop-event")
         if "call-state-changed" in said:
-            self._heard.append((_state(_field("Event", said)), int(_field("Id", said))))
+            call = int(_field("Id", said))
+            self._calls.add(call)
+            self._heard.append((_state(_field("Event", said)), call))
         return "Event-type:" in said
 
     async def _said(self, command: str) -> str:

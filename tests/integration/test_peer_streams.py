@@ -13,7 +13,7 @@ from tests.integration.harness.far_end import Peers, TlsFront, Transport
 from tests.integration.harness.live import outcomes
 from tests.integration.harness.net import TLS_PORT, Net
 from tests.integration.harness.relay import Relay
-from tests.integration.harness.script import answer, hear, hear_first, pause, reply, say, sdp
+from tests.integration.harness.script import answer, hear, hear_first, reply, say, sdp
 from tests.patience import until
 
 pytestmark = pytest.mark.integration
@@ -92,7 +92,7 @@ def test_the_connection_ends_before_any_answer(transport: Transport, peers: Peer
 def test_the_connection_ends_while_it_rings(peers: Peers, net: Net) -> None:
     """The server connects anew, to where the INVITE came from, and answers there (section 18.2.2)."""
     relay = Relay(net.primary, cut_before=b"SIP/2.0 200")
-    steps = [hear_first(), answer(180), pause(200), answer(200, sdp()), hear("ACK")]
+    steps = [hear_first(), answer(180), answer(200, sdp()), hear("ACK")]
 
     async def act(call: Call) -> None:
         await until(lambda: relay.has_cut and call.state is CallState.RINGING, "ringing")

@@ -115,7 +115,9 @@ class Relay:
                 while last not in data:
                     data += await self._behind.read(65536)
             if self._cut_before and self._cut_before in data:
-                self._cut_before = b""
+                head, cut, tail = data.partition(self._cut_before)
+                self._cut_before, data = b"", cut + tail
+                await self._hand_on(head)
                 self.cut()
                 await self._reached.wait()
             if not self._is_cut(data):

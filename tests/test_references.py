@@ -34,7 +34,6 @@ PLACEHOLDER = re.compile(r"(?<![A-Za-z])(?:NAME|ROOM)(?![A-Za-z])")
 SHOWN = re.compile(r"^`([\w.]+)`:\n\n```", re.MULTILINE)
 """An example of a file, that a document shows as a whole."""
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-QUOTED = re.compile(r"``?([^`\n]+)``?")
 BLOCK = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PATH = re.compile(rf"(?<![\w/.~-])(?:(?:{'|'.join(FOLDERS)})/[\w./*-]*[\w*]|[\w./-]*\w\.(?:py|md))(?![\w/])")
 MODULE = re.compile(r"(?<![\w./])phone_emulator(?:\.\w+)+(?![\w/])")

@@ -28,6 +28,7 @@ from phone_emulator.world import Deadlock, Faulted
 from tests.faults.theatre import LabStory
 from tests.integration.harness.net import reserved_net
 from tests.lab.peers import PHONE, Peer
+from tests.patience import until
 from tests.phone.stage import CFG, SUCCESSIVE, ZONE, Stage, server_2
 
 MAC = "001565aabbcc"
@@ -186,12 +187,11 @@ def being_provisioned_again() -> Told:
             await desk.phone.start()
             desk.bus.subscribe(hear)
             try:
-                async with kept_provisioned(desk, common, provisioner), asyncio.timeout(60):
+                async with kept_provisioned(desk, common, provisioner):
                     file.write_text(f"{EXAMPLE_CFG}account.1.display_name = After\n")
                     old = desk.phone.lines[1]
                     desk.bus.tell(CheckSync(at=0.0, remote=desk.lab.plan.phone, reboot=True))
-                    while desk.phone.lines[1] is old and not over.is_set():  # noqa: ASYNC110 - of another task
-                        await asyncio.sleep(0.01)
+                    await until(lambda: desk.phone.lines[1] is not old or over.is_set(), "a new start")
             finally:
                 await desk.phone.stop()
                 await desk.lab.stop()

@@ -367,6 +367,7 @@ WITH_THE_FAR_END: tuple[tuple[PlayStory, dict[str, Any]], ...] = (
     (answering_twice, {}),
     (asking_right_behind_the_answer, {}),
     (answering_too_late, {}),
+    (answering_a_late_offer, {}),
     (ringing_too_long, {"phone_setting__ringback_timeout": 20}),
     (ringing_out, {}),
     (answering_by_itself, {"features__intercom__allow": 1}),

@@ -166,6 +166,7 @@ def test_a_request_of_a_call(method: str, after: bool) -> None:
 Entry = tuple[Any, str, stories.PlayStory, dict[str, Any]]
 ENTRIES: tuple[Entry, ...] = (
     (Session, "acknowledged", wire_stories.being_called, {}),
+    (Session, "acknowledged", stories.answering_a_late_offer, {}),
     (IncomingCall, "acknowledged", wire_stories.being_called, {}),
     (IncomingCall, "_cancelled", wire_stories.refusing, {}),
     (IncomingCall, "acknowledge_provisional", *PRACKED),

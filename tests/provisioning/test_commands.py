@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from phone_emulator.lab.provisioning import ProvisioningServer
 from phone_emulator.provisioning import Provisioner, handset_of
 from phone_emulator.world import WorldError
 from tests.integration.harness.net import reserved_net
+from tests.patience import patient, until
 
 MAC = "001565aabbcc"
 HEADER = "#!version:1.0.0.1\n"
@@ -157,13 +157,12 @@ def test_a_check_sync_notify_reboots_the_phone_with_its_new_file(tmp_path: Path)
             await phone.start()
             await phone.register()
             try:
-                async with kept_provisioned(desk, common, provisioner), asyncio.timeout(10):
+                async with kept_provisioned(desk, common, provisioner):
                     write("After")
                     desk.bus.tell(CheckSync(at=0.0, remote=lab.plan.phone, reboot=True))
                     old = phone.lines[1]
-                    while phone.lines[1] is old:  # noqa: ASYNC110 - of another task
-                        await asyncio.sleep(0.02)
-                    await phone.register()
+                    await until(lambda: phone.lines[1] is not old, "the phone to start anew")
+                    await patient(phone.register())
                     registered = bool(phone.lines[1].bindings.targets)
                     return phone.config.lines[0].display_name, registered
             finally:

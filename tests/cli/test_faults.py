@@ -5,21 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Never
 
 import pytest
 from click.testing import Result
 
+from tests.faults.raised import IN_ORDER, REFRESH, RESOLVER, WALK, faulty, planted
+
 Run = Callable[..., Result]
-WALK = "phone_emulator.redundancy.walk.Walk.next"
-LOOP = "phone_emulator.phone.registration.registrar.Registrar._in_order"
-REFRESH = "phone_emulator.phone.registration.registrar.Registrar._refresh_due"
-RESOLVER = "phone_emulator.dns.resolver.Resolver._ask_servers"
 FAILBACK = "phone_emulator.redundancy.failback.Failback.order"
-
-
-def planted(*args: object, **named: object) -> Never:
-    raise ValueError("planted")
 
 
 @pytest.fixture
@@ -29,14 +22,6 @@ def plant(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 
 Plant = Callable[[str], None]
-
-
-def faulty(result: Result) -> str:
-    """stderr of a command that met a fault of the program."""
-    assert result.exit_code == 4, (result.output, result.exception)
-    assert "Traceback (most recent call last):" in result.stderr
-    assert result.stderr.rstrip().endswith("ValueError: planted; please report it")
-    return result.stderr
 
 
 @pytest.fixture(params=["simulated", "lab"])
@@ -62,7 +47,7 @@ def test_a_lookup(run: Run, plant: Plant, example: Path, where: tuple[str, ...])
     assert "in the lookup of NAPTR" in faulty(run("call", example, "1002", *where))
 
 
-@pytest.mark.parametrize("place", [WALK, LOOP, REFRESH])
+@pytest.mark.parametrize("place", [WALK, IN_ORDER, REFRESH])
 def test_a_registration_says_why(
     run: Run, plant: Plant, example: Path, where: tuple[str, ...], place: str
 ) -> None:

@@ -6,7 +6,6 @@ import json
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Never
 
 import pytest
 from click.testing import CliRunner, Result
@@ -14,13 +13,11 @@ from click.testing import CliRunner, Result
 from phone_emulator.cli.group import cli
 from phone_emulator.sip.message import Request
 from phone_emulator.sip.parser import parse
+from tests.faults.raised import IN_ORDER, RESOLVER, WALK, faulty, planted
 from tests.integration.harness.net import reserved_net
 
-WALK = "phone_emulator.redundancy.walk.Walk.next"
 STARTED = "phone_emulator.phone.calls.outgoing.OutgoingCall._transaction_started"
-KEEP = "phone_emulator.phone.registration.registrar.Registrar._in_order"
 CYCLE = "phone_emulator.phone.registration.registrar.Registrar._cycle"
-RESOLVER = "phone_emulator.dns.resolver.Resolver._ask_servers"
 CFG = """#!version:1.0.0.1
 account.1.enable = 1
 account.1.user_name = 1001
@@ -80,19 +77,7 @@ def order(silent: Silent, tmp_path: Path) -> Iterator[Order]:
 @pytest.fixture
 def plant(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Let a function raise."""
-
-    def raising(*args: Any, **named: Any) -> Never:
-        raise ValueError("planted")
-
-    return lambda place: monkeypatch.setattr(place, raising)
-
-
-def faulty(result: Result) -> str:
-    """stderr of a command that met a fault of the program."""
-    assert result.exit_code == 4, (result.output, result.exception)
-    assert "Traceback (most recent call last):" in result.stderr
-    assert result.stderr.rstrip().endswith("ValueError: planted; please report it")
-    return result.stderr
+    return lambda place: monkeypatch.setattr(place, planted)
 
 
 def requests(server: Silent) -> list[str]:
@@ -112,7 +97,7 @@ def test_a_call(
     assert requests(silent) == sent  # once: T1 has not passed
 
 
-@pytest.mark.parametrize("place", [KEEP, CYCLE, WALK])
+@pytest.mark.parametrize("place", [IN_ORDER, CYCLE, WALK])
 def test_a_registration(order: Order, plant: Callable[[str], None], silent: Silent, place: str) -> None:
     plant(place)
     result = order("register")

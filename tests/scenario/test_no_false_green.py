@@ -7,8 +7,8 @@ import pytest
 from phone_emulator.report.result import ScenarioResult, Verdict
 from phone_emulator.scenario.model import ScenarioError
 from phone_emulator.scenario.reader import parse_scenario
-from phone_emulator.scenario.runner import run
 from phone_emulator.scenario.session import RunOptions, prepare
+from tests.scenario.playing import failures_of, played
 
 SERVERS = "servers: {primary: 192.168.1.13, fallback: 192.168.1.14}"
 TOP = """\
@@ -36,11 +36,11 @@ def text(*steps: str) -> str:
 
 
 def play(*steps: str) -> ScenarioResult:
-    return run(prepare(parse_scenario(text(*steps), "t.yaml"), RunOptions()), RunOptions())
+    return played(text(*steps))
 
 
 def failures(*steps: str) -> list[str]:
-    return [f"{each.step}: {each.message}" for each in play(*steps).failures]
+    return failures_of(play(*steps))
 
 
 def refused(*steps: str) -> str:
@@ -128,7 +128,7 @@ def test_servers_of_one_address_are_told_apart_by_their_ports() -> None:
     servers = "servers: {a: {address: 192.168.1.13, port: 5060}, b: {address: 192.168.1.13, port: 5080}}"
     for name, passes in (("a", True), ("b", False)):
         whole = text(f"call: '1'\n  expect: {{via: {name}}}").replace(SERVERS, servers)
-        result = run(prepare(parse_scenario(whole, "t.yaml"), RunOptions()), RunOptions())
+        result = played(whole)
         assert (result.failures == []) is passes
 
 

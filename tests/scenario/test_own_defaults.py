@@ -14,10 +14,10 @@ import pytest
 from phone_emulator.report.result import Verdict
 from phone_emulator.scenario.model import ScenarioError
 from phone_emulator.scenario.reader import parse_scenario
-from phone_emulator.scenario.runner import run
 from phone_emulator.scenario.schema import ExpectModel
 from phone_emulator.scenario.session import RunOptions, prepare
 from phone_emulator.scenario.steps import STEPS
+from tests.scenario.playing import failures_of, played
 
 HEAD = """\
 name: t
@@ -289,9 +289,9 @@ def scenario(kind: str, before: tuple[str, ...], expect: str, own: int) -> str:
 
 
 def failures(text: str) -> list[str]:
-    result = run(prepare(parse_scenario(text, "t.yaml"), RunOptions()), RunOptions())
+    result = played(text)
     assert result.verdict is (Verdict.FAILED if result.failures else Verdict.PASSED)
-    return [f"{each.step}: {each.message}" for each in result.failures]
+    return failures_of(result)
 
 
 @pytest.mark.parametrize("own", [1, 2])

@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from phone_emulator.report.result import ScenarioResult
-from phone_emulator.scenario.reader import parse_scenario
-from phone_emulator.scenario.runner import run
-from phone_emulator.scenario.session import RunOptions, prepare
+from tests.scenario.playing import failures_of, played
 
 HEAD = """\
 name: t
@@ -25,11 +23,7 @@ steps:
 def play(settings: dict[str, str], *steps: str) -> ScenarioResult:
     keys = "".join(f"  {key}: '{value}'\n" for key, value in settings.items())
     text = HEAD.format(set=keys) + "".join(f"  - {step}\n" for step in steps)
-    return run(prepare(parse_scenario(text, "t.yaml"), RunOptions()), RunOptions())
-
-
-def faults(result: ScenarioResult) -> list[str]:
-    return [f"{failure.step}: {failure.message}" for failure in result.failures]
+    return played(text)
 
 
 FORWARDED = {"forward.always.enable": "1", "forward.always.target": "1005"}
@@ -67,7 +61,7 @@ def test_it_can_be_expected(kind: str) -> None:
     step = f"incoming: {incoming}, id: in}}"
     good = f"{step}\n    expect: {{result: rejected, status: {status}, state: ended}}"
     result = play(settings, *before, good)
-    assert faults(result) == []
+    assert failures_of(result) == []
     call = result.calls[-1].as_json()
     assert (call["id"], call["direction"], call["result"], call["status"]) == (
         "in",
@@ -78,11 +72,11 @@ def test_it_can_be_expected(kind: str) -> None:
     assert call["route"] == []
     assert call["reason"]
     for wrong in ("status: 603", "result: answered", "state: ringing"):
-        assert faults(play(settings, *before, f"{step}\n    expect: {{{wrong}}}")), wrong
+        assert failures_of(play(settings, *before, f"{step}\n    expect: {{{wrong}}}")), wrong
 
 
 def test_it_is_a_fault_of_a_step_that_expects_it_to_ring() -> None:
-    told = faults(play(FORWARDED, "incoming: {id: in}\n    expect: {registered: [primary]}"))
+    told = failures_of(play(FORWARDED, "incoming: {id: in}\n    expect: {registered: [primary]}"))
     assert told == [
         "step 2 (incoming): the call did not ring: 302: forwarded to 1005: every call is forwarded"
         " (if it is meant to: expect 'fails: true')"
@@ -90,16 +84,16 @@ def test_it_is_a_fault_of_a_step_that_expects_it_to_ring() -> None:
 
 
 def test_it_may_still_be_expected_to_fail() -> None:
-    assert faults(play(FORWARDED, "incoming: {id: in}\n    expect: {fails: 302, status: 302}")) == []
-    assert faults(play(FORWARDED, "incoming: {id: in}\n    expect: {fails: 480, status: 302}"))
+    assert failures_of(play(FORWARDED, "incoming: {id: in}\n    expect: {fails: 302, status: 302}")) == []
+    assert failures_of(play(FORWARDED, "incoming: {id: in}\n    expect: {fails: 480, status: 302}"))
 
 
 def test_the_expectation_may_come_later() -> None:
-    assert faults(play(FORWARDED, "incoming: {id: in}", "expect: {call: in, status: 302}")) == []
+    assert failures_of(play(FORWARDED, "incoming: {id: in}", "expect: {call: in, status: 302}")) == []
 
 
 def test_it_cannot_be_answered() -> None:
-    told = faults(play(FORWARDED, "incoming: {id: in}", "answer: in\n    expect: {state: talking}"))
+    told = failures_of(play(FORWARDED, "incoming: {id: in}", "answer: in\n    expect: {state: talking}"))
     assert told[0].startswith("step 3 (answer): the call 'in' was refused: forwarded to 1005")
 
 

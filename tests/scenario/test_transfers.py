@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from phone_emulator.report.result import ScenarioResult
-from phone_emulator.scenario.reader import parse_scenario
-from phone_emulator.scenario.runner import run
-from phone_emulator.scenario.session import RunOptions, prepare
+from phone_emulator.scenario.session import RunOptions
+from tests.scenario.playing import failures_of, played
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 HEAD = f"""name: t
@@ -25,14 +24,7 @@ steps:
 
 def play(*steps: str, options: RunOptions | None = None) -> ScenarioResult:
     """What becomes of *steps*."""
-    options = options or RunOptions()
-    return run(
-        prepare(parse_scenario(HEAD + "".join(f"  - {step}\n" for step in steps), "t.yaml"), options), options
-    )
-
-
-def faults(result: ScenarioResult) -> list[str]:
-    return [f"{failure.step}: {failure.message}" for failure in result.failures]
+    return played(HEAD + "".join(f"  - {step}\n" for step in steps), options)
 
 
 def test_a_call_that_came_in_is_transferred() -> None:
@@ -43,7 +35,7 @@ def test_a_call_that_came_in_is_transferred() -> None:
         "transfer: {call: c1, to: '1003'}",
         "expect: {call: c1, state: ended}",
     )
-    assert faults(result) == []
+    assert failures_of(result) == []
 
 
 def test_a_call_that_came_in_is_joined_with_one_that_was_placed() -> None:
@@ -57,7 +49,7 @@ def test_a_call_that_came_in_is_joined_with_one_that_was_placed() -> None:
         "expect: {call: c1, state: ended}",
         "expect: {call: c2, state: ended}",
     )
-    assert faults(result) == []
+    assert failures_of(result) == []
 
 
 def test_a_transfer_to_a_phone_that_only_rings_ends_when_it_gives_up() -> None:
@@ -71,7 +63,7 @@ def test_a_transfer_to_a_phone_that_only_rings_ends_when_it_gives_up() -> None:
         "expect: {call: c1, state: talking}",
         "expect: {call: c2, state: ringing}",
     )
-    assert faults(result) == [
+    assert failures_of(result) == [
         "step 5 (transfer): 1003 could not be reached: 481 Call/Transaction Does Not Exist",
         "step 5 (transfer): expected state ended, got talking: 200 OK",
     ]
@@ -89,7 +81,7 @@ def test_without_semi_attended_transfers_it_becomes_a_blind_one() -> None:
         "expect: {call: c2, result: cancelled}",
         options=RunOptions(overrides=("transfer.semi_attend_tran_enable=0",)),
     )
-    assert faults(result) == []
+    assert failures_of(result) == []
 
 
 @pytest.mark.parametrize(
@@ -101,7 +93,7 @@ def test_without_semi_attended_transfers_it_becomes_a_blind_one() -> None:
 )
 def test_a_call_that_is_not_up_cannot_be_transferred(steps: list[str], why: str) -> None:
     result = play(*steps, "transfer: {call: c1, to: '1003'}\n    expect: {state: ended}")
-    assert faults(result) == [f"step 3 (transfer): {why} (if it is meant to: expect 'fails: true')"]
+    assert failures_of(result) == [f"step 3 (transfer): {why} (if it is meant to: expect 'fails: true')"]
 
 
 BUSY = ("call: {to: '1002', id: c1}", "callee: busy")
@@ -110,17 +102,17 @@ BUSY = ("call: {to: '1002', id: c1}", "callee: busy")
 @pytest.mark.parametrize("fails", ["true", "486", "could not be reached"])
 def test_a_step_may_be_expected_to_fail(fails: str) -> None:
     result = play(*BUSY, f"transfer: {{to: '1003'}}\n    expect: {{fails: {fails}, state: talking}}")
-    assert faults(result) == []
+    assert failures_of(result) == []
 
 
 def test_what_else_is_expected_of_a_step_that_fails_is_judged() -> None:
     result = play(*BUSY, "transfer: {to: '1003'}\n    expect: {fails: true, state: ended, within: 1ms}")
-    assert faults(result) == ["step 3 (transfer): expected state ended, got talking: 200 OK"]
+    assert failures_of(result) == ["step 3 (transfer): expected state ended, got talking: 200 OK"]
 
 
 def test_a_step_that_fails_for_another_reason_than_expected() -> None:
     result = play(*BUSY, "transfer: {to: '1003'}\n    expect: {fails: 603}")
-    assert faults(result) == [
+    assert failures_of(result) == [
         "step 3 (transfer): expected the step to fail with '603',"
         " it failed with '1003 could not be reached: 486 Busy Here'"
     ]
@@ -128,7 +120,7 @@ def test_a_step_that_fails_for_another_reason_than_expected() -> None:
 
 def test_a_step_that_is_expected_to_fail_and_does_not() -> None:
     result = play(BUSY[0], "transfer: {to: '1003'}\n    expect: {fails: true}")
-    assert faults(result) == ["step 2 (transfer): expected the step to fail, it did not"]
+    assert failures_of(result) == ["step 2 (transfer): expected the step to fail, it did not"]
 
 
 def test_somebody_who_is_expected_not_to_get_through() -> None:
@@ -137,7 +129,7 @@ def test_somebody_who_is_expected_not_to_get_through() -> None:
         "incoming: {from: '1002'}\n    expect: {fails: 480}",
         options=RunOptions(overrides=("account.1.dnd.enable=1",)),
     )
-    assert faults(result) == []
+    assert failures_of(result) == []
 
 
 def test_the_json_of_the_call_tells_what_was_dialled() -> None:

@@ -9,11 +9,10 @@ import pytest
 
 from phone_emulator.scenario.model import ScenarioError
 from phone_emulator.scenario.reader import parse_scenario
-from phone_emulator.scenario.runner import run
 from phone_emulator.scenario.schema import FileModel, Model, ServerModel, WorldName
-from phone_emulator.scenario.session import RunOptions, prepare
 from phone_emulator.scenario.steps import STEPS
 from phone_emulator.scenario.worlds import EVERYWHERE, FILE, SERVER, Where
+from tests.scenario.playing import played
 
 STEP = {name: kind.where for name, kind in STEPS.items() if name != "expect"}
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -113,6 +112,5 @@ def test_the_names_of_a_server_are_in_its_certificate() -> None:
         "steps:\n- register: 1\n  expect: {registered: [primary]}\n"
     )
     for names, passes in ((", names: named.example", True), ("", False)):
-        options = RunOptions()
-        result = run(prepare(parse_scenario(text.replace("NAMES", names), "t.yaml"), options), options)
+        result = played(text.replace("NAMES", names))
         assert (result.failures == []) is passes, result

@@ -8,12 +8,8 @@ from typing import Never
 
 import pytest
 
-from tests.faults.raised import faulted
+from tests.faults.raised import IN_ORDER, REFRESH, WALK, faulted
 from tests.tui.stage import MEDIUM, Stage, perform
-
-WALK = "phone_emulator.redundancy.walk.Walk.next"
-LOOP = "phone_emulator.phone.registration.registrar.Registrar._in_order"
-REFRESH = "phone_emulator.phone.registration.registrar.Registrar._refresh_due"
 
 
 class Planted(Exception):
@@ -60,7 +56,7 @@ def test_a_call_that_meets_one_fails_and_the_next_one_works(
         perform(play, monkeypatch, size=MEDIUM)
 
 
-@pytest.mark.parametrize("place", [WALK, LOOP, REFRESH])
+@pytest.mark.parametrize("place", [WALK, IN_ORDER, REFRESH])
 def test_a_registration_that_meets_one_says_so(
     monkeypatch: pytest.MonkeyPatch, saved: Path, place: str
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from phone_emulator.sip.message import Message
 
 NO_NUMBERS = ("²", "１", "٣", "1_000", "+1", "-1", "0x1", "1.5", "", "9" * 5000)
@@ -11,6 +13,10 @@ NO_NUMBERS = ("²", "１", "٣", "1_000", "+1", "-1", "0x1", "1.5", "", "9" * 50
 def shown(text: str) -> str:
     """*text* as the name of a test has it."""
     return ascii(text)[1:-1][:8] or "nothing"
+
+
+bad_numbers = pytest.mark.parametrize("bad", NO_NUMBERS, ids=shown)
+"""Each of them as the argument ``bad`` of a test."""
 
 
 def with_value(message: Message, name: str, value: str) -> bytes:

@@ -55,7 +55,7 @@ def hang_up_at(peers: Peers, moment: str, times: int = 1) -> Act:
     """Hang up as soon as *moment* stands in the phone's ladder so many times."""
 
     async def act(call: Call) -> None:
-        await until(lambda: peers.ladder.count(moment) >= times, moment)
+        await peers.came(moment, times)
         await call.hang_up()
 
     return act
@@ -231,7 +231,7 @@ def test_early_media_is_heard(progress: int, transport: Transport, peers: Peers,
     sounding = [answer(progress, sdp(port=RTP_STREAM)), play(tone), pause(3000)]
 
     async def act(call: Call) -> None:
-        await until(lambda: f"< {progress}" in peers.ladder, "progress")
+        await peers.came(f"< {progress}")
         audio = call.voice.audio
         assert audio is not None
         audio.record(2.0)

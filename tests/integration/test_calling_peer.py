@@ -18,7 +18,6 @@ from tests.integration.harness.script import (
     say,
     sdp,
 )
-from tests.patience import until
 
 pytestmark = pytest.mark.integration
 every_transport = pytest.mark.parametrize("transport", TRANSPORTS)
@@ -40,7 +39,7 @@ def answer_after(peers: Peers, moment: str, times: int = 1) -> Callable[[Incomin
     """Let it ring until *moment* stands in the phone's ladder so many times."""
 
     async def act(call: IncomingCall) -> None:
-        await until(lambda: peers.ladder.count(moment) >= times, moment)
+        await peers.came(moment, times)
         call.answer()
 
     return act

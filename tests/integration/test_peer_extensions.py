@@ -101,7 +101,7 @@ def test_reliable_ringing_of_a_fork(transport: Transport, peers: Peers) -> None:
 @every_transport
 def test_cancel_after_reliable_ringing(transport: Transport, peers: Peers) -> None:
     async def act(call: Call) -> None:
-        await until(lambda: "> PRACK" in peers.ladder, "the PRACK")
+        await peers.came("> PRACK")
         await call.hang_up()
 
     ended = [hear("CANCEL"), reply(200, tag="a"), answer(487), hear("ACK")]
@@ -120,7 +120,7 @@ def test_the_phone_rings_reliably(headers: Sequence[str], transport: Transport, 
     up = [prack(2), hear(200, CSeq="2 PRACK"), hear(200, CSeq="1 INVITE", dialog=True), say("ACK", 1)]
 
     async def act(call: IncomingCall) -> None:
-        await until(lambda: "< PRACK" in peers.ladder, "the PRACK")
+        await peers.came("< PRACK")
         call.answer()
 
     answered(peers.take(transport, [*rung, *up, *PEER_HANGS_UP], act, RELIABLE))

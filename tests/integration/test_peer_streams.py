@@ -109,7 +109,7 @@ def test_the_connection_ends_during_the_call(transport: Transport, peers: Peers,
 
     async def act(call: Call) -> None:
         assert await call.settled() == "answered"
-        await until(lambda: "> ACK" in peers.ladder, "the ACK")
+        await peers.came("> ACK")
         relay.cut()
         connections = peers.live.phone.context.endpoint.transports._connections
         await until(lambda: not connections._open, "the phone to notice")

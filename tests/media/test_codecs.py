@@ -108,7 +108,7 @@ def test_another_stream_begins_afresh() -> None:
 
 
 @pytest.mark.parametrize("codec", SPOKEN, ids=name)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(payloads=st.lists(st.binary(max_size=400), max_size=4))
 def test_any_octets_are_sound(codec: Codec, payloads: list[bytes]) -> None:
     ear = speech(codec)

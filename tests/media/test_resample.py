@@ -41,7 +41,7 @@ def test_what_eight_kilohertz_cannot_hold_is_not_mirrored(hertz: int) -> None:
 
 
 @pytest.mark.parametrize(("rate", "wanted"), [(8000, 16000), (16000, 8000)])
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.data())
 def test_pieces_make_no_difference(rate: int, wanted: int, data: st.DataObject) -> None:
     samples = array("h", data.draw(st.lists(st.integers(-32768, 32767), max_size=200)))

@@ -74,13 +74,19 @@ def test_what_the_offer_says_of_packets_and_digits() -> None:
     play(story, stop=False, account__1__ptime=40, account__1__dtmf__dtmf_payload=99)
 
 
+async def info_of_a_digit(on: Play) -> Request:
+    """The INFO that a digit goes out in, answered."""
+    _, call = await on.talking()
+    digits = asyncio.create_task(call.send_dtmf("5"))
+    info = await on.far.heard("INFO")
+    on.far.answer(info, 200)
+    await digits
+    return info
+
+
 def test_how_long_a_digit_lasts() -> None:
     async def story(on: Play) -> None:
-        _, call = await on.talking()
-        digits = asyncio.create_task(call.send_dtmf("5"))
-        info = await on.far.heard("INFO")
-        on.far.answer(info, 200)
-        await digits
+        info = await info_of_a_digit(on)
         assert b"Duration=250" in info.body
 
     play(story, stop=False, account__1__dtmf__type=2, features__dtmf__duration=250)
@@ -92,11 +98,7 @@ def test_how_long_a_digit_lasts() -> None:
 )
 def test_what_a_digit_looks_like_in_an_info(kind: int, content_type: str) -> None:
     async def story(on: Play) -> None:
-        _, call = await on.talking()
-        digits = asyncio.create_task(call.send_dtmf("5"))
-        info = await on.far.heard("INFO")
-        on.far.answer(info, 200)
-        await digits
+        info = await info_of_a_digit(on)
         assert (info.headers.get("Content-Type") or "").lower() == content_type
 
     play(story, stop=False, account__1__dtmf__type=2, account__1__dtmf__info_type=kind)

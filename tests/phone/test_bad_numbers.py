@@ -9,12 +9,11 @@ import pytest
 
 from phone_emulator.events import CallState, MessageIgnored, MessageSent
 from phone_emulator.sip.message import Response, response_to
-from tests.bad_numbers import NO_NUMBERS, shown, with_value
+from tests.bad_numbers import NO_NUMBERS, bad_numbers, shown, with_value
 from tests.lab.peers import PHONE, SERVER, OpenPeer
 from tests.phone.far_end import Play, offer, play
 from tests.phone.watching import DIALOG_INFO, notify, registered, subscribed
 
-bad_numbers = pytest.mark.parametrize("bad", NO_NUMBERS, ids=shown)
 SETTINGS: dict[str, Any] = {"account__1__100rel_enable": 1, "account__1__session_timer__enable": 1}
 MAILBOX: dict[str, Any] = {"account__1__subscribe_mwi": 1, "account__1__subscribe_mwi_expires": 3600}
 
@@ -104,7 +103,7 @@ def test_a_subscription_that_asks_for_no_number_of_seconds(bad: str) -> None:
     play(story)
 
 
-@pytest.mark.parametrize("bad", NO_NUMBERS, ids=shown)
+@bad_numbers
 def test_who_is_told_of_a_refer_asks_for_no_number_of_seconds(bad: str) -> None:
     async def story(on: Play) -> None:
         _, answered, call = await on.taken()

@@ -267,3 +267,7 @@ class Peers:
                 word = (second if first == b"SIP/2.0" else first).decode()
                 found.append(f"{'>' if isinstance(event, MessageSent) else '<'} {word}")
         return found
+
+    async def came(self, moment: str, times: int = 1) -> None:
+        """Wait until *moment* (``> ACK``) stands in the ladder so many times."""
+        await until(lambda: self.ladder.count(moment) >= times, moment)

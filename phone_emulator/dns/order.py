@@ -85,6 +85,7 @@ def naptr_order(records: Iterable[NaptrRecord]) -> list[NaptrRecord]:
             record.flags.lower(),
             record.service,
             record.regexp,
+            record.flags,
         ),
     )
 

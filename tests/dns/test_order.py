@@ -183,6 +183,18 @@ def test_the_order_of_naptr_in_the_answer_does_not_matter(
     assert ranks == sorted(ranks)
 
 
+# rule D2
+def test_naptr_records_that_only_letter_case_tells_apart_keep_one_order() -> None:
+    records = [
+        NaptrRecord(1, 2, flags, service, "", name)
+        for flags in ("s", "S")
+        for service in ("SIP+D2T", "sip+d2t")
+        for name in ("b.example", "B.example")
+    ]
+    assert naptr_order(reversed(records)) == naptr_order(records)
+    assert len(naptr_order(records)) == len(records)
+
+
 # rule D4
 def test_targets_keep_answer_order_and_are_listed_once() -> None:
     hops = [

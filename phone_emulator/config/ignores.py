@@ -63,10 +63,11 @@ class Ignores:
         """Those of *found* that are told."""
         return [each for each in found if not self.covers(each)]
 
-    def update(self, other: Ignores) -> None:
-        """Takes in what the files of *other* ask for."""
-        for place, codes in other._codes.items():
-            self._codes.setdefault(place, set()).update(codes)
+    def reread(self, names: Iterable[str], now: Ignores) -> None:
+        """What the files *names* ask is from here on what they ask in *now*; that of other files stays."""
+        read = frozenset(names)
+        kept = {place: codes for place, codes in self._codes.items() if place[0] not in read}
+        self._codes = kept | now._codes
 
     def _add(self, name: str, line: int, block: list[tuple[int, list[str]]]) -> None:
         for _, codes in block:

@@ -184,7 +184,7 @@ class Provisioner:
         """Make *files* what the phone has; raises CfgError."""
         reading = self._read(files)
         self._store = self._stored(reading, boot)
-        self._ignores.update(reading.ignores)
+        self._ignores.reread(reading.files, reading.ignores)
         self.files, self._boot, self._found = tuple(files), boot, reading.diagnostics
 
     def _stored(self, reading: Reading, boot: Boot | None) -> dict[str, Setting]:

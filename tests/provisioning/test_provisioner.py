@@ -335,6 +335,23 @@ def test_unchanged_files_are_skipped() -> None:
     assert states == [fetched, fetched, unchanged, unchanged, unchanged, fetched]
 
 
+def test_what_a_file_asks_not_to_be_told_goes_with_it() -> None:
+    odd = "account.1.ptime = 7\n"
+    story = Story({f"{MAC}.cfg": cfg("own", f"## phone-emulator: ignore bad-value\n{odd}")})
+
+    async def twice() -> list[list[str]]:
+        provisioner = story.provisioner()
+        told: list[list[str]] = []
+        for more in (None, f"# nothing asked\n{odd}"):
+            if more:
+                story.files[f"/{MAC}.cfg"] = cfg("own", more)
+            await provisioner.run()
+            told.append([each.code for each in provisioner.loaded().diagnostics if each.code == "bad-value"])
+        return told
+
+    assert story.run(twice()) == [[], ["bad-value"]]
+
+
 def test_a_key_that_is_gone_keeps_its_value_unless_overwritten() -> None:
     for overwrite, port in ((0, 5072), (1, None)):  # A3
         story = Story({f"{MAC}.boot": boot("x.cfg", overwrite=overwrite)})

@@ -54,12 +54,12 @@ def test_each_key_that_acts_is_named() -> None:
     ("test", "status", "said"),
     [
         (
-            "tests/phone/test_incoming.py::test_do_not_disturb",
+            "tests/phone/calls/test_incoming.py::test_do_not_disturb",
             0,
-            "account.X.dnd.enable: tests/phone/test_incoming.py::test_do_not_disturb\n",
+            "account.X.dnd.enable: tests/phone/calls/test_incoming.py::test_do_not_disturb\n",
         ),
         (
-            "tests/phone/test_dialling.py",
+            "tests/phone/dialling/test_number.py",
             1,
             "account.X.dnd.enable: none of the 1 tests that name it fails when it is ignored\n",
         ),

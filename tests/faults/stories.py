@@ -11,9 +11,9 @@ from phone_emulator.phone.registration.binding import Binding
 from phone_emulator.phone.transfer.transfer import transfer_blind, transfer_to
 from phone_emulator.sip.message import Response
 from tests.lab.peers import PHONE, SERVER, Peer
-from tests.phone import wire_stories
 from tests.phone.far_end import Play, offer
-from tests.phone.test_replaces import meaning, replacing
+from tests.phone.transfer.test_replaces import meaning, replacing
+from tests.phone.wire import wire_stories
 
 
 class OwnFault(Exception):

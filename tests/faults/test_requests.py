@@ -38,8 +38,8 @@ from tests.faults.elsewhere import IN_THE_LAB
 from tests.faults.planting import SAID, Planted, Planting
 from tests.faults.theatre import InTheLab, Performance, WithTheFarEnd
 from tests.lab.peers import PHONE, SERVER, Peer, ack_to
-from tests.phone import wire_stories
 from tests.phone.far_end import Play
+from tests.phone.wire import wire_stories
 
 PRACKED = (wire_stories.being_called_reliably, {"account__1__100rel_enable": 1})
 BODIES = {"REFER": [("Refer-To", "<sip:1003@192.168.1.13>")], "NOTIFY": [("Event", "refer")]}

@@ -13,9 +13,9 @@ from phone_emulator.phone import CallResult, PhoneOptions
 from phone_emulator.sip.message import Request, Response
 from tests.lab.peers import ack_to
 from tests.phone.far_end import Play, lines, play
+from tests.phone.presence.watching import DIALOG_INFO, granted, registered
 from tests.phone.stage import Stage
 from tests.phone.stage import play as play_on_stage
-from tests.phone.watching import DIALOG_INFO, granted, registered
 
 # -- what is offered ---------------------------------------------------------------------------------------
 

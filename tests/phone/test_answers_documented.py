@@ -13,7 +13,7 @@ def test_every_test_that_the_page_names_exists() -> None:
     rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if re.match(r"\| \d{3} \|", line)]
     assert len(rows) > 30
     for row in rows:
-        named = re.findall(r"`(\w+/\w+\.py)(?:::(\w+))?`", row)
+        named = re.findall(r"`(\w+/[\w/]+\.py)(?:::(\w+))?`", row)
         assert named, row
         for file, test in named:
             text = (TESTS / file).read_text(encoding="utf-8")

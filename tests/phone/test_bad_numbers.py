@@ -12,7 +12,7 @@ from phone_emulator.sip.message import Response, response_to
 from tests.bad_numbers import NO_NUMBERS, bad_numbers, shown, with_value
 from tests.lab.peers import PHONE, SERVER, OpenPeer
 from tests.phone.far_end import Play, offer, play
-from tests.phone.watching import DIALOG_INFO, notify, registered, subscribed
+from tests.phone.presence.watching import DIALOG_INFO, notify, registered, subscribed
 
 SETTINGS: dict[str, Any] = {"account__1__100rel_enable": 1, "account__1__session_timer__enable": 1}
 MAILBOX: dict[str, Any] = {"account__1__subscribe_mwi": 1, "account__1__subscribe_mwi_expires": 3600}

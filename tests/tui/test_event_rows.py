@@ -7,7 +7,7 @@ from phone_emulator.tui.rows.log import log_rows
 from phone_emulator.tui.rows.registration import LampRow, line_rows
 from tests.lab.peers import PHONE
 from tests.phone.far_end import Play, play
-from tests.phone.watching import DIALOG_INFO, MWI, notify, registered
+from tests.phone.presence.watching import DIALOG_INFO, MWI, notify, registered
 
 SUMMARY = b"Messages-Waiting: yes\r\nVoice-Message: 2/8\r\n"
 

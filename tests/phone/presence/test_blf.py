@@ -15,7 +15,7 @@ from phone_emulator.phone.wire.dialog_info import DialogInfo, DialogState
 from phone_emulator.sip.message import Request
 from tests.lab.peers import PHONE, SERVER
 from tests.phone.far_end import Play, play
-from tests.phone.watching import DIALOG_INFO, granted, notify, registered
+from tests.phone.presence.watching import DIALOG_INFO, granted, notify, registered
 
 KEY: dict[str, Any] = {"linekey__3__type": 16, "linekey__3__value": "1002", "linekey__3__line": 1}
 WATCHED = f"sip:1002@{SERVER}"

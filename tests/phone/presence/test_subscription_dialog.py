@@ -13,7 +13,7 @@ from phone_emulator.sip.digest import challenge_value
 from phone_emulator.sip.message import Request
 from tests.lab.peers import PHONE, SERVER
 from tests.phone.far_end import Play, play
-from tests.phone.watching import granted, notify, registered, subscribed
+from tests.phone.presence.watching import granted, notify, registered, subscribed
 
 MWI: dict[str, Any] = {"account__1__subscribe_mwi": 1}
 SUMMARY = b"Messages-Waiting: yes\r\nVoice-Message: 2/8 (0/1)\r\n"

@@ -21,7 +21,7 @@ from phone_emulator.phone.wire.wire_style import V6X, V7X, V8X, WireStyle, dress
 from phone_emulator.sip.headers import CompactHeaders
 from phone_emulator.sip.message import Headers, Request, Response
 from phone_emulator.sip.parser import parse
-from tests.phone.wire_stories import by_kind
+from tests.phone.wire.wire_stories import by_kind
 
 GOLDEN = Path(__file__).parent / "golden"
 V8X_PHONE = Device("SIP-T27G", "69.86.0.15")

@@ -17,7 +17,7 @@ from phone_emulator.config.model import AccountConfig, PhoneConfig, ServerConfig
 from phone_emulator.events import Address, Transport
 from phone_emulator.phone.wire.identity import Device, Identity, new_call_id
 from phone_emulator.sip.message import Request
-from tests.phone.wire_stories import STORIES, sent
+from tests.phone.wire.wire_stories import STORIES, sent
 
 GOLDEN = Path(__file__).parent / "golden"
 MASKS = (

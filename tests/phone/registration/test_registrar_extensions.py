@@ -12,9 +12,9 @@ from phone_emulator.phone.registration.binding import leads_to
 from phone_emulator.sip.message import Request
 from tests.lab.peers import PHONE
 from tests.phone.far_end import Play, play
+from tests.phone.presence.watching import notify
 from tests.phone.stage import Answer, Stage, server_2
 from tests.phone.stage import play as play_stage
-from tests.phone.watching import notify
 
 INSTANCE = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-001565aabbcc>"'
 GRUU = "sip:1001@pbx.example;gr=urn:uuid:00000000-0000-1000-8000-001565aabbcc"

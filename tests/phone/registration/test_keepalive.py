@@ -11,7 +11,7 @@ from phone_emulator.events import MessageSent
 from phone_emulator.sip.message import Request
 from tests.lab.peers import SERVER
 from tests.phone.far_end import Play, play
-from tests.phone.watching import registered
+from tests.phone.presence.watching import registered
 
 PING = b"\r\n\r\n"
 

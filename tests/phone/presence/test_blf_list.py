@@ -17,7 +17,7 @@ from phone_emulator.phone.wire.xml_body import XmlError
 from phone_emulator.sip.message import Request
 from tests.lab.peers import SERVER
 from tests.phone.far_end import Play, play
-from tests.phone.watching import notify, registered
+from tests.phone.presence.watching import notify, registered
 
 LIST: dict[str, Any] = {
     "account__1__blf__blf_list_uri": "bosses",

@@ -27,7 +27,7 @@ from .certificates import with_certificates
 from .options import Common, need_files
 from .places import Places, guide_zone, places_of
 from .provision import provision, provisioned_config
-from .talk import event_log, say, tell_of
+from .talk import event_log, say, tell_of, tell_of_seed
 
 
 @dataclass(slots=True)
@@ -144,6 +144,7 @@ def make_desk(config: PhoneConfig, common: Common, *, every_transport: bool = Fa
         lab = Lab(world, stage.plan, config, bus)
         options = lab.phone_options(options)
     if not world.virtual:
+        tell_of_seed(common.seed)
         epoch = time.time() - world.now()
     desk = Desk(world, bus, lab, Phone(config, world, bus, options), epoch=epoch)
     log = event_log(common.log_level, sys.stderr)

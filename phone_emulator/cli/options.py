@@ -246,7 +246,7 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     ),
     "seed": (
         ("--seed",),
-        {"type": _words(_seed), "metavar": "N", "help": "Of all randomness: the same N, the same run."},
+        {"type": _words(_seed), "metavar": "N", "help": "Of all chance: the same N, the same run."},
     ),
     "silence": (
         ("--silence",),

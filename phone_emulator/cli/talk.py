@@ -95,6 +95,12 @@ def tell_without_effect(found: Iterable[Diagnostic]) -> None:
         say(in_one_line(of_files))
 
 
+def tell_of_seed(seed: int | None) -> None:
+    """Say what ``--seed`` gives up where there are sockets."""
+    if seed is not None:
+        say("--seed: whoever knows it foretells the branches, tags and nonces of this run; for tests only")
+
+
 def event_log(log_level: str, stream: TextIO) -> Listener | None:
     """A listener that writes events to *stream*; None where *log_level* asks for none."""
     if log_level not in ("info", "debug"):

@@ -174,7 +174,7 @@ class Resolver:
         failures = []
         heard = False
         for server in self._servers:
-            question = Question(self._world.random.getrandbits(16), name, rdtype)
+            question = Question(self._world.unguessable.getrandbits(16), name, rdtype)
             try:
                 reply, transport = await ask(self._world, server, question, self._manner)
             except ServerFailed as failure:

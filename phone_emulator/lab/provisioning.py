@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import secrets
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,6 +16,7 @@ import h11
 from phone_emulator.sip.digest import Verdict, challenge_value, verify
 from phone_emulator.world import reasons
 from phone_emulator.world.base import TlsServer, WorldError
+from phone_emulator.world.chance import SYSTEM
 from phone_emulator.world.tls import server_context
 
 REALM = "provisioning"
@@ -80,7 +80,7 @@ class ProvisioningServer:
         self._tls = tls
         self._host = host
         self._port = port
-        self._nonce = secrets.token_hex(16)
+        self._nonce = f"{SYSTEM.getrandbits(128):032x}"
         self._server: asyncio.Server | None = None
         self._talks: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 

@@ -85,7 +85,7 @@ class SipServer:
             self._ignore,
             max_connections,
         )
-        fingerprint = Fingerprint(world.random.randbytes(16))
+        fingerprint = Fingerprint(world.unguessable.randbytes(16))
         self._registrar = Registrar(accounts, max_expires=max_expires, min_expires=min_expires)
         challenger = Challenger(realm or domain, accounts, fingerprint)
         proxy = Proxy(

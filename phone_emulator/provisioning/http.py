@@ -6,7 +6,6 @@ RFC 9110, 9112; digest RFC 7616, basic RFC 7617. The framing is h11's.
 from __future__ import annotations
 
 import base64
-import secrets
 from dataclasses import dataclass
 
 import h11
@@ -23,6 +22,7 @@ from phone_emulator.provisioning.fetching import (
 )
 from phone_emulator.provisioning.location import Location, LocationError, Scheme, resolve
 from phone_emulator.sip.digest import Challenge, Session, choose, read_challenges
+from phone_emulator.world.chance import SYSTEM
 
 MOST_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -166,5 +166,5 @@ def _authorization(location: Location, manner: Manner, answer: Answer, proven: b
 
 def _digest(challenge: Challenge, location: Location, user: str, password: str) -> str:
     return Session(challenge).authorize(
-        "GET", location.request_target, user, password, cnonce=secrets.token_hex(8)
+        "GET", location.request_target, user, password, cnonce=f"{SYSTEM.getrandbits(64):016x}"
     )

@@ -6,7 +6,6 @@ The answer is a 200, then a NOTIFY with a URL in its body. Whoever is on the net
 from __future__ import annotations
 
 import asyncio
-import secrets
 import socket
 import struct
 from typing import cast
@@ -18,6 +17,7 @@ from phone_emulator.provisioning.location import LocationError, parse_location
 from phone_emulator.sip.message import MessageError, Request, response_to
 from phone_emulator.sip.parser import parse
 from phone_emulator.world import WorldError, reasons
+from phone_emulator.world.chance import SYSTEM
 
 GROUP = Address("224.0.1.75", 5060)
 """Where SIP servers listen together (RFC 3261 section 18.1.1)."""
@@ -50,7 +50,7 @@ async def find_server(
     except OSError as error:
         raise WorldError(f"--pnp: cannot use {local_host}:{port}/udp: {reasons.in_words(error)}") from None
     local = Address(local_host, transport.get_extra_info("sockname")[1])
-    call_id = f"{secrets.randbits(32)}@{local_host}"
+    call_id = f"{SYSTEM.getrandbits(32)}@{local_host}"
     protocol.call_id = call_id
     data = _subscribe(handset, local, group, call_id).to_bytes()
     try:
@@ -101,8 +101,8 @@ def _subscribe(handset: Handset, local: Address, group: Address, call_id: str) -
     request = Request("SUBSCRIBE", f"{user}@{group.host}")
     product = f'vendor="Yealink";model="{handset.product}";version="{handset.firmware}"'
     for name, value in (
-        ("Via", f"SIP/2.0/UDP {local};branch=z9hG4bK{secrets.randbits(32)}"),
-        ("From", f"<{user}@{group.host}>;tag={secrets.randbits(32)}"),
+        ("Via", f"SIP/2.0/UDP {local};branch=z9hG4bK{SYSTEM.getrandbits(32)}"),
+        ("From", f"<{user}@{group.host}>;tag={SYSTEM.getrandbits(32)}"),
         ("To", f"<{user}@{group.host}>"),
         ("Call-ID", call_id),
         ("CSeq", "1 SUBSCRIBE"),

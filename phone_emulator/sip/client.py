@@ -180,7 +180,7 @@ class Clients:
         It is that of no other transaction of *method*, also where an endpoint has a hundred thousand.
         """
         while True:
-            branch = f"{machines.MAGIC_COOKIE}{self._world.random.getrandbits(32)}"
+            branch = f"{machines.MAGIC_COOKIE}{self._world.unguessable.getrandbits(32)}"
             key = client_key_of(branch, method)
             if key not in self._waiting and key not in self._answered:
                 return branch

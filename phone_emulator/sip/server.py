@@ -159,7 +159,7 @@ class Servers:
 
     def new_tag(self) -> str:
         """A tag as the phone makes them: a decimal number (section 19.3)."""
-        return str(self.world.random.getrandbits(32))
+        return str(self.world.unguessable.getrandbits(32))
 
     def respond(self, server: ServerTransaction, response: Response) -> None:
         """Send *response* in the transaction *server*; what it refuses is told by `ServerTransaction`."""

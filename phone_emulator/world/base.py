@@ -1,4 +1,4 @@
-"""What every world promises: a clock, sockets, seeded randomness.
+"""What every world promises: a clock, sockets, chance.
 
 Code above this layer is plain ``asyncio``: tasks, futures and ``asyncio.sleep`` work in both worlds, because
 the simulated world runs an event loop whose clock is virtual. Only sockets, the clock's zero and randomness
@@ -7,13 +7,13 @@ come from the world itself.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from phone_emulator.events import Address, Transport
 
+from .chance import Chance
 from .faults import Faults
 
 
@@ -169,10 +169,13 @@ class TlsServer:
 
 
 class World(Protocol):
-    """A clock, sockets, a source of randomness."""
+    """A clock, sockets, two sources of chance."""
 
-    random: random.Random
-    """Seeded by the user's ``--seed``; the only randomness of the program."""
+    random: Chance
+    """Of what may be known: orders, pauses, losses. Seeded by the user's ``--seed``."""
+
+    unguessable: Chance
+    """Of what keeps strangers out: the system's; `random` in a simulated world and with ``--seed``."""
 
     virtual: bool
     """Whether time is virtual."""

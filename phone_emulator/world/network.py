@@ -8,7 +8,6 @@ sending unless a host reorders. All dice are the world's.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -18,6 +17,7 @@ from phone_emulator.events import Address
 from . import reasons
 from .address import canonical, is_any, is_ipv6, unsendable
 from .base import Accept, DatagramReceiver, SendFailed, TlsServer, WorldError
+from .chance import Chance
 
 LARGEST_DATAGRAM = 65507
 """Bytes of payload (RFC 768 over IPv4)."""
@@ -142,7 +142,7 @@ class Network:
     ``latency``: seconds one way; ``loss``, ``duplicate``, ``reorder``: probabilities.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, dice: random.Random, phone: tuple[str, str]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, dice: Chance, phone: tuple[str, str]) -> None:
         self.loop = loop
         self.random = dice
         self.latency = 0.0

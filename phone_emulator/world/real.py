@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import socket
 import sys
 import time
@@ -16,6 +15,7 @@ from phone_emulator.events import Address
 from . import reasons, stream, udp
 from .address import canonical, is_ipv6
 from .base import Accept, DatagramReceiver, StreamReceiver, TimerHandle, TlsClient, TlsServer, WorldError
+from .chance import SYSTEM, seeded
 from .faults import Faults
 
 _Result = TypeVar("_Result")
@@ -29,14 +29,15 @@ CLOSE_TIMEOUT = 1.0
 class RealWorld:
     """Sockets of this machine, on whatever asyncio event loop runs.
 
-    :param seed: of the world's randomness; None takes the machine's
+    :param seed: of the world's chance, for tests: it lets strangers foretell tags and nonces; None has none
     :param fast: whether `run` uses uvloop where it is installed
     """
 
     virtual = False
 
     def __init__(self, seed: int | None = None, *, fast: bool = True) -> None:
-        self.random = random.Random(seed)
+        self.random = seeded(seed)
+        self.unguessable = SYSTEM if seed is None else self.random
         self._fast = fast
         # Not loop.time(): the world may be older than its loop, and uvloop's clock moves in steps of 1 ms.
         self._began = time.monotonic()

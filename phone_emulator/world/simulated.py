@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import random
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
@@ -13,6 +12,7 @@ from phone_emulator.events import Address
 from . import simulated_stream
 from .address import canonical, is_ipv6
 from .base import Accept, DatagramReceiver, StreamReceiver, TimerHandle, TlsClient, TlsServer, WorldError
+from .chance import seeded
 from .faults import Faults
 from .loop import Deadlock, VirtualLoop, callback_of, cancel_all, describe, describe_timer
 from .network import Network, SimulatedDatagramSocket
@@ -30,7 +30,7 @@ class SimulatedWorld:
     A world may be made and run in any thread, beside an event loop of another (the terminal's):
     ``await asyncio.to_thread(world.run, main())``. Its listeners are then called in that thread.
 
-    :param seed: of the world's randomness; the same seed gives the same simulation
+    :param seed: of the world's chance; the same seed gives the same simulation
     :param nameservers: what `nameservers` answers
     :param phone_host: the IPv4 address from which connections and sockets without one of their own come
     :param phone_host6: the same for IPv6
@@ -48,7 +48,7 @@ class SimulatedWorld:
         phone_host6: str = "fd00::21",
         time_limit: float = 30 * 86400.0,
     ) -> None:
-        self.random = random.Random(seed)
+        self.random = self.unguessable = seeded(seed)
         self._loop = VirtualLoop(time_limit)
         self.network = Network(self._loop, self.random, (phone_host, phone_host6))
         self._nameservers = list(nameservers)

@@ -94,6 +94,13 @@ def test_the_same_seed_is_the_same_run(call: Run) -> None:
     assert logs[0] == logs[1] != logs[2]
 
 
+@pytest.mark.parametrize(("world", "told"), [("simulated", False), ("lab", True)])
+def test_a_seed_is_told_where_there_are_sockets(call: Run, world: str, told: bool) -> None:
+    for seed, expected in ((("--seed", 1), told), ((), False)):
+        done = call("--world", world, *seed, "--duration", "0")
+        assert ("foretells" in done.stderr) is expected
+
+
 def test_the_debug_log_has_messages_and_no_secrets(call: Run) -> None:
     log = call("--log-level", "debug").stderr
     assert "INVITE sip:1002@yealink.pbx.com SIP/2.0" in log

@@ -14,7 +14,7 @@ from phone_emulator.cli.exits import Exit
 from phone_emulator.cli.lab_prompt import LabPrompt, lab_lines
 from phone_emulator.cli.options import Common, cfg_argument, common_options
 from phone_emulator.cli.stdin import lines_of_stdin
-from phone_emulator.cli.talk import event_log
+from phone_emulator.cli.talk import event_log, tell_of_seed
 from phone_emulator.events import Bus
 from phone_emulator.lab import plans
 from phone_emulator.lab.lab import Lab
@@ -35,6 +35,7 @@ def lab(common: Common, cfg: tuple[str, ...], prompt: bool) -> int:
     config = load_cfg(cfg, common) if cfg else example_cfg(common)
     places, zone = plan_lab(config, common, every_transport=True)
     stage = plans.loopback(config, places.places, zone, places.callee, common.first_local_address)
+    tell_of_seed(common.seed)
     world, bus = RealWorld(common.seed), Bus()
     log = event_log(common.log_level, sys.stderr)
     if log is not None:

@@ -11,7 +11,7 @@ import click
 from phone_emulator.cli.desk import load_cfg
 from phone_emulator.cli.exits import Exit
 from phone_emulator.cli.options import FORECAST, Common, cfg_argument, common_options
-from phone_emulator.cli.talk import event_log, progress
+from phone_emulator.cli.talk import event_log, progress, tell_of_seed
 from phone_emulator.cli.targets import HopTargets, targets_of_lines
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.dns import Resolver, dns_servers
@@ -59,6 +59,7 @@ def _locate(config: PhoneConfig, common: Common) -> list[HopTargets]:
         bus.subscribe(log)
     if common.zone is not None:
         return _locate_in_zone(config, common, bus)
+    tell_of_seed(common.seed)
     world = RealWorld(common.seed)
     servers = list(common.dns) or dns_servers(config.dns, world)
     resolver = Resolver(world, servers, config.dns, bus=bus, source_host=common.first_local_address)

@@ -14,7 +14,7 @@ from phone_emulator.cli.certificates import with_certificates
 from phone_emulator.cli.desk import refuse_elsewhere
 from phone_emulator.cli.exits import Exit, tell_faults
 from phone_emulator.cli.options import OUTPUT, SCENARIO, TLS, Common, common_options, complete_files
-from phone_emulator.cli.talk import Progress, event_log, say, tell_without_effect
+from phone_emulator.cli.talk import Progress, event_log, say, tell_of_seed, tell_without_effect
 from phone_emulator.report.html import write_html
 from phone_emulator.report.json import json_line
 from phone_emulator.report.junit import write_junit
@@ -106,6 +106,8 @@ def _read(paths: Sequence[str], common: Common, options: RunOptions) -> list[tup
             prepared.append((ready, dataclasses.replace(options, phone=phone)))
     if faults:
         raise ScenarioError(list(dict.fromkeys(faults)))
+    if any(scenario.world != "simulated" for scenario in scenarios):
+        tell_of_seed(common.seed)
     if common.log_level != "error":
         for warning in dict.fromkeys(found for ready, _ in prepared for found in ready.warnings):
             say(warning)

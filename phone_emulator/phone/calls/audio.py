@@ -116,9 +116,9 @@ class Audio:
         """In the codec that was agreed last of those that can be spoken."""
         self._dtmf_payload = 101
         # Out. RFC 3550 section 5.1: all three begin at random.
-        self._ssrc = world.random.getrandbits(32)
-        self._sequence = world.random.getrandbits(16)
-        self._timestamp_offset = world.random.getrandbits(32)
+        self._ssrc = world.unguessable.getrandbits(32)
+        self._sequence = world.unguessable.getrandbits(16)
+        self._timestamp_offset = world.unguessable.getrandbits(32)
         self._tasks = Tasks(world, f"the sound at {local}", self._fault)
         self._tick: TimerHandle | None = None
         self._due = 0.0

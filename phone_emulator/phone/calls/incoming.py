@@ -157,7 +157,7 @@ class IncomingCall(Call):
         if not self.unanswered:  # the caller hung up meanwhile
             self.voice.close()
             return
-        rseq = context.world.random.randint(1, FIRST_RSEQ)
+        rseq = context.world.unguessable.randint(1, FIRST_RSEQ)
         timers = context.config.timers
         ringing = self._provisional = ReliableProvisional(self._server, timers, rseq, offer)
         self._announced.set()

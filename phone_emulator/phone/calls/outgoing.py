@@ -218,7 +218,7 @@ class OutgoingCall(Call):
         identity = context.identity(self.seat.account, step.hop.identity)
         request = identity.invite(
             self.remote,
-            new_call_id(context.world.random, self.seat.account, self.voice.host, identity.style),
+            new_call_id(context.world.unguessable, self.seat.account, self.voice.host, identity.style),
             context.endpoint.new_tag(),
             "<sip:0.0.0.0>",
             self._offer,

@@ -247,7 +247,7 @@ class Subscription:
         identity = context.identity(account, hop.identity)
         self._channel = Channel(seat, identity)
         request = identity.subscribe(
-            new_call_id(context.world.random, account, context.host, identity.style),
+            new_call_id(context.world.unguessable, account, context.host, identity.style),
             context.endpoint.new_tag(),
             topic.event,
             topic.accept,

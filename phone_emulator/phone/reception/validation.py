@@ -62,7 +62,7 @@ class RequestValidator:
             return None
         if verdict in (Verdict.WRONG, Verdict.UNKNOWN):
             return Answer(403)
-        nonce = f"{self._desk.world.random.getrandbits(128):032x}"
+        nonce = f"{self._desk.world.unguessable.getrandbits(128):032x}"
         self._nonces.append(nonce)
         challenge = challenge_value(realm, nonce, stale=verdict is Verdict.STALE)
         return Answer(401, (("WWW-Authenticate", challenge),))

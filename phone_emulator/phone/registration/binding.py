@@ -63,7 +63,7 @@ class Bindings:
     """
 
     def __init__(self, context: Context, account: AccountConfig) -> None:
-        source = context.world.random
+        source = context.world.unguessable
         self._all = {
             hop.server: Binding(
                 hop.server,

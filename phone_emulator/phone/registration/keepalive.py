@@ -90,7 +90,7 @@ class KeepAlive:
         method, extra = self._mode.name, []
         if self._mode is Mode.NOTIFY:
             extra = [("Event", KEEP_ALIVE)]
-        call_id = new_call_id(context.world.random, account, context.host, identity.style)
+        call_id = new_call_id(context.world.unguessable, account, context.host, identity.style)
         with contextlib.suppress(RequestFailed):
             flow = await seat.exchange.flow_to(target, None, "")
             contact = identity.contact(flow.local, flow.transport)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 
 from phone_emulator.config.model import AccountConfig
 from phone_emulator.events import Address
 from phone_emulator.sip import digest
 from phone_emulator.sip.message import Request, Response
+from phone_emulator.world.chance import Chance
 
 from .identity import with_authorization
 
@@ -32,7 +32,7 @@ class Credentials:
         source: of the cnonces.
     """
 
-    def __init__(self, account: AccountConfig, source: random.Random) -> None:
+    def __init__(self, account: AccountConfig, source: Chance) -> None:
         self._account = account
         self._source = source
         self._sessions: dict[Key, digest.Session] = {}

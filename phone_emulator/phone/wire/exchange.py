@@ -102,7 +102,7 @@ class Exchange:
 
     def new_credentials(self) -> Credentials:
         """Those of a request or a dialog that nobody has challenged yet."""
-        return Credentials(self.account, self.endpoint.world.random)
+        return Credentials(self.account, self.endpoint.world.unguessable)
 
     async def run(
         self, attempt: Attempt, draft: Draft, watch: Watch | None = None

@@ -7,7 +7,6 @@ Via is added by the endpoint, Content-Length by the message.
 from __future__ import annotations
 
 import hashlib
-import random
 import urllib.parse
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from phone_emulator.sip.body import SDP
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.message import Request, Response, response_to
 from phone_emulator.sip.tel import number_in
+from phone_emulator.world.chance import Chance
 
 from . import option_tags
 from .wire_style import V8X, M, WireStyle, dressed, style_of
@@ -290,9 +290,7 @@ class Identity:
         return escaped if self.hash_as_23 else escaped.replace("%23", "#")
 
 
-def new_call_id(
-    source: random.Random, account: AccountConfig, local_host: str, style: WireStyle = V8X
-) -> str:
+def new_call_id(source: Chance, account: AccountConfig, local_host: str, style: WireStyle = V8X) -> str:
     """A Call-ID: the account from 0 (in V8x), a decimal number, the local address."""
     account_mark = f"{account.index - 1}_" if style.numbered_call_id else ""
     return f"{account_mark}{source.getrandbits(32)}@{local_host}"

@@ -25,6 +25,7 @@ from phone_emulator.world import RealWorld, SimulatedWorld
 
 from .certificates import with_certificates
 from .options import Common, need_files
+from .outputs import check_outputs
 from .places import Places, guide_zone, places_of
 from .provision import provision, provisioned_config
 from .talk import event_log, say, tell_of, tell_of_seed
@@ -69,6 +70,7 @@ class Desk:
 def load_cfg(cfg: Sequence[str], common: Common) -> PhoneConfig:
     """Read cfg files, those of a provisioning server too, with their warnings told; raises CfgError."""
     need_files(cfg, common)
+    check_outputs({}, cfg, common)
     if common.provisioned:
         return provisioned_config(provision(cfg, common), common)
     loaded = load(cfg, common.overrides, common.model)

@@ -95,7 +95,9 @@ def _in_words(error: Exception) -> str:
 
 
 def _complain(text: str) -> None:
-    click.echo(text, err=True)
+    from phone_emulator.cleaning import clean_lines
+
+    click.echo(clean_lines(text), err=True)
 
 
 @contextlib.contextmanager

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 
 import click
 
+from phone_emulator.cleaning import clean
 from phone_emulator.config.model import AccountConfig, PhoneConfig
 from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
 from phone_emulator.lab.lab import Lab, served_domains
 from phone_emulator.lab.plans import Stage
 from phone_emulator.phone import CallError
-from phone_emulator.report.wire import printable
 from phone_emulator.world import WorldError
 
 HELP = """\
@@ -56,7 +56,7 @@ class LabPrompt:
                 await self._server(lab, word, rest.strip())
             else:
                 known = ", ".join([*lab.servers, *self._orders, "quit"])
-                click.echo(f"there is no {printable(word)!r} here: {known}", err=True)
+                click.echo(f"there is no {clean(word)!r} here: {known}", err=True)
         except (ValueError, CallError, WorldError) as error:
             click.echo(str(error), err=True)
         return True

@@ -11,6 +11,7 @@ from typing import TextIO
 
 import click
 
+from phone_emulator.cleaning import clean, clean_lines
 from phone_emulator.config import Diagnostic, Loaded, Severity
 from phone_emulator.config.effects import in_one_line
 from phone_emulator.config.reader import OVERRIDES
@@ -31,14 +32,14 @@ from phone_emulator.events import (
     ServerChanged,
     TransferChanged,
 )
-from phone_emulator.report.wire import printable, shown_text
+from phone_emulator.report.wire import shown_text
 
 Listener = Callable[[Event], None]
 
 
 def say(text: str) -> None:
     """Say *text* on stderr."""
-    click.echo(text, err=True)
+    click.echo(clean_lines(text), err=True)
 
 
 def progress(text: str) -> None:
@@ -58,7 +59,7 @@ class Progress:
         self.clear()
         if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
             width = shutil.get_terminal_size().columns - 1
-            sys.stderr.write(printable(text)[:width])
+            sys.stderr.write(clean(text)[:width])
             sys.stderr.flush()
             self._shown = True
 
@@ -109,7 +110,7 @@ def event_log(log_level: str, stream: TextIO) -> Listener | None:
     def log(event: Event) -> None:
         line = _in_words(event)
         if line:
-            stream.write(f"{event.at:10.3f}  {printable(line)}\n")
+            stream.write(f"{event.at:10.3f}  {clean(line)}\n")
         elif log_level == "debug" and isinstance(event, MessageSent | MessageReceived):
             way = "sent to" if isinstance(event, MessageSent) else "received from"
             stream.write(f"{event.at:10.3f}  {way} {event.remote}/{event.transport}\n")

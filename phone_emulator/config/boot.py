@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from phone_emulator.config.diagnostic import Code, Diagnostic, Findings, Severity, printable
+from phone_emulator.cleaning import brief
+from phone_emulator.config.diagnostic import Code, Diagnostic, Findings, Severity
 from phone_emulator.config.ignores import Ignores
 from phone_emulator.config.models import product_of
 from phone_emulator.config.reader import HEADER, cfg_text
@@ -104,10 +105,10 @@ class _BootReader:
             expected = 'expected include:config "x.cfg" or overwrite_mode = 1'
             self._add(number, "", Severity.ERROR, "boot-line", f"ignored: {expected}")
         elif key not in _MODES:
-            message = f"ignored: {printable(key)} has no place in a boot file, settings belong into cfg files"
+            message = f"ignored: {brief(key)} has no place in a boot file, settings belong into cfg files"
             self._add(number, key, Severity.WARNING, "boot-key", message)
         elif value not in ("0", "1"):
-            message = f"{key} = {printable(value)}: expected 0 or 1; 0 is kept"
+            message = f"{key} = {brief(value)}: expected 0 or 1; 0 is kept"
             self._add(number, key, Severity.WARNING, "bad-value", message)
         else:
             self.modes[_MODES[key]] = value == "1"
@@ -122,7 +123,7 @@ class _BootReader:
         elif not name or _UNPRINTABLE(name):
             fault = 'expected include:config <x.cfg> or include:config "x.cfg"'
         elif not name.lower().endswith(".cfg"):
-            fault = f"{printable(name)} does not end in .cfg"
+            fault = f"{brief(name)} does not end in .cfg"
         elif models is not None and not products:
             fault = "[] names no model"
         else:

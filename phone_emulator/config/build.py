@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from phone_emulator.cleaning import brief
 from phone_emulator.config.catalogue import SERVERS, Parameter, catalogue, fill, is_ip
-from phone_emulator.config.diagnostic import Code, Diagnostic, Findings, Severity, printable
+from phone_emulator.config.diagnostic import Code, Diagnostic, Findings, Severity
 from phone_emulator.config.model import (
     AccountConfig,
     CodecConfig,
@@ -275,7 +276,7 @@ class _Builder:
                 if setting is None or not setting.given:
                     setting, why = self.values[f"{own}.enable"], "is not set"
                 else:
-                    why = f"= {printable(setting.value)} is neither a domain name nor an IP address"
+                    why = f"= {brief(setting.value)} is neither a domain name nor an IP address"
                 message = f"{own}: enabled, but no server: {key} {why}"
                 self._add(Severity.ERROR, setting, "no-server", message)
         if not config.lines:
@@ -292,7 +293,7 @@ class _Builder:
 
 def _said(setting: Setting, parameter: Parameter) -> str:
     """``key = value``, as a message may show it."""
-    return f"{setting.key} = {'the value' if parameter.type == 'secret' else printable(setting.value)}"
+    return f"{setting.key} = {'the value' if parameter.type == 'secret' else brief(setting.value)}"
 
 
 @cache

@@ -124,9 +124,3 @@ class Findings:
             if count > MOST_PER_FILE_AND_CODE
         ]
         return self._list + more
-
-
-def printable(text: str, most: int = 60) -> str:
-    """*text* fit for one line of a terminal: no control characters, at most *most* characters."""
-    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text[: most + 1])
-    return shown if len(shown) <= most else f"{shown[: most - 1]}…"

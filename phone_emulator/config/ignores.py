@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from phone_emulator.config.diagnostic import CODES, Diagnostic, Findings, Severity, printable
+from phone_emulator.cleaning import brief
+from phone_emulator.config.diagnostic import CODES, Diagnostic, Findings, Severity
 
 MARK = "phone-emulator:"
 """Files without it hold no such comment."""
@@ -77,7 +78,7 @@ class Ignores:
     def _codes_of(name: str, number: int, said: str, findings: Findings) -> list[str]:
         order = _ORDER(said)
         if order is None:
-            message = f"ignored: expected ignore CODE, found {printable(said)!r}"
+            message = f"ignored: expected ignore CODE, found {brief(said)!r}"
             findings.add(name, number, "", Severity.WARNING, "bad-ignore", message)
             return []
         codes = re.split(r"[ \t,]+", order[1].strip(" \t,"))
@@ -93,4 +94,4 @@ def unknown_code(code: str) -> str:
     from difflib import get_close_matches  # slow to import, and seldom needed
 
     near = get_close_matches(code, sorted(CODES), n=1)
-    return f"{printable(code)} is no code" + (f"; did you mean {near[0]}?" if near else "")
+    return f"{brief(code)} is no code" + (f"; did you mean {near[0]}?" if near else "")

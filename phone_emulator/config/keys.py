@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
+from phone_emulator.cleaning import brief
 from phone_emulator.config.catalogue import MOST_REMEMBERED, SERVERS, Parameter, catalogue, suggestion
-from phone_emulator.config.diagnostic import Code, Diagnostic, Findings, Severity, printable
+from phone_emulator.config.diagnostic import Code, Diagnostic, Findings, Severity
 from phone_emulator.config.effective import canonical
 from phone_emulator.config.models import generation_of
 from phone_emulator.config.reader import OVERRIDES, Reading, Setting
@@ -93,7 +94,7 @@ class _Judge:
             return Oddity(Severity.WARNING, "key-case", f"{key} is not known as it is spelt, {in_case} is")
         near = suggestion(key) if self._suggestions < MOST_SUGGESTIONS else ""
         self._suggestions += 1
-        return Oddity(Severity.HINT, "unknown-key", f"{printable(key)} is not a known parameter{near}")
+        return Oddity(Severity.HINT, "unknown-key", f"{brief(key)} is not a known parameter{near}")
 
     def _of_another_generation(self, setting: Setting, parameter: Parameter) -> Iterator[Oddity]:
         todays = catalogue().todays(setting.key)
@@ -123,5 +124,5 @@ class _Judge:
             # Those with a field are told when the configuration is built.
             severity = Severity.WARNING if parameter.use else Severity.HINT
             default = f"the default {parameter.default}" if parameter.default else "no value"
-            message = f"{setting.key} = {printable(text)}: expected {parameter.expected}; {default} is kept"
+            message = f"{setting.key} = {brief(text)}: expected {parameter.expected}; {default} is kept"
             yield Oddity(severity, "bad-value", message)

@@ -14,8 +14,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from phone_emulator.cleaning import brief
 from phone_emulator.config.catalogue import catalogue, suggestion
-from phone_emulator.config.diagnostic import Code, Diagnostic, Findings, Severity, printable
+from phone_emulator.config.diagnostic import Code, Diagnostic, Findings, Severity
 from phone_emulator.config.ignores import Ignores
 from phone_emulator.config.models import DEFAULT_MODEL, product_of
 from phone_emulator.config.secret import Secret
@@ -101,7 +102,7 @@ def masked(value: str) -> str:
     """*value* for people's eyes: a password is dots, and so is one in a URL."""
     if isinstance(value, Secret):
         return str(value)
-    return printable(_URL_PASSWORD("\\1••••@", value) if "://" in value else value, most=200)
+    return brief(_URL_PASSWORD("\\1••••@", value) if "://" in value else value, most=200)
 
 
 def slot_of(key: str, value: str) -> str:
@@ -174,7 +175,7 @@ def file_bytes(name: str) -> bytes:
             return file.read(MOST_BYTES)
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or error
-        raise CfgError([f"{printable(name, most=1000)}:1: cannot be read: {why}"]) from error
+        raise CfgError([f"{brief(name, most=1000)}:1: cannot be read: {why}"]) from error
 
 
 def cfg_text(name: str, data: bytes, findings: Findings) -> str:
@@ -261,7 +262,7 @@ class _Reader:
             if not _PLAIN_KEY(key):
                 key = catalogue().in_case(key) or key
             if catalogue().pattern(key) is None:
-                message = f"{printable(key)} is not a known parameter{suggestion(key)}"
+                message = f"{brief(key)} is not a known parameter{suggestion(key)}"
                 self._warn(OVERRIDES, number, key, "unknown-key", message)
             self._set(key, value.strip(_BLANKS), OVERRIDES, number)
         return faults
@@ -285,16 +286,16 @@ class _Reader:
         if prefixed is not None and not self._names_this_phone(prefixed[1]):
             return 1
         if _PLACEHOLDER(key):
-            message = f"ignored: {printable(key)} still has a placeholder where a number belongs"
+            message = f"ignored: {brief(key)} still has a placeholder where a number belongs"
             self._warn(name, number, "", "placeholder", message)
             return 1
         if not _KEY(key):
-            self._warn(name, number, "", "bad-key", f"ignored: {printable(key)!r} is no parameter name")
+            self._warn(name, number, "", "bad-key", f"ignored: {brief(key)!r} is no parameter name")
             return 0
         if not _PLAIN_KEY(key):
             known = catalogue().in_case(key) or key
             if known != key:
-                self._warn(name, number, known, "key-case", f"{printable(key)} is taken as {known}")
+                self._warn(name, number, known, "key-case", f"{brief(key)} is taken as {known}")
                 key = known
         self._set(key, value.lstrip(_BLANKS), name, number)
         return 1

@@ -163,11 +163,22 @@ def parse_zone(text: str, *, file: str = "zone", first_line: int = 1, origin: st
     try:
         if origin:
             reader.read(f"$ORIGIN {origin}", 1)
+        begun = False
         for line, entry in _entries(text):
+            begun = begun or bool(_OF_A_ZONE(entry))
+            if not begun:
+                # It may be any file of this machine, which somebody else has named: nothing of it is quoted.
+                raise _EntryError(
+                    "no DNS master file: expected such as 'pbx.example.com. 60 IN A 192.0.2.1'", line
+                )
             reader.read(entry, line)
     except _EntryError as error:
         raise ZoneError(f"{file}:{first_line - 1 + (error.line or reader.line)}: {error}") from error
     return Zone(reader.records, _origins(reader.records, origin))
+
+
+_OF_A_ZONE = re.compile(r"\s*\$[A-Z]|.*\s(?:IN|A|AAAA|SRV|NAPTR|CNAME|SOA|NS)\s", re.IGNORECASE).match
+"""An entry that looks like one of a master file; each needs a blank before its type and data after."""
 
 
 class _EntryError(ValueError):

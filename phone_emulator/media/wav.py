@@ -8,6 +8,8 @@ import wave
 from array import array
 from pathlib import Path
 
+from phone_emulator.saving import saved
+
 from .sound import Sound
 
 RATES = (8000, 16000)
@@ -48,7 +50,7 @@ def write_wav(path: Path, sound: Sound) -> None:
         samples = samples[:]
         samples.byteswap()
     try:
-        with path.open("wb") as file, wave.open(file, "wb") as writer:
+        with saved(path, private=True) as file, wave.open(file, "wb") as writer:
             writer.setparams((1, 2, sound.rate, len(samples), "NONE", ""))
             writer.writeframes(samples.tobytes())
     except OSError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from phone_emulator.config.diagnostic import printable
+from phone_emulator.cleaning import brief
 from phone_emulator.provisioning.fetching import (
     MOST_BYTES,
     Connection,
@@ -50,7 +50,7 @@ async def _log_in(control: Connection, location: Location, manner: Manner) -> No
     if status == 331:
         status, text = await _order(control, f"PASS {password}")
     if status == 530:
-        raise FetchError(f"the server does not let user {printable(user)!r} in: {text}")
+        raise FetchError(f"the server does not let user {brief(user)!r} in: {text}")
     if status not in (230, 202):
         raise _refused(status, text)
 
@@ -88,11 +88,11 @@ async def _order(control: Connection, order: str | None) -> tuple[int, str]:
         await control.send(f"{order}\r\n".encode())
     first = await control.line()
     if not re.match(r"[1-5][0-9]{2}(?:[ -]|$)", first):
-        raise FetchError(f"the server does not speak FTP: {printable(first)!r}")
+        raise FetchError(f"the server does not speak FTP: {brief(first)!r}")
     line = first
     for _ in range(MOST_LINES):
         if line[:3] == first[:3] and line[3:4] != "-":
-            return int(first[:3]), printable(line[4:])
+            return int(first[:3]), brief(line[4:])
         line = await control.line()
     raise FetchError(f"the server sent a reply of more than {MOST_LINES} lines")
 

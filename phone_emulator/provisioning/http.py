@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import h11
 
-from phone_emulator.config.diagnostic import printable
+from phone_emulator.cleaning import brief
 from phone_emulator.numbers import number
 from phone_emulator.provisioning.fetching import (
     MOST_BYTES,
@@ -87,7 +87,7 @@ async def _get(location: Location, manner: Manner, authorization: str) -> Answer
         except h11.LocalProtocolError as error:
             raise FetchError(f"cannot be asked for: {error}") from None
         except h11.RemoteProtocolError as error:
-            raise FetchError(f"the server's answer is no HTTP: {printable(str(error))}") from None
+            raise FetchError(f"the server's answer is no HTTP: {brief(str(error))}") from None
 
 
 async def _answer(wire: h11.Connection, connection: Connection) -> Answer:
@@ -111,7 +111,7 @@ async def _answer(wire: h11.Connection, connection: Connection) -> Answer:
     assert response is not None
     return Answer(
         response.status_code,
-        printable(response.reason.decode("latin-1"), most=40),
+        brief(response.reason.decode("latin-1"), most=40),
         [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers],
         bytes(body),
     )
@@ -155,7 +155,7 @@ def _authorization(location: Location, manner: Manner, answer: Answer, proven: b
         )
     user, password = credentials
     if proven and not (challenge is not None and challenge.stale):
-        raise FetchError(f"the server does not accept the password of user {printable(user)!r} (401)")
+        raise FetchError(f"the server does not accept the password of user {brief(user)!r} (401)")
     if challenge is not None:
         return _digest(challenge, location, user, password.reveal()), True
     if any(value.strip().lower().startswith("basic") for value in values):

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from phone_emulator.config.diagnostic import printable
+from phone_emulator.cleaning import brief
 from phone_emulator.config.model import Secret
 
 
@@ -107,7 +107,7 @@ def parse_location(text: str, variables: Mapping[str, str] | None = None) -> Loc
     text = _filled(text.strip(), variables or {})
     if not text:
         raise LocationError("is empty, expected a URL such as http://192.0.2.10/cfg")
-    shown = printable(without_credentials(text))
+    shown = brief(without_credentials(text))
     if len(text) > MOST_CHARACTERS or _CONTROL.search(text):
         raise LocationError(f"{shown} is no URL: too long, or with control characters")
     named = _SCHEME.match(text)
@@ -117,7 +117,7 @@ def parse_location(text: str, variables: Mapping[str, str] | None = None) -> Loc
     else:
         name = (named[1] or named[2]).lower()
     if name not in {*Scheme}:
-        raise LocationError(f"{shown}: expected tftp, ftp, http, https or file, not {printable(name)}")
+        raise LocationError(f"{shown}: expected tftp, ftp, http, https or file, not {brief(name)}")
     scheme = Scheme(name)
     if scheme is Scheme.FILE:
         path = text.partition(":")[2]
@@ -128,7 +128,7 @@ def parse_location(text: str, variables: Mapping[str, str] | None = None) -> Loc
         parts = urllib.parse.urlsplit(text, allow_fragments=False)
         port = parts.port
     except ValueError as error:
-        raise LocationError(f"{shown} is no URL: {printable(str(error).lower())}") from None
+        raise LocationError(f"{shown} is no URL: {brief(str(error).lower())}") from None
     host = parts.hostname or ""
     if not host or port == 0 or re.search(r"[\s\\]", parts.netloc):
         raise LocationError(f"{shown} is no URL: expected {scheme}://HOST/FOLDER")
@@ -153,12 +153,12 @@ def resolve(base: Location, target: str, variables: Mapping[str, str] | None = N
     if _SCHEME.match(target):
         found = parse_location(target)
         if found.scheme is Scheme.FILE and base.scheme is not Scheme.FILE:
-            raise LocationError(f"{printable(target)} is on this machine, which a server's file may not name")
+            raise LocationError(f"{brief(target)} is on this machine, which a server's file may not name")
         if found.origin == base.origin and not found.user:
             found = replace(found, user=base.user, password=base.password)
         return found
     if not target or len(target) > MOST_CHARACTERS or _CONTROL.search(target):
-        raise LocationError(f"{printable(target)!r} is no file name")
+        raise LocationError(f"{brief(target)!r} is no file name")
     path, _, query = target.partition("?") if base.scheme in _QUERIED else (target, "", "")
     if not path.startswith("/"):
         path = f"{base.file('').path}{path}"

@@ -7,7 +7,7 @@ import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from phone_emulator.config.diagnostic import printable
+from phone_emulator.cleaning import brief
 from phone_emulator.numbers import at_most, number
 from phone_emulator.provisioning.fetching import MOST_BYTES, FetchError, Manner, NotThere
 from phone_emulator.provisioning.location import Location
@@ -162,7 +162,7 @@ class _Transfer:
 
 
 def _error(number: int, data: bytes) -> FetchError:
-    text = printable(data.partition(b"\0")[0].decode("utf-8", "replace"))
+    text = brief(data.partition(b"\0")[0].decode("utf-8", "replace"))
     if number in (_NO_SUCH_FILE, _NO_ACCESS):
         return NotThere(f"TFTP error {number}: {text}")
     return FetchError(f"the server says: TFTP error {number}: {text}")

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
+from phone_emulator.cleaning import clean
 from phone_emulator.events import Attempt
+from phone_emulator.saving import saved
 
 from .ladder import Ladder, ladder
 from .result import CallReport, NotRun, ScenarioResult, Verdict
-from .wire import names_of, printable
+from .wire import names_of
 
 _LANE, _ROW, _LEFT, _TOP = 210, 26, 80, 46
 
@@ -60,12 +62,13 @@ def html_page(results: Sequence[ScenarioResult], not_run: Sequence[NotRun] = ())
 
 def write_html(path: str | Path, results: Sequence[ScenarioResult], not_run: Sequence[NotRun] = ()) -> None:
     """Write the page. :raises OSError: when the file cannot be written."""
-    Path(path).write_text(html_page(results, not_run), encoding="utf-8")
+    with saved(Path(path), private=False) as file:
+        file.write(html_page(results, not_run).encode())
 
 
 def _text(value: object) -> str:
     """*value* escaped, with control characters made visible."""
-    return escape(printable(str(value).encode("utf-8", "replace").decode()))
+    return escape(clean(str(value)))
 
 
 def _section(number: int, result: ScenarioResult) -> str:
@@ -151,7 +154,6 @@ def _messages(diagram: Ladder) -> str:
         way = "to" if rung.outwards else "from"
         head = f"{rung.at:.3f} s: {rung.label} {way} {lane.name} {lane.place}"
         shown.append(
-            f"<details><summary><code>{_text(head)}</code></summary>"
-            f"<pre>{escape(rung.text.encode('utf-8', 'replace').decode())}</pre></details>"
+            f"<details><summary><code>{_text(head)}</code></summary><pre>{escape(rung.text)}</pre></details>"
         )
     return "\n".join(shown)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Protocol
+
+from phone_emulator.cleaning import clean_json
 
 
 class HasJson(Protocol):
@@ -15,4 +16,4 @@ class HasJson(Protocol):
 def json_line(value: HasJson | dict[str, Any]) -> str:
     """*value* on one line, without its line end; text outside ASCII stays readable."""
     plain = value if isinstance(value, dict) else value.as_json()
-    return json.dumps(plain, ensure_ascii=False, allow_nan=False)
+    return clean_json(plain, allow_nan=False)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from phone_emulator.cleaning import clean_lines
+from phone_emulator.saving import saved
+
 from .result import NotRun, ScenarioResult, Verdict
 from .text import route_lines
-
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit_xml(results: Sequence[ScenarioResult], not_run: Sequence[NotRun] = ()) -> bytes:
@@ -25,12 +25,12 @@ def junit_xml(results: Sequence[ScenarioResult], not_run: Sequence[NotRun] = ())
         if result.verdict is not Verdict.PASSED:
             kind = "failure" if result.verdict is Verdict.FAILED else "error"
             told = [f"{failure.step}: {failure.message}" for failure in result.failures]
-            found = ET.SubElement(case, kind, message=_clean(told[0] if told else str(result.verdict)))
+            found = ET.SubElement(case, kind, message=clean_lines(told[0] if told else str(result.verdict)))
             where = [fault.traceback for fault in result.faults]
-            found.text = _clean("\n".join([*told, *where]))
+            found.text = clean_lines("\n".join([*told, *where]))
         lines = route_lines(result)
         if lines:
-            ET.SubElement(case, "system-out").text = _clean("\n".join(lines))
+            ET.SubElement(case, "system-out").text = clean_lines("\n".join(lines))
     for each in not_run:
         ET.SubElement(_case(suite, each, 0.0), "skipped", message="not run")
     ET.indent(suites)
@@ -39,11 +39,12 @@ def junit_xml(results: Sequence[ScenarioResult], not_run: Sequence[NotRun] = ())
 
 def write_junit(path: str | Path, results: Sequence[ScenarioResult], not_run: Sequence[NotRun] = ()) -> None:
     """Write the report. :raises OSError: when the file cannot be written."""
-    Path(path).write_bytes(junit_xml(results, not_run))
+    with saved(Path(path), private=False) as file:
+        file.write(junit_xml(results, not_run))
 
 
 def _case(suite: ET.Element, of: ScenarioResult | NotRun, elapsed: float) -> ET.Element:
-    name, file = _clean(of.scenario), _clean(of.file)
+    name, file = clean_lines(of.scenario), clean_lines(of.file)
     return ET.SubElement(suite, "testcase", name=name, classname=file, file=file, time=f"{elapsed:.3f}")
 
 
@@ -55,8 +56,3 @@ def _counts(results: Sequence[ScenarioResult], not_run: Sequence[NotRun]) -> dic
         "skipped": str(len(not_run)),
         "time": f"{sum(result.elapsed for result in results):.3f}",
     }
-
-
-def _clean(text: str) -> str:
-    """*text* without the characters that XML cannot carry."""
-    return _NOT_XML.sub("\ufffd", text)

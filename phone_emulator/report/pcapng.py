@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from phone_emulator.cleaning import clean
 from phone_emulator.events import Address, MessageReceived, Transport
+from phone_emulator.saving import saved
 
 from .result import Message
 from .wire import source_and_destination
@@ -128,16 +130,16 @@ def write_pcapng(
     :param epoch: seconds since 1970 of the instant 0 of every capture.
     :raises OSError: when the file cannot be written.
     """
-    with Path(path).open("wb") as stream:
+    with saved(Path(path), private=True) as stream:
         writer = PcapngWriter(stream, epoch=epoch)
         for name, messages in captures:
-            interface = writer.interface(name)
+            interface = writer.interface(clean(name))
             for message in messages:
                 writer.write(message, interface)
 
 
 def _remark(message: Message) -> str:
-    return message.remark[:MOST_REMARK] if isinstance(message, MessageReceived) else ""
+    return clean(message.remark, MOST_REMARK) if isinstance(message, MessageReceived) else ""
 
 
 # -- bytes -----------------------------------------------------------------------------------------------

@@ -7,10 +7,10 @@ import shutil
 from collections.abc import Mapping
 from typing import TextIO
 
+from phone_emulator.cleaning import clean
 from phone_emulator.events import Attempt, AttemptEnded, AttemptStarted, Event, Outcome
 
 from .result import CallReport, ScenarioResult, Verdict
-from .wire import printable
 
 _GREEN, _RED, _YELLOW, _DIM, _PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
 _COLOURS = {Outcome.ANSWERED: _GREEN, Outcome.SKIPPED: _DIM, Outcome.CANCELLED: _YELLOW}
@@ -42,9 +42,7 @@ def attempt_line(attempt: Attempt, *, colour: bool = False) -> str:
     cell = f"{ended:<15}"
     if attempt.outcome is not None:
         cell = painted(cell, _COLOURS.get(attempt.outcome, _RED), colour)
-    line = (
-        f"{attempt.n:>3}  {target.role:<10}  {printable(place):<27}  {cell}  {took:>8}  {printable(detail)}"
-    )
+    line = f"{attempt.n:>3}  {target.role:<10}  {clean(place):<27}  {cell}  {took:>8}  {clean(detail)}"
     return line.rstrip()
 
 
@@ -57,16 +55,16 @@ def call_lines(call: CallReport, *, colour: bool = False) -> list[str]:
         ended += f" ({call.status})"
     reason = f": {call.reason}" if call.reason else ""
     head = f"call {call.id}, line {call.line} {call.way}: {ended} after {call.elapsed:.1f} s{reason}"
-    return [printable(head), *(attempt_line(attempt, colour=colour) for attempt in call.route)]
+    return [clean(head), *(attempt_line(attempt, colour=colour) for attempt in call.route)]
 
 
 def scenario_lines(result: ScenarioResult, *, colour: bool = False, routes: bool = False) -> list[str]:
     """A scenario: its verdict, what failed, and with *routes* or after a failure every route."""
     clock = "virtual" if result.virtual else "real"
     verdict = painted(f"{result.verdict:<7}", _VERDICTS[result.verdict], colour)
-    lines = [f"{verdict} {printable(result.scenario)} ({result.elapsed:.1f} s, {clock})"]
+    lines = [f"{verdict} {clean(result.scenario)} ({result.elapsed:.1f} s, {clock})"]
     lines += [
-        f"        {printable(result.file)}: {failure.step}: {printable(failure.message)}"
+        f"        {clean(result.file)}: {failure.step}: {clean(failure.message)}"
         for failure in result.failures
     ]
     if routes or result.verdict is not Verdict.PASSED:

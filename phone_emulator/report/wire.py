@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from phone_emulator.cleaning import clean, clean_lines
 from phone_emulator.events import Address, Attempt, MessageSent, Transport
 
 from .result import Message
@@ -16,7 +17,6 @@ _CREDENTIALS = re.compile(
 )
 _PARAMETER = re.compile(r'\s*((?:"(?:[^"\\]|\\.)*"|[^,"])*)\s*(?:,|$)', re.DOTALL)
 _KEY = re.compile(r"^(a=crypto:[^\r\n]*?inline:)[^|\s]+", re.IGNORECASE | re.MULTILINE)
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def endpoint(message: Message) -> Endpoint:
@@ -27,12 +27,7 @@ def endpoint(message: Message) -> Endpoint:
 def first_line(data: bytes) -> str:
     """The start line, with nothing in it that could steer a terminal."""
     line = data.lstrip(b"\r\n").split(b"\n", 1)[0][:500]
-    return printable(line.decode("utf-8", "replace").strip())
-
-
-def printable(text: str) -> str:
-    """*text* with control characters made visible."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    return clean(line.decode("utf-8", "replace").strip())
 
 
 def label(data: bytes) -> str:
@@ -49,7 +44,7 @@ def shown_text(data: bytes) -> str:
     """A message as text: line ends as ``\\n``, no digest responses and no SRTP keys in it."""
     text = _CREDENTIALS.sub(_without_response, data.decode("utf-8", "replace"))
     text = _KEY.sub(r"\1••••", text)
-    return "\n".join(printable(line) for line in text.replace("\r\n", "\n").rstrip().split("\n"))
+    return clean_lines(text.replace("\r\n", "\n").rstrip())
 
 
 def _without_response(match: re.Match[str]) -> str:

@@ -132,3 +132,9 @@ class Scenario:
     steps: tuple[Step, ...] = ()
     lines: Mapping[str, int] = field(default_factory=dict)
     """The line on which each key of the file, and each key of ``set`` (``set.KEY``), stands."""
+
+    @property
+    def files(self) -> list[Path]:
+        """What is read to run it: itself, its cfg files and its zone."""
+        zone = [] if self.zone is None else [Path(self.zone.name)]
+        return [Path(self.file), *self.config, *zone]

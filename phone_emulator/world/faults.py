@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from phone_emulator.cleaning import clean, clean_lines
 from phone_emulator.events import Bus, InternalFault
 
 MOST_KEPT = 100
@@ -99,18 +100,12 @@ class Faults:
 
 def in_words(error: BaseException) -> str:
     """*error* in one line, without control characters: ``KeyError: 'via'``."""
-    return _printable(traceback.format_exception_only(error)[-1].strip())
+    return clean(traceback.format_exception_only(error)[-1].strip())
 
 
 def traceback_of(error: BaseException) -> str:
     """Where *error* was raised, as Python tells it, without control characters."""
-    lines = "".join(traceback.format_exception(error)).rstrip().split("\n")
-    return "\n".join(map(_printable, lines))
-
-
-def _printable(text: str) -> str:
-    """What strangers send may stand in an exception, and is not let loose on a terminal."""
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+    return clean_lines("".join(traceback.format_exception(error)).rstrip())
 
 
 def as_reason(error: BaseException) -> str:

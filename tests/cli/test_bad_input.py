@@ -163,12 +163,48 @@ def test_a_number_that_cannot_be_dialled(run: Run, example: Path, number: str, w
     assert why in said
 
 
-def test_two_reports_need_two_files(run: Run, tmp_path: Path) -> None:
+def test_two_reports_need_two_files(run: Run, tmp_path: Path, example: Path) -> None:
     scenario, report = tmp_path / "s.yaml", tmp_path / "report"
-    scenario.write_text("name: n\nworld: simulated\nconfig: x.cfg\n")
+    scenario.write_text(f"name: n\nworld: simulated\nconfig: {example}\n")
     said = refused(run("run", scenario, "--junit", report, "--html", tmp_path / "." / "report"))
     assert "--junit and --html name the same file" in said
     assert not report.exists()
+
+
+@pytest.mark.parametrize("option", ["--junit", "--html", "--pcap"])
+@pytest.mark.parametrize("what", ["s.yaml", "x.cfg", "x.zone"])
+def test_no_report_of_a_run_takes_the_place_of_what_it_reads(
+    run: Run, tmp_path: Path, example: Path, option: str, what: str
+) -> None:
+    texts = {
+        "s.yaml": "name: n\nworld: simulated\nconfig: x.cfg\nzone: x.zone\n",
+        "x.cfg": example.read_text(),
+        "x.zone": "yealink.pbx.com. 60 IN A 192.168.1.13\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    said = refused(run("run", tmp_path / "s.yaml", option, tmp_path / "." / what))
+    assert f"what is read and {option} name the same file" in said
+    assert (tmp_path / what).read_text() == texts[what]
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("call", ["1002", "--record"]),
+        ("call", ["1002", "--pcap"]),
+        ("register", ["--pcap"]),
+        ("simulate", ["--call", "1002", "--pcap"]),
+    ],
+)
+def test_nothing_is_written_over_a_cfg_file(
+    run: Run, tmp_path: Path, example: Path, command: str, options: list[str]
+) -> None:
+    cfg = tmp_path / "x.cfg"
+    cfg.write_text(example.read_text())
+    said = refused(run(command, cfg, *options, cfg))
+    assert "name the same file" in said
+    assert cfg.read_text() == example.read_text()
 
 
 def test_the_lab_has_options_that_the_real_world_has_not(run: Run, example: Path) -> None:

@@ -30,6 +30,17 @@ def origins(zone: Zone) -> set[str]:
     return {origin.to_text() for origin in zone.origins}
 
 
+@pytest.mark.parametrize(
+    "line", ["root:$6$hash$xyz:19000:0:99999:7:::", "password = hunter2", "-----BEGIN KEY-----"]
+)
+def test_of_a_file_that_is_no_zone_nothing_is_quoted(line: str) -> None:
+    with pytest.raises(ZoneError) as caught:
+        parse_zone(f"; a comment\n{line}\n", file="x")
+    assert (
+        str(caught.value) == "x:2: no DNS master file: expected such as 'pbx.example.com. 60 IN A 192.0.2.1'"
+    )
+
+
 def test_the_guides_example_is_read() -> None:
     zone = read_zone(GUIDE)
     assert origins(zone) == {"pbx.com."}
@@ -138,9 +149,9 @@ def test_addresses_are_replaced_in_a_new_zone() -> None:
         ("a.x. SRV 1 2 5060\nb.x. A 10.0.0.1", "1: not the data of a record of type SRV: '1 2 5060'"),
         ("a.x. A 10.0.0.1\na.x. CNAME b.x.", "2: a.x has a CNAME record, so it may have no other"),
         ("a.x. CNAME b.x.\n\na.x. A 10.0.0.1", "3: a.x has a CNAME record, so it may have no other"),
-        ("a.x. BLAH 1", "1: 'BLAH' is not a record type"),
-        ("a.x. 300", "1: a record type was expected after the name a.x"),
-        ("a.x. CH TXT b", "1: class CH is not supported"),
+        ("$TTL 9\na.x. BLAH 1", "2: 'BLAH' is not a record type"),
+        ("$TTL 9\na.x. 300", "2: a record type was expected after the name a.x"),
+        ("$TTL 9\na.x. CH TXT b", "2: class CH is not supported"),
         ("a..x. A 10.0.0.1", "1: 'a..x.' is not a domain name"),
         ("  A 10.0.0.1", "1: the first record of a file needs a name before its type"),
         ("\n\na.x. A ( 10.0.0.1\n\n", "3: a ( without its )"),

@@ -25,7 +25,7 @@ def test_a_case_per_scenario(result: ScenarioResult, tmp_path: Path) -> None:
     assert failed.find("failure") is not None
     assert [child.tag for child in fine] == ["system-out"]
     assert "no response within 64*T1 = 32.0 s" in (fine.findtext("system-out") or "")
-    assert error.findtext("error") == "step 1 (call): bad \ufffd\ufffd byte"
+    assert error.findtext("error") == "step 1 (call): bad \\x00\\x1b byte"
 
 
 def test_no_scenario_is_a_report_too() -> None:

@@ -8,6 +8,7 @@ import click
 
 from phone_emulator.cli.desk import check_line, load_cfg, make_desk, refuse_elsewhere
 from phone_emulator.cli.options import DURATION, LINE, OUTPUT, PHONE, Common, cfg_argument, common_options
+from phone_emulator.cli.outputs import check_outputs
 from phone_emulator.cli.placing import Order, place
 from phone_emulator.media.wav import read_wav
 from phone_emulator.phone.dialling.number import why_undialable
@@ -52,6 +53,7 @@ def call(
     call. The exit status is 0 if the call was answered, else 1.
     """
     refuse_elsewhere(common, common.world, {"play": play, "record": record})
+    check_outputs({"--record": record}, (*cfg, play), common)
     config = load_cfg(cfg, common)
     order = Order(
         destination=destination,

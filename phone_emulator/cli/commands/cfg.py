@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from phone_emulator.cleaning import clean_json
 from phone_emulator.cli.exits import Exit
 from phone_emulator.cli.options import OUTPUT, Common, cfg_argument, common_options, complete_files
+from phone_emulator.saving import saved
 
 if TYPE_CHECKING:
     from phone_emulator.config.effective import Effective
@@ -104,7 +103,7 @@ def diff(common: Common, left: str, right: str) -> int:
     for each in found:
         key = each.left.key
         if common.json:
-            line = json.dumps({"key": key, "left": _facts(each.left), "right": _facts(each.right)})
+            line = clean_json({"key": key, "left": _facts(each.left), "right": _facts(each.right)})
         else:
             line = f"{key}: {_place(each.left)} -> {_place(each.right)}"
         click.echo(line)
@@ -135,9 +134,7 @@ def explain(common: Common, key: str, cfg: tuple[str, ...]) -> int:
         if common.json:
             facts = {"key": each.key, **_facts(each), "effect": _effect(each)}
             replaced = [{"value": old.shown, "file": old.file, "line": old.line} for old in earlier]
-            click.echo(
-                json.dumps({**facts, "default": _default(each), "replaced": replaced}, ensure_ascii=False)
-            )
+            click.echo(clean_json({**facts, "default": _default(each), "replaced": replaced}))
         else:
             click.echo("\n".join(_explained(each, named.get(slot), earlier)))
     return Exit.OK
@@ -206,14 +203,8 @@ def _write(data: bytes, output: Path | None) -> int:
     if output is None:
         click.echo(data, nl=False)
         return Exit.OK
-    handle, name = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.replace(name, output)
-    except BaseException:
-        os.unlink(name)
-        raise
+    with saved(output, private=True) as file:
+        file.write(data)
     return Exit.OK
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 
 import click
 
+from phone_emulator.cleaning import clean, clean_json
 from phone_emulator.cli.exits import Exit
 from phone_emulator.cli.options import PROVISIONING, Common, cfg_argument, common_options, need_files
 from phone_emulator.config import CfgError, Diagnostic, Severity, examine, examine_reading
@@ -74,7 +74,7 @@ def check(
     if form == "sarif":
         from phone_emulator.config.sarif import sarif
 
-        click.echo(json.dumps(sarif(kept), ensure_ascii=False, indent=2))
+        click.echo(clean_json(sarif(kept), indent=2))
     if faults:
         raise CfgError(faults)
     if form == "text":
@@ -105,4 +105,4 @@ def _of_one(files: tuple[str, ...], common: Common) -> list[Diagnostic]:
 
 
 def _line(diagnostic: Diagnostic, form: str) -> str:
-    return json.dumps(diagnostic.as_json(), ensure_ascii=False) if form == "json" else str(diagnostic)
+    return clean_json(diagnostic.as_json()) if form == "json" else clean(str(diagnostic))

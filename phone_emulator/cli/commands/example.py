@@ -12,6 +12,7 @@ import click
 
 from phone_emulator.cli.exits import Exit
 from phone_emulator.cli.talk import say
+from phone_emulator.saving import saved
 
 FILES = ("guide-example.cfg", "guide-example.zone")
 SCENARIOS = "scenarios"
@@ -31,7 +32,8 @@ def example(folder: Path, force: bool) -> int:
     _check(folder, texts, force)
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text)
+        with saved(path, private=False) as file:
+            file.write(text)
         click.echo(str(path))
     say("\n".join(_to_try(folder)))
     return Exit.OK

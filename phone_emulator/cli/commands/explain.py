@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from phone_emulator.cleaning import clean
 from phone_emulator.cli.desk import check_line, load_cfg
 from phone_emulator.cli.options import FORECAST, LINE, Common, cfg_argument, common_options
 from phone_emulator.cli.site import site_of
@@ -15,7 +16,6 @@ from phone_emulator.config.catalogue import is_ip
 from phone_emulator.config.model import AccountConfig
 from phone_emulator.redundancy import hops
 from phone_emulator.report.json import json_line
-from phone_emulator.report.wire import printable
 from phone_emulator.whatif.explain import Case
 from phone_emulator.whatif.explain import explain as explained
 from phone_emulator.whatif.orders import OrderError, check_destination
@@ -88,22 +88,22 @@ def _json(site: Site, account: AccountConfig, common: Common, cases: list[Case])
 
 
 def _heading(site: Site, account: AccountConfig, common: Common) -> Iterator[str]:
-    yield f"line {account.index} ({printable(account.shown_label)})"
+    yield f"line {account.index} ({clean(account.shown_label)})"
     for target in site.targets[account.index]:
         yield f"  {target.role:<10}  {target.remote}/{target.transport}"
     if not site.targets[account.index]:
         yield "  no server: the zone knows none of its names"
     if _zone(account, common) == "made-up":
-        names = ", ".join(map(printable, _names(account)))
+        names = ", ".join(map(clean, _names(account)))
         yield f"  The addresses behind {names} are made up; --zone FILE gives the real ones."
 
 
 def _text(case: Case) -> Iterator[str]:
     yield ""
-    yield f"  {printable(case.title)}"
+    yield f"  {clean(case.title)}"
     for each in case.sentences:
         yield from textwrap.wrap(
-            printable(each),
+            clean(each),
             WIDTH,
             initial_indent="    ",
             subsequent_indent="      ",

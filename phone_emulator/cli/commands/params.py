@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from fnmatch import fnmatchcase
 from typing import Any
 
 import click
 
+from phone_emulator.cleaning import clean_json
 from phone_emulator.cli.exits import Exit
 from phone_emulator.config.catalogue import Catalogue, Effect, Parameter, catalogue, suggestion
 
@@ -40,7 +40,7 @@ def params(pattern: str | None, form: str, effect: str | None) -> int:
         return Exit.FAILED
     found.sort(key=lambda each: each.name)
     if form == "json":
-        click.echo("\n".join(json.dumps(as_json(known, each), ensure_ascii=False) for each in found))
+        click.echo("\n".join(clean_json(as_json(known, each)) for each in found))
     else:
         _table([("parameter", "value", "default", "since", "effect")] + [_row(each) for each in found])
     return Exit.OK

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from phone_emulator.cleaning import clean
 from phone_emulator.cli.desk import load_cfg
 from phone_emulator.cli.exits import Exit
 from phone_emulator.cli.options import FORECAST, Common, cfg_argument, common_options
@@ -22,7 +23,6 @@ from phone_emulator.lab.plans import SIMULATED_DNS
 from phone_emulator.lab.zone import read_zone
 from phone_emulator.redundancy import Silence, wait_for
 from phone_emulator.report.json import json_line
-from phone_emulator.report.wire import printable
 from phone_emulator.world import RealWorld, SimulatedWorld
 
 
@@ -45,7 +45,7 @@ def route(common: Common, cfg: tuple[str, ...]) -> int:
         if common.json:
             click.echo(json_line({"line": account.index, "targets": _rows(own, config, silence)}))
         else:
-            click.echo(f"line {account.index} ({printable(account.shown_label)})")
+            click.echo(f"line {account.index} ({clean(account.shown_label)})")
             for row in _rows(own, config, silence):
                 click.echo(_line(row))
     return Exit.OK if all(each.targets for each in found) else Exit.FAILED
@@ -121,7 +121,7 @@ def _row(target: Target, wait: float, why: str) -> dict[str, Any]:
 def _line(row: dict[str, Any]) -> str:
     """One target for people."""
     if row["address"] is None:
-        return f"  {row['role']:<10}  {printable(row['host']):<27}  {printable(row['why'])}"
+        return f"  {row['role']:<10}  {clean(row['host']):<27}  {clean(row['why'])}"
     place = f"{Address(row['address'], row['port'])}/{row['transport']}"
     life = "" if row["ttl"] is None else f", {row['ttl']:.0f} s to live"
     return f"  {row['role']:<10}  {place:<27}  {row['wait']:>5.1f} s  {row['why']} ({row['source']}{life})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -14,6 +14,7 @@ from phone_emulator.cli.certificates import with_certificates
 from phone_emulator.cli.desk import refuse_elsewhere
 from phone_emulator.cli.exits import Exit, tell_faults
 from phone_emulator.cli.options import OUTPUT, SCENARIO, TLS, Common, common_options, complete_files
+from phone_emulator.cli.outputs import check_outputs
 from phone_emulator.cli.talk import Progress, event_log, say, tell_of_seed, tell_without_effect
 from phone_emulator.report.html import write_html
 from phone_emulator.report.json import json_line
@@ -48,7 +49,6 @@ def run(
 
     All files are read and checked first: if one of them cannot be used, nothing is started.
     """
-    _check_outputs({"--junit": junit, "--html": html, "--pcap": common.pcap})
     log = event_log(common.log_level, sys.stderr)
     options = RunOptions(
         overrides=common.overrides,
@@ -59,6 +59,8 @@ def run(
         keep_messages=bool(html or common.pcap),
     )
     prepared = _read(scenario, common, options)
+    reports = {"--junit": junit, "--html": html}
+    check_outputs(reports, (name for ready, _ in prepared for name in ready.scenario.files), common)
     results: list[ScenarioResult] = []
     try:
         _run_all(prepared, common, routes, results)
@@ -77,14 +79,6 @@ def run(
     if any(result.faults for result in results):
         return Exit.FAULT
     return Exit.OK if passed == len(prepared) else Exit.FAILED
-
-
-def _check_outputs(outputs: Mapping[str, Path | None]) -> None:
-    """Refuse two reports in one file; raises click.UsageError."""
-    taken: dict[Path, str] = {}
-    for option, path in outputs.items():
-        if path is not None and (other := taken.setdefault(path.resolve(), option)) != option:
-            raise click.UsageError(f"{other} and {option} name the same file, {path}")
 
 
 def _read(paths: Sequence[str], common: Common, options: RunOptions) -> list[tuple[Prepared, RunOptions]]:

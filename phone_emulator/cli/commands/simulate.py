@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from phone_emulator.cleaning import clean
 from phone_emulator.cli.desk import check_line, load_cfg, refuse_elsewhere
 from phone_emulator.cli.exits import Exit
 from phone_emulator.cli.options import DURATION, LINE, PHONE, Common, cfg_argument, common_options
@@ -17,7 +18,6 @@ from phone_emulator.config.model import PhoneConfig
 from phone_emulator.report.json import json_line
 from phone_emulator.report.pcapng import write_pcapng
 from phone_emulator.report.text import attempt_line, call_lines, wants_colour
-from phone_emulator.report.wire import printable
 from phone_emulator.whatif.orders import OrderError, read_orders
 from phone_emulator.whatif.timeline import Outcome, play
 from phone_emulator.whatif.words import clock
@@ -174,8 +174,8 @@ def _registering(outcome: Outcome, colour: bool) -> list[str]:
 def _timeline(outcome: Outcome) -> list[str]:
     width = max((len(clock(moment.at)) for moment in outcome.moments), default=0)
     return [
-        f"{clock(moment.at):>{width}}  {moment.event:<12}  {printable(moment.what)}"
-        + (f" ({printable(moment.reason)})" if moment.reason else "")
+        f"{clock(moment.at):>{width}}  {moment.event:<12}  {clean(moment.what)}"
+        + (f" ({clean(moment.reason)})" if moment.reason else "")
         for moment in outcome.moments
     ]
 

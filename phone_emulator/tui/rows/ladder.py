@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from phone_emulator.cleaning import clean
 from phone_emulator.events import MessageReceived, MessageSent
-from phone_emulator.report.wire import Endpoint, endpoint, first_line, label, printable, shown_text
+from phone_emulator.report.wire import Endpoint, endpoint, first_line, label, shown_text
 from phone_emulator.sip.parser import STATUSES
 
 Message = MessageSent | MessageReceived
@@ -63,7 +64,7 @@ def rungs(messages: Iterable[Message], names: Mapping[Endpoint, str], since: flo
                 first_line=first_line(message.data),
                 again=once in seen,
                 text=shown_text(message.data),
-                remark=printable(message.remark) if isinstance(message, MessageReceived) else "",
+                remark=clean(message.remark) if isinstance(message, MessageReceived) else "",
             )
         )
         seen.add(once)

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
-from phone_emulator.report.wire import printable
+from phone_emulator.cleaning import clean
 from phone_emulator.tui.rows.call import CallRow
 from phone_emulator.tui.theme import DIM, GOOD, STRONG, WAITING
 
@@ -73,7 +73,7 @@ def _cards(calls: Sequence[CallRow], columns: int) -> Content:
         style = GOOD if call.up else WAITING
         card = Content.assemble(
             ("▸ " if call.in_hand else "  ", style),
-            (f"{call.arrow} {printable(call.remote)}  ", STRONG if call.in_hand else ""),
+            (f"{call.arrow} {clean(call.remote)}  ", STRONG if call.in_hand else ""),
             (f"{call.word} ", f"bold {style}" if call.ringing else style),
             call.time,
         )

@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from phone_emulator.report.wire import printable
+from phone_emulator.cleaning import clean
 from phone_emulator.tui.rows.history import HistoryRow
 from phone_emulator.tui.theme import BAD, DIM, GOOD, STRONG
 
@@ -64,7 +64,7 @@ def _row(row: HistoryRow) -> Content:
     return Content.assemble(
         ("✓ " if row.good else "✗ ", style),
         (f"{row.at} ", DIM),
-        (f"{row.arrow} {printable(row.remote)}  ", STRONG),
+        (f"{row.arrow} {clean(row.remote)}  ", STRONG),
         (row.word, style),
         (f"  {row.took}{tries}{talked}", DIM),
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from phone_emulator.report.wire import printable
+from phone_emulator.cleaning import clean
 from phone_emulator.tui.rows.registration import BindingRow, LampRow, LineRow, TroubleRow
 from phone_emulator.tui.theme import BAD, DIM, GOOD, STRONG, WAITING
 
@@ -40,8 +40,8 @@ class LinesPane(TextPane):
 
 
 def _trouble(row: TroubleRow, columns: int) -> list[Content]:
-    head = Content.assemble("    ", ("! ", WAITING), f"{row.role:<9} ", printable(row.place))
-    told = f"{row.when}: {printable(row.why)}"
+    head = Content.assemble("    ", ("! ", WAITING), f"{row.role:<9} ", clean(row.place))
+    told = f"{row.when}: {clean(row.why)}"
     return [head, hanging(Content(" " * 6), told, DIM, columns - SCROLLBAR)]
 
 
@@ -50,8 +50,8 @@ def _line(row: LineRow, several: bool) -> Content:
     style = GOOD if row.registered else WAITING if row.word.endswith("ing") else BAD
     return Content.assemble(
         marker,
-        (f"{row.number} {printable(row.label)}", STRONG),
-        (f"  {printable(row.who)}  ", DIM),
+        (f"{row.number} {clean(row.label)}", STRONG),
+        (f"  {clean(row.who)}  ", DIM),
         (row.word, style),
         (f"  {row.mail}" if row.mail else "", WAITING),
     )
@@ -59,9 +59,7 @@ def _line(row: LineRow, several: bool) -> Content:
 
 def _lamp(row: LampRow) -> Content:
     symbol, style = ("●", BAD) if row.busy else ("○", DIM)
-    return Content.assemble(
-        "    ", (f"{symbol} ", style), f"{printable(row.label)}  ", (printable(row.word), style)
-    )
+    return Content.assemble("    ", (f"{symbol} ", style), f"{clean(row.label)}  ", (clean(row.word), style))
 
 
 def _binding(row: BindingRow, places: int, columns: int) -> list[Content]:
@@ -71,7 +69,7 @@ def _binding(row: BindingRow, places: int, columns: int) -> list[Content]:
         "    ",
         (f"{row.symbol} ", style),
         (f"{row.role:<9} ", STRONG if row.working else ""),
-        f"{printable(row.place):<{places}}  ",
+        f"{clean(row.place):<{places}}  ",
     )
     if row.symbol == "✓":
         lease = Content.styled(row.lease, DIM)
@@ -80,5 +78,5 @@ def _binding(row: BindingRow, places: int, columns: int) -> list[Content]:
         return [head, hanging(Content(" " * 16), row.lease, DIM, columns - SCROLLBAR)]
     lines = [Content.assemble(head, (row.word, style), (f"  {row.lease}", DIM) if row.lease else "")]
     if row.symbol == "✗":
-        lines.append(hanging(Content(" " * 6), printable(row.reason), DIM, columns))
+        lines.append(hanging(Content(" " * 6), clean(row.reason), DIM, columns))
     return lines

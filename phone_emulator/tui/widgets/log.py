@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from phone_emulator.report.wire import printable
+from phone_emulator.cleaning import clean
 from phone_emulator.tui.rows.log import LogRow
 from phone_emulator.tui.theme import BAD, DIM, LINK
 
@@ -41,4 +41,4 @@ class LogPane(TextPane):
 
 def _row(row: LogRow, columns: int) -> Content:
     head = Content.assemble((f"{row.at:9.3f} ", DIM), (f"{row.topic:<7} ", LINK))
-    return hanging(head, printable(row.text), BAD if row.bad else "", columns)
+    return hanging(head, clean(row.text), BAD if row.bad else "", columns)

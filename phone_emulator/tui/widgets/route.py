@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from phone_emulator.report.wire import printable
+from phone_emulator.cleaning import clean
 from phone_emulator.tui.rows.route import SYMBOLS, Mark, RouteRow, RouteView
 from phone_emulator.tui.spans import bar
 from phone_emulator.tui.theme import BAD, DIM, GOOD, STRONG, WAITING
@@ -30,7 +30,7 @@ class RoutePane(TextPane):
                 Content.styled("The servers that a call tries, in order, with the reason for each step.", DIM)
             )
             return
-        self.border_title = f"Route · {printable(view.title)}".replace("[", r"\[")
+        self.border_title = f"Route · {clean(view.title)}".replace("[", r"\[")
         places = max((len(row.place) for row in view.rows), default=0)
         lines: list[Content] = []
         for row in view.rows:
@@ -51,12 +51,12 @@ def _row(row: RouteRow, places: int, columns: int) -> list[Content]:
         Content.assemble(
             (f"{SYMBOLS[row.mark]} ", style),
             (f"{row.number} {row.role:<10} ", DIM if row.mark is Mark.TO_COME else STRONG),
-            (f"{printable(row.place):<{places}}  ", DIM if row.mark is Mark.TO_COME else ""),
+            (f"{clean(row.place):<{places}}  ", DIM if row.mark is Mark.TO_COME else ""),
             (f"{row.word:<16} ", style),
             (f"{row.took:>7}", ""),
         )
     ]
-    texts = [printable(text) for text in (row.reason, row.sends) if text]
+    texts = [clean(text) for text in (row.reason, row.sends) if text]
     lines += [hanging(Content("    "), text, DIM, columns) for text in texts]
     return lines
 
@@ -65,6 +65,6 @@ def _sentence(view: RouteView, columns: int) -> Content:
     style = STYLES[view.mark]
     if view.share is None:
         head = Content.styled(f"{SYMBOLS[view.mark]} ", style)
-        return hanging(head, printable(view.sentence), style, columns)
+        return hanging(head, clean(view.sentence), style, columns)
     full, empty = bar(view.share, _BAR)
     return Content.assemble("  ", (full, style), (empty, DIM), ("  " + view.sentence, style))

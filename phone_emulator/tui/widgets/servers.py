@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from phone_emulator.report.wire import printable
+from phone_emulator.cleaning import clean
 from phone_emulator.tui.lab_control import ServerView
 from phone_emulator.tui.theme import BAD, DIM, GOOD, STRONG
 
@@ -75,7 +75,7 @@ def _row(server: ServerView, width: int) -> Content:
         (f"{server.name:<10} ", STRONG),
         f"{server.address:<{width}} ",
         (f"{','.join(server.transports):<11} ", DIM),
-        (printable(server.behaviour), GOOD if well else BAD),
+        (clean(server.behaviour), GOOD if well else BAD),
     )
 
 

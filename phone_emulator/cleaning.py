@@ -40,7 +40,7 @@ def clean_lines(text: str) -> str:
 def clean_json(value: Any, **how: Any) -> str:
     """*value* as JSON, in which what `clean` writes out is escaped; *how* goes to `json.dumps`."""
     text = json.dumps(value, ensure_ascii=False, **how)
-    return text if text.isascii() else _ODD_IN_JSON.sub(_in_json, text)
+    return text if text.isascii() and "\x7f" not in text else _ODD_IN_JSON.sub(_in_json, text)
 
 
 def _written_out(text: str) -> str:
@@ -65,4 +65,4 @@ def _in_json(match: re.Match[str]) -> str:
     char = match[0]
     if char.isprintable():
         return char
-    return json.dumps(char)[1:-1] if ord(char) > 0x7F else "\\u007f"
+    return "\\u007f" if char == "\x7f" else json.dumps(char)[1:-1]

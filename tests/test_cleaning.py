@@ -33,6 +33,7 @@ def test_names_of_every_script_stay(name: str) -> None:
         ("a\u2028b\u2029c", r"a\u2028b\u2029c"),
         ("a\u3000b\xa0c", r"a\u3000b\xa0c"),
         ("\udc80\ufffe\ue000", r"\udc80\ufffe\ue000"),
+        ("\x7f", r"\x7f"),
         ("\U000e0041", r"\U000e0041"),
         ("Z" + "\u0317" * 6, "Z" + "\u0317" * MOST_MARKS + r"\u0317" * 2),
     ],
@@ -40,6 +41,7 @@ def test_names_of_every_script_stay(name: str) -> None:
 def test_what_would_steer_is_written_out(text: str, shown: str) -> None:
     assert clean(text) == shown
     assert json.loads(clean_json(text)) == text
+    assert clean_json(text).isprintable()
 
 
 def test_long_texts_may_be_cut() -> None:

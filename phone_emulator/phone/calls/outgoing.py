@@ -10,7 +10,7 @@ from functools import partial
 from phone_emulator.events import Attempt, CallState, Direction, Outcome
 from phone_emulator.media import sdp
 from phone_emulator.numbers import MAX_UINT32
-from phone_emulator.phone.dialling.channel import end_late_answer
+from phone_emulator.phone.dialling.channel import end_answered
 from phone_emulator.phone.wire import session_expires
 from phone_emulator.phone.wire.exchange import Draft, Watch
 from phone_emulator.phone.wire.identity import Identity, new_call_id
@@ -196,7 +196,7 @@ class OutgoingCall(Call):
 
     def _expect_late_answers(self, client: ClientTransaction, identity: Identity) -> None:
         """Nobody waits for an answer to *client*'s INVITE any more; one that comes is dealt with (C8)."""
-        end = partial(end_late_answer, self.seat, identity, client.request)
+        end = partial(end_answered, self.seat, identity, client.request)
         self.seat.dialogs.abandoned(client.request, end)
 
     async def _meet(self, attempt: Attempt) -> bool:
@@ -403,6 +403,7 @@ class OutgoingCall(Call):
         except MessageError as error:
             self._settle(CallResult.FAILED, f"the 2xx cannot be used: {error}", response.status)
             self._catch_up()
+            self._disown(response, client, forks)
             return
         self.channel.flow, self.channel.target = flow, self.route[-1].target
         if self.state is CallState.ENDING:
@@ -413,7 +414,7 @@ class OutgoingCall(Call):
         self.dialog = dialog
         self.answered_at = self.seat.now
         self.seat.dialogs.confirm(self, dialog)
-        fork = forks.by_tag(dialog.remote_tag)
+        fork = forks.answering(dialog.remote_tag)
         answer = sdp_of(response)
         agreement = Agreement(answer, answer, self._offer)
         if fork is not None and fork.agreement is not None and (fork.agreed or not answer):
@@ -436,10 +437,12 @@ class OutgoingCall(Call):
             session.give_up(f"answered with {wrong}")
 
     async def _send_first_ack(self, dialog: Dialog) -> None:
+        """Acknowledge the 2xx; where nothing leads to who sent it, that goes the way of the INVITE."""
         flow = await self.channel.way(dialog)
         if flow is None:
-            self._end(f"no ACK can be sent: there is no way to {dialog.next_hop()}")
-        else:
+            flow = self.channel.stay()
+            self.session.give_up(f"there is no way to {dialog.next_hop()}")
+        if flow is not None:
             self._acks[dialog.remote_tag] = self.channel.acknowledge(dialog, flow)
 
     def _late(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
@@ -457,8 +460,12 @@ class OutgoingCall(Call):
         self.spawn(self._end_fork(response, client, forks), "BYE to a fork")
 
     async def _end_fork(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
-        with contextlib.suppress(MessageError):
-            await self.channel.acknowledge_and_bye(forks.confirm(client.request, response))
+        try:
+            dialog = forks.confirm(client.request, response)
+        except MessageError:
+            await end_answered(self.seat, self.channel.identity, client.request, response, client.flow)
+        else:
+            await self.channel.acknowledge_and_bye(dialog)
 
     def _is_of_the_first(self, response: Response, client: ClientTransaction) -> bool:
         """Whether it came together with the first 2xx, whose dialog is about to be made."""

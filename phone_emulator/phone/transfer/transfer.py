@@ -238,7 +238,8 @@ async def transfer_to(call: Call, other: Call) -> None:
     if not call.seat.account.transfer_to_contact:
         with contextlib.suppress(ValueError):
             uri = str(values.address(dialog.remote_address).uri)
-    replaces = refer.Replaces(dialog.call_id, dialog.remote_tag, dialog.local_tag)
+    # A null tag is written as 0 (RFC 3891 section 3).
+    replaces = refer.Replaces(dialog.call_id, dialog.remote_tag or "0", dialog.local_tag)
     await _carry_out(call, other.remote, refer.refer_to(uri, replaces))
     await other.finish(f"the far end was joined with {call.remote}")
 

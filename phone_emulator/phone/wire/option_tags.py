@@ -18,7 +18,8 @@ def spoken(account: AccountConfig | None) -> tuple[str, ...]:
     """The option tags of the line of *account*, as Supported has them; None: of every line, whatever it is.
 
     ``replaces`` always; ``100rel`` with ``account.X.100rel_enable``; ``timer`` with
-    ``account.X.session_timer.enable``; ``from-change`` with ``account.X.cp_source = 2`` (RFC 4916). What is switched off is not spoken: who requires it draws a 420.
+    ``account.X.session_timer.enable``; ``from-change`` with ``account.X.cp_source = 2`` (RFC 4916). What is
+    switched off is not spoken: who requires it draws a 420.
     """
     tags = [REPLACES]
     if account is not None and account.reliable_provisional:

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 
 from phone_emulator.events import CallState, Direction
 from phone_emulator.media import sdp
+from phone_emulator.phone.wire import content
 from phone_emulator.phone.wire.caller import Caller
 from phone_emulator.phone.wire.identity import Identity
 from phone_emulator.phone.wire.option_tags import RELIABLE, understood
-from phone_emulator.sip.body import sdp_of
+from phone_emulator.sip.body import SDP, sdp_of
 from phone_emulator.sip.dialog import Dialog, dialog_of_request
 from phone_emulator.sip.message import Response
 from phone_emulator.sip.server import ServerTransaction
@@ -147,7 +148,7 @@ class IncomingCall(Call):
     async def _ring_reliably(self) -> None:
         """Send the 180 until its PRACK comes (RFC 3262 section 3), with an offer if the INVITE has none."""
         context, offer = self.seat.context, b""
-        if not self._server.request.body:
+        if not sdp_of(self._server.request):
             try:
                 await self.voice.open()
             except VoiceError as error:
@@ -172,6 +173,8 @@ class IncomingCall(Call):
             self.respond(server, 400)
         elif ringing is None or not ringing.matches(rack):
             self.respond(server, 481)
+        elif refusal := content.unreadable(server.request, SDP):
+            self.answer_with(server, refusal)
         else:
             self.respond(server, 200)
             if ringing.offer:

@@ -16,10 +16,10 @@ from phone_emulator.numbers import MAX_UINT32, number
 from phone_emulator.phone.calls.call import Call
 from phone_emulator.phone.calls.states import UP
 from phone_emulator.phone.dialling.number import why_undialable
+from phone_emulator.phone.wire.content import read_body
 from phone_emulator.phone.wire.errors import CallError
 from phone_emulator.phone.wire.event_package import event_id, event_of, state_of
 from phone_emulator.sip import refer, values
-from phone_emulator.sip.body import type_of
 from phone_emulator.sip.headers import delta_seconds, parameter
 from phone_emulator.sip.message import MessageError, Request
 from phone_emulator.sip.server import ServerTransaction
@@ -120,15 +120,15 @@ class Transfer:
             return False
         if self._over or not self._is_own(event_id(request)):
             return False
-        content_type = type_of(request)
-        if request.body and content_type != refer.SIPFRAG:
-            accept = [("Accept", refer.SIPFRAG)]
-            server.respond(self._call.channel.identity.response(request, 415, extra=accept))
+        part, refusal = read_body(request, refer.SIPFRAG, unsaid=refer.SIPFRAG)
+        if refusal is not None:
+            self._call.answer_with(server, refusal)
             return True
         if self._call.dialog is not None:
             self._call.dialog.refresh_target(request)
         server.respond(self._call.channel.identity.response(request, 200))
-        self._told = refer.parse_sipfrag(request.body) or self._told
+        if part is not None:
+            self._told = refer.parse_sipfrag(part.body) or self._told
         self._patience = _lease(request.headers.get("Subscription-State") or "")
         if state_of(request) == "terminated":
             self.stop("the far end tells no more of it")

@@ -1,4 +1,4 @@
-"""Bodies that the phone does not know: ignored where they may be, else 415 (RFC 3261 sections 8.2.3, 20.11)."""
+"""Bodies that the phone does not know: ignored where they may be, else 415 (RFC 3261 section 20.11)."""
 
 from __future__ import annotations
 

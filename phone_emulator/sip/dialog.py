@@ -9,6 +9,7 @@ import sipmessage
 
 from . import values
 from .message import MessageError, Request, Response
+from .uri_request import request_uri
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,7 +70,7 @@ class Dialog:
         contacts = message.contacts
         number = self.local_cseq + 1 if isinstance(message, Request) else message.cseq.number
         if contacts and number >= self.target_cseq:
-            self.remote_target, self.target_cseq = str(contacts[0].uri), number
+            self.remote_target, self.target_cseq = request_uri(str(contacts[0].uri)), number
 
     def rename_remote(self, request: Request) -> None:
         """Take over the peer's From as the remote URI: it is someone else now (RFC 4916 section 4.4).
@@ -160,7 +161,7 @@ def _dialog_with(request: Request, remote_tag: str, remote_target: str, route_se
 
 def _contact(message: Request | Response, fallback: str) -> str:
     contacts = message.contacts
-    return str(contacts[0].uri) if contacts else fallback
+    return request_uri(str(contacts[0].uri)) if contacts else fallback
 
 
 def _routes(recorded: Iterable[str]) -> list[str]:

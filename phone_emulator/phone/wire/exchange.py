@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from phone_emulator.config.model import AccountConfig, PhoneConfig
@@ -44,6 +44,8 @@ class Draft:
     """What was asked for so far; None before the first attempt."""
     redirection: Redirection | None = None
     """Where an INVITE was sent instead; None before the first attempt."""
+    _borrowed: tuple[str, ...] = ()
+    """Headers that it has because the URI asks for them that it goes to."""
 
     def for_flow(self, flow: Flow) -> Request:
         """The request as it goes to *flow*: only the next hop changes (C7)."""
@@ -54,6 +56,16 @@ class Draft:
             own = self.identity.binding if request.method == "REGISTER" else self.identity.contact
             request.headers.set("Contact", self.contact or own(flow.local, flow.transport))
         return request
+
+    def redirect(self, uri: str, headers: Iterable[tuple[str, str]]) -> None:
+        """Send it to *uri* instead, which asks for *headers*; those that it has anyway stay as they are."""
+        request = self.request
+        for name in self._borrowed:
+            request.headers.remove(name)
+        wanted = [(name, value) for name, value in headers if name not in request.headers]
+        for name, value in wanted:
+            request.headers.add(name, value)
+        request.uri, self._borrowed = uri, tuple(name for name, _ in wanted)
 
     def next_cseq(self) -> None:
         """Count the CSeq on: the next request of this draft is a new one (RFC 3261 section 22.2)."""
@@ -203,6 +215,8 @@ class Exchange:
                 again = _mended(response, draft)
                 if again and draft.request.uri != request.uri:
                     challenged = 0
+            if draft.redirection is not None:
+                attempt.remark = draft.redirection.remark or attempt.remark
             if not again:
                 break
             draft.next_cseq()
@@ -261,7 +275,7 @@ def _mended(response: Response, draft: Draft) -> bool:
         return False  # C2: the server itself; RFC 3261 section 21.6: nobody wants the call anywhere
     uri = draft.redirection.next()
     if uri is not None:
-        request.uri = uri
+        draft.redirect(uri, draft.redirection.headers)
     return uri is not None
 
 

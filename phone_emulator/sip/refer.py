@@ -17,10 +17,14 @@ from .statuses import REASONS
 from .uri_request import MAX_LENGTH, UriRequest, request_of
 
 SIPFRAG = "message/sipfrag"
+SIPFRAG_2_0 = f"{SIPFRAG};version=2.0"
+"""How it is written (RFC 3420 section 4)."""
 
 _CALL_ID = re.compile(r"[!-+\--:<-~]+")
 """What a Call-ID within Replaces may hold: anything printable but a comma and a semicolon."""
-_STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: ([^\r\n]{0,200}))?(?:\r?\n|$)")
+_STATUS_LINE = re.compile(
+    r"[\r\n]*SIP/2\.0[ \t]+([1-6][0-9]{2})(?:[ \t]+([^\r\n]{0,200}))?[ \t]*(?:\r?\n|$)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,4 +115,4 @@ def parse_sipfrag(body: bytes) -> tuple[int, str] | None:
     if match is None:
         return None
     reason = "".join(character for character in match[2] or "" if character.isprintable())
-    return int(match[1]), reason or REASONS.get(int(match[1]), "")
+    return int(match[1]), reason.strip() or REASONS.get(int(match[1]), "")

@@ -184,7 +184,7 @@ class Referral:
             self._dialog,
             "NOTIFY",
             refer.sipfrag(status),
-            refer.SIPFRAG,
+            refer.SIPFRAG_2_0,
             extra=[("Subscription-State", state), ("Event", self._event)],
         )
         return response is not None and response.status < 300 and state.startswith("active")

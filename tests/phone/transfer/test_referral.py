@@ -34,7 +34,7 @@ async def told(on: Play, status: str, state: str = "active", event: str = "refer
     """The next NOTIFY of the phone, answered: what it must say."""
     notify = await on.far.heard("NOTIFY")
     assert notify.body == f"SIP/2.0 {status}\r\n".encode()
-    assert notify.headers.get("Content-Type") == "message/sipfrag"
+    assert notify.headers.get("Content-Type") == "message/sipfrag;version=2.0"
     assert (notify.headers.get(SUBSCRIPTION) or "").startswith(state)
     assert notify.headers.get(EVENT) == event
     on.far.answer(notify, 200)

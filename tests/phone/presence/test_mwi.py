@@ -7,7 +7,7 @@ import pytest
 from phone_emulator.phone.presence.mwi import read_summary
 
 FULL = (
-    "Messages-Waiting: yes\r\nMessage-Account: sip:alice@vmail.example.com\r\nVoice-Message: 2/8 (0/2)\r\n\r\n"
+    "Messages-Waiting: yes\r\nMessage-Account: sip:a@vm.example.com\r\nVoice-Message: 2/8 (0/2)\r\n\r\n"
     "To: <alice@atlanta.example.com>\r\nVoice-Message: 7/7\r\n"
 )
 

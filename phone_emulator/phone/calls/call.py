@@ -21,6 +21,7 @@ from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire import content, option_tags
 from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.phone.wire.caller import connected_party
+from phone_emulator.phone.wire.credentials import words_of
 from phone_emulator.phone.wire.errors import CallError as CallError
 from phone_emulator.phone.wire.identity import ALLOW, Identity
 from phone_emulator.redundancy import Try
@@ -239,7 +240,7 @@ class Call:
                 content_type, body = dtmf.info_body(digit, config.dtmf_duration, account.dtmf_info_type)
                 response = await self.request_in_dialog("INFO", body, content_type)
                 if response is None or response.status >= 300:
-                    said = "no response" if response is None else f"{response.status} {response.reason}"
+                    said = "no response" if response is None else words_of(response)
                     raise CallError(f"the far end refused the digit {digit}: {said}")
         if account.dtmf_type != 2:
             try:

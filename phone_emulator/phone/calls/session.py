@@ -11,6 +11,7 @@ from phone_emulator.media import sdp
 from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire import content, option_tags, session_expires
 from phone_emulator.phone.wire.answer import Answer
+from phone_emulator.phone.wire.credentials import words_of
 from phone_emulator.phone.wire.errors import CallError
 from phone_emulator.sip.body import SDP, sdp_of
 from phone_emulator.sip.dialog import Dialog
@@ -322,7 +323,7 @@ class Session:
             if response is None:
                 raise CallError("the far end did not respond")
             refused = NotTaken if response.status in (405, 501) else CallError
-            raise refused(f"the far end refused: {response.status} {response.reason}")
+            raise refused(f"the far end refused: {words_of(response)}")
         if call.state not in UP:
             raise CallError(f"the call is {call.state}, not up")
         self.note(response)

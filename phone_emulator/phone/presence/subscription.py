@@ -16,6 +16,7 @@ from phone_emulator.phone.dialling.channel import Channel
 from phone_emulator.phone.registration.servers import Servers
 from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire.content import read_body
+from phone_emulator.phone.wire.credentials import words_of
 from phone_emulator.phone.wire.event_package import (
     GONE,
     Over,
@@ -282,7 +283,7 @@ class Subscription:
     def _refused(self, response: Response | None) -> Over:
         if response is None:
             return Over("no server responded", pause(None, self._account))
-        said = f"answered {response.status} {response.reason}"
+        said = f"answered {words_of(response)}"
         if response.status == 489:
             return Over(said, None)  # it would know the event no better in half a minute
         return Over(said, pause(response.headers.get("Retry-After"), self._account))
@@ -324,7 +325,7 @@ class Subscription:
 
     async def _refreshed(self, response: Response) -> None:
         """Take the answer to a refresh."""
-        said = f"{response.status} {response.reason} to the refresh"
+        said = f"{words_of(response)} to the refresh"
         if response.status < 300:
             granted = delta_seconds(response.headers.get("Expires"))
             self._granted(max(self._expires if granted is None else granted, LEAST_EXPIRES))

@@ -17,6 +17,7 @@ from phone_emulator.phone.calls.call import Call
 from phone_emulator.phone.calls.states import UP
 from phone_emulator.phone.dialling.number import why_undialable
 from phone_emulator.phone.wire.content import read_body
+from phone_emulator.phone.wire.credentials import words_of
 from phone_emulator.phone.wire.errors import CallError
 from phone_emulator.phone.wire.event_package import event_id, event_of, state_of
 from phone_emulator.sip import refer, values
@@ -161,7 +162,7 @@ class Transfer:
             headers.append(("Referred-By", f"<{call.channel.identity.address_of_record}>"))
         response = await call.request_in_dialog("REFER", extra=headers)
         if response is None or response.status >= 300:
-            said = "no response" if response is None else f"{response.status} {response.reason}"
+            said = "no response" if response is None else words_of(response)
             raise CallError(f"the far end refused the transfer: {said}")
         self._cseq = response.cseq.number
 

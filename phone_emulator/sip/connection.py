@@ -135,9 +135,8 @@ class Connection:
             return
         now = self._world.now()
         if self._begun is not None and now >= self._begun + MESSAGE_TIME:
-            self._break_off(
-                f"half a message, and no more of it within {MESSAGE_TIME:.0f} s", self._framer.rest
-            )
+            lacking = f"half a message, and no more of it within {MESSAGE_TIME:.0f} s"
+            self._break_off(f"{lacking}: {self._framer.lacking}", self._framer.rest)
             return
         idle_since = now if self.flow.registrations else self.flow.used
         if now >= idle_since + IDLE:

@@ -303,3 +303,16 @@ def test_a_client_without_a_connection_any_more_gets_a_new_one() -> None:
         assert len(far.streams) == 3
 
     run(story)
+
+
+def test_half_a_message_and_then_the_end() -> None:
+    async def story(ends: Ends) -> None:
+        far = await Far(ends.world).connect()
+        far.raw(HALF)
+        far.close()
+        await asyncio.sleep(1)
+        assert ends.ignored == [
+            "half a message, and the connection has ended: no empty line (CRLF) has ended its headers"
+        ]
+
+    run(story)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
 import sipmessage
 
@@ -89,11 +90,11 @@ class Channel:
         context = self.seat.context
         client = context.endpoint.clients.request(request, flow, rport=self.seat.account.rport)
         try:
-            # After a 1xx an INVITE has no timer of its own any more.
-            async with asyncio.timeout(context.config.ringback_timeout):
-                response = await client.final()
-        except TimeoutError:
-            response = await self._take_back(client)
+            response = await self._final_of(client)
+        except RequestFailed:
+            if request.method == "INVITE":  # a 2xx that comes late is owed its ACK all the same
+                self.seat.dialogs.abandoned(client.request, partial(self._acknowledge_late, dialog))
+            raise
         if request.method in REFRESHING and response.status < 300:
             with contextlib.suppress(MessageError):
                 dialog.refresh_target(response)
@@ -104,6 +105,15 @@ class Channel:
                 ack, way, rport=self.seat.account.rport
             )
         return response
+
+    async def _final_of(self, client: ClientTransaction) -> Response:
+        """The final response that *client* gets; raises RequestFailed."""
+        try:
+            # After a 1xx an INVITE has no timer of its own any more.
+            async with asyncio.timeout(self.seat.context.config.ringback_timeout):
+                return await client.final()
+        except TimeoutError:
+            return await self._take_back(client)
 
     async def _take_back(self, client: ClientTransaction) -> Response:
         """The final response to a request that was promised one for too long; raises RequestFailed.
@@ -134,9 +144,18 @@ class Channel:
         )
         return True
 
-    def acknowledge(self, dialog: Dialog, flow: Flow) -> Request:
-        """Send the ACK to a 2xx (RFC 3261 section 13.2.2.4); returns it, to be repeated."""
+    async def _acknowledge_late(self, dialog: Dialog, response: Response, flow: Flow) -> None:
+        """ACK a 2xx to a re-INVITE that nobody waits for any more (RFC 3261 section 13.2.2.4)."""
+        self.acknowledge(dialog, await self.way(dialog) or flow, response.cseq.number)
+
+    def acknowledge(self, dialog: Dialog, flow: Flow, cseq: int | None = None) -> Request:
+        """Send the ACK to a 2xx (RFC 3261 section 13.2.2.4); returns it, to be repeated.
+
+        *cseq*: of its INVITE, where that is not the last one.
+        """
         ack = self.identity.in_dialog(dialog, "ACK", self.identity.contact(flow.local, flow.transport))
+        if cseq is not None:
+            ack.headers.set("CSeq", f"{cseq} ACK")
         self.seat.context.endpoint.clients.send_ack(ack, flow, rport=self.seat.account.rport)
         return ack
 

@@ -756,3 +756,26 @@ def test_a_late_answer_that_cannot_be_used_is_acknowledged_and_ended() -> None:
         on.far.answer(await on.far.heard("BYE"), 200)
 
     play(story)
+
+
+def test_a_late_answer_to_a_change_is_acknowledged() -> None:
+    """RFC 3261 section 13.2.2.4: every 2xx is, also where the call has ended meanwhile."""
+
+    async def story(on: Play) -> None:
+        _, call = await on.talking()
+        holding = asyncio.create_task(call.hold())
+        again = await on.far.heard("INVITE")
+        with pytest.raises(CallError, match="did not respond"):
+            await holding
+        while (request := await on.far.request()).method == "INVITE":
+            pass
+        assert request.method == "BYE"
+        on.far.answer(request, 200)
+        await call.over()
+        for _ in range(2):
+            on.far.answer(again, 200, body=offer("recvonly"))
+            ack = await on.far.heard("ACK")
+            assert (ack.cseq.number, ack.call_id) == (again.cseq.number, again.call_id)
+        await on.far.nothing()
+
+    play(story)

@@ -6,8 +6,11 @@ import asyncio
 
 import pytest
 
-from phone_emulator.events import CallState
+from phone_emulator.events import CallState, MessagesWaiting
+from phone_emulator.phone import CallError
+from phone_emulator.phone.transfer.transfer import transfer_to
 from phone_emulator.sip.message import Request, Response, response_to
+from phone_emulator.sip.refer import parse_refer_to
 from tests.lab.peers import SERVER
 from tests.phone.far_end import Play, offer, play
 
@@ -107,3 +110,51 @@ def test_a_peer_that_rewrites_to_and_from_changes_nothing(source: int) -> None:
         assert ("from-change" in (invite.headers.get("Supported") or "")) is (source == 2)
 
     play(story, account__1__cp_source=source)
+
+
+def test_a_null_tag_is_0_in_replaces() -> None:
+    """RFC 3891 section 3."""
+
+    async def story(on: Play) -> None:
+        _, first = await on.talking()
+        second = on.phone.dial("1003")
+        invite = await on.far.heard("INVITE")
+        on.far.send(without_tag(invite, 200, offer()))
+        await on.far.heard("ACK")
+        await second.settled()
+        joining = asyncio.create_task(transfer_to(first, second))
+        on.far.answer(await on.far.heard("INVITE"), 200, body=offer("recvonly"))
+        await on.far.heard("ACK")
+        refer = await on.far.heard("REFER")
+        [value] = parse_refer_to(refer.headers.get("Refer-To") or "").header("Replaces")
+        assert value == f"{invite.call_id};to-tag=0;from-tag={invite.from_tag}"
+        on.far.answer(refer, 603)
+        on.far.answer(await on.far.heard("INVITE"), 200, body=offer())
+        await on.far.heard("ACK")
+        with pytest.raises(CallError, match="603"):
+            await joining
+
+    play(story)
+
+
+def test_a_server_of_rfc_2543_is_subscribed_to() -> None:
+    """RFC 3261 section 12.1.2, for SUBSCRIBE: its NOTIFYs name no tag either."""
+
+    async def story(on: Play) -> None:
+        registering = asyncio.create_task(on.phone.register())
+        on.far.answer(await on.far.heard("REGISTER"), 200, extra=[("Expires", "600")])
+        await registering
+        subscribe = await on.far.heard("SUBSCRIBE")
+        contact = ("Contact", f"<sip:{SERVER}>")
+        on.far.send(response_to(subscribe, 200, extra=[("Expires", "600"), contact]))
+        to, own = subscribe.headers.get("From") or "", subscribe.headers.get("To") or ""
+        notify = on.far.inside("NOTIFY", subscribe.call_id, own, to, 1)
+        notify.headers.add("Event", "message-summary")
+        notify.headers.add("Subscription-State", "active")
+        notify.headers.add("Content-Type", "application/simple-message-summary")
+        notify.body = b"Messages-Waiting : yes\r\n"
+        on.far.send(notify)
+        await on.far.response(200, "NOTIFY")
+        assert any(isinstance(event, MessagesWaiting) and event.waiting for event in on.events)
+
+    play(story, account__1__subscribe_mwi=1)

@@ -113,7 +113,9 @@ def event_log(log_level: str, stream: TextIO) -> Listener | None:
             stream.write(f"{event.at:10.3f}  {clean(line)}\n")
         elif log_level == "debug" and isinstance(event, MessageSent | MessageReceived):
             way = "sent to" if isinstance(event, MessageSent) else "received from"
-            stream.write(f"{event.at:10.3f}  {way} {event.remote}/{event.transport}\n")
+            remark = event.remark if isinstance(event, MessageReceived) else ""
+            said = f"{way} {event.remote}/{event.transport}{f', {remark}' if remark else ''}"
+            stream.write(f"{event.at:10.3f}  {said}\n")
             stream.writelines(f"            {text}\n" for text in shown_text(event.data).split("\n"))
 
     return not_after_the_reader_has_gone(log)

@@ -348,7 +348,8 @@ class MessageReceived(Event):
     transport: Transport
     data: bytes
     remark: str = ""
-    """Why it was refused or ignored; filled in by who keeps messages, as `MessageIgnored` tells it."""
+    """What is unusual about its line ends, where they are taken; or why it was refused or ignored, which is
+    filled in by who keeps messages, as `MessageIgnored` tells it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

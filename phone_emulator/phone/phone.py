@@ -17,6 +17,7 @@ from phone_emulator.media.codecs import Offer, told_of_unspoken, unspoken_titles
 from phone_emulator.redundancy import Silence
 from phone_emulator.sip.endpoint import Endpoint
 from phone_emulator.sip.flow import Flow
+from phone_emulator.sip.headers import key_of
 from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.timers import Timers
@@ -27,7 +28,7 @@ from phone_emulator.world.tasks import OnFault, Tasks
 from .calls.call import Call, CallError, Handler
 from .calls.incoming import IncomingCall
 from .calls.outgoing import OutgoingCall
-from .dialling.number import why_undialable
+from .dialling.number import asked_by, why_undialable
 from .dialogs import Dialogs
 from .line import Line
 from .presence.notifier import Notifier
@@ -253,8 +254,10 @@ class Phone:
             raise CallError(wrong)
         chosen = self.line(line)
         server = chosen.account.servers[0]
-        identity = self.context.identity(chosen.account, server)
-        call = OutgoingCall(chosen, call_id or self.new_call_id(), number, identity, headers)
+        identity, asked = self.context.identity(chosen.account, server), asked_by(number)
+        named = {key_of(name) for name, _ in headers}
+        carried = [*headers, *(each for each in asked.taken if key_of(each[0]) not in named)]
+        call = OutgoingCall(chosen, call_id or self.new_call_id(), asked.uri, identity, carried)
         with call.tasks.guarded("dialling"):
             self._add(call)
             call.start()

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import MutableSequence
 
 from phone_emulator.events import Address, MessageIgnored, MessageReceived
+from phone_emulator.sip.line_ends import TAKEN
 
 from .result import Message
 
@@ -29,11 +30,13 @@ def keep(messages: MutableSequence[Message], event: Message | MessageIgnored) ->
 
 def with_remark(message: Message, event: MessageIgnored) -> MessageReceived | None:
     """*message* with the remark that *event* is, or None where it is about another one."""
-    if not isinstance(message, MessageReceived) or message.remark:
+    if not isinstance(message, MessageReceived):
         return None
-    if message.data != event.data or message.remote != event.remote:
+    taken = message.remark.startswith(TAKEN)
+    if (message.remark and not taken) or message.data != event.data or message.remote != event.remote:
         return None
-    return dataclasses.replace(message, remark=in_words(event))
+    said = in_words(event)
+    return dataclasses.replace(message, remark=f"{said} ({message.remark})" if taken else said)
 
 
 def as_message(event: MessageIgnored) -> MessageReceived:

@@ -69,6 +69,8 @@ class Connection:
         """When the message began to come that is not whole yet."""
         self._timer: TimerHandle | None = None
         self.lost = False
+        self._closed = False
+        """Whether this end has closed it."""
 
     def opened(self, flow: Flow) -> None:
         """The connection is up."""
@@ -100,6 +102,9 @@ class Connection:
         """The connection has ended."""
         if self.lost:
             return
+        if self._framer.pending and not self._closed:
+            lacking = f"half a message, and the connection has ended: {self._framer.lacking}"
+            self._layer.ignored(self.flow, lacking, self._framer.rest, unread=True)
         self.lost = True
         self._rest()
         if hasattr(self, "flow"):
@@ -107,6 +112,7 @@ class Connection:
 
     def close(self) -> None:
         """Close the connection."""
+        self._closed = True
         self._rest()
         if self.flow.stream is not None:
             self.flow.stream.close()
@@ -135,9 +141,8 @@ class Connection:
             return
         now = self._world.now()
         if self._begun is not None and now >= self._begun + MESSAGE_TIME:
-            self._break_off(
-                f"half a message, and no more of it within {MESSAGE_TIME:.0f} s", self._framer.rest
-            )
+            lacking = f"half a message, and no more of it within {MESSAGE_TIME:.0f} s"
+            self._break_off(f"{lacking}: {self._framer.lacking}", self._framer.rest)
             return
         idle_since = now if self.flow.registrations else self.flow.used
         if now >= idle_since + IDLE:

@@ -9,6 +9,7 @@ import sipmessage
 
 from . import values
 from .message import MessageError, Request, Response
+from .uri_request import request_uri
 
 
 @dataclass(slots=True, kw_only=True)
@@ -18,6 +19,7 @@ class Dialog:
     call_id: str
     local_tag: str
     remote_tag: str
+    """Empty for the null tag of a peer of RFC 2543 (section 12.1.2)."""
     local_address: str
     """The value of this end's From, tag included."""
     remote_address: str
@@ -68,7 +70,14 @@ class Dialog:
         contacts = message.contacts
         number = self.local_cseq + 1 if isinstance(message, Request) else message.cseq.number
         if contacts and number >= self.target_cseq:
-            self.remote_target, self.target_cseq = str(contacts[0].uri), number
+            self.remote_target, self.target_cseq = request_uri(str(contacts[0].uri)), number
+
+    def rename_remote(self, request: Request) -> None:
+        """Take over the peer's From as the remote URI: it is someone else now (RFC 4916 section 4.4).
+
+        The caller sees to it that *request* is of this dialog, and that its From is believed.
+        """
+        self.remote_address = request.headers.get("From") or self.remote_address
 
     def accept_cseq(self, request: Request) -> bool:
         """Whether *request* is in order; remembers its CSeq (section 12.2.2)."""
@@ -86,20 +95,25 @@ class Dialog:
 
 
 def dialog_of_response(request: Request, response: Response) -> Dialog:
-    """The dialog that *response* to this end's *request* makes (section 12.1.2); raises MessageError."""
-    if response.to_tag is None:
-        raise MessageError("a response that makes a dialog has no To tag")
-    return Dialog(
-        call_id=request.call_id,
-        local_tag=request.from_tag or "",
-        remote_tag=response.to_tag,
-        local_address=request.headers.get("From") or "",
-        remote_address=response.headers.get("To") or "",
-        remote_target=_contact(response, fallback=request.uri),
-        route_set=_routes(reversed(response.headers.values("Record-Route"))),
-        local_cseq=request.cseq.number,
-        invite_cseq=request.cseq.number,
+    """The dialog that *response* to this end's *request* makes (section 12.1.2); raises MessageError.
+
+    A response without a To tag makes one whose remote tag is null. The remote URI is that of the request,
+    whatever the response has made of it.
+    """
+    return _dialog_with(
+        request,
+        response.to_tag or "",
+        _contact(response, fallback=request.uri),
+        _routes(reversed(response.headers.values("Record-Route"))),
     )
+
+
+def dialog_to_end(request: Request, response: Response) -> Dialog:
+    """What is needed to end the dialog of a 2xx that `dialog_of_response` cannot use (section 13.2.2.4).
+
+    Its ACK and its BYE are to go the way of the *request*: where they should go is not to be read.
+    """
+    return _dialog_with(request, response.to_tag or "", request.uri, request.headers.values("Route"))
 
 
 def dialog_of_request(request: Request, local_tag: str) -> Dialog:
@@ -121,21 +135,33 @@ def dialog_of_notify(subscribe: Request, notify: Request) -> Dialog:
 
     Raises MessageError.
     """
+    return _dialog_with(
+        subscribe,
+        notify.from_tag or "",
+        _contact(notify, fallback=str(notify.from_address.uri)),
+        _routes(notify.headers.values("Record-Route")),
+    )
+
+
+def _dialog_with(request: Request, remote_tag: str, remote_target: str, route_set: list[str]) -> Dialog:
+    """The dialog of this end's *request* with the peer of that tag; a null tag is written nowhere."""
+    to = request.headers.get("To") or ""
     return Dialog(
-        call_id=subscribe.call_id,
-        local_tag=subscribe.from_tag or "",
-        remote_tag=notify.from_tag or "",
-        local_address=subscribe.headers.get("From") or "",
-        remote_address=notify.headers.get("From") or "",
-        remote_target=_contact(notify, fallback=str(notify.from_address.uri)),
-        route_set=_routes(notify.headers.values("Record-Route")),
-        local_cseq=subscribe.cseq.number,
+        call_id=request.call_id,
+        local_tag=request.from_tag or "",
+        remote_tag=remote_tag,
+        local_address=request.headers.get("From") or "",
+        remote_address=f"{to};tag={remote_tag}" if remote_tag else to,
+        remote_target=remote_target,
+        route_set=route_set,
+        local_cseq=request.cseq.number,
+        invite_cseq=request.cseq.number if request.method == "INVITE" else 0,
     )
 
 
 def _contact(message: Request | Response, fallback: str) -> str:
     contacts = message.contacts
-    return str(contacts[0].uri) if contacts else fallback
+    return request_uri(str(contacts[0].uri)) if contacts else fallback
 
 
 def _routes(recorded: Iterable[str]) -> list[str]:

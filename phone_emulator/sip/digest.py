@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from phone_emulator.sip.headers import split, unquoted
+from phone_emulator.sip.headers import mended, split, unquoted
 from phone_emulator.sip.message import Response
 
 HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {
@@ -27,6 +27,14 @@ HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {
 
 PARAMETER = re.compile(r'([A-Za-z0-9_-]+)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^\s",]*)', re.DOTALL)
 SCHEME = re.compile(r"([A-Za-z0-9_-]+)[ \t]+(?=[A-Za-z0-9_-]+[ \t]*=)")
+SCHEME_NAME = re.compile(r"([A-Za-z0-9_-]{1,20})(?:[ \t]+[^\s=]|[ \t]*$)")
+"""The same where its parameters, if it has any, cannot be read."""
+QOPS = frozenset({"auth", "auth-int"})
+"""The protection that can be given."""
+
+
+Parameters = dict[str, str]
+"""Of a challenge or of credentials, by their names in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,7 @@ class Challenge:
     @property
     def supported(self) -> bool:
         """Whether ``Session`` can answer it."""
-        return self.algorithm.upper() in HASHES and (not self.qop or bool({"auth", "auth-int"} & {*self.qop}))
+        return self.algorithm.upper() in HASHES and (not self.qop or not QOPS.isdisjoint(self.qop))
 
 
 class Verdict(StrEnum):
@@ -78,10 +86,8 @@ def challenges(response: Response) -> list[Challenge]:
 
     Other schemes, and challenges without realm or nonce, are left out.
     """
-    proxy = response.status == 407
-    return read_challenges(
-        response.headers.get_all("Proxy-Authenticate" if proxy else "WWW-Authenticate"), proxy=proxy
-    )
+    name = challenging_header(response.status)
+    return read_challenges(response.headers.get_all(name), proxy=response.status == 407)
 
 
 def read_challenges(values: Iterable[str], *, proxy: bool = False) -> list[Challenge]:
@@ -112,6 +118,57 @@ def choose(challenges: Iterable[Challenge]) -> Challenge | None:
     return max(
         supported, key=lambda challenge: strength.index(challenge.algorithm.upper()) // 2, default=None
     )
+
+
+def challenging_header(status: int) -> str:
+    """What carries the challenges of a response with that *status*."""
+    return "Proxy-Authenticate" if status == 407 else "WWW-Authenticate"
+
+
+def unanswerable(response: Response) -> str:
+    """Why no challenge of a 401 or 407 can be answered, for people; empty where one can."""
+    if choose(challenges(response)) is not None:
+        return ""
+    name = challenging_header(response.status)
+    values = [value for value in response.headers.get_all(name) if value]
+    if not values:
+        return f"it has no {name} header"
+    left = [
+        parameters for value in values for scheme, parameters in _credentials(value) if scheme == "digest"
+    ]
+    schemes = _schemes(values)
+    if not left and "digest" not in schemes:
+        only = f"asks for {' and '.join(schemes.values())} only" if schemes else "cannot be read"
+        return f"its {name} {only}: SIP knows Digest (RFC 3261 section 22)"
+    for fits, wrong in REQUIREMENTS:
+        fitting = [each for each in left if fits(each)]
+        if not fitting:
+            return f"its {name} {wrong(left)}"
+        left = fitting
+    return ""
+
+
+def _schemes(values: Iterable[str]) -> dict[str, str]:
+    """The schemes in *values*, in lower case -> as they are spelt."""
+    found = (SCHEME_NAME.match(part) for value in values for part in split(value, ","))
+    return {match[1].lower(): match[1] for match in found if match is not None}
+
+
+def _names(left: Iterable[Parameters], parameter: str) -> str:
+    """What the challenges in *left* say of *parameter*, for people."""
+    return " or ".join(dict.fromkeys(mended(each.get(parameter, ""))[:20] for each in left))
+
+
+REQUIREMENTS: tuple[tuple[Callable[[Parameters], bool], Callable[[list[Parameters]], str]], ...] = (
+    (lambda each: bool(each.get("nonce")), lambda left: "has no nonce"),
+    (lambda each: "realm" in each, lambda left: "has no realm"),
+    (
+        lambda each: (each.get("algorithm") or "MD5").upper() in HASHES,
+        lambda left: f"wants the algorithm {_names(left, 'algorithm')}, which is unknown here",
+    ),
+    (lambda each: False, lambda left: f"wants the qop {_names(left, 'qop')}, which is unknown here"),
+)
+"""What a challenge needs to be answered, in the order in which it is looked at, and what is told without."""
 
 
 def next_nonce(response: Response, *, proxy: bool = False) -> str:
@@ -269,9 +326,9 @@ def _response(
     return hashed(key, nonce, count, cnonce, qop, hashed(*asked))
 
 
-def _credentials(value: str) -> list[tuple[str, dict[str, str]]]:
+def _credentials(value: str) -> list[tuple[str, Parameters]]:
     """(scheme in lower case, parameters) of each challenge in *value*; the rest is passed over."""
-    found: list[tuple[str, dict[str, str]]] = []
+    found: list[tuple[str, Parameters]] = []
     for part in split(value, ","):
         scheme = SCHEME.match(part)
         if scheme:

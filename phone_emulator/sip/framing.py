@@ -6,6 +6,7 @@ import re
 
 from phone_emulator.numbers import at_most
 from phone_emulator.sip.headers import MessageError
+from phone_emulator.sip.line_ends import ends_in_lf
 
 MAX_SIZE = 65535
 """Bytes of a message, headers and body."""
@@ -51,6 +52,13 @@ class Framer:
         """Whether a message has begun that is not whole yet."""
         return bool(self._buffer)
 
+    @property
+    def lacking(self) -> str:
+        """What is missing of the message that has begun, for people."""
+        if self._size is None:
+            return "no empty line (CRLF) has ended its headers"
+        return f"{self._size - len(self._buffer)} bytes of it have not come"
+
     def feed(self, data: bytes) -> list[bytes]:
         """The messages that *data* completes, whole; the CRLFs of keep-alives (RFC 5626) are dropped.
 
@@ -83,6 +91,8 @@ def _size(buffer: bytes, searched: int) -> int | None:
     *searched*: where to look for their end from.
     """
     end = buffer.find(b"\r\n\r\n", searched, MAX_SIZE)
+    if ends_in_lf(buffer) and b"\n\n" in buffer[: end if end >= 0 else MAX_SIZE]:
+        raise MessageError("its lines end in LF alone: in a stream only CRLF tells where the headers end")
     if end < 0:
         if len(buffer) >= MAX_SIZE:
             raise MessageError(f"no end of the headers within {MAX_SIZE} bytes", 513)

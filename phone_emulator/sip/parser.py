@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from . import line_ends, values
 from . import message as messages
-from . import values
 from .framing import MAX_SIZE, content_length
 from .headers import BEGINNINGS, LWS, TOKEN, Headers, MessageError, key_of, mended, value_of
 from .message import MAX_REMEMBERED, METHODS, Request, Response
@@ -30,10 +30,22 @@ def parse(data: bytes) -> Request | Response:
     """One whole message, as in a datagram.
 
     Empty lines before it are passed over; without Content-Length the body is all that follows the headers,
-    with one the excess is dropped (RFC 3261 sections 7.5 and 18.3). Raises MessageError.
+    with one the excess is dropped (RFC 3261 sections 7.5 and 18.3). Line ends that other phones take are
+    taken (`line_ends`). Raises MessageError.
     """
     if len(data) > MAX_SIZE:
         raise MessageError(f"{len(data)} bytes are more than a message may have ({MAX_SIZE})")
+    try:
+        return _parse(data, data)
+    except MessageError:
+        mended = line_ends.mended(data)
+        if mended is None:
+            raise
+    return _parse(mended, data)
+
+
+def _parse(data: bytes, raw: bytes) -> Request | Response:
+    """The message in *data*, which came as *raw*."""
     text = data if data[:1] not in b"\r\n" else data.lstrip(b"\r\n")
     head, end, body = text.partition(b"\r\n\r\n")
     if not end:
@@ -53,7 +65,7 @@ def parse(data: bytes) -> Request | Response:
         if length > len(body):
             raise MessageError(f"Content-Length is {length}, but only {len(body)} bytes of body came")
         body = body[:length]
-    message = _start(start, headers, body, data)
+    message = _start(start, headers, body, raw)
     call_id = value_of(first["call-id"])
     if not call_id or not call_id.isascii():
         raise MessageError("Call-ID: expected ASCII text")

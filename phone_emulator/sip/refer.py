@@ -7,25 +7,24 @@ Everything read here was written by a peer: it is bounded, and raises MessageErr
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from . import values
 from .headers import LWS, TOKEN
-from .message import SCHEMES, Headers, MessageError
+from .message import Headers, MessageError
 from .statuses import REASONS
+from .uri_request import MAX_LENGTH, UriRequest, request_of
 
 SIPFRAG = "message/sipfrag"
-MAX_LENGTH = 2048
-"""Characters of a Refer-To or Replaces value."""
-MAX_HEADERS = 16
-"""Headers that the URI of a Refer-To may carry."""
+SIPFRAG_2_0 = f"{SIPFRAG};version=2.0"
+"""How it is written (RFC 3420 section 4)."""
 
 _CALL_ID = re.compile(r"[!-+\--:<-~]+")
 """What a Call-ID within Replaces may hold: anything printable but a comma and a semicolon."""
-_STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: ([^\r\n]{0,200}))?(?:\r?\n|$)")
-_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_STATUS_LINE = re.compile(
+    r"[\r\n]*SIP/2\.0[ \t]+([1-6][0-9]{2})(?:[ \t]+([^\r\n]{0,200}))?[ \t]*(?:\r?\n|$)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +52,6 @@ class Replaces:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ReferTo:
-    """Whom, and how, a REFER asks to contact (RFC 3515 section 2.1)."""
-
-    uri: str
-    """Without method and headers: a Request-URI."""
-    method: str = "INVITE"
-    headers: tuple[tuple[str, str], ...] = ()
-    """What the URI carries after its question mark, unescaped."""
-
-    def header(self, name: str) -> list[str]:
-        """The values that the URI carries for header *name*."""
-        return [value for key, value in self.headers if key.lower() == name.lower()]
-
-
 def refer_to(uri: str, replaces: Replaces | None = None) -> str:
     """A Refer-To value for *uri*; the new call is to take the place of *replaces*."""
     if replaces is None:
@@ -75,7 +59,7 @@ def refer_to(uri: str, replaces: Replaces | None = None) -> str:
     return f"<{uri}?Replaces={quote(str(replaces), safe='')}>"
 
 
-def parse_refer_to(text: str) -> ReferTo:
+def parse_refer_to(text: str) -> UriRequest:
     """A Refer-To value; raises MessageError: 400, or 416 for a scheme that the phone cannot call."""
     if len(text) > MAX_LENGTH:
         raise MessageError(f"Refer-To is longer than {MAX_LENGTH} characters")
@@ -83,51 +67,7 @@ def parse_refer_to(text: str) -> ReferTo:
         uri = values.uri_text(text)
     except ValueError as error:
         raise MessageError(f"Refer-To: {error}") from None
-    plain, _, carried = uri.partition("?")
-    scheme = plain.partition(":")[0].lower()
-    if ":" in plain and TOKEN.fullmatch(scheme) and scheme not in SCHEMES:
-        raise MessageError(f"Refer-To: a {scheme} URI cannot be called", 416)
-    if _unprintable(plain):
-        raise MessageError("Refer-To: a URI holds neither blanks nor control characters")
-    plain, method = _without_method(plain)
-    try:
-        values.uri(plain)
-    except ValueError as error:
-        raise MessageError(f"Refer-To: {error}") from None
-    return ReferTo(plain, method, tuple(_carried(carried)))
-
-
-def _without_method(uri: str) -> tuple[str, str]:
-    """*uri* without its ``method`` parameter, and that method."""
-    user, at, place = uri.rpartition("@")
-    first, *parameters = place.split(";")
-    method, kept = "INVITE", [first]
-    for each in parameters:
-        name, _, value = each.partition("=")
-        if name.lower() == "method":
-            if not TOKEN.fullmatch(value):
-                raise MessageError("Refer-To: its method is no method")
-            method = value
-        else:
-            kept.append(each)
-    return f"{user}{at}{';'.join(kept)}", method
-
-
-def _carried(text: str) -> Iterable[tuple[str, str]]:
-    """The headers in ``name=value&name=value`` (RFC 3261 section 19.1.1)."""
-    parts = text.split("&") if text else []
-    if len(parts) > MAX_HEADERS:
-        raise MessageError(f"Refer-To: its URI carries more than {MAX_HEADERS} headers")
-    for part in parts:
-        name, equals, value = part.partition("=")
-        if _BAD_ESCAPE.search(part):
-            raise MessageError("Refer-To: a % in its URI is not followed by two hex digits")
-        name, value = unquote(name), unquote(value)
-        if not equals or not TOKEN.fullmatch(name):
-            raise MessageError("Refer-To: what follows the ? of its URI are no headers")
-        if any(ord(character) < 32 or ord(character) == 127 for character in value):
-            raise MessageError(f"Refer-To: the header {name} holds a control character")
-        yield name, value
+    return request_of(uri, "Refer-To")
 
 
 def parse_replaces(text: str) -> Replaces:
@@ -175,8 +115,4 @@ def parse_sipfrag(body: bytes) -> tuple[int, str] | None:
     if match is None:
         return None
     reason = "".join(character for character in match[2] or "" if character.isprintable())
-    return int(match[1]), reason or REASONS.get(int(match[1]), "")
-
-
-def _unprintable(text: str) -> bool:
-    return any(character.isspace() or not character.isprintable() for character in text)
+    return int(match[1]), reason.strip() or REASONS.get(int(match[1]), "")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from zlib import crc32
 
+from phone_emulator.sip import line_ends
 from phone_emulator.sip.headers import LWS, TOKEN, Headers, MessageError, key_of, tag_of
 from phone_emulator.sip.message import Response
 from phone_emulator.sip.statuses import REASONS
@@ -54,7 +55,8 @@ def refusal(data: bytes, error: MessageError, user_agent: str = "") -> Response 
     A response and an ACK are never answered, nor is what shows no request line or no Via: there the answer
     would find nobody. Of To, From, Call-ID and CSeq it carries those that came.
     """
-    head = data.lstrip(b"\r\n").partition(b"\r\n\r\n")[0].decode("utf-8", "surrogateescape")
+    text = line_ends.mended(data) or data
+    head = text.lstrip(b"\r\n").partition(b"\r\n\r\n")[0].decode("utf-8", "surrogateescape")
     start, *lines = head.split("\r\n", MAX_LINES)
     request_line = REQUEST_LINE.fullmatch(start)
     if request_line is None or request_line[1] == "ACK" or "\r" in start or "\n" in start:

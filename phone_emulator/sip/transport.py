@@ -17,10 +17,12 @@ from phone_emulator.world.base import (
 )
 from phone_emulator.world.tasks import Tasks
 
+from .body import SDP, type_of
 from .connection import Connection
 from .connections import UNSENT_UNHEEDED, Connections
 from .flow import Flow
 from .framing import PING, PONG
+from .line_ends import remark
 from .message import MessageError, Request, Response
 from .parser import parse
 
@@ -213,12 +215,23 @@ class TransportLayer:
             if flow.stream.unsent > UNSENT_UNHEEDED:
                 self._connections.bound_unsent()
         if self._bus.listening:
-            self._tell(MessageSent, flow, data)
+            now, transport = self._world.now(), flow.transport
+            self._bus.tell(
+                MessageSent(at=now, local=flow.local, remote=flow.remote, transport=transport, data=data)
+            )
 
-    def _tell(self, kind: type[MessageSent | MessageReceived], flow: Flow, data: bytes) -> None:
-        """Tell of a message as it is on the wire."""
-        now, transport = self._world.now(), flow.transport
-        self._bus.tell(kind(at=now, local=flow.local, remote=flow.remote, transport=transport, data=data))
+    def _tell_received(self, message: Request | Response, flow: Flow, data: bytes) -> None:
+        """Tell of a message that came in, as it is on the wire."""
+        self._bus.tell(
+            MessageReceived(
+                at=self._world.now(),
+                local=flow.local,
+                remote=flow.remote,
+                transport=flow.transport,
+                data=data,
+                remark=remark(data, message.body if message.body and type_of(message) == SDP else b""),
+            )
+        )
 
     # -- what the sockets tell -----------------------------------------------------------------------------
 
@@ -263,7 +276,7 @@ class TransportLayer:
             self._malformed(data, flow, message, True)
             return
         if self._bus.listening:
-            self._tell(MessageReceived, flow, data)
+            self._tell_received(message, flow, data)
         try:
             self._received(message, flow)
         except MessageError as error:

@@ -67,6 +67,8 @@ Parameters = dict[str, str | None]
 """Name -> value, None where there is no equals sign."""
 _new = tuple.__new__
 """Makes a named tuple of a tuple, without the call in between."""
+BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+"""A percent sign that begins no escape."""
 STAND_IN = "host.invalid"
 """Takes the place of the host while ``sipmessage`` reads a URI."""
 

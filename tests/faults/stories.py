@@ -10,7 +10,7 @@ from phone_emulator.events import Address
 from phone_emulator.phone.registration.binding import Binding
 from phone_emulator.phone.transfer.transfer import transfer_blind, transfer_to
 from phone_emulator.sip.message import Response
-from tests.lab.peers import PHONE, SERVER, Peer
+from tests.lab.peers import PHONE, SERVER, Peer, ack_to
 from tests.phone.far_end import Play, offer
 from tests.phone.transfer.test_replaces import meaning, replacing
 from tests.phone.wire import wire_stories
@@ -66,6 +66,16 @@ async def ringing_out(on: Play) -> None:
     """Nobody answers this phone."""
     _, _, call = await on.ringing()
     await call.over()
+
+
+async def waiting_so_long_only(on: Play) -> None:
+    """Two INVITEs with Expires: nobody takes the one in time, nobody hears the other."""
+    invite, _, call = await on.ringing(extra=[("Expires", "2")])
+    on.far.send(ack_to(invite, await on.far.response(487)))
+    await call.over()
+    outgoing = on.phone.dial("1002", headers=[("Expires", "2")])
+    await on.far.heard("INVITE")
+    await outgoing.settled()
 
 
 async def answering_by_itself(on: Play) -> None:
@@ -370,6 +380,7 @@ WITH_THE_FAR_END: tuple[tuple[PlayStory, dict[str, Any]], ...] = (
     (answering_a_late_offer, {}),
     (ringing_too_long, {"phone_setting__ringback_timeout": 20}),
     (ringing_out, {}),
+    (waiting_so_long_only, {}),
     (answering_by_itself, {"features__intercom__allow": 1}),
     (being_replaced, {}),
     (being_told_to, {}),

@@ -44,7 +44,7 @@ LONGEST = 8000.0
 """Virtual seconds that a story may take."""
 PATIENCE = 4000.0
 """Virtual seconds until everything that waited is settled: a transfer waits longest."""
-LAST_WORDS = {"OutgoingCall._end_fork", "end_late_answer", "Call._terminate"}
+LAST_WORDS = {"OutgoingCall._end_fork", "end_answered", "Call._terminate"}
 """Works that end a call at the far end: where each of them raises, nobody does."""
 OWN = in_words(OwnFault())
 FAR = "the far end"

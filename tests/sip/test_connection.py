@@ -71,7 +71,10 @@ def test_half_a_message_and_no_more() -> None:
         assert far.lost == []
         await asyncio.sleep(0.2)
         assert far.lost == [""]
-        assert ends.ignored == ["half a message, and no more of it within 32 s; connection closed"]
+        assert ends.ignored == [
+            "half a message, and no more of it within 32 s: no empty line (CRLF) has ended its headers; "
+            "connection closed"
+        ]
 
     run(story)
 
@@ -298,5 +301,18 @@ def test_a_client_without_a_connection_any_more_gets_a_new_one() -> None:
             with pytest.raises(Exception, match="reset by peer"):
                 await client.final()
         assert len(far.streams) == 3
+
+    run(story)
+
+
+def test_half_a_message_and_then_the_end() -> None:
+    async def story(ends: Ends) -> None:
+        far = await Far(ends.world).connect()
+        far.raw(HALF)
+        far.close()
+        await asyncio.sleep(1)
+        assert ends.ignored == [
+            "half a message, and the connection has ended: no empty line (CRLF) has ended its headers"
+        ]
 
     run(story)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from phone_emulator.sip.dialog import Dialog, dialog_of_request, dialog_of_response
+from phone_emulator.sip.dialog import (
+    Dialog,
+    dialog_of_notify,
+    dialog_of_request,
+    dialog_of_response,
+    dialog_to_end,
+)
 from phone_emulator.sip.message import Headers, MessageError, Request, Response, response_to
 
 CALL = [("From", "<sip:a@x>;tag=1"), ("To", "<sip:b@x>"), ("Call-ID", "c"), ("CSeq", "7 INVITE")]
@@ -132,9 +138,37 @@ def test_a_late_2xx_does_not_move_the_target_back() -> None:
     assert dialog.remote_target == "sip:fifth@x"
 
 
+def test_a_peer_of_rfc_2543_has_a_null_tag() -> None:
+    """Section 12.1.2: a response without a To tag; section 12.2.1.1: a null tag is written nowhere."""
+    dialog = dialog_of_response(invite(), answer(("Contact", "<sip:b@192.0.2.2>"), tag=None))
+    assert dialog.key == ("c", "1", "")
+    assert dialog.start_request("BYE").headers.get("To") == "<sip:b@x>"
+
+
+def test_the_remote_uri_is_that_of_the_request() -> None:
+    """Section 12.1.2: whatever the peer has made of To in its response."""
+    response = answer()
+    response.headers.set("To", '"Somebody else" <sip:other@y;x=1>;tag=2')
+    assert dialog_of_response(invite(), response).remote_address == "<sip:b@x>;tag=2"
+    subscribe = invite()
+    notify = Request(
+        "NOTIFY", "sip:a@x", Headers([("From", "<sip:other@y>;tag=2"), ("To", "<sip:z@z>;tag=1")])
+    )
+    dialog = dialog_of_notify(subscribe, notify)
+    assert (dialog.local_address, dialog.remote_address) == ("<sip:a@x>;tag=1", "<sip:b@x>;tag=2")
+
+
+def test_what_ends_a_dialog_that_cannot_be_used() -> None:
+    """Section 13.2.2.4: a 2xx is acknowledged, also where its Contact and Record-Route cannot be read."""
+    request = invite(("Route", "<sip:p1;lr>"))
+    dialog = dialog_to_end(request, answer(("Contact", "<nonsense"), ("Record-Route", "nonsense")))
+    ack = dialog.start_request("ACK")
+    assert (ack.uri, ack.cseq) == ("sip:b@x", (7, "ACK"))
+    assert ack.headers.values("Route") == ["<sip:p1;lr>"]
+    assert ack.headers.get("To") == "<sip:b@x>;tag=2"
+
+
 def test_what_makes_no_dialog() -> None:
-    with pytest.raises(MessageError, match="To tag"):
-        dialog_of_response(invite(), answer(tag=None))
     for odd in ("<nonsense", "nonsense", "<sip:>"):
         with pytest.raises(MessageError, match="Record-Route"):
             dialog_of_response(invite(), answer(("Record-Route", odd)))

@@ -17,6 +17,7 @@ from phone_emulator.sip.digest import (
     challenges,
     choose,
     header_name,
+    unanswerable,
     verify,
 )
 from phone_emulator.sip.message import Headers, Response
@@ -223,3 +224,63 @@ class TestVerify:
     def test_a_stale_challenge_says_so(self) -> None:
         assert challenge_value("r", "n") == 'Digest realm="r", nonce="n", algorithm=MD5, qop="auth"'
         assert of(challenge_value("r", "n", stale=True))[0].stale
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "why"),
+    [
+        (401, [], "it has no WWW-Authenticate header"),
+        (407, [("WWW-Authenticate", 'Digest realm="r", nonce="n"')], "it has no Proxy-Authenticate header"),
+        (401, [("WWW-Authenticate", "")], "it has no WWW-Authenticate header"),
+        (401, [("WWW-Authenticate", 'Digest realm="r"')], "its WWW-Authenticate has no nonce"),
+        (401, [("WWW-Authenticate", 'Digest realm="r", nonce=""')], "its WWW-Authenticate has no nonce"),
+        (401, [("WWW-Authenticate", "Digest")], "its WWW-Authenticate has no nonce"),
+        (401, [("WWW-Authenticate", 'Digest nonce="n"')], "its WWW-Authenticate has no realm"),
+        (
+            407,
+            [("Proxy-Authenticate", 'Digest realm="r", nonce="n", algorithm=SHA-512-256')],
+            "its Proxy-Authenticate wants the algorithm SHA-512-256, which is unknown here",
+        ),
+        (
+            401,
+            [("WWW-Authenticate", f'Digest realm="r", nonce="n", algorithm={each}') for each in ("X", "Y")],
+            "its WWW-Authenticate wants the algorithm X or Y, which is unknown here",
+        ),
+        (
+            401,
+            [("WWW-Authenticate", 'Digest realm="r", nonce="n", qop="auth-conf"')],
+            "its WWW-Authenticate wants the qop auth-conf, which is unknown here",
+        ),
+        (
+            401,
+            [("WWW-Authenticate", 'Basic realm="r"')],
+            "its WWW-Authenticate asks for Basic only: SIP knows Digest (RFC 3261 section 22)",
+        ),
+        (
+            401,
+            [("WWW-Authenticate", 'Basic realm="r", Negotiate'), ("WWW-Authenticate", "NTLM")],
+            "its WWW-Authenticate asks for Basic and Negotiate and NTLM only: "
+            "SIP knows Digest (RFC 3261 section 22)",
+        ),
+        (
+            401,
+            [("WWW-Authenticate", '="')],
+            "its WWW-Authenticate cannot be read: SIP knows Digest (RFC 3261 section 22)",
+        ),
+        (401, [("WWW-Authenticate", 'Digest realm="r", nonce="n"')], ""),
+        (
+            401,
+            [("WWW-Authenticate", 'Basic realm="r"'), ("WWW-Authenticate", 'Digest realm="r", nonce="n"')],
+            "",
+        ),
+    ],
+)
+def test_why_a_challenge_cannot_be_answered(status: int, headers: list[tuple[str, str]], why: str) -> None:
+    assert unanswerable(Response(status, "Unauthorized", Headers(headers))) == why
+
+
+@given(st.text(max_size=60), st.sampled_from(["", "Digest ", 'Digest realm="r", nonce=']))
+def test_any_challenge_is_answered_or_told_why_not(text: str, start: str) -> None:
+    value = start + "".join(character for character in text if character not in "\r\n")
+    response = Response(401, "", Headers([("WWW-Authenticate", value)]))
+    assert bool(unanswerable(response)) is (choose(challenges(response)) is None)

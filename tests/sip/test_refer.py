@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from phone_emulator.sip.message import Headers, MessageError
 from phone_emulator.sip.refer import (
-    MAX_LENGTH,
-    ReferTo,
     Replaces,
     parse_refer_to,
     parse_replaces,
@@ -20,6 +18,7 @@ from phone_emulator.sip.refer import (
     replaces_of,
     sipfrag,
 )
+from phone_emulator.sip.uri_request import MAX_LENGTH, UriRequest
 
 
 def test_a_dialog_survives_the_way_through_a_refer_to() -> None:
@@ -49,21 +48,22 @@ def test_any_call_id_survives(call_id: str, tag: str, early: bool) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("<sip:1003@pbx1>", ReferTo("sip:1003@pbx1")),
-        ("sip:1003@pbx1", ReferTo("sip:1003@pbx1")),
-        ("sip:1003@pbx1;x=y", ReferTo("sip:1003@pbx1")),
-        ('"Bob <3" <sips:b@[2001:db8::1]:5061>;a=b', ReferTo("sips:b@[2001:db8::1]:5061")),
-        ("<tel:+1-201-555-0123>", ReferTo("tel:+1-201-555-0123")),
-        ("<sip:b@c;method=BYE;transport=tcp>", ReferTo("sip:b@c;transport=tcp", "BYE")),
-        ("<sip:b@c;METHOD=INVITE>", ReferTo("sip:b@c")),
-        ("<sip:a;method=x@c>", ReferTo("sip:a;method=x@c")),
+        ("<sip:1003@pbx1>", UriRequest("sip:1003@pbx1")),
+        ("sip:1003@pbx1", UriRequest("sip:1003@pbx1")),
+        ("sip:1003@pbx1;x=y", UriRequest("sip:1003@pbx1")),
+        ('"Bob <3" <sips:b@[2001:db8::1]:5061>;a=b', UriRequest("sips:b@[2001:db8::1]:5061")),
+        ("<tel:+1-201-555-0123>", UriRequest("tel:+1-201-555-0123")),
+        ("<sip:b@c;method=BYE;transport=tcp>", UriRequest("sip:b@c;transport=tcp", "BYE")),
+        ("<sip:b@c;METHOD=INVITE>", UriRequest("sip:b@c")),
+        ("<sip:a;method=x@c>", UriRequest("sip:a;method=x@c")),
+        ("<sip:a?b@c?Subject=x>", UriRequest("sip:a?b@c", headers=(("Subject", "x"),))),
         (
             "<sip:b@c?Subject=a%20b&X=>",
-            ReferTo("sip:b@c", headers=(("Subject", "a b"), ("X", ""))),
+            UriRequest("sip:b@c", headers=(("Subject", "a b"), ("X", ""))),
         ),
     ],
 )
-def test_a_refer_to_that_can_be_read(text: str, expected: ReferTo) -> None:
+def test_a_refer_to_that_can_be_read(text: str, expected: UriRequest) -> None:
     assert parse_refer_to(text) == expected
 
 
@@ -166,6 +166,10 @@ def test_a_tag_of_0_also_means_none() -> None:
         (b"SIP/2.0 603\r\n", (603, "Decline")),
         (b"SIP/2.0 503 Service Unavailable\r\nTo: <sip:a@b>\r\n", (503, "Service Unavailable")),
         (b"SIP/2.0 200 O\x1b[31mK\r\n", (200, "O[31mK")),
+        (b"sip/2.0 200 OK\n", (200, "OK")),
+        (b"\r\nSIP/2.0 200 OK\r\n", (200, "OK")),
+        (b"SIP/2.0  180\tRinging \r\n", (180, "Ringing")),
+        (b"To: <sip:a@b>\r\n", None),
         (b"", None),
         (b"INVITE sip:a@b SIP/2.0\r\n", None),
         (b"SIP/2.0 999 No\r\n", None),

@@ -18,9 +18,10 @@ from phone_emulator.media import dtmf
 from phone_emulator.phone.dialling.channel import Channel
 from phone_emulator.phone.registration.servers import Servers
 from phone_emulator.phone.seat import Seat
-from phone_emulator.phone.wire import option_tags
+from phone_emulator.phone.wire import content, option_tags
 from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.phone.wire.caller import connected_party
+from phone_emulator.phone.wire.credentials import words_of
 from phone_emulator.phone.wire.errors import CallError as CallError
 from phone_emulator.phone.wire.identity import ALLOW, Identity
 from phone_emulator.redundancy import Try
@@ -33,6 +34,9 @@ from phone_emulator.world.tasks import Tasks
 from .session import Session
 from .states import TABLE, UP, CallEvent, Do
 from .voice import Agreement, Voice, VoiceError
+
+BODILESS = frozenset({"BYE", "OPTIONS", "SUBSCRIBE", "REFER"})
+"""In-dialog requests whose body is of no use; the others read theirs."""
 
 
 class CallResult(StrEnum):
@@ -236,7 +240,7 @@ class Call:
                 content_type, body = dtmf.info_body(digit, config.dtmf_duration, account.dtmf_info_type)
                 response = await self.request_in_dialog("INFO", body, content_type)
                 if response is None or response.status >= 300:
-                    said = "no response" if response is None else f"{response.status} {response.reason}"
+                    said = "no response" if response is None else words_of(response)
                     raise CallError(f"the far end refused the digit {digit}: {said}")
         if account.dtmf_type != 2:
             try:
@@ -256,6 +260,10 @@ class Call:
             self.respond(server, 500)
         elif missing := option_tags.missing(request, self.seat.account):
             self.respond(server, 420, [("Unsupported", ", ".join(missing))])
+        elif request.method in BODILESS and (refusal := content.unread(request)):
+            self.answer_with(server, refusal)
+            if request.method == "BYE":  # it ends the session whatever it draws (section 15.1.1)
+                self.far_end_hung_up()
         elif handler := self._line.handlers.get(request.method):
             self._hand(handler, server)
         elif request.method in METHODS:

@@ -47,7 +47,6 @@ class Fork:
         Its numbers count on: a PRACK may still be on its way.
         """
         final = dialog_of_response(invite, response)
-        self.dialog.remote_address = final.remote_address
         self.dialog.remote_target = final.remote_target
         self.dialog.route_set = final.route_set
         return self.dialog
@@ -61,9 +60,12 @@ class Forks:
         self._over: set[str] = set()
 
     def heard(self, invite: Request, response: Response) -> Fork | None:
-        """The fork that a 1xx comes from; None where it makes no dialog: 100, no tag, too many, or over."""
-        tag = response.to_tag
-        if response.status == 100 or not tag or tag in self._over:
+        """The fork that a 1xx comes from; None where it makes no dialog: 100, too many, or over.
+
+        Those without a tag come from one peer of RFC 2543 (RFC 3261 section 12.1.2).
+        """
+        tag = response.to_tag or ""
+        if response.status == 100 or tag in self._over:
             return None
         fork = self._by_tag.get(tag)
         if fork is None:
@@ -85,10 +87,20 @@ class Forks:
         """The fork with that tag, or None."""
         return self._by_tag.get(tag)
 
+    def answering(self, tag: str) -> Fork | None:
+        """The fork whose 1xx are those of who answers with *tag*: its own, else those that named none."""
+        return self._by_tag.get(tag) or self._by_tag.get("")
+
     def confirm(self, invite: Request, response: Response) -> Dialog:
         """The dialog that a 2xx to *invite* makes, early until now or not; raises MessageError."""
         fork = self._by_tag.get(response.to_tag or "")
-        return dialog_of_response(invite, response) if fork is None else fork.confirm(invite, response)
+        if fork is not None:
+            return fork.confirm(invite, response)
+        dialog = dialog_of_response(invite, response)
+        before = self.answering(dialog.remote_tag)
+        if before is not None:  # its numbers count on there, too
+            dialog.local_cseq = max(dialog.local_cseq, before.dialog.local_cseq)
+        return dialog
 
     def __iter__(self) -> Iterator[Fork]:
         return iter(tuple(self._by_tag.values()))

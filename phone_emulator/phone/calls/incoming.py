@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 
 from phone_emulator.events import CallState, Direction
 from phone_emulator.media import sdp
+from phone_emulator.phone.wire import content
 from phone_emulator.phone.wire.caller import Caller
 from phone_emulator.phone.wire.identity import Identity
 from phone_emulator.phone.wire.option_tags import RELIABLE, understood
-from phone_emulator.sip.body import sdp_of
+from phone_emulator.sip.body import SDP, sdp_of
 from phone_emulator.sip.dialog import Dialog, dialog_of_request
+from phone_emulator.sip.headers import delta_seconds
 from phone_emulator.sip.message import Response
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.world.base import TimerHandle
@@ -42,6 +45,8 @@ class IncomingCall(Call):
         self._ringing: TimerHandle | None = None
         self._answering: TimerHandle | None = None
         """When the phone answers by itself."""
+        self._expiring: TimerHandle | None = None
+        """When the caller wants no answer any more."""
         self._replaced: Call | None = None
         """The call that this one takes the place of, as soon as it is accepted."""
         self._announced = asyncio.Event()
@@ -66,6 +71,10 @@ class IncomingCall(Call):
         """Answer 180 and ring, for ``phone_setting.ringing_timeout`` seconds."""
         if not self._begin():
             return
+        lifetime = delta_seconds(self._server.request.headers.get("Expires"))
+        if lifetime == 0:
+            self._expire(lifetime)
+            return
         if self.seat.account.reliable_provisional and understood(self._server.request, RELIABLE):
             self._announced.clear()
             self.spawn(self._ring_reliably(), "180")
@@ -75,6 +84,9 @@ class IncomingCall(Call):
         self._forward_to = forwarding.target(self.seat, self._server.request, Forward.NO_ANSWER)
         patience = forwarding.patience(self.seat) if self._forward_to else config.ringing_timeout
         self._ringing = self.tasks.call_at(world.now() + patience, self._ring_out, "ringing out")
+        if lifetime is not None and lifetime <= patience:
+            expire = partial(self._expire, lifetime)
+            self._expiring = self.tasks.call_at(world.now() + lifetime, expire, "expiring")
         sent_by = f", sent by {self.diverted_by}" if self.diverted_by else ""
         self._happened(CallEvent.INVITE, f"{self.remote} calls{sent_by}")
         others = any(each is not self for each in self.seat.calls)
@@ -147,7 +159,7 @@ class IncomingCall(Call):
     async def _ring_reliably(self) -> None:
         """Send the 180 until its PRACK comes (RFC 3262 section 3), with an offer if the INVITE has none."""
         context, offer = self.seat.context, b""
-        if not self._server.request.body:
+        if not sdp_of(self._server.request):
             try:
                 await self.voice.open()
             except VoiceError as error:
@@ -172,6 +184,8 @@ class IncomingCall(Call):
             self.respond(server, 400)
         elif ringing is None or not ringing.matches(rack):
             self.respond(server, 481)
+        elif refusal := content.unreadable(server.request, SDP):
+            self.answer_with(server, refusal)
         else:
             self.respond(server, 200)
             if ringing.offer:
@@ -233,6 +247,10 @@ class IncomingCall(Call):
             self.spawn(self._replaced.finish(reason), "the end of another")
         await self.session.repeat(self._server, response, late_offer=late_offer)
 
+    def _expire(self, lifetime: int) -> None:
+        """The caller wants an answer within *lifetime* seconds or none (section 13.3.1)."""
+        self._refuse(487, f"the caller waited for {lifetime} s only (Expires)", CallResult.CANCELLED)
+
     def _ring_out(self) -> None:
         config, request = self.seat.context.config, self._server.request
         if not self._forward_to:
@@ -258,10 +276,10 @@ class IncomingCall(Call):
             self.answer()
 
     def _stop_ringing(self) -> None:
-        for timer in (self._ringing, self._answering):
+        for timer in (self._ringing, self._answering, self._expiring):
             if timer is not None:
                 timer.cancel()
-        self._ringing = self._answering = None
+        self._ringing = self._answering = self._expiring = None
 
     def _end(self, reason: str, event: CallEvent = CallEvent.OVER) -> None:
         self._stop_ringing()

@@ -10,7 +10,7 @@ from functools import partial
 from phone_emulator.events import Attempt, CallState, Direction, Outcome
 from phone_emulator.media import sdp
 from phone_emulator.numbers import MAX_UINT32
-from phone_emulator.phone.dialling.channel import end_late_answer
+from phone_emulator.phone.dialling.channel import end_answered
 from phone_emulator.phone.wire import session_expires
 from phone_emulator.phone.wire.exchange import Draft, Watch
 from phone_emulator.phone.wire.identity import Identity, new_call_id
@@ -19,9 +19,11 @@ from phone_emulator.sip.body import sdp_of
 from phone_emulator.sip.client import ClientTransaction
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.flow import Flow
+from phone_emulator.sip.headers import delta_seconds
 from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.tables import State
+from phone_emulator.world.base import TimerHandle
 
 from .call import Call, CallLine, CallResult
 from .early import TERMINATED, Fork, Forks
@@ -62,6 +64,8 @@ class OutgoingCall(Call):
         self._walk = self.servers.walk("INVITE", call=self)
         self.route = self._walk.route
         self._runner: asyncio.Task[None] | None = None
+        self._expiring: TimerHandle | None = None
+        """When an answer is not wanted any more."""
 
     @property
     def ringing_dialogs(self) -> list[Dialog]:
@@ -72,18 +76,36 @@ class OutgoingCall(Call):
         """Dial."""
         self._happened(CallEvent.DIAL, f"calling {self.remote}")
         self._runner = self.spawn(self._run(), "dialling")
+        for name, value in self._headers:
+            lifetime = delta_seconds(value) if name.lower() == "expires" else None
+            if lifetime is not None:
+                expire = partial(self._expire, lifetime)
+                self._expiring = self.tasks.call_at(self.started + lifetime, expire, "expiring")
+
+    def _expire(self, lifetime: int) -> None:
+        """Give up after *lifetime* seconds without an answer, as the INVITE says (section 13.2.1)."""
+        if self.result is None:
+            reason = f"not answered within {lifetime} s (Expires)"
+            self.spawn(
+                self._call_off(CallEvent.TIME_OUT, Outcome.NO_RESPONSE, CallResult.FAILED, reason), "expiring"
+            )
 
     async def _hang_up(self) -> None:
         """End the call: CANCEL before it is answered, held back until a 1xx allows it (C9), else BYE."""
         if self.dialog is not None or self.state in (CallState.ENDING, CallState.ENDED):
             await super()._hang_up()
             return
-        self._give_up(CallEvent.HANG_UP, Outcome.CANCELLED, CallResult.CANCELLED, "hung up by the user")
+        reason = "hung up by the user"
+        await self._call_off(CallEvent.HANG_UP, Outcome.CANCELLED, CallResult.CANCELLED, reason)
+
+    async def _call_off(self, event: CallEvent, outcome: Outcome, result: CallResult, reason: str) -> None:
+        """Give up what is not answered yet; the call is over at once where nothing has left."""
+        self._give_up(event, outcome, result, reason)
         if self._client is None and self._runner is not None:
             # Nothing has left yet: a lookup or a connection is simply given up.
             self._runner.cancel()
             await asyncio.gather(self._runner, return_exceptions=True)
-            self._end("hung up by the user")
+            self._end(reason)
 
     def _give_up(self, event: CallEvent, outcome: Outcome, result: CallResult, reason: str) -> None:
         """No further target; the attempt that goes on ends now, its transaction in the background."""
@@ -118,6 +140,8 @@ class OutgoingCall(Call):
         return runner is not None and not runner.done()  # it waits for the end of the INVITE
 
     def _end(self, reason: str, event: CallEvent = CallEvent.OVER) -> None:
+        if self._expiring is not None:
+            self._expiring.cancel()
         super()._end(reason, event)
         self._catch_up()
         if self._client is not None:  # the INVITE goes on, and might without end
@@ -196,7 +220,7 @@ class OutgoingCall(Call):
 
     def _expect_late_answers(self, client: ClientTransaction, identity: Identity) -> None:
         """Nobody waits for an answer to *client*'s INVITE any more; one that comes is dealt with (C8)."""
-        end = partial(end_late_answer, self.seat, identity, client.request)
+        end = partial(end_answered, self.seat, identity, client.request)
         self.seat.dialogs.abandoned(client.request, end)
 
     async def _meet(self, attempt: Attempt) -> bool:
@@ -403,6 +427,7 @@ class OutgoingCall(Call):
         except MessageError as error:
             self._settle(CallResult.FAILED, f"the 2xx cannot be used: {error}", response.status)
             self._catch_up()
+            self._disown(response, client, forks)
             return
         self.channel.flow, self.channel.target = flow, self.route[-1].target
         if self.state is CallState.ENDING:
@@ -413,7 +438,7 @@ class OutgoingCall(Call):
         self.dialog = dialog
         self.answered_at = self.seat.now
         self.seat.dialogs.confirm(self, dialog)
-        fork = forks.by_tag(dialog.remote_tag)
+        fork = forks.answering(dialog.remote_tag)
         answer = sdp_of(response)
         agreement = Agreement(answer, answer, self._offer)
         if fork is not None and fork.agreement is not None and (fork.agreed or not answer):
@@ -436,10 +461,12 @@ class OutgoingCall(Call):
             session.give_up(f"answered with {wrong}")
 
     async def _send_first_ack(self, dialog: Dialog) -> None:
+        """Acknowledge the 2xx; where nothing leads to who sent it, that goes the way of the INVITE."""
         flow = await self.channel.way(dialog)
         if flow is None:
-            self._end(f"no ACK can be sent: there is no way to {dialog.next_hop()}")
-        else:
+            flow = self.channel.stay()
+            self.session.give_up(f"there is no way to {dialog.next_hop()}")
+        if flow is not None:
             self._acks[dialog.remote_tag] = self.channel.acknowledge(dialog, flow)
 
     def _late(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
@@ -457,8 +484,12 @@ class OutgoingCall(Call):
         self.spawn(self._end_fork(response, client, forks), "BYE to a fork")
 
     async def _end_fork(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
-        with contextlib.suppress(MessageError):
-            await self.channel.acknowledge_and_bye(forks.confirm(client.request, response))
+        try:
+            dialog = forks.confirm(client.request, response)
+        except MessageError:
+            await end_answered(self.seat, self.channel.identity, client.request, response, client.flow)
+        else:
+            await self.channel.acknowledge_and_bye(dialog)
 
     def _is_of_the_first(self, response: Response, client: ClientTransaction) -> bool:
         """Whether it came together with the first 2xx, whose dialog is about to be made."""

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 from phone_emulator.events import CallState, Direction, MediaChanged
 from phone_emulator.media import sdp
 from phone_emulator.phone.seat import Seat
-from phone_emulator.phone.wire import option_tags, session_expires
+from phone_emulator.phone.wire import content, option_tags, session_expires
 from phone_emulator.phone.wire.answer import Answer
+from phone_emulator.phone.wire.credentials import words_of
 from phone_emulator.phone.wire.errors import CallError
 from phone_emulator.sip.body import SDP, sdp_of
 from phone_emulator.sip.dialog import Dialog
@@ -196,17 +197,18 @@ class Session:
         call, invites = self._call, request.method == "INVITE"
         if call.state is CallState.ENDING:
             return Answer(481)
-        if (invites and call.unanswered) or (request.body and call.owes_answer(dialog)):
+        if unreadable := content.unreadable(request, SDP):
+            return unreadable
+        offers = bool(sdp_of(request))
+        if (invites and call.unanswered) or (offers and call.owes_answer(dialog)):
             # One offer at a time: the far end is to come again when the last one is answered.
             pause = call.seat.context.world.random.randrange(LONGEST_PAUSE + 1)
             return Answer(500, (("Retry-After", str(pause)),))
         calling = call.dialog is None  # this end's first INVITE goes on
-        if (invites and calling) or ((invites or request.body) and call.awaits_answer(dialog)):
+        if (invites and calling) or ((invites or offers) and call.awaits_answer(dialog)):
             return Answer(491)
         if session_expires.too_brief(call.seat.account, request):
             return Answer(422, (("Min-SE", str(session_expires.MIN_INTERVAL)),))
-        if request.body and not sdp_of(request):
-            return Answer(415, (("Accept", SDP),))
         return None
 
     # -- the far end's INVITEs -----------------------------------------------------------------------------
@@ -321,7 +323,7 @@ class Session:
             if response is None:
                 raise CallError("the far end did not respond")
             refused = NotTaken if response.status in (405, 501) else CallError
-            raise refused(f"the far end refused: {response.status} {response.reason}")
+            raise refused(f"the far end refused: {words_of(response)}")
         if call.state not in UP:
             raise CallError(f"the call is {call.state}, not up")
         self.note(response)

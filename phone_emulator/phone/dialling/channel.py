@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
 import sipmessage
 
@@ -19,7 +20,7 @@ from phone_emulator.phone.wire.identity import Identity, cancel_of
 from phone_emulator.redundancy import Hop
 from phone_emulator.sip import values
 from phone_emulator.sip.client import ClientTransaction, RequestFailed
-from phone_emulator.sip.dialog import Dialog, dialog_of_response
+from phone_emulator.sip.dialog import Dialog, dialog_of_response, dialog_to_end
 from phone_emulator.sip.flow import Flow
 from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.tables import State
@@ -46,6 +47,8 @@ class Channel:
         """The server that the dialog was set up through."""
         self.credentials = seat.exchange.new_credentials()
         """What its requests prove themselves with."""
+        self._stays = False
+        """Whether every request takes `flow`, wherever its dialog points."""
 
     async def converse(
         self,
@@ -87,21 +90,30 @@ class Channel:
         context = self.seat.context
         client = context.endpoint.clients.request(request, flow, rport=self.seat.account.rport)
         try:
-            # After a 1xx an INVITE has no timer of its own any more.
-            async with asyncio.timeout(context.config.ringback_timeout):
-                response = await client.final()
-        except TimeoutError:
-            response = await self._take_back(client)
+            response = await self._final_of(client)
+        except RequestFailed:
+            if request.method == "INVITE":  # a 2xx that comes late is owed its ACK all the same
+                self.seat.dialogs.abandoned(client.request, partial(self._acknowledge_late, dialog))
+            raise
         if request.method in REFRESHING and response.status < 300:
             with contextlib.suppress(MessageError):
                 dialog.refresh_target(response)
         if request.method == "INVITE" and response.status < 300:
-            way = await self.way(dialog) or flow  # the 2xx may have moved the remote target
+            way = await self.way(dialog) or flow  # the 2xx may have moved the remote target, also to nowhere
             ack = self.acknowledge(dialog, way)
             client.on_late = lambda repeated: context.endpoint.clients.send_ack(
                 ack, way, rport=self.seat.account.rport
             )
         return response
+
+    async def _final_of(self, client: ClientTransaction) -> Response:
+        """The final response that *client* gets; raises RequestFailed."""
+        try:
+            # After a 1xx an INVITE has no timer of its own any more.
+            async with asyncio.timeout(self.seat.context.config.ringback_timeout):
+                return await client.final()
+        except TimeoutError:
+            return await self._take_back(client)
 
     async def _take_back(self, client: ClientTransaction) -> Response:
         """The final response to a request that was promised one for too long; raises RequestFailed.
@@ -132,9 +144,18 @@ class Channel:
         )
         return True
 
-    def acknowledge(self, dialog: Dialog, flow: Flow) -> Request:
-        """Send the ACK to a 2xx (RFC 3261 section 13.2.2.4); returns it, to be repeated."""
+    async def _acknowledge_late(self, dialog: Dialog, response: Response, flow: Flow) -> None:
+        """ACK a 2xx to a re-INVITE that nobody waits for any more (RFC 3261 section 13.2.2.4)."""
+        self.acknowledge(dialog, await self.way(dialog) or flow, response.cseq.number)
+
+    def acknowledge(self, dialog: Dialog, flow: Flow, cseq: int | None = None) -> Request:
+        """Send the ACK to a 2xx (RFC 3261 section 13.2.2.4); returns it, to be repeated.
+
+        *cseq*: of its INVITE, where that is not the last one.
+        """
         ack = self.identity.in_dialog(dialog, "ACK", self.identity.contact(flow.local, flow.transport))
+        if cseq is not None:
+            ack.headers.set("CSeq", f"{cseq} ACK")
         self.seat.context.endpoint.clients.send_ack(ack, flow, rport=self.seat.account.rport)
         return ack
 
@@ -143,12 +164,17 @@ class Channel:
 
         Each 2xx that asks for it again draws an ACK again, and no further BYE.
         """
-        flow = await self.way(dialog)
+        flow = await self.way(dialog) or self.stay()
         if flow is None:
             return
         self.acknowledge(dialog, flow)
         if self.seat.dialogs.unwanted(dialog):
             await self.converse(dialog, "BYE")
+
+    def stay(self) -> Flow | None:
+        """Let everything take the way of the first exchange: there is none to where its dialog points."""
+        self._stays = True
+        return self.flow
 
     async def way(self, dialog: Dialog) -> Flow | None:
         """The way to the next hop of *dialog* (RFC 3261 section 12.2.1.1); None when there is none.
@@ -162,10 +188,10 @@ class Channel:
         transport = _uri_transport(uri)
         maddr = uri.parameters.get("maddr")
         host = (maddr or uri.host).strip("[]")
-        if maddr and is_ip(host) and not is_unicast(host):
+        if maddr and is_ip(host) and not is_unicast(host) and not self._stays:
             return None
         exchange, wait = self.seat.exchange, 64 * self.seat.context.config.timers.t1
-        known = self._names_server(host, uri.port) or self._through_proxy()
+        known = self._stays or self._names_server(host, uri.port) or self._through_proxy()
         if self.flow is not None and (known or _same(self.flow, host, uri)):
             if not self.flow.lost:
                 return self.flow
@@ -201,16 +227,20 @@ class Channel:
         return host == server.address and not is_ip(host) and port in (None, server.port)
 
 
-async def end_late_answer(
+async def end_answered(
     seat: Seat, identity: Identity, invite: Request, response: Response, flow: Flow
 ) -> None:
-    """ACK and BYE a 2xx to *invite* that came after its target was given up (C8)."""
+    """ACK and BYE a 2xx to *invite*: its target was given up before (C8), or it cannot be used.
+
+    Every 2xx is acknowledged (RFC 3261 section 13.2.2.4): where it does not say whereto, over *flow*.
+    """
+    channel = Channel(seat, identity)
+    channel.flow = flow
     try:
         dialog = dialog_of_response(invite, response)
     except MessageError:
-        return
-    channel = Channel(seat, identity)
-    channel.flow = flow
+        dialog = dialog_to_end(invite, response)
+        channel.stay()
     await channel.acknowledge_and_bye(dialog)
 
 

@@ -12,8 +12,7 @@ from phone_emulator.phone.wire import dialog_info, resource_list
 from phone_emulator.phone.wire.dialog_info import DialogState, Watched
 from phone_emulator.phone.wire.event_package import Topic
 from phone_emulator.phone.wire.option_tags import EVENT_LIST
-from phone_emulator.sip.body import type_of
-from phone_emulator.sip.message import Request
+from phone_emulator.sip.body import Part, media_type
 from phone_emulator.sip.tel import number_in
 
 from .subscription import Subscription
@@ -118,9 +117,9 @@ class WatchedNumber:
         )
         self.subscription = Subscription(seat, servers, topic, self._hear, self.lamp.forget)
 
-    def _hear(self, notify: Request) -> None:
-        """A NOTIFY; one without a body tells nothing new."""
-        if notify.body and not self.lamp.take(notify.body):
+    def _hear(self, part: Part) -> None:
+        """What a NOTIFY says."""
+        if not self.lamp.take(part.body):
             self.subscription.refresh()
 
 
@@ -147,10 +146,10 @@ class WatchedList:
         )
         self.subscription = Subscription(seat, servers, topic, self._hear, self._lost)
 
-    def _hear(self, notify: Request) -> None:
-        if type_of(notify) != resource_list.CONTENT_TYPE:
+    def _hear(self, part: Part) -> None:
+        if media_type(part.content_type) != resource_list.CONTENT_TYPE:
             return  # no list, so nothing that belongs to a key
-        told = resource_list.read(notify.body, notify.headers.get("Content-Type") or "")
+        told = resource_list.read(part.body, part.content_type)
         numbers = {number_of(resource.uri): resource for resource in told.resources}
         for lamp in self.lamps:
             if told.full and lamp.number and lamp.number not in numbers:

@@ -9,13 +9,16 @@ from phone_emulator.events import MessagesWaiting
 from phone_emulator.numbers import MAX_UINT32, at_most
 from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire.event_package import Topic
+from phone_emulator.sip.headers import LWS
 
 EVENT = "message-summary"
 CONTENT_TYPE = "application/simple-message-summary"
 LONGEST = 4096
 """Bytes of a summary that are looked at."""
-_VOICE = re.compile(r"^Voice-Message:\s*([0-9]+)/([0-9]+)", re.IGNORECASE | re.MULTILINE)
-_WAITING = re.compile(r"^Messages-Waiting:\s*(yes|no)", re.IGNORECASE | re.MULTILINE)
+_FOLD = re.compile(r"\r?\n[ \t]+")
+_LINE_END = re.compile(r"\r?\n")
+_COUNTS = re.compile(r"([0-9]+)[ \t]*/[ \t]*([0-9]+)[ \t]*(?:\([^()]*\))?")
+"""New and old messages; of them the urgent ones, which are not told here."""
 
 
 def mailbox_of(account: AccountConfig, config: PhoneConfig) -> Topic | None:
@@ -51,16 +54,26 @@ class Mailbox:
 
 
 def read_summary(body: bytes, line: int, at: float) -> MessagesWaiting | None:
-    """What a message-summary says (RFC 3842 section 5.2), or None where it says nothing."""
-    text = body[:LONGEST].decode("utf-8", "replace")
-    waiting = _WAITING.search(text)
-    if waiting is None:
+    """What a message-summary says (RFC 3842 section 5.2), or None where it says nothing.
+
+    Its lines are those of headers: blanks around the colon, folds and the case of letters mean nothing. What
+    follows an empty line is about single messages.
+    """
+    text = body[:LONGEST].decode("utf-8", "replace").lstrip("\r\n")
+    said: dict[str, str] = {}
+    for each in _LINE_END.split(_FOLD.sub(" ", text)):
+        if not each:
+            break
+        name, _, value = each.partition(":")
+        said.setdefault(name.strip(LWS).lower(), value.strip(LWS))
+    waiting = said.get("messages-waiting", "").lower()
+    if waiting not in ("yes", "no"):
         return None
-    voice = _VOICE.search(text)
+    voice = _COUNTS.fullmatch(said.get("voice-message", ""))
     return MessagesWaiting(
         at=at,
         line=line,
-        waiting=waiting[1].lower() == "yes",
+        waiting=waiting == "yes",
         new=at_most(voice[1], MAX_UINT32) or 0 if voice else 0,
         old=at_most(voice[2], MAX_UINT32) or 0 if voice else 0,
     )

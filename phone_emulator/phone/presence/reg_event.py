@@ -8,7 +8,7 @@ from phone_emulator.phone.registration.servers import Servers
 from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire import xml_body
 from phone_emulator.phone.wire.event_package import Topic
-from phone_emulator.sip.message import Request
+from phone_emulator.sip.body import Part
 
 from .subscription import Subscription
 
@@ -32,11 +32,9 @@ class OwnRegistrations:
         topic = Topic(event=EVENT, content_types=(CONTENT_TYPE,), expires=seat.account.servers[0].expires)
         self.subscription = Subscription(seat, servers, topic, self._hear)
 
-    def _hear(self, notify: Request) -> None:
-        """A NOTIFY; raises XmlError."""
-        if not notify.body:
-            return
-        document = xml_body.read(notify.body, "reginfo")
+    def _hear(self, part: Part) -> None:
+        """What a NOTIFY says; raises XmlError."""
+        document = xml_body.read(part.body, "reginfo")
         own = self._registrar.bindings.contact
         for registration in document.all("registration"):
             for contact in registration.all("contact"):

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from phone_emulator.events import Attempt, SubscriptionChanged, SubscriptionState, Target
 from phone_emulator.phone.dialling.channel import Channel
 from phone_emulator.phone.registration.servers import Servers
 from phone_emulator.phone.seat import Seat
+from phone_emulator.phone.wire.content import read_body
+from phone_emulator.phone.wire.credentials import words_of
 from phone_emulator.phone.wire.event_package import (
     GONE,
     Over,
@@ -29,7 +31,7 @@ from phone_emulator.phone.wire.exchange import Draft
 from phone_emulator.phone.wire.identity import ALLOW, new_call_id
 from phone_emulator.phone.wire.xml_body import XmlError
 from phone_emulator.redundancy import Try, hops, refresh_delay
-from phone_emulator.sip.body import type_of
+from phone_emulator.sip.body import Part
 from phone_emulator.sip.dialog import Dialog, dialog_of_notify, dialog_of_response
 from phone_emulator.sip.headers import delta_seconds, parameter
 from phone_emulator.sip.message import MessageError, Request, Response
@@ -54,7 +56,7 @@ class Subscription:
         seat: of the line that subscribes.
         servers: where.
         topic: to what.
-        hear: called with each NOTIFY in order; may raise XmlError.
+        hear: called with what each NOTIFY says, in order; may raise XmlError.
         lost: called when nothing is known of the topic any more.
     """
 
@@ -63,7 +65,7 @@ class Subscription:
         seat: Seat,
         servers: Servers,
         topic: Topic,
-        hear: Callable[[Request], None],
+        hear: Callable[[Part], None],
         lost: Callable[[], None] = lambda: None,
     ) -> None:
         self.topic = topic
@@ -169,9 +171,9 @@ class Subscription:
         if event_id(notify):
             self._respond(server, 481)
             return
-        content_type = type_of(notify)
-        if notify.body and content_type not in ("", *self.topic.content_types):
-            self._respond(server, 415, [("Accept", self.topic.accept)])
+        part, refusal = read_body(notify, *self.topic.content_types, unsaid=self.topic.content_types[0])
+        if refusal is not None:
+            self._respond(server, refusal.status, refusal.headers)
             return
         self._dialog.refresh_target(notify)
         self._respond(server, 200)
@@ -182,7 +184,8 @@ class Subscription:
         self._heard = True
         self._changed.set()
         try:
-            self._hear(notify)
+            if part is not None:  # without one nothing new is told
+                self._hear(part)
         except XmlError as error:
             transports = self._seat.context.endpoint.transports
             transports.ignored(server.flow, f"{self.topic.event}: {error}", notify.raw or notify.to_bytes())
@@ -211,10 +214,8 @@ class Subscription:
                 "the server has not decided yet" if pending else f"subscribed at {self.target}",
             )
 
-    def _respond(
-        self, server: ServerTransaction, status: int, extra: list[tuple[str, str]] | None = None
-    ) -> None:
-        server.respond(self._channel.identity.response(server.request, status, extra=extra or ()))
+    def _respond(self, server: ServerTransaction, status: int, extra: Iterable[tuple[str, str]] = ()) -> None:
+        server.respond(self._channel.identity.response(server.request, status, extra=extra))
 
     # -- keeping subscribed --------------------------------------------------------------------------------
 
@@ -282,7 +283,7 @@ class Subscription:
     def _refused(self, response: Response | None) -> Over:
         if response is None:
             return Over("no server responded", pause(None, self._account))
-        said = f"answered {response.status} {response.reason}"
+        said = f"answered {words_of(response)}"
         if response.status == 489:
             return Over(said, None)  # it would know the event no better in half a minute
         return Over(said, pause(response.headers.get("Retry-After"), self._account))
@@ -324,7 +325,7 @@ class Subscription:
 
     async def _refreshed(self, response: Response) -> None:
         """Take the answer to a refresh."""
-        said = f"{response.status} {response.reason} to the refresh"
+        said = f"{words_of(response)} to the refresh"
         if response.status < 300:
             granted = delta_seconds(response.headers.get("Expires"))
             self._granted(max(self._expires if granted is None else granted, LEAST_EXPIRES))

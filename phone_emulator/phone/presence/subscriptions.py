@@ -42,9 +42,7 @@ class Subscriptions:
         self._all = [each.subscription for each in numbers]
         voice_mail = mailbox_of(account, config)
         if voice_mail is not None:
-            self._all.insert(
-                0, Subscription(seat, servers, voice_mail, lambda notify: mailbox.take(notify.body))
-            )
+            self._all.insert(0, Subscription(seat, servers, voice_mail, lambda part: mailbox.take(part.body)))
         if account.blf_list_uri:
             list_keys = keys_of(config, seat.number, KeyType.BLF_LIST)
             listed = WatchedList(seat, servers, account.blf_list_uri, list_keys)

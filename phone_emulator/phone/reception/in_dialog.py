@@ -5,6 +5,7 @@ from __future__ import annotations
 from phone_emulator.config.model import AccountConfig
 from phone_emulator.phone.calls.call import Call, Handler
 from phone_emulator.phone.wire import option_tags
+from phone_emulator.phone.wire.caller import renames
 from phone_emulator.phone.wire.event_package import event_of
 from phone_emulator.phone.wire.identity import ALLOW, ALLOW_EVENTS
 from phone_emulator.sip.body import SDP
@@ -39,7 +40,9 @@ def on_invite_or_update(call: Call, server: ServerTransaction) -> None:
     dialog = call.dialog_of(server.request)
     assert dialog is not None
     call.session.answer(server, dialog)
-    if server.final is not None and server.final.status < 300:
+    if server.final is None or server.final.status < 300:  # the 200 to an INVITE is about to leave
+        if renames(call.seat.account):
+            dialog.rename_remote(server.request)
         call.meet(server.request)
 
 

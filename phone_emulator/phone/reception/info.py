@@ -9,7 +9,8 @@ from phone_emulator.media import dtmf
 from phone_emulator.numbers import number
 from phone_emulator.phone.calls.call import Call
 from phone_emulator.phone.wire.answer import Answer
-from phone_emulator.sip.body import type_of
+from phone_emulator.phone.wire.content import read_body
+from phone_emulator.sip.body import media_type
 from phone_emulator.sip.message import Request
 
 RELAY = "application/dtmf-relay"
@@ -31,13 +32,11 @@ def received(call: Call, request: Request) -> Answer:
     """
     if "Info-Package" in request.headers:
         return Answer(469, (("Recv-Info", ""),))
-    if not request.body:
-        return Answer(200)
-    kind = type_of(request)
-    if kind not in TYPES:
-        return Answer(415, (("Accept", ", ".join(TYPES)),))
+    part, refusal = read_body(request, *TYPES)
+    if part is None:
+        return refusal or Answer(200)
     try:
-        digit, duration = _digit(kind, request.body[:LONGEST])
+        digit, duration = _digit(media_type(part.content_type), part.body[:LONGEST])
     except dtmf.DtmfError:
         return Answer(400)
     call.seat.tell(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from phone_emulator.events import TextReceived
 from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire.answer import Answer
-from phone_emulator.sip.body import part_of
+from phone_emulator.phone.wire.content import read_body
 from phone_emulator.sip.headers import mended, parameter, unquoted
 from phone_emulator.sip.message import Request
 
@@ -21,12 +21,10 @@ def received(seat: Seat, request: Request) -> Answer:
 
     Raises MessageError where its sender cannot be read.
     """
-    declared = request.headers.get("Content-Type") or CONTENT_TYPE
-    body = part_of(request, CONTENT_TYPE) if "Content-Type" in request.headers else request.body
-    if request.body and not body:
-        return Answer(415, (("Accept", CONTENT_TYPE),))
-    if request.headers.get("Content-Encoding") not in (None, "identity"):
-        return Answer(415, (("Accept-Encoding", "identity"),))
+    part, refusal = read_body(request, CONTENT_TYPE, unsaid=CONTENT_TYPE)
+    if refusal is not None:
+        return refusal
+    body, declared = (b"", CONTENT_TYPE) if part is None else (part.body, part.content_type)
     sender = request.from_address
     seat.tell(
         TextReceived(

@@ -12,12 +12,12 @@ from phone_emulator.phone.calls.forwarding import Forward
 from phone_emulator.phone.calls.incoming import IncomingCall
 from phone_emulator.phone.presence.notifier import Notifier
 from phone_emulator.phone.transfer.replaces import NotReplaced, replaced_call
-from phone_emulator.phone.wire import option_tags, session_expires
+from phone_emulator.phone.wire import content, option_tags, session_expires
 from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.phone.wire.caller import Caller, caller_of
 from phone_emulator.phone.wire.identity import ALLOW, Identity
 from phone_emulator.phone.wire.wire_style import dressed
-from phone_emulator.sip.body import SDP, accepts, sdp_of
+from phone_emulator.sip.body import SDP, accepts
 from phone_emulator.sip.message import METHODS, MessageError, Request, response_to
 from phone_emulator.sip.refer import replaces_of
 from phone_emulator.sip.refusal import WHY
@@ -27,7 +27,7 @@ from phone_emulator.sip.statuses import REASONS
 from . import text
 from .desk import Desk, Station
 from .in_dialog import abilities
-from .unsolicited import UnsolicitedNotify, answer_to
+from .unsolicited import answer_to
 from .validation import RequestValidator
 
 MAX_LIVE_CALLS = 100
@@ -88,6 +88,8 @@ class UasCore:
             refusal = None
             if request.method != "INVITE":  # which has more to pass
                 refusal = self.guard.refusal(server, self.line_called(request))
+            if refusal is None and request.method in BODILESS:
+                refusal = content.unread(request)
             if refusal is not None:
                 self.answer(server, refusal)
             else:
@@ -180,7 +182,7 @@ class UasCore:
                 subscription.adopt(server)
                 return
         line = self.line_called(request)
-        answer = answer_to(UnsolicitedNotify(desk, line, server))
+        answer = answer_to(desk, line, server)
         self.answer(server, answer, line.seat.account if line is not None else None)
 
     def on_options(self, server: ServerTransaction) -> None:
@@ -242,6 +244,10 @@ HANDLERS: dict[str, Callable[[UasCore, ServerTransaction], None]] = {
 """What takes a request outside of dialogs; other known methods draw 405, unknown ones 501."""
 
 
+BODILESS = frozenset({"OPTIONS", "SUBSCRIBE", "REFER"})
+"""Of these a body is of no use; the others read theirs."""
+
+
 def unsupported(request: Request, line: Station | None) -> Answer | None:
     """The 420 for a request that requires what *line* does not speak (section 8.2.2.3)."""
     missing = option_tags.missing(request, None if line is None else line.seat.account)
@@ -265,12 +271,7 @@ def contact_given(invitation: Invitation) -> Answer | None:
 
 def body_readable(invitation: Invitation) -> Answer | None:
     """A session description, not encoded, or no body (section 8.2.3)."""
-    request = invitation.request
-    if request.body and not sdp_of(request):
-        return Answer(415, headers=(("Accept", SDP),))
-    if request.body and request.headers.get("Content-Encoding") not in (None, "identity"):
-        return Answer(415, headers=(("Accept-Encoding", "identity"),))
-    return None
+    return content.unreadable(invitation.request, SDP)
 
 
 def answer_accepted(invitation: Invitation) -> Answer | None:

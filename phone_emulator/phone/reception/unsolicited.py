@@ -9,10 +9,11 @@ from phone_emulator.events import CallState, CheckSync, Direction
 from phone_emulator.phone.presence import mwi
 from phone_emulator.phone.presence.blf import number_of
 from phone_emulator.phone.registration.keepalive import KEEP_ALIVE
-from phone_emulator.phone.wire import dialog_info, xml_body
+from phone_emulator.phone.wire import content, dialog_info, xml_body
 from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.phone.wire.event_package import event_of, event_parameters
 from phone_emulator.phone.wire.identity import ALLOW_EVENTS
+from phone_emulator.sip.body import Part
 from phone_emulator.sip.message import Request
 from phone_emulator.sip.server import ServerTransaction
 
@@ -30,6 +31,8 @@ class UnsolicitedNotify:
     line: Station | None
     """Whose user the Request-URI names."""
     server: ServerTransaction
+    part: Part | None
+    """What it says, where its event has something to say."""
 
     @property
     def request(self) -> Request:
@@ -51,20 +54,21 @@ def message_summary(notify: UnsolicitedNotify) -> int:
         return 481
     if notify.line is None:
         return 404
-    notify.line.mailbox.take(notify.request.body)
+    if notify.part is not None:
+        notify.line.mailbox.take(notify.part.body)
     return 200
 
 
 def watched_dialogs(notify: UnsolicitedNotify) -> int:
     """What a watched number does, told outside a subscription (``account.X.out_dialog_blf_enable``)."""
-    line, request = notify.line, notify.request
+    line, body = notify.line, b"" if notify.part is None else notify.part.body
     if line is None or not line.seat.account.out_dialog_blf:
         return 481
     try:
-        number = number_of(dialog_info.read(request.body).entity)
+        number = number_of(dialog_info.read(body).entity)
         lamps = [lamp for lamp in line.subscriptions.lamps if lamp.number.partition("@")[0] == number]
         for lamp in lamps:
-            lamp.take(request.body)
+            lamp.take(body)
     except xml_body.XmlError:
         return 400
     return 200 if lamps else 481
@@ -105,11 +109,17 @@ EVENTS: dict[str, Callable[[UnsolicitedNotify], int]] = {
 """What takes a NOTIFY of each event, and returns the status of the answer."""
 
 
-def answer_to(notify: UnsolicitedNotify) -> Answer:
-    """Act upon *notify*; its answer."""
-    take = EVENTS.get(event_of(notify.request))
-    if take is not None:
-        return Answer(take(notify))
-    if notify.request.to_tag is not None:
-        return Answer(481)
-    return Answer(489, (("Allow-Events", ALLOW_EVENTS),))
+CONTENT = {mwi.EVENT: (mwi.CONTENT_TYPE,), dialog_info.EVENT: (dialog_info.CONTENT_TYPE,)}
+"""Of which type the body of a NOTIFY of each event is; of the others it is of no use."""
+
+
+def answer_to(desk: Desk, line: Station | None, server: ServerTransaction) -> Answer:
+    """Act upon the NOTIFY of *server*, whose Request-URI names the user of *line*; its answer."""
+    request = server.request
+    event = event_of(request)
+    take = EVENTS.get(event)
+    if take is None:
+        return Answer(481) if request.to_tag is not None else Answer(489, (("Allow-Events", ALLOW_EVENTS),))
+    types = CONTENT.get(event, content.HARMLESS)
+    part, refusal = content.read_body(request, *types, unsaid=types[0])
+    return refusal or Answer(take(UnsolicitedNotify(desk, line, server, part)))

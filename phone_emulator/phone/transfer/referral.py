@@ -22,8 +22,10 @@ from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire.event_package import event_id, event_of, expires_of
 from phone_emulator.sip import refer
 from phone_emulator.sip.dialog import Dialog, dialog_of_request
+from phone_emulator.sip.headers import key_of
 from phone_emulator.sip.message import Headers, MessageError, Request
 from phone_emulator.sip.server import ServerTransaction
+from phone_emulator.sip.uri_request import UriRequest
 from phone_emulator.world.faults import as_reason
 
 MAX_REFERRALS = 4
@@ -84,7 +86,9 @@ class Referral:
     async def follow(self) -> None:
         """Place the call, and tell the sender of the REFER how it goes."""
         seat = self._channel.seat
-        self._tell(TransferState.STARTED, f"the far end asks to call {self._refer_to.uri}")
+        ignored = self._refer_to.passed_over
+        but = f", and for {ignored} in the INVITE, which it does not get" if ignored else ""
+        self._tell(TransferState.STARTED, f"the far end asks to call {self._refer_to.uri}{but}")
         call = self._dial(self._refer_to.uri, seat.number, headers=self._headers())
         self._statuses.put_nowait(self._status)
 
@@ -180,17 +184,18 @@ class Referral:
             self._dialog,
             "NOTIFY",
             refer.sipfrag(status),
-            refer.SIPFRAG,
+            refer.SIPFRAG_2_0,
             extra=[("Subscription-State", state), ("Event", self._event)],
         )
         return response is not None and response.status < 300 and state.startswith("active")
 
     def _headers(self) -> list[tuple[str, str]]:
         """What the INVITE carries because it was asked for (RFC 3892 section 2.2, RFC 3891 section 5)."""
-        headers = [("Replaces", value) for value in self._refer_to.header("Replaces")]
+        headers = dict(self._refer_to.taken)
         if 0 < len(self._referred_by) <= MAX_REFERRED_BY:
-            headers.append(("Referred-By", self._referred_by))
-        return headers
+            headers = {name: value for name, value in headers.items() if key_of(name) != "referred-by"}
+            headers["Referred-By"] = self._referred_by
+        return list(headers.items())
 
     def _tell(self, state: TransferState, reason: str) -> None:
         seat = self._channel.seat
@@ -207,7 +212,7 @@ class Referral:
         )
 
 
-def target_of(request: Request) -> refer.ReferTo:
+def target_of(request: Request) -> UriRequest:
     """Whom a REFER asks to call; raises MessageError where it cannot be followed.
 
     400: not exactly one Refer-To, or one that cannot be read; 416: its scheme is unknown here; 603: it asks

@@ -16,10 +16,11 @@ from phone_emulator.numbers import MAX_UINT32, number
 from phone_emulator.phone.calls.call import Call
 from phone_emulator.phone.calls.states import UP
 from phone_emulator.phone.dialling.number import why_undialable
+from phone_emulator.phone.wire.content import read_body
+from phone_emulator.phone.wire.credentials import words_of
 from phone_emulator.phone.wire.errors import CallError
 from phone_emulator.phone.wire.event_package import event_id, event_of, state_of
 from phone_emulator.sip import refer, values
-from phone_emulator.sip.body import type_of
 from phone_emulator.sip.headers import delta_seconds, parameter
 from phone_emulator.sip.message import MessageError, Request
 from phone_emulator.sip.server import ServerTransaction
@@ -120,15 +121,15 @@ class Transfer:
             return False
         if self._over or not self._is_own(event_id(request)):
             return False
-        content_type = type_of(request)
-        if request.body and content_type != refer.SIPFRAG:
-            accept = [("Accept", refer.SIPFRAG)]
-            server.respond(self._call.channel.identity.response(request, 415, extra=accept))
+        part, refusal = read_body(request, refer.SIPFRAG, unsaid=refer.SIPFRAG)
+        if refusal is not None:
+            self._call.answer_with(server, refusal)
             return True
         if self._call.dialog is not None:
             self._call.dialog.refresh_target(request)
         server.respond(self._call.channel.identity.response(request, 200))
-        self._told = refer.parse_sipfrag(request.body) or self._told
+        if part is not None:
+            self._told = refer.parse_sipfrag(part.body) or self._told
         self._patience = _lease(request.headers.get("Subscription-State") or "")
         if state_of(request) == "terminated":
             self.stop("the far end tells no more of it")
@@ -161,7 +162,7 @@ class Transfer:
             headers.append(("Referred-By", f"<{call.channel.identity.address_of_record}>"))
         response = await call.request_in_dialog("REFER", extra=headers)
         if response is None or response.status >= 300:
-            said = "no response" if response is None else f"{response.status} {response.reason}"
+            said = "no response" if response is None else words_of(response)
             raise CallError(f"the far end refused the transfer: {said}")
         self._cseq = response.cseq.number
 
@@ -238,7 +239,8 @@ async def transfer_to(call: Call, other: Call) -> None:
     if not call.seat.account.transfer_to_contact:
         with contextlib.suppress(ValueError):
             uri = str(values.address(dialog.remote_address).uri)
-    replaces = refer.Replaces(dialog.call_id, dialog.remote_tag, dialog.local_tag)
+    # A null tag is written as 0 (RFC 3891 section 3).
+    replaces = refer.Replaces(dialog.call_id, dialog.remote_tag or "0", dialog.local_tag)
     await _carry_out(call, other.remote, refer.refer_to(uri, replaces))
     await other.finish(f"the far end was joined with {call.remote}")
 

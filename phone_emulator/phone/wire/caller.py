@@ -75,9 +75,14 @@ def connected_party(message: Request | Response, account: AccountConfig) -> str:
     if account.connected_source == 0:
         found = next((each for name in CONNECTED if (each := _first(message, name)) is not None), None)
         return _shown(found)[0]
-    if account.connected_source == 2 and isinstance(message, Request):
+    if renames(account) and isinstance(message, Request):
         return _shown(_first(message, FROM))[0]
     return ""
+
+
+def renames(account: AccountConfig) -> bool:
+    """Whether the far end may become someone else by the From of a request (RFC 4916)."""
+    return account.connected_source == 2
 
 
 def _first(message: Message, name: str) -> sipmessage.Address | None:

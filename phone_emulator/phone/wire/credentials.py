@@ -21,6 +21,12 @@ Shown = dict[Key, tuple[str, int]]
 """What a request carried: key -> nonce, and how often it was used by then."""
 
 
+def words_of(response: Response) -> str:
+    """What *response*, which refuses, says, for people; of a challenge also why none was answered."""
+    why = digest.unanswerable(response) if response.status in (401, 407) else ""
+    return f"{response.status} {response.reason}{f', and {why}' if why else ''}"
+
+
 class Credentials:
     """The digest sessions of one dialog, of one request on its way, or of a line's registrations.
 

@@ -58,13 +58,13 @@ class DialogInfo:
 def read(body: bytes) -> DialogInfo:
     """The document in *body*; raises XmlError. Dialogs in no known state are passed over."""
     root = xml_body.read(body, "dialog-info")
-    named = root.attributes.get("version", "")
+    named = root.attributes.get("version", "").strip()
     version = number(named, LARGEST_VERSION)
     if version is None:
         raise XmlError(f"expected a number as version, got {named[:20]!r}")
-    state = root.attributes.get("state")
+    state = root.attributes.get("state", "").strip()
     if state not in ("full", "partial"):
-        raise XmlError(f"expected full or partial as state, got {(state or '')[:20]!r}")
+        raise XmlError(f"expected full or partial as state, got {state[:20]!r}")
     dialogs = (_dialog(element) for element in root.all("dialog"))
     return DialogInfo(
         entity=root.attributes.get("entity", ""),
@@ -87,7 +87,7 @@ def _dialog(element: Element) -> DialogState:
     return DialogState(
         id=attributes.get("id", ""),
         phase=element.text_of("state").lower(),
-        incoming=None if direction is None else direction == "recipient",
+        incoming=None if direction is None else direction.strip() == "recipient",
         held=rendering == "no",
         call_id=attributes.get("call-id", ""),
         local_tag=attributes.get("local-tag", ""),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from phone_emulator.config.model import AccountConfig, PhoneConfig
 from phone_emulator.events import Attempt, Outcome, Target, Transport
 from phone_emulator.sip.client import ClientTransaction, RequestFailed
+from phone_emulator.sip.digest import unanswerable
 from phone_emulator.sip.endpoint import Endpoint
 from phone_emulator.sip.flow import Flow
 from phone_emulator.sip.headers import delta_seconds
@@ -25,6 +26,7 @@ MAX_CHALLENGES = 3
 """Answered for one URI: those of several realms, and stale ones after them."""
 MAX_REQUESTS = 20
 """Requests of one attempt: credentials, longer intervals and redirections all take a new one."""
+FINAL = "an answer, no other server is tried"
 LEASED = frozenset({"REGISTER", "SUBSCRIBE"})
 """Requests whose time the server may find too brief."""
 
@@ -42,8 +44,12 @@ class Draft:
     """Takes the next CSeq where several drafts count together: all REGISTERs of one Call-ID."""
     credentials: Credentials | None = None
     """What was asked for so far; None before the first attempt."""
+    proven: bool = False
+    """Whether its last request carried any of them."""
     redirection: Redirection | None = None
     """Where an INVITE was sent instead; None before the first attempt."""
+    _borrowed: tuple[str, ...] = ()
+    """Headers that it has because the URI asks for them that it goes to."""
 
     def for_flow(self, flow: Flow) -> Request:
         """The request as it goes to *flow*: only the next hop changes (C7)."""
@@ -54,6 +60,16 @@ class Draft:
             own = self.identity.binding if request.method == "REGISTER" else self.identity.contact
             request.headers.set("Contact", self.contact or own(flow.local, flow.transport))
         return request
+
+    def redirect(self, uri: str, headers: Iterable[tuple[str, str]]) -> None:
+        """Send it to *uri* instead, which asks for *headers*; those that it has anyway stay as they are."""
+        request = self.request
+        for name in self._borrowed:
+            request.headers.remove(name)
+        wanted = [(name, value) for name, value in headers if name not in request.headers]
+        for name, value in wanted:
+            request.headers.add(name, value)
+        request.uri, self._borrowed = uri, tuple(name for name, _ in wanted)
 
     def next_cseq(self) -> None:
         """Count the CSeq on: the next request of this draft is a new one (RFC 3261 section 22.2)."""
@@ -125,7 +141,7 @@ class Exchange:
                 attempt.ended = world.now()
         if attempt.outcome is None:
             attempt.status = response.status
-            attempt.outcome, detail = judge(response, self.account)
+            attempt.outcome, detail = judge(response, self.account, proven=draft.proven)
             attempt.detail = _with_remark(detail, attempt)
         return response, flow
 
@@ -174,6 +190,7 @@ class Exchange:
             request = draft.for_flow(flow)
             self.service_routes.attach(request, flow.remote)
             shown = draft.credentials.attach(request, flow.remote)
+            draft.proven = bool(shown)
             attempt.give_up_at = world.now() + wait.seconds
             client = self.endpoint.clients.request(
                 request, flow, timeout=wait.seconds, rport=self.account.rport, on_sent=sent
@@ -203,6 +220,8 @@ class Exchange:
                 again = _mended(response, draft)
                 if again and draft.request.uri != request.uri:
                     challenged = 0
+            if draft.redirection is not None:
+                attempt.remark = draft.redirection.remark or attempt.remark
             if not again:
                 break
             draft.next_cseq()
@@ -219,17 +238,29 @@ class Exchange:
             watch.provisional(response, client)
 
 
-def judge(response: Response, account: AccountConfig) -> tuple[Outcome, str]:
-    """What a final response means for the route (C2, C3), and the sentence for people."""
+def judge(response: Response, account: AccountConfig, *, proven: bool) -> tuple[Outcome, str]:
+    """What a final response means for the route (C2, C3), and the sentence for people.
+
+    *proven*: whether the request that it answers carried credentials.
+    """
     words = f"{response.status} {response.reason}"
     if response.status < 300:
         return Outcome.ANSWERED, words
     if response.status == 503:
         return Outcome.UNAVAILABLE, f"answered {words}: the server is not available"
     if response.status in (401, 407):
-        why = "to the credentials" if account.password else "and the line has no password"
-        return Outcome.REJECTED, f"answered {words} {why}: an answer, no other server is tried"
-    return Outcome.REJECTED, f"answered {words}: an answer, no other server is tried"
+        return Outcome.REJECTED, f"answered {words}{_unproven(response, account, proven=proven)}: {FINAL}"
+    return Outcome.REJECTED, f"answered {words}: {FINAL}"
+
+
+def _unproven(response: Response, account: AccountConfig, *, proven: bool) -> str:
+    """Why there was no other answer to a 401 or 407, for people."""
+    why = unanswerable(response)
+    if proven:
+        return f" to the credentials{f', and {why}' if why else ''}"
+    if why:
+        return f" to a request without credentials, and cannot be answered: {why}"
+    return "" if account.password else " and the line has no password"
 
 
 def _with_remark(detail: str, attempt: Attempt) -> str:
@@ -261,7 +292,7 @@ def _mended(response: Response, draft: Draft) -> bool:
         return False  # C2: the server itself; RFC 3261 section 21.6: nobody wants the call anywhere
     uri = draft.redirection.next()
     if uri is not None:
-        request.uri = uri
+        draft.redirect(uri, draft.redirection.headers)
     return uri is not None
 
 

@@ -17,6 +17,7 @@ from phone_emulator.sip.body import SDP
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.message import Request, Response, response_to
 from phone_emulator.sip.tel import number_in
+from phone_emulator.sip.uri_request import request_uri
 from phone_emulator.world.chance import Chance
 
 from . import option_tags
@@ -90,7 +91,7 @@ class Identity:
     def uri_of(self, number: str, own_host: str = "") -> str:
         """The URI that *number*, as dialled, stands for; *own_host* where it names none, else `host`."""
         if number.lower().startswith(("sip:", "sips:")):
-            return number
+            return request_uri(number)
         number = number_in(number)
         user, at, host = number.rpartition("@")
         if at:

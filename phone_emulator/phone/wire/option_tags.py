@@ -5,9 +5,12 @@ from __future__ import annotations
 from phone_emulator.config.model import AccountConfig
 from phone_emulator.sip.message import Message
 
+from .caller import renames
+
 REPLACES = "replaces"
 RELIABLE = "100rel"
 TIMER = "timer"
+FROM_CHANGE = "from-change"
 EVENT_LIST = "eventlist"
 
 
@@ -15,13 +18,16 @@ def spoken(account: AccountConfig | None) -> tuple[str, ...]:
     """The option tags of the line of *account*, as Supported has them; None: of every line, whatever it is.
 
     ``replaces`` always; ``100rel`` with ``account.X.100rel_enable``; ``timer`` with
-    ``account.X.session_timer.enable``. What is switched off is not spoken: who requires it draws a 420.
+    ``account.X.session_timer.enable``; ``from-change`` with ``account.X.cp_source = 2`` (RFC 4916). What is
+    switched off is not spoken: who requires it draws a 420.
     """
     tags = [REPLACES]
     if account is not None and account.reliable_provisional:
         tags.append(RELIABLE)
     if account is not None and account.session_timer:
         tags.append(TIMER)
+    if account is not None and renames(account):
+        tags.append(FROM_CHANGE)
     return tuple(tags)
 
 

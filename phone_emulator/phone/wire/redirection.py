@@ -6,12 +6,12 @@ import re
 
 from phone_emulator.sip import values
 from phone_emulator.sip.message import Response
+from phone_emulator.sip.uri_request import UriRequest, request_of
 
 MAX_TRIED = 6
 """URIs that one INVITE is sent to at one server, the dialled one included."""
 MAX_WAITING = 20
 """Contacts that are remembered."""
-CALLABLE = ("sip", "sips", "tel")
 _Q_VALUE = re.compile(r"0?\.[0-9]{1,20}|0\.?|1(?:\.0{0,20})?")
 """More digits, and fewer, than the grammar has: a number from 0 to 1 for certain."""
 
@@ -25,7 +25,11 @@ class Redirection:
 
     def __init__(self, first: str) -> None:
         self._tried = {first}
-        self._waiting: list[tuple[float, str]] = []
+        self._waiting: list[tuple[float, UriRequest]] = []
+        self.headers: tuple[tuple[str, str], ...] = ()
+        """What the INVITE to the URI that `next` told last carries for its sake."""
+        self.remark = ""
+        """What was asked for beside calls, and is not done, for people; empty for nothing."""
 
     @property
     def begun(self) -> bool:
@@ -34,25 +38,29 @@ class Redirection:
 
     def redirected(self, response: Response) -> None:
         """Add the Contacts of a 3xx, by q, the first among equals first; none twice."""
-        known = self._tried | {uri for _, uri in self._waiting}
+        known = self._tried | {asked.uri for _, asked in self._waiting}
         for text in response.headers.values("Contact"):
             try:
-                contact = values.address(text)
+                contact, asked = values.address(text), request_of(values.uri_text(text), "Contact")
             except ValueError:
                 continue
-            uri = str(contact.uri)
-            if contact.uri.scheme in CALLABLE and uri not in known:
-                known.add(uri)
-                self._waiting.append((_q_value(contact.parameters.get("q")), uri))
+            if asked.method != "INVITE":
+                self.remark = f"its Contact {asked.uri} asks for {asked.method}: this phone only calls"
+            elif asked.uri not in known:
+                known.add(asked.uri)
+                self._waiting.append((_q_value(contact.parameters.get("q")), asked))
         self._waiting = sorted(self._waiting, key=lambda each: -each[0])[:MAX_WAITING]
 
     def next(self) -> str | None:
         """The URI to try next; None when there is none, or enough were tried."""
         if not self._waiting or len(self._tried) >= MAX_TRIED:
             return None
-        _, uri = self._waiting.pop(0)
-        self._tried.add(uri)
-        return uri
+        _, asked = self._waiting.pop(0)
+        self._tried.add(asked.uri)
+        self.headers = asked.taken
+        if asked.passed_over:
+            self.remark = f"its Contact {asked.uri} asks for {asked.passed_over}: not taken"
+        return asked.uri
 
 
 def _q_value(text: str | None) -> float:

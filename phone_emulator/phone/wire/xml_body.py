@@ -22,10 +22,11 @@ class XmlError(ValueError):
 
 @dataclass(slots=True)
 class Element:
-    """One element; namespaces are passed over."""
+    """One element of the document's own namespace, whatever that is."""
 
     name: str
     attributes: dict[str, str]
+    """Those without a prefix."""
     children: list[Element] = field(default_factory=list)
     text: str = ""
     """What stands in it beside its children, without blanks around."""
@@ -81,6 +82,8 @@ class _Builder:
         self.document: Element | None = None
         self._open: list[Element] = []
         self._count = 0
+        self._namespace = ""
+        """That of the outermost element."""
 
     def declared(self, version: str, encoding: str | None, standalone: int) -> None:
         if encoding is not None and encoding.lower() not in ENCODINGS:
@@ -94,11 +97,12 @@ class _Builder:
         if self._count > MAX_ELEMENTS or len(self._open) >= MAX_DEPTH:
             limits = f"more than {MAX_ELEMENTS} elements, or more than {MAX_DEPTH} in one another"
             raise XmlError(limits)
-        element = Element(_local(name), {_local(attribute): value for attribute, value in attributes.items()})
-        if self._open:
+        namespace, _, local = name.rpartition(" ")
+        element = Element(local, {key: value for key, value in attributes.items() if " " not in key})
+        if not self._open:
+            self.document, self._namespace = element, namespace
+        elif namespace == self._namespace:  # extensions mean nothing here, and may use the same names
             self._open[-1].children.append(element)
-        else:
-            self.document = element
         self._open.append(element)
 
     def end(self, name: str) -> None:
@@ -108,7 +112,3 @@ class _Builder:
     def characters(self, text: str) -> None:
         if self._open:
             self._open[-1].text += text
-
-
-def _local(name: str) -> str:
-    return name.rpartition(" ")[2]

@@ -627,25 +627,43 @@ def test_a_connection_lost_in_a_request_ends_the_call() -> None:
     play(story, account__1__sip_server__1__transport_type=1)
 
 
-def test_an_answer_that_cannot_be_used_ends_the_call() -> None:
+UNUSABLE = [("Record-Route", "<nonsense"), ("Contact", "<nonsense"), ("Contact", "<mailto:a@x>")]
+
+
+@pytest.mark.parametrize("odd", UNUSABLE)
+def test_an_answer_that_cannot_be_used_is_acknowledged_and_ended(odd: tuple[str, str]) -> None:
+    """RFC 3261 section 13.2.2.4."""
+
     async def story(on: Play) -> None:
         call = on.phone.dial("1002")
         invite = await on.far.heard("INVITE")
-        on.far.answer(invite, 200, body=offer(), extra=[("Record-Route", "<nonsense")])
+        on.far.answer(invite, 200, body=offer(), extra=[odd])
+        ack = await on.far.heard("ACK")
+        assert (ack.uri, ack.cseq.number, ack.to_tag) == (invite.uri, 1, "far-tag")
+        bye = await on.far.heard("BYE")
+        assert (bye.uri, bye.to_tag) == (invite.uri, "far-tag")
+        on.far.answer(bye, 200)
         await call.over()
-        assert call.reason.startswith("the 2xx cannot be used: Record-Route")
+        assert call.reason.startswith(f"the 2xx cannot be used: {odd[0]}")
+        on.far.answer(invite, 200, body=offer(), extra=[odd])
+        assert (await on.far.heard("ACK")).to_tag == "far-tag", "each time that it asks for one"
+        await on.far.nothing()
 
     play(story)
 
 
 @pytest.mark.parametrize("contact", ["<tel:+123>", "<sip:1002@nowhere.invalid>"])
-def test_an_answer_that_no_ack_can_reach_ends_the_call(contact: str) -> None:
+def test_an_answer_that_leads_nowhere_is_acknowledged_on_the_way_of_the_invite(contact: str) -> None:
+    """RFC 3261 section 13.2.2.4."""
+
     async def story(on: Play) -> None:
         call = on.phone.dial("1002")
         invite = await on.far.heard("INVITE")
         on.far.answer(invite, 200, body=offer(), extra=[("Contact", contact)])
+        assert (await on.far.heard("ACK")).uri == contact[1:-1]
+        on.far.answer(await on.far.heard("BYE"), 200)
         await call.over()
-        assert on.states[-1] == f"ended: no ACK can be sent: there is no way to {contact[1:-1]}"
+        assert on.states[-1] == f"ended: there is no way to {contact[1:-1]}"
 
     play(story)
 
@@ -720,5 +738,44 @@ def test_an_odd_contact_in_the_answer_to_hold_keeps_the_target() -> None:
         assert isinstance(await on.far.heard("ACK"), Request)
         await holding
         assert call.state is CallState.HELD
+
+    play(story)
+
+
+def test_a_late_answer_that_cannot_be_used_is_acknowledged_and_ended() -> None:
+    """RFC 3261 section 13.2.2.4, for an INVITE that was given up (rule C8)."""
+
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        invite = await on.far.heard("INVITE")
+        await call.over()
+        while not on.far.inbox.empty():
+            await on.far.heard("INVITE")
+        on.far.answer(invite, 200, body=offer(), extra=[("Contact", "<nonsense")])
+        assert (await on.far.heard("ACK")).uri == invite.uri
+        on.far.answer(await on.far.heard("BYE"), 200)
+
+    play(story)
+
+
+def test_a_late_answer_to_a_change_is_acknowledged() -> None:
+    """RFC 3261 section 13.2.2.4: every 2xx is, also where the call has ended meanwhile."""
+
+    async def story(on: Play) -> None:
+        _, call = await on.talking()
+        holding = asyncio.create_task(call.hold())
+        again = await on.far.heard("INVITE")
+        with pytest.raises(CallError, match="did not respond"):
+            await holding
+        while (request := await on.far.request()).method == "INVITE":
+            pass
+        assert request.method == "BYE"
+        on.far.answer(request, 200)
+        await call.over()
+        for _ in range(2):
+            on.far.answer(again, 200, body=offer("recvonly"))
+            ack = await on.far.heard("ACK")
+            assert (ack.cseq.number, ack.call_id) == (again.cseq.number, again.call_id)
+        await on.far.nothing()
 
     play(story)

@@ -34,7 +34,7 @@ async def told(on: Play, status: str, state: str = "active", event: str = "refer
     """The next NOTIFY of the phone, answered: what it must say."""
     notify = await on.far.heard("NOTIFY")
     assert notify.body == f"SIP/2.0 {status}\r\n".encode()
-    assert notify.headers.get("Content-Type") == "message/sipfrag"
+    assert notify.headers.get("Content-Type") == "message/sipfrag;version=2.0"
     assert (notify.headers.get(SUBSCRIPTION) or "").startswith(state)
     assert notify.headers.get(EVENT) == event
     on.far.answer(notify, 200)
@@ -104,9 +104,11 @@ def test_the_phone_calls_whom_it_is_sent_to() -> None:
 def test_replaces_goes_into_the_invite() -> None:
     async def story(on: Play) -> None:
         first, _ = await on.talking()
-        to = "<sip:1003@192.168.1.13?Replaces=a%40b%3Bto-tag%3D1%3Bfrom-tag%3D2&From=x>"
+        to = "<sip:1003@192.168.1.13;new=1?Replaces=a%40b%3Bto-tag%3D1%3Bfrom-tag%3D2&From=x&Subject=y>"
         invite = await followed(on, refer(on, first, to=to))
-        assert invite.uri == "sip:1003@192.168.1.13"
+        assert invite.uri == "sip:1003@192.168.1.13;new=1"
+        assert invite.headers.get("Subject") == "y"
+        assert transfers(on)[0].endswith(", and for From in the INVITE, which it does not get")
         assert invite.headers.get("Replaces") == "a@b;to-tag=1;from-tag=2"
         # Of what a Refer-To carries, nothing else is believed (RFC 3261 section 19.1.5).
         assert invite.from_address.uri.user == "1001"

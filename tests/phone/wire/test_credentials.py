@@ -11,6 +11,7 @@ import pytest
 from phone_emulator.config.model import AccountConfig
 from phone_emulator.config.secret import Secret
 from phone_emulator.events import Address, CallState
+from phone_emulator.phone import CallError
 from phone_emulator.phone.wire.credentials import MAX_KNOWN, Credentials
 from phone_emulator.sip.digest import Verdict, challenge_value, next_nonce, verify
 from phone_emulator.sip.message import Headers, Request, Response
@@ -256,5 +257,71 @@ def test_a_bye_that_is_challenged_without_end_ends_the_call_all_the_same() -> No
         await ending
         assert call.state is CallState.ENDED
         await on.far.nothing()
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("challenge", "why"),
+    [
+        ("", "it has no WWW-Authenticate header"),
+        ('Digest realm="r"', "its WWW-Authenticate has no nonce"),
+        (
+            'Digest realm="r", nonce="n", algorithm=X',
+            "its WWW-Authenticate wants the algorithm X, which is unknown here",
+        ),
+        (
+            'Basic realm="r"',
+            "its WWW-Authenticate asks for Basic only: SIP knows Digest (RFC 3261 section 22)",
+        ),
+    ],
+)
+@pytest.mark.parametrize("password", ["secret", ""])
+def test_a_challenge_that_cannot_be_answered_is_told_as_such(challenge: str, why: str, password: str) -> None:
+    extra = [("WWW-Authenticate", challenge)] if challenge else []
+    said = f"answered 401 Unauthorized to a request without credentials, and cannot be answered: {why}: "
+
+    async def story(on: Play) -> None:
+        registering = asyncio.create_task(on.phone.register())
+        on.far.answer(await on.far.heard("REGISTER"), 401, extra=extra)
+        await registering
+        call = on.phone.dial("1002")
+        on.far.answer(await on.far.heard("INVITE"), 401, extra=extra)
+        await on.far.heard("ACK")
+        await call.over()
+        for attempt in (*on.phone.line(1).bindings.attempts, *call.route):
+            assert attempt.detail == f"{said}an answer, no other server is tried"
+            assert (attempt.outcome, attempt.sent) == ("rejected", 1)
+
+    play(story, account__1__password=password)
+
+
+@pytest.mark.parametrize("status", [401, 407])
+def test_credentials_that_are_refused_without_a_further_challenge(status: int) -> None:
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        on.far.answer(
+            await on.far.heard("INVITE"), status, extra=[(NAMES[status], challenge_value("r", "n"))]
+        )
+        await on.far.heard("ACK")
+        on.far.answer(await on.far.heard("INVITE"), status)
+        await on.far.heard("ACK")
+        await call.over()
+        assert f"to the credentials, and it has no {NAMES[status]} header: an answer" in call.route[0].detail
+
+    play(story)
+
+
+def test_a_change_of_the_session_that_is_challenged_in_vain() -> None:
+    async def story(on: Play) -> None:
+        _, call = await on.talking()
+        holding = asyncio.create_task(call.hold())
+        extra = [("WWW-Authenticate", 'Basic realm="r"')]
+        on.far.answer(await on.far.heard("INVITE"), 401, extra=extra)
+        await on.far.heard("ACK")
+        with pytest.raises(
+            CallError, match="refused: 401 Unauthorized, and its WWW-Authenticate asks for Basic"
+        ):
+            await holding
 
     play(story)

@@ -101,3 +101,16 @@ def test_only_common_encodings_are_read(encoding: str) -> None:
 def test_latin_1_is_read() -> None:
     document = "<?xml version='1.0' encoding='ISO-8859-1'?><dialog-info version='1' state='full' entity='ä'/>"
     assert dialog_info.read(document.encode("latin-1")).entity == "ä"
+
+
+def test_extensions_of_other_namespaces_mean_nothing() -> None:
+    """RFC 4235 section 4.1: elements and attributes of other namespaces may stand anywhere."""
+    body = b"""<dialog-info xmlns="urn:ietf:params:xml:ns:dialog-info" xmlns:x="urn:x" version=" 7 "
+      state="full " x:version="9" entity="sip:a@b">
+      <x:dialog id="0"><state>confirmed</state></x:dialog>
+      <dialog id="1" x:id="2" direction="recipient"><x:state>terminated</x:state>
+        <x:wrap><state>terminated</state></x:wrap><state event="x"> early </state></dialog>
+    </dialog-info>"""
+    info = dialog_info.read(body)
+    assert (info.version, info.full) == (7, True)
+    assert [(each.id, each.phase, each.incoming) for each in info.dialogs] == [("1", "early", True)]

@@ -44,6 +44,10 @@ def everyone(*responses: Response) -> list[str]:
         ),
         ([f"<{FIRST}>", "<mailto:a@x>", "<tel:+123>"], ["tel:+123"]),
         (["<sip:a@x?Subject=hello>"], ["sip:a@x"]),
+        (["<sip:a@x;new=1;lr;method=INVITE;transport=tcp?Subject=x>"], ["sip:a@x;new=1;lr;transport=tcp"]),
+        (["<sip:a@x;method=BYE>", "<sip:b@x>"], ["sip:b@x"]),
+        (["<sip:a@x;method=>", "<sip:a@x?Subject>", "<sip:a@x?Subject=%0d%0aX:y>"], []),
+        (["<sip:a%20b@x>", "<tel:+1;method=BYE>"], ["sip:a%20b@x", "tel:+1;method=BYE"]),
         (["*"], []),
         (["<nonsense", "<sip:a@x>"], ["sip:a@x"]),
         ([], []),
@@ -165,5 +169,72 @@ def test_a_user_who_hangs_up_is_not_redirected() -> None:
         await on.far.heard("ACK")
         await call.over()
         await on.far.nothing()
+
+    play(story)
+
+
+def test_what_a_contact_asks_for_beside_a_call() -> None:
+    """RFC 3261 section 19.1.5: a few headers, each Contact for itself, and none that the INVITE has."""
+
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002", headers=[("Priority", "normal")])
+        first = await on.far.heard("INVITE")
+        contacts = (
+            "<sip:1003@x;method=INVITE?Subject=first&Priority=urgent&From=x&Route=%3Csip:x%3E>;q=0.9, "
+            "<sip:1004@x?User-to-User=56a390f3%3Bencoding%3Dhex>;q=0.8, <sip:1005@x;method=MESSAGE>"
+        )
+        on.far.answer(first, 302, extra=[("Contact", contacts)])
+        await on.far.heard("ACK")
+        second = await on.far.heard("INVITE")
+        assert (second.uri, second.headers.get("Subject")) == ("sip:1003@x", "first")
+        assert (second.headers.get("Priority"), second.headers.values("Route")) == ("normal", [])
+        assert second.headers.get("From") == first.headers.get("From")
+        on.far.answer(second, 404)
+        await on.far.heard("ACK")
+        third = await on.far.heard("INVITE")
+        assert (third.uri, third.headers.get("Subject")) == ("sip:1004@x", None)
+        assert third.headers.get("User-to-User") == "56a390f3;encoding=hex"
+        on.far.answer(third, 404)
+        await on.far.heard("ACK")
+        await call.over()
+
+    play(story)
+
+
+def test_a_contact_that_asks_for_another_method_is_told() -> None:
+    """RFC 3261 section 19.1.5."""
+
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        extra = [("Contact", "<sip:1003@x;method=MESSAGE>")]
+        on.far.answer(await on.far.heard("INVITE"), 302, extra=extra)
+        await on.far.heard("ACK")
+        await call.over()
+        assert (call.result, call.status) == ("rejected", 302)
+        why = "(its Contact sip:1003@x asks for MESSAGE: this phone only calls)"
+        assert call.route[-1].detail.endswith(why)
+
+    play(story)
+
+
+def test_a_dialled_uri_asks_for_a_call_of_its_own_kind() -> None:
+    async def story(on: Play) -> None:
+        on.phone.dial("sip:1003@192.168.1.13;new=1;method=INVITE?Subject=hello&Via=x")
+        invite = await on.far.heard("INVITE")
+        assert (invite.uri, invite.headers.get("Subject")) == ("sip:1003@192.168.1.13;new=1", "hello")
+        assert len(invite.headers.values("Via")) == 1
+
+    play(story)
+
+
+def test_a_remote_target_is_no_more_than_a_uri() -> None:
+    """RFC 3261 section 19.1.1, table 1: a Contact has no method, and no headers."""
+
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        contact = [("Contact", "<sip:1002@192.168.1.13:5060;new=1;method=BYE?Subject=x>")]
+        on.far.answer(await on.far.heard("INVITE"), 200, body=offer(), extra=contact)
+        assert (await on.far.heard("ACK")).uri == "sip:1002@192.168.1.13:5060;new=1"
+        await call.settled()
 
     play(story)

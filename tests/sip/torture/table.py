@@ -59,7 +59,9 @@ ROWS = {
     ),
     "semiuri": Row(200, "valid; the semicolon belongs to the user", "answers"),
     "transports": Row(200, "valid", "answers"),
-    "mpart01": Row(200, "valid; binary octets in a part", "answers; the body is kept byte for byte"),
+    "mpart01": Row(
+        415, "valid; binary octets in a part", "reads it whole; refuses: the second part is not optional"
+    ),
     "unreason": Row(DROPPED, "valid", "read whole; answers no request of the phone"),
     "noreason": Row(DROPPED, "valid", "read whole; answers no request of the phone"),
     "badinv01": Row(400, "400", "refuses: its Via cannot be read"),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from phone_emulator.events import Attempt, CallState, Direction, Outcome
-from phone_emulator.media import sdp
+from phone_emulator.media.negotiation import Unusable
 from phone_emulator.numbers import MAX_UINT32
 from phone_emulator.phone.dialling.channel import end_late_answer
 from phone_emulator.phone.wire import session_expires
@@ -336,8 +336,11 @@ class OutgoingCall(Call):
         """Hear the sound of *fork*, or nothing."""
         if fork is None and self._sounding is None:
             return
-        agreement = None if fork is None else fork.agreement
-        connected = agreement is not None and self.voice.connect(agreement)
+        connected = False
+        if fork is not None and fork.agreement is not None:
+            with contextlib.suppress(Unusable):  # another may come before the call is up
+                self.voice.connect(fork.agreement)
+                connected = True
         self._sounding = fork if connected else None
         if not connected:
             self.voice.silence()
@@ -367,7 +370,11 @@ class OutgoingCall(Call):
 
     def far_end_hung_up(self) -> None:
         """A BYE came in; before the call is up, the 200 of the only far end was lost for 64*T1."""
-        if self.dialog is not None:
+        if self.dialog is not None and self.state in UNANSWERED:  # right behind an answer that says nothing
+            reason = "the far end hung up, and has answered with nothing that could be said"
+            self._settle(CallResult.FAILED, reason, self.route[-1].status)
+            self._end(reason, CallEvent.FINAL)
+        elif self.dialog is not None:
             super().far_end_hung_up()
         elif len(list(self._forks)) == 1 and self.state in UNANSWERED:
             reason = "the far end hung up, and its answer never came"
@@ -411,29 +418,46 @@ class OutgoingCall(Call):
             await self.channel.acknowledge_and_bye(dialog)
             return
         self.dialog = dialog
-        self.answered_at = self.seat.now
         self.seat.dialogs.confirm(self, dialog)
-        fork = forks.by_tag(dialog.remote_tag)
+        wrong = self._take(response, forks.by_tag(dialog.remote_tag))
+        self.session.note(response)
+        if not wrong:
+            self._up(client, response)
+        self.meet(response)
+        self.session.accept(self._send_first_ack(dialog))  # no BYE and no re-INVITE overtakes it
+        self._catch_up()
+        if wrong and self.state in UNANSWERED:
+            if self.session.silent:
+                self._never_up(response, wrong)
+            else:  # an offer right behind the answer has made up for it
+                self._up(client, response)
+
+    def _take(self, response: Response, fork: Fork | None) -> Unusable | None:
+        """Talk as the 2xx *response* of *fork* has it, see `Session.connect`."""
         answer = sdp_of(response)
-        agreement = Agreement(answer, answer, self._offer)
+        agreement = Agreement(self._offer, answer, answered_here=False)
         if fork is not None and fork.agreement is not None and (fork.agreed or not answer):
             agreement = fork.agreement
-        session, account = self.session, self.seat.account
-        session.connect(agreement)
-        session.note(response)
+        return self.session.connect(agreement)
+
+    def _up(self, client: ClientTransaction, response: Response) -> None:
+        """The far end has answered, and can be talked to."""
+        session = self.session
+        self.answered_at = self.seat.now
         session.timer.least = session_expires.least_of(client.request)
-        session.timer.start(session_expires.agreed(account, response))
+        session.timer.start(session_expires.agreed(self.seat.account, response))
         self.route[-1].detail += session.muteness
         words = f"{response.status} {response.reason}{session.muteness}"
         self._settle(CallResult.ANSWERED, words, response.status)
         self._happened(CallEvent.SUCCESS, f"answered at {self.route[-1].target}")
-        self.meet(response)
-        self.session.accept(self._send_first_ack(dialog))  # no BYE and no re-INVITE overtakes it
-        self._catch_up()
-        if session.silent:
-            attempt, wrong = self.route[-1], sdp.judged(answer)
-            attempt.detail = f"{attempt.detail}, with {wrong}"
-            session.give_up(f"answered with {wrong}")
+
+    def _never_up(self, response: Response, wrong: Unusable) -> None:
+        """The far end has answered with nothing that could be said: ACK and BYE (section 13.2.2.4)."""
+        attempt, reason = self.route[-1], f"answered with {wrong}"
+        attempt.detail = f"{attempt.detail}, with {wrong}"
+        self._settle(CallResult.FAILED, reason, response.status)
+        self._happened(CallEvent.UNUSABLE, reason)
+        self.spawn(self._take_leave(reason), "BYE")
 
     async def _send_first_ack(self, dialog: Dialog) -> None:
         flow = await self.channel.way(dialog)

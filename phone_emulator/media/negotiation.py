@@ -151,11 +151,13 @@ def _reachable(connection: str | None, own: str) -> str:
         address = ipaddress.ip_address(connection)
     except ValueError:
         raise Unusable(f"{where}, which is no IP address", Fault.ADDRESS_FORMAT) from None
-    if address.is_multicast or connection == BROADCAST:
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None and ":" not in own:
+        address = address.ipv4_mapped
+    if address.is_multicast or str(address) == BROADCAST:
         raise Unusable(f"{where}, which is no address of one host", Fault.MULTICAST)
     if (address.version == 6) is not (":" in own):
         raise Unusable(f"{where}, which cannot be reached from {own}", Fault.ADDRESS_FORMAT)
-    return connection
+    return str(address)
 
 
 # -- the formats ---------------------------------------------------------------------------------------------

@@ -57,6 +57,12 @@ def accepts(message: Message, wanted: str) -> bool:
     return not ranges.isdisjoint((wanted, f"{wanted.partition('/')[0]}/*", "*/*"))
 
 
+def encoded(message: Message) -> bool:
+    """Whether the body of *message* is in an encoding, which nothing here reads (RFC 3261 section 20.12)."""
+    codings = message.headers.values("Content-Encoding")
+    return bool(message.body) and any(coding.lower() != "identity" for coding in codings)
+
+
 def part_of(message: Message, wanted: str) -> bytes:
     """The body of *message*, or the first part of it, that is of the type *wanted*; empty where none is.
 

@@ -162,6 +162,12 @@ def test_an_address_that_nothing_can_be_sent_to(connection: str, fault: Fault) -
     assert refused("m=audio 4000 RTP/AVP 0", connection=connection).fault is fault
 
 
+def test_an_ipv4_address_in_ipv6_is_one() -> None:
+    """RFC 5118 section 4.9."""
+    mapped = described("m=audio 4000 RTP/AVP 0", connection="c=IN IP6 ::ffff:192.0.2.2")
+    assert negotiated(OWN, mapped, answered_here=False).host == "192.0.2.2"
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs", "way", "held"),
     [

@@ -12,7 +12,7 @@ from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire import option_tags, session_expires
 from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.phone.wire.errors import CallError
-from phone_emulator.sip.body import SDP, sdp_of
+from phone_emulator.sip.body import SDP, encoded, sdp_of
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.headers import delta_seconds
 from phone_emulator.sip.message import Message, Request, Response
@@ -219,6 +219,8 @@ class Session:
             return Answer(422, (("Min-SE", str(session_expires.MIN_INTERVAL)),))
         if request.body and not sdp_of(request):
             return Answer(415, (("Accept", SDP),))
+        if encoded(request):
+            return Answer(415, (("Accept-Encoding", "identity"),))
         return None
 
     # -- the far end's INVITEs -----------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from phone_emulator.media import dtmf
 from phone_emulator.numbers import number
 from phone_emulator.phone.calls.call import Call
 from phone_emulator.phone.wire.answer import Answer
-from phone_emulator.sip.body import type_of
+from phone_emulator.sip.body import encoded, type_of
 from phone_emulator.sip.message import Request
 
 RELAY = "application/dtmf-relay"
@@ -36,6 +36,8 @@ def received(call: Call, request: Request) -> Answer:
     kind = type_of(request)
     if kind not in TYPES:
         return Answer(415, (("Accept", ", ".join(TYPES)),))
+    if encoded(request):
+        return Answer(415, (("Accept-Encoding", "identity"),))
     try:
         digit, duration = _digit(kind, request.body[:LONGEST])
     except dtmf.DtmfError:

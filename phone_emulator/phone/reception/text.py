@@ -5,7 +5,7 @@ from __future__ import annotations
 from phone_emulator.events import TextReceived
 from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire.answer import Answer
-from phone_emulator.sip.body import part_of
+from phone_emulator.sip.body import encoded, part_of
 from phone_emulator.sip.headers import mended, parameter, unquoted
 from phone_emulator.sip.message import Request
 
@@ -25,7 +25,7 @@ def received(seat: Seat, request: Request) -> Answer:
     body = part_of(request, CONTENT_TYPE) if "Content-Type" in request.headers else request.body
     if request.body and not body:
         return Answer(415, (("Accept", CONTENT_TYPE),))
-    if request.headers.get("Content-Encoding") not in (None, "identity"):
+    if encoded(request):
         return Answer(415, (("Accept-Encoding", "identity"),))
     sender = request.from_address
     seat.tell(

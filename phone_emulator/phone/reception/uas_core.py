@@ -17,7 +17,7 @@ from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.phone.wire.caller import Caller, caller_of
 from phone_emulator.phone.wire.identity import ALLOW, Identity
 from phone_emulator.phone.wire.wire_style import dressed
-from phone_emulator.sip.body import SDP, accepts, sdp_of
+from phone_emulator.sip.body import SDP, accepts, encoded, sdp_of
 from phone_emulator.sip.message import METHODS, MessageError, Request, response_to
 from phone_emulator.sip.refer import replaces_of
 from phone_emulator.sip.refusal import WHY
@@ -268,7 +268,7 @@ def body_readable(invitation: Invitation) -> Answer | None:
     request = invitation.request
     if request.body and not sdp_of(request):
         return Answer(415, headers=(("Accept", SDP),))
-    if request.body and request.headers.get("Content-Encoding") not in (None, "identity"):
+    if encoded(request):
         return Answer(415, headers=(("Accept-Encoding", "identity"),))
     return None
 

@@ -249,7 +249,7 @@ class OutgoingCall(Call):
         for fork in self._forks:
             self.seat.dialogs.release(fork.dialog)
         self._forks = Forks()
-        self._sound_of(None)
+        self._no_sound()
 
     def _transaction_started(self, client: ClientTransaction) -> None:
         self._begin_attempt(client)
@@ -325,26 +325,32 @@ class OutgoingCall(Call):
         if response.status == TERMINATED:
             self._forks.end(fork)
             self.seat.dialogs.release(fork.dialog)
-            if self._sounding is fork:
-                self._sound_of(next((other for other in self._forks if other.agreement), None))
+            if self._sounding is fork and not any(self._sound_of(other) for other in self._forks):
+                self._no_sound()
         elif fork.describe(response, self._offer, reliably=reliably):
-            self._sound_of(fork)
+            if not self._sound_of(fork) and self._sounding is fork:
+                self._no_sound()
         elif response.status == 180 and self._sounding is fork and self.seat.context.config.deal_180:
-            self._sound_of(None)  # the phone's own ringback again
+            self._no_sound()  # the phone's own ringback again
 
-    def _sound_of(self, fork: Fork | None) -> None:
-        """Hear the sound of *fork*, or nothing."""
-        if fork is None and self._sounding is None:
-            return
-        connected = False
-        if fork is not None and fork.agreement is not None:
-            with contextlib.suppress(Unusable):  # another may come before the call is up
-                self.voice.connect(fork.agreement)
-                connected = True
-        self._sounding = fork if connected else None
-        if not connected:
+    def _sound_of(self, fork: Fork) -> bool:
+        """Hear *fork*, where it has described something that can be heard; whether it has."""
+        if fork.agreement is None:
+            return False
+        try:
+            self.voice.connect(fork.agreement)
+        except Unusable:  # another may come before the call is up
+            return False
+        self._sounding = fork
+        self.session.tell(far_held=False, early=True)
+        return True
+
+    def _no_sound(self) -> None:
+        """Hear nobody."""
+        if self._sounding is not None:
+            self._sounding = None
             self.voice.silence()
-        self.session.tell(far_held=False, early=connected)
+            self.session.tell(far_held=False, early=False)
 
     def dialog_of(self, request: Request) -> Dialog | None:
         """The dialog that *request* of the far end belongs to, early or not."""
@@ -453,6 +459,7 @@ class OutgoingCall(Call):
 
     def _never_up(self, response: Response, wrong: Unusable) -> None:
         """The far end has answered with nothing that could be said: ACK and BYE (section 13.2.2.4)."""
+        self.voice.silence()
         attempt, reason = self.route[-1], f"answered with {wrong}"
         attempt.detail = f"{attempt.detail}, with {wrong}"
         self._settle(CallResult.FAILED, reason, response.status)

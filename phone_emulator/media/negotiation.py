@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
+from phone_emulator.cleaning import brief
 from phone_emulator.numbers import number
 
 from .codecs import Codec
@@ -81,7 +82,7 @@ def negotiated(offer: bytes, answer: bytes, *, answered_here: bool) -> Agreed:
     line = _audio_at(place, far)
     if line.proto not in PROFILES:
         raise Unusable(
-            f"a session description whose audio has not been offered ({_plain(line.proto)})", Fault.TRANSPORT
+            f"a session description whose audio has not been offered ({brief(line.proto)})", Fault.TRANSPORT
         )
     host = _reachable(line.connection, own.origin.address)
     offered, answered = (line, mine) if answered_here else (mine, line)
@@ -136,7 +137,7 @@ def _audio_at(place: int, far: Sdp) -> Media:
     if media is None or (media.kind == "audio" and not media.port):
         raise Unusable(none, Fault.MEDIA_TYPE)
     if media.kind != "audio":
-        raise Unusable(f"{none} in its place, but {_plain(media.kind)}", Fault.MEDIA_TYPE)
+        raise Unusable(f"{none} in its place, but {brief(media.kind)}", Fault.MEDIA_TYPE)
     return media
 
 
@@ -146,7 +147,7 @@ def _reachable(connection: str | None, own: str) -> str:
         raise Unusable(f"a session description whose audio has {NO_ADDRESS}")
     if connection in UNSPECIFIED:
         return connection
-    where = f"a session description whose audio is at {_plain(connection)}"
+    where = f"a session description whose audio is at {brief(connection)}"
     try:
         address = ipaddress.ip_address(connection)
     except ValueError:
@@ -204,16 +205,11 @@ def _told(media: Media) -> Iterator[str]:
     """The formats of *media*, for people."""
     for payload in media.formats[:MAX_TOLD]:
         codec, rtpmap = media.codec(payload), media.rtpmap.get(payload, "")
-        name = "telephone events" if rtpmap.lower() == DTMF_RTPMAP else _plain(rtpmap)
+        name = "telephone events" if rtpmap.lower() == DTMF_RTPMAP else brief(rtpmap)
         name = name if codec is None else codec.title
         yield f"{payload} ({name})" if name else payload
     if len(media.formats) > MAX_TOLD:
         yield "…"
-
-
-def _plain(text: str) -> str:
-    """What the far end has written, as it may stand in a sentence."""
-    return "".join(each if each.isascii() and each.isprintable() else "?" for each in text[:40])
 
 
 def _common_way(one: str, other: str) -> str:

@@ -64,7 +64,7 @@ def test_nothing_common(formats: str) -> None:
 
 def test_the_formats_of_an_answer_are_named() -> None:
     odd = refused("m=audio 4000 RTP/AVP 18 97 98", "a=rtpmap:97 \x1b[31m/8000")
-    assert ": 18 (G.729), 97 (?[31m/8000), 98; this" in str(odd)
+    assert ": 18 (G.729), 97 (\\x1b[31m/8000), 98; this" in str(odd)
     many = refused(f"m=audio 4000 RTP/AVP {' '.join(str(96 + n % 32) for n in range(500))}")
     assert len(str(many)) < 300
 

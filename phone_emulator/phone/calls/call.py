@@ -406,10 +406,8 @@ class Call:
     # -- state ---------------------------------------------------------------------------------------------
 
     def came_to_nothing(self, reason: str) -> None:
-        """Nothing can be said: the call has failed for *reason*, answered or not, and ends with a BYE."""
-        self._settle(CallResult.FAILED, reason)
-        if self.result is CallResult.ANSWERED:  # by this phone, which has found out since
-            self.result, self.reason = CallResult.FAILED, reason
+        """Nothing can be said after the answer: the call has failed for *reason*, and ends with a BYE."""
+        self._settle(CallResult.FAILED, reason, 200)
         self.session.give_up(reason)
 
     def _settle(self, result: CallResult, reason: str, status: int | None = None) -> None:

@@ -226,13 +226,20 @@ class IncomingCall(Call):
             self.session.connect(Agreement(offer, body, answered_here=True))
         else:
             body = late_offer = self.voice.offer()
+        response = self._response(200, body, self.session.grant(self._server.request))
+        if not late_offer:
+            self._up()
+        await self.session.repeat(self._server, response, late_offer=late_offer)
+        if late_offer and not self.session.silent:
+            self._up()
+
+    def _up(self) -> None:
+        """The call is answered, and can be talked in: after a late offer that waits for the ACK."""
         self.answered_at = self.seat.now
         self._settle(CallResult.ANSWERED, f"answered by this phone{self.session.muteness}", 200)
-        response = self._response(200, body, self.session.grant(self._server.request))
         if self._replaced is not None:
             reason = f"{self.remote} took the place of {self._replaced.remote}"
             self.spawn(self._replaced.finish(reason), "the end of another")
-        await self.session.repeat(self._server, response, late_offer=late_offer)
 
     def _ring_out(self) -> None:
         config, request = self.seat.context.config, self._server.request
@@ -269,6 +276,7 @@ class IncomingCall(Call):
         self._announced.set()
         if self._provisional is not None:
             self._provisional.stop()
+        self._settle(CallResult.FAILED, reason, 200)  # its late offer was never answered
         super()._end(reason, event)
 
     def _cancelled(self) -> None:

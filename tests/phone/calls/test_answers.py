@@ -11,7 +11,7 @@ from phone_emulator.events import CallState, Outcome
 from phone_emulator.media import rtp, tones
 from phone_emulator.media.sound import Sound
 from phone_emulator.phone import Call, CallError, CallResult
-from phone_emulator.sip.message import Response
+from phone_emulator.sip.message import Request, Response
 from tests.lab.peers import SERVER, ack_to
 from tests.phone.far_end import Play, lines, offer, play
 
@@ -258,10 +258,48 @@ def test_nothing_common_in_the_ack() -> None:
         call.answer()
         ack = on.far.ack(invite, await on.far.response(200), G729)
         ack.headers.add("Content-Type", "application/sdp")
+        assert not call.result
         on.far.send(ack)
         await ends(on, call)
-        assert call.result is CallResult.FAILED
+        assert (call.result, call.status) == (CallResult.FAILED, 200)
         assert call.reason.startswith(f"the ACK answers this phone's offer with {NOTHING}")
+
+    play(story)
+
+
+def test_a_late_offer_is_answered_with_the_ack() -> None:
+    async def story(on: Play) -> None:
+        invite, _, call = await on.ringing(body=b"")
+        call.answer()
+        response = await on.far.response(200)
+        await asyncio.sleep(0.1)
+        ack = on.far.ack(invite, response, PCMU)
+        ack.headers.add("Content-Type", "application/sdp")
+        on.far.send(ack)
+        assert await call.settled() is CallResult.ANSWERED
+        assert call.answered_at == on.world.now()
+
+    play(story)
+
+
+@pytest.mark.parametrize("ending", ["no ACK", "BYE"])
+def test_a_late_offer_that_is_never_answered(ending: str) -> None:
+    async def story(on: Play) -> None:
+        invite, first, call = await on.ringing(body=b"")
+        call.answer()
+        await on.far.response(200)
+        if ending == "BYE":
+            own, phone = invite.headers.get("From") or "", first.headers.get("To") or ""
+            on.far.send(on.far.inside("BYE", invite.call_id, own, phone))
+            await on.far.response(200, "BYE")
+        else:
+            while isinstance(message := await on.far.hear(), Response):
+                pass
+            assert isinstance(message, Request)
+            on.far.answer(message, 200)
+        await call.over()
+        assert call.result is CallResult.FAILED
+        assert call.reason == {"BYE": "the far end hung up"}.get(ending, "no ACK within 64*T1 = 32.0 s")
 
     play(story)
 

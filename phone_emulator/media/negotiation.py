@@ -96,8 +96,8 @@ def negotiated(offer: bytes, answer: bytes, *, answered_here: bool) -> Agreed:
         raise Unusable(why, Fault.MEDIA_FORMAT)
     spoken = [(name, codec) for name, codec in common if codec.coder is not None]
     name, codec = (spoken or common)[0]
-    events_sent, events_heard = line.dtmf(), mine.dtmf()
-    agreed = events_sent is not None and events_heard is not None
+    sent, heard = line.dtmf(), mine.dtmf()
+    events = None if sent is None or heard is None else (int(sent), int(heard))
     return Agreed(
         host,
         line.port,
@@ -106,9 +106,9 @@ def negotiated(offer: bytes, answer: bytes, *, answered_here: bool) -> Agreed:
         codec,
         far_numbers[name],
         {own_numbers[name]: codec for name, codec in spoken},
-        int(events_sent) if agreed and events_sent is not None else None,
-        int(events_heard) if agreed and events_heard is not None else None,
-        _digits(line.fmtp.get(events_sent, "")) if agreed and events_sent is not None else "",
+        None if events is None else events[0],
+        None if events is None else events[1],
+        "" if events is None else _digits(line.fmtp.get(str(events[0]), "")),
     )
 
 

@@ -20,6 +20,7 @@ Code = Literal[
     "codec-not-spoken",
     "control-character",
     "default-password",
+    "digits-in-band",
     "duplicate",
     "fused-line",
     "include",

@@ -14,6 +14,7 @@ from phone_emulator.lab.registrar import Registrar
 from phone_emulator.lab.site import Site
 from phone_emulator.sip.body import SDP
 from phone_emulator.sip.message import Message, MessageError, Request, Response, response_to
+from phone_emulator.sip.warning import warning
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, SUBSCRIBE, NOTIFY, REFER, INFO, UPDATE, PRACK, MESSAGE"
 
@@ -105,8 +106,7 @@ class Element:
         try:
             return [self._proxy.forward(request, source, now)]
         except ProxyError as refusal:
-            warning = f'399 {self._site.host} "{_quotable(refusal.why)}"'
-            return [self._answer(request, refusal.status, [("Warning", warning)])]
+            return [self._answer(request, refusal.status, [warning(refusal.why, self._site.host)])]
 
     def _ack(self, request: Request, source: Flow, now: float) -> list[Outgoing]:
         """An ACK to one of the server's own answers ends here; it is never answered."""
@@ -156,8 +156,3 @@ def _stamp(request: Request, source: Flow) -> Request:
     headers.remove_first("Via")
     headers.prepend("Via", value)
     return Request(request.method, request.uri, headers, request.body)
-
-
-def _quotable(text: str) -> str:
-    """*text* as it may stand between double quotes in a header."""
-    return "".join(c if c.isprintable() and c.isascii() and c not in '"\\' else "?" for c in text)

@@ -21,7 +21,6 @@ PROFILES = ("RTP/AVP", "RTP/AVPF")
 DTMF_RTPMAP = "telephone-event/8000"
 DTMF_EVENTS = "0-15"
 MAX_LINES = 1000
-NOWHERE = "no address (c=)"
 UNSPECIFIED = ("0.0.0.0", "::")
 LINE = re.compile(r"([a-z])=(.*)", re.DOTALL)
 
@@ -165,27 +164,6 @@ def parse(data: bytes | str) -> Sdp:
     if origin is None:
         raise SdpError("SDP: no o= line")
     return sdp
-
-
-def audio_of(answer: Sdp, other: Sdp) -> Media | None:
-    """The line of *other* that is about the audio of *answer*: the one at its place (RFC 3264 section 6)."""
-    place = next((place for place, media in enumerate(answer.media) if media.spoken), len(other.media))
-    same = other.media[place] if place < len(other.media) else None
-    return same if same is not None and same.spoken else other.audio
-
-
-def judged(answer: bytes) -> str:
-    """Why nothing can be said after *answer*, for people: ``no session description`` …"""
-    if not answer:
-        return "no session description"
-    try:
-        audio = parse(answer).audio
-    except SdpError as error:
-        return f"a session description that cannot be read ({error})"
-    if audio is None:
-        return "a session description that has no audio"
-    missing = NOWHERE if audio.connection is None else "not been offered"
-    return f"a session description whose audio has {missing}"
 
 
 def offer(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from phone_emulator.events import CallState, Direction
 from phone_emulator.lab.behaviour import Behaviour
@@ -19,6 +20,15 @@ BROKEN = "silent"
 """What the break key makes of a server that works."""
 
 Order = Callable[[], Awaitable[None]]
+DIGITS_SHOWN = 40
+"""Digits of one call that are shown."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Key:
+    """One key pressed during a call."""
+
+    digit: str
 
 
 class Orders:
@@ -35,8 +45,8 @@ class Orders:
         """Whether the dial field is open for a further call beside the one in hand."""
         self.transferring = False
         """Whether it asks whom the call in hand is transferred to."""
-        self.sent_digits: dict[str, str] = {}
-        """The DTMF that was sent, by call; the newest digits last."""
+        self._keys: dict[str, list[_Key]] = {}
+        """The keys pressed during each call, but for those that were refused; the newest last."""
         self.provisioning: Callable[[], None] | None = None
         """Fetches the phone's files again; None where the phone has none to fetch."""
         self.by_name: dict[str, Order] = {
@@ -164,14 +174,25 @@ class Orders:
 
     async def send_digit(self, digit: str) -> None:
         """Send one DTMF digit in the call in hand; raises CallError."""
-        call = self._call()
-        self.sent_digits[call.id] = (self.sent_digits.get(call.id, "") + digit)[-40:]
-        await call.send_dtmf(digit)
+        call, key = self._call(), _Key(digit)
+        keys = self._keys.setdefault(call.id, [])
+        keys.append(key)
+        del keys[:-DIGITS_SHOWN]
+        try:
+            await call.send_dtmf(digit)
+        except CallError:
+            if key in keys:
+                keys.remove(key)
+            raise
+
+    def sent_digits(self, call: str) -> str:
+        """The DTMF that was sent in the call of that id; the newest digits last."""
+        return "".join(key.digit for key in self._keys.get(call, ()))
 
     def forget(self) -> None:
         """Drop what belongs to calls that have ended."""
         live = {call.id for call in self._presenter.live_calls}
-        self.sent_digits = {call: digits for call, digits in self.sent_digits.items() if call in live}
+        self._keys = {call: keys for call, keys in self._keys.items() if call in live}
         if not live:
             self._close_dial()
 

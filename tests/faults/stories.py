@@ -55,6 +55,15 @@ async def asking_right_behind_the_answer(on: Play) -> None:
     await on.far.hear()
 
 
+async def answering_with_nothing(on: Play) -> None:
+    """A 200 without a session description: ACK and BYE."""
+    call = on.phone.dial("1002")
+    on.far.answer(await on.far.heard("INVITE"), 200)
+    await on.far.heard("ACK")
+    on.far.answer(await on.far.heard("BYE"), 200)
+    await call.over()
+
+
 async def ringing_too_long(on: Play) -> None:
     """The called end rings, and never answers."""
     call = on.phone.dial("1002")
@@ -141,7 +150,7 @@ async def refreshing_in_vain(on: Play) -> None:
 
 async def pressing_keys(on: Play) -> None:
     """Digits as telephone events."""
-    _, call = await on.talking()
+    _, call = await on.talking(body=offer(events=101))
     await call.send_dtmf("12")
 
 
@@ -378,6 +387,7 @@ WITH_THE_FAR_END: tuple[tuple[PlayStory, dict[str, Any]], ...] = (
     (asking_right_behind_the_answer, {}),
     (answering_too_late, {}),
     (answering_a_late_offer, {}),
+    (answering_with_nothing, {}),
     (ringing_too_long, {"phone_setting__ringback_timeout": 20}),
     (ringing_out, {}),
     (waiting_so_long_only, {}),

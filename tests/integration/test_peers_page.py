@@ -11,6 +11,7 @@ HERE = Path(__file__).parent
 PAGE = HERE.parent.parent / "docs" / "peers.md"
 COLUMNS = {
     "## Calls": ("test_called_peer.py", "test_calling_peer.py", "test_baresip_calls.py"),
+    "## Answers": ("test_peer_answers.py",),
     "## Sound": ("test_sound.py",),
     "## Credentials": ("test_peer_challenges.py",),
     "## Extensions": ("test_peer_extensions.py",),

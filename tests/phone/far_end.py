@@ -50,9 +50,13 @@ a=%s\r
 """
 
 
-def offer(direction: str = "sendrecv") -> bytes:
-    """A session description of the far end."""
-    return OFFER % direction.encode()
+def offer(direction: str = "sendrecv", events: int | None = None) -> bytes:
+    """A session description of the far end, which takes telephone events under the number *events*."""
+    described = OFFER % direction.encode()
+    if events is None:
+        return described
+    described = described.replace(b"AVP 0\r\n", b"AVP 0 %d\r\n" % events)
+    return described + b"a=rtpmap:%d telephone-event/8000\r\n" % events
 
 
 def lines(body: bytes, *kinds: str) -> list[str]:

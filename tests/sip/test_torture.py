@@ -169,14 +169,18 @@ def test_what_a_refusal_carries(name: str, header: str, value: str) -> None:
     assert f"\r\n{header}: {value}".encode() in re.sub(rb": +", b": ", answer)
 
 
-@pytest.mark.parametrize("name", ["ipv6-in-sdp", "mult-ip-in-sdp", "ipv4-mapped-ipv6"])
-def test_ipv6_with_the_length_made_right(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "status"), [("ipv6-in-sdp", 488), ("mult-ip-in-sdp", 180), ("ipv4-mapped-ipv6", 180)]
+)
+def test_ipv6_with_the_length_made_right(name: str, status: int) -> None:
+    """The phone has no IPv6: it can send sound to an IPv4 address only."""
     data = messages()[name].data
     body = data.partition(b"\r\n\r\n")[2]
     mended = re.sub(rb"Content-Length: [0-9]+", b"Content-Length: %d" % len(body), data)
     assert parse(mended).body == body
     [answer] = answers(events_of(mended, port=port_of(name)))
-    assert answer.startswith(b"SIP/2.0 180 ")
+    assert answer.startswith(b"SIP/2.0 %d " % status)
+    assert (b"\r\nWarning: 301 192.168.1.21 " in answer) is (status == 488)
 
 
 @pytest.mark.parametrize("name", [name for name, row in ROWS.items() if row.error and row.status != DROPPED])

@@ -136,6 +136,34 @@ def test_digits_in_a_call_are_dtmf_and_a_new_call_holds_the_first(monkeypatch: p
     perform(play, monkeypatch)
 
 
+def test_digits_that_are_refused_are_not_shown_as_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.dial("1002")
+        await stage.wait(0.5)
+        await stage.press("4", "2")
+        await stage.wait(0.5)
+        assert "DTMF 0-9" in stage.text()
+        assert "digits in the sound itself are not sent here yet" in stage.said()
+
+    perform(play, monkeypatch, overrides=("account.1.dtmf.type=0",))
+
+
+def test_digits_are_not_shown_as_sent_in_a_held_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.dial("1002")
+        await stage.wait(0.5)
+        await stage.press("1")
+        await stage.wait(0.5)
+        await stage.press("f2")
+        await stage.wait(0.5)
+        await stage.press("2")
+        await stage.wait(0.5)
+        assert "DTMF 1 " in stage.text()
+        assert [call.state for call in stage.phone.calls] == [CallState.HELD]
+
+    perform(play, monkeypatch)
+
+
 def test_a_blind_transfer(monkeypatch: pytest.MonkeyPatch) -> None:
     async def play(stage: Stage) -> None:
         await stage.dial("1002")

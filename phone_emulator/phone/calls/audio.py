@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 from array import array
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from phone_emulator.events import Address
 from phone_emulator.media import dtmf, rtp
@@ -23,8 +23,12 @@ from phone_emulator.world import DatagramSocket, SendFailed, Tasks, TimerHandle,
 
 CLOCK = 8000
 """Ticks of RTP timestamps a second, in each codec that is spoken: G.722's too (RFC 3551 section 4.5.2)."""
+EVENTS = "telephone-event"
+"""What stands for telephone events where codecs have their names."""
+NO_EVENTS = "the far end has not agreed to telephone events (RFC 4733)"
 _LATE = 0.2
 """Seconds behind its time after which a stream leaves out what it missed, instead of hurrying."""
+_SILENCE = Sound(CLOCK)
 _DIGITS_KEPT = 1024
 _GAP = 10
 """Seconds of silence that a recording fills in for a gap; a longer one is a new beginning."""
@@ -59,6 +63,8 @@ class _Remote:
     payload_type: int
     speech: Speech | None
     """None: a codec that cannot be spoken here; telephone events still go both ways."""
+    dtmf_payload: int | None
+    """None: no telephone events are agreed."""
 
 
 @dataclass(slots=True)
@@ -112,9 +118,15 @@ class Audio:
         self._problem = ""
         self._sends = self._receives = False
         self._remote: _Remote | None = None
+        self._hushed = False
         self._speech: Speech | None = None
-        """In the codec that was agreed last of those that can be spoken."""
-        self._dtmf_payload = 101
+        """What is said; None in a codec that cannot be spoken here."""
+        self._speeches: dict[str, Speech] = {}
+        """By the codec's name, what was agreed last of what can be spoken."""
+        self._heard: dict[int, Speech] = {}
+        """By payload type, what may come."""
+        self._events: set[int] = set()
+        """The payload types of telephone events that may come."""
         # Out. RFC 3550 section 5.1: all three begin at random.
         self._ssrc = world.unguessable.getrandbits(32)
         self._sequence = world.unguessable.getrandbits(16)
@@ -203,7 +215,8 @@ class Audio:
         address: Address | None,
         payload_type: int = 0,
         codec: str = "pcmu",
-        dtmf_payload: int = 101,
+        dtmf_payload: int | None = 101,
+        heard: Mapping[int, str] | None = None,
         direction: str = "sendrecv",
     ) -> None:
         """Take over what was negotiated; may be called again at any time (hold, another far end).
@@ -212,20 +225,39 @@ class Audio:
 
         Args:
             address: where the far end listens; None or the address 0.0.0.0 (RFC 2543 hold): nothing is sent.
-            payload_type: of the codec, sent and expected.
-            codec: its configuration name; of one that cannot be spoken here, only the telephone events are
-                sent and heard.
-            dtmf_payload: payload type of telephone events, sent and expected.
+            payload_type: of the codec, as the far end counts.
+            codec: the configuration name of what is sent; nothing where it cannot be spoken here, but for
+                telephone events.
+            dtmf_payload: of telephone events, as the far end counts; None: it has not agreed to any.
+            heard: by payload type, as this end counts, the codecs (and EVENTS) that may come; None: what is
+                sent, under the same numbers.
             direction: this side's: ``sendrecv``, ``sendonly``, ``recvonly`` or ``inactive``.
         """
+        if heard is None:
+            heard = {payload_type: codec} | ({} if dtmf_payload is None else {dtmf_payload: EVENTS})
+        self._speak({codec, *heard.values()})
+        self._heard = {each: self._speeches[name] for each, name in heard.items() if name in self._speeches}
+        self._events = {each for each, name in heard.items() if name == EVENTS}
         nowhere = address is None or address.port == 0 or address.host in ("0.0.0.0", "::")
-        speech = self._speech_in(codec)
-        self._remote = None if address is None or nowhere else _Remote(address, payload_type, speech)
-        self._dtmf_payload = dtmf_payload
+        self._speech = speech = self._speeches.get(codec)
+        self._remote = (
+            None if address is None or nowhere else _Remote(address, payload_type, speech, dtmf_payload)
+        )
         self._sends = direction in ("sendrecv", "sendonly")
         self._receives = direction in ("sendrecv", "recvonly")
         if not self.can_send:
             self._refuse_digits("the far end is on hold, or its audio is not negotiated")
+        elif dtmf_payload is None:
+            self._refuse_digits(NO_EVENTS)
+        else:
+            self._digit = deque(replace(packet, payload_type=dtmf_payload) for packet in self._digit)
+        self._wake()
+
+    def hush(self, *, hushed: bool) -> None:
+        """Send silence for what is played, and no digits, while this phone holds the far end."""
+        self._hushed = hushed
+        if hushed:
+            self._refuse_digits("this phone holds the call")
         self._wake()
 
     def play(self, sound: Sound) -> None:
@@ -252,8 +284,10 @@ class Audio:
             dtmf.event_of(digit)
         if not digits:
             return
-        if not self.can_send:
+        if not self.can_send or self._hushed:
             raise AudioError("DTMF cannot be sent: the call is held or has no audio")
+        if self._remote is None or self._remote.dtmf_payload is None:
+            raise AudioError(f"DTMF cannot be sent: {NO_EVENTS}")
         order = _Order(deque(digits), asyncio.get_running_loop().create_future())
         self._orders.append(order)
         self._wake()
@@ -283,21 +317,22 @@ class Audio:
             self._tick.cancel()
             self._tick = None
 
-    def _speech_in(self, codec: str) -> Speech | None:
-        """What speaks *codec*: that of before where it is the same, whose predictors know the streams."""
-        before, found = self._speech, CODECS.get(codec)
-        if found is None or found.coder is None:
-            return None
-        if before is None or before.codec is not found:
-            self._speech = Speech(found, found.coder)
-        return self._speech
+    def _speak(self, names: set[str]) -> None:
+        """Have what speaks each codec *names*: that of before where there is one, which knows the streams."""
+        found = {name: CODECS[name] for name in sorted(names) if name in CODECS}
+        self._speeches = {
+            name: self._speeches.get(name) or Speech(codec, codec.coder)
+            for name, codec in found.items()
+            if codec.coder is not None
+        }
 
     def _has_work(self) -> bool:
         return bool(self._digit or self._orders) or self._has_audio()
 
     def _has_audio(self) -> bool:
         speaks = self._remote is not None and self._remote.speech is not None
-        return speaks and (self._stream or self.playing or self._recording_now())
+        played = self.playing and not self._hushed
+        return speaks and (self._stream or played or self._recording_now())
 
     def _recording_now(self) -> bool:
         return self._world.now() < self._record_until
@@ -335,8 +370,11 @@ class Audio:
         if self._remote is None or self._remote.speech is None or not self._has_audio():
             self._pausing = True
             return None
-        payload = self._remote.speech.say(self._playing, self._played)
-        self._played += round(self._playing.rate * PTIME)
+        if self._hushed:
+            payload = self._remote.speech.say(_SILENCE, 0)
+        else:
+            payload = self._remote.speech.say(self._playing, self._played)
+            self._played += round(self._playing.rate * PTIME)
         marker, self._pausing = self._pausing, False
         return rtp.Packet(
             self._remote.payload_type, self._sequence, self._timestamp(), self._ssrc, payload, marker
@@ -361,10 +399,12 @@ class Audio:
             self._orders.popleft()
         if not self._orders or self._due < self._next_digit:
             return
+        assert self._remote is not None
+        assert self._remote.dtmf_payload is not None
         self._digit.extend(
             dtmf.digit_packets(
                 self._orders[0].digits.popleft(),
-                payload_type=self._dtmf_payload,
+                payload_type=self._remote.dtmf_payload,
                 sequence=self._sequence,
                 timestamp=self._timestamp(),
                 ssrc=self._ssrc,
@@ -404,18 +444,16 @@ class Audio:
         self._problem = f"{remote}: {reason}"
 
     def _hear(self, packet: rtp.Packet) -> None:
-        if packet.payload_type == self._dtmf_payload:
+        if packet.payload_type in self._events:
             digit = self._digits.receive(packet)
             if digit is not None:
                 self._received_digits.append(digit)
                 if self._on_digit is not None:
                     self._on_digit(digit)
             return
-        remote = self._remote
-        if remote is None or remote.speech is None or packet.payload_type != remote.payload_type:
-            return
-        if self._recording_now():
-            self._write(packet, remote.speech.hear(packet.payload, packet.ssrc, self._recording.rate))
+        speech = self._heard.get(packet.payload_type)
+        if speech is not None and self._recording_now():
+            self._write(packet, speech.hear(packet.payload, packet.ssrc, self._recording.rate))
 
     def _write(self, packet: rtp.Packet, samples: array[int]) -> None:
         """Put *samples* where their timestamp says, so that order and gaps are as they were spoken."""

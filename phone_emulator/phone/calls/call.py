@@ -61,6 +61,9 @@ class Usage(Protocol):
         """The phone stops: nothing will come any more."""
 
 
+IN_BAND, EVENTS, INFO = 0, 1, 2
+"""``account.X.dtmf.type``: how digits are sent; 3 is both of the latter."""
+
 Handler = Callable[["Call", ServerTransaction], None]
 """Takes a request of the far end within a call's dialog."""
 
@@ -192,8 +195,8 @@ class Call:
     async def hold(self) -> None:
         """Hold the far end (``account.X.hold_use_inactive``, ``sip.rfc2543_hold``); raises CallError."""
         with self.ordered("holding"):
-            await self.session.hold(True)
-            self._happened(CallEvent.HOLD, "held by this phone")
+            odd = await self.session.hold(True)
+            self._happened(CallEvent.HOLD, f"held by this phone; {odd}" if odd else "held by this phone")
 
     async def resume(self) -> None:
         """Take the far end back; raises CallError."""
@@ -224,29 +227,56 @@ class Call:
             await order()
 
     async def send_dtmf(self, digits: str) -> None:
-        """Send *digits* as ``account.X.dtmf.type`` says: RTP events, INFO, or both; raises CallError."""
-        if self.state is not CallState.TALKING:
-            raise CallError(f"the call is {self.state}: no digits can be sent")
-        if self.far_held:
-            raise CallError("the far end holds the call: no digits can be sent")
+        """Send *digits* as ``account.X.dtmf.type`` says: RTP events, INFO, or both; raises CallError.
+
+        They leave only in a way that the far end has agreed to. With both, INFO alone goes where it has not
+        agreed to telephone events, and a far end that refuses INFO has got the events.
+        """
+        self._check_digits("no digits can be sent")
         with self.ordered("sending digits"):
             await self._send_digits(digits)
 
+    def _check_digits(self, so: str) -> None:
+        """Raise CallError, which says *so*, where no digit may leave now."""
+        if self.state is not CallState.TALKING:
+            raise CallError(f"the call is {self.state}: {so}")
+        if self.far_held:
+            raise CallError(f"the far end holds the call: {so}")
+
     async def _send_digits(self, digits: str) -> None:
-        account, config = self.seat.account, self.seat.context.config
-        if account.dtmf_type in (2, 3):
-            await self.session.confirmed()  # no INFO overtakes the ACK
+        kind, key = self.seat.account.dtmf_type, f"account.{self.seat.account.index}.dtmf.type"
+        if kind == IN_BAND:
+            raise CallError(f"{key} = 0: digits in the sound itself are not sent here yet")
+        try:
             for digit in digits:
-                content_type, body = dtmf.info_body(digit, config.dtmf_duration, account.dtmf_info_type)
-                response = await self.request_in_dialog("INFO", body, content_type)
-                if response is None or response.status >= 300:
-                    said = "no response" if response is None else words_of(response)
-                    raise CallError(f"the far end refused the digit {digit}: {said}")
-        if account.dtmf_type != 2:
+                dtmf.event_of(digit)
+        except dtmf.DtmfError as error:
+            raise CallError(str(error)) from None
+        barred = self.voice.refused_as_events(digits)
+        if kind == EVENTS and barred:
+            raise CallError(f"{barred}: no digits can be sent ({key} = 1)")
+        if kind != EVENTS:
+            await self._send_infos(digits, required=kind == INFO or bool(barred))
+        if kind != INFO and not barred:
+            self._check_digits("not every digit was sent")
             try:
                 await self.voice.send_digits(digits)
             except VoiceError as error:
                 raise CallError(str(error)) from None
+
+    async def _send_infos(self, digits: str, *, required: bool) -> None:
+        """Send an INFO for each of *digits*; one that is refused is no fault where none is *required*."""
+        account, config = self.seat.account, self.seat.context.config
+        await self.session.confirmed()  # no INFO overtakes the ACK
+        for digit in digits:
+            self._check_digits("not every digit was sent")
+            content_type, body = dtmf.info_body(digit, config.dtmf_duration, account.dtmf_info_type)
+            response = await self.request_in_dialog("INFO", body, content_type)
+            if response is None or response.status >= 300:
+                if not required:
+                    return
+                said = "no response" if response is None else words_of(response)
+                raise CallError(f"the far end refused the digit {digit}: {said}")
 
     # -- in the dialog -------------------------------------------------------------------------------------
 
@@ -344,8 +374,11 @@ class Call:
     async def _terminate(self, reason: str, event: CallEvent = CallEvent.HANG_UP) -> None:
         """End the dialog with a BYE, once the far end knows that it is up (section 15)."""
         if self._happened(event, reason):
-            await self.session.confirmed()
-            await self._bye(reason)
+            await self._take_leave(reason)
+
+    async def _take_leave(self, reason: str) -> None:
+        await self.session.confirmed()
+        await self._bye(reason)
 
     async def _bye(self, reason: str) -> None:
         if self.state is CallState.ENDED:
@@ -374,11 +407,16 @@ class Call:
         response = await self.channel.converse(self.dialog, method, body, content_type, extra=extra)
         if method != "BYE" and (response is None or response.status in (408, 481)):
             # The far end knows nothing of the call any more (section 12.2.1.2).
-            said = "no response" if response is None else f"{response.status} {response.reason}"
+            said = "no response" if response is None else words_of(response)
             self.spawn(self._terminate(f"{said} to {method}"), "BYE")
         return response
 
     # -- state ---------------------------------------------------------------------------------------------
+
+    def came_to_nothing(self, reason: str) -> None:
+        """Nothing can be said after the answer: the call has failed for *reason*, and ends with a BYE."""
+        self._settle(CallResult.FAILED, reason, 200)
+        self.session.give_up(reason)
 
     def _settle(self, result: CallResult, reason: str, status: int | None = None) -> None:
         """The result is known."""

@@ -37,7 +37,7 @@ class Fork:
         if not answer:
             return False
         if not self.agreed:
-            self.agreement = Agreement(answer, answer, offer)
+            self.agreement = Agreement(offer, answer, answered_here=False)
             self.agreed = reliably
         return True
 

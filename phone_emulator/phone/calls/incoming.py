@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from functools import partial
 
 from phone_emulator.events import CallState, Direction
-from phone_emulator.media import sdp
+from phone_emulator.media.negotiation import Unusable
 from phone_emulator.phone.wire import content
+from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.phone.wire.caller import Caller
 from phone_emulator.phone.wire.identity import Identity
 from phone_emulator.phone.wire.option_tags import RELIABLE, understood
@@ -150,11 +151,10 @@ class IncomingCall(Call):
         """Take the dialog up; whether its offer can be answered, else the call is refused."""
         assert self.dialog is not None
         self.seat.dialogs.confirm(self, self.dialog)
-        offer = sdp_of(self._server.request)
-        unusable = self.voice.unanswerable(offer) if offer else self.voice.speechless
-        if unusable:
-            self._refuse(488, unusable)
-        return not unusable
+        unusable = self.voice.refusal(sdp_of(self._server.request))
+        if unusable is not None:
+            self._refuse_with(unusable)
+        return unusable is None
 
     async def _ring_reliably(self) -> None:
         """Send the 180 until its PRACK comes (RFC 3262 section 3), with an offer if the INVITE has none."""
@@ -190,7 +190,7 @@ class IncomingCall(Call):
             self.respond(server, 200)
             if ringing.offer:
                 body = sdp_of(server.request)
-                self._agreement = Agreement(body, body, ringing.offer)
+                self._agreement = Agreement(ringing.offer, body, answered_here=False)
             ringing.acknowledge()
 
     def agreed(self, dialog: Dialog, agreement: Agreement) -> None:
@@ -228,24 +228,32 @@ class IncomingCall(Call):
             return
         body = late_offer = b""
         if self._agreement is not None:
-            self.session.connect(self._agreement)
-            if self.session.silent:
-                wrong = sdp.judged(self._agreement.answer)
-                reason = f"the PRACK answers this phone's offer with {wrong}"
-                self._refuse(488, reason, CallResult.FAILED)
+            if wrong := self.session.connect(self._agreement):
+                told = f"the PRACK answers this phone's offer with {wrong}"
+                self._refuse_with(self.voice.not_acceptable(Unusable(told, wrong.fault)), CallResult.FAILED)
                 return
         elif offer:
-            body = self.voice.answer(offer) or b""
-            self.session.connect(Agreement(offer, body, body))
+            if unusable := self.voice.refusal(offer):  # what the phone can may have changed since it rang
+                self._refuse_with(unusable, CallResult.FAILED)
+                return
+            body = self.voice.answer(offer)
+            self.session.connect(Agreement(offer, body, answered_here=True))
         else:
             body = late_offer = self.voice.offer()
+        response = self._response(200, body, self.session.grant(self._server.request))
+        if not late_offer:
+            self._up()
+        await self.session.repeat(self._server, response, late_offer=late_offer)
+        if late_offer and not self.session.silent:
+            self._up()
+
+    def _up(self) -> None:
+        """The call is answered, and can be talked in: after a late offer that waits for the ACK."""
         self.answered_at = self.seat.now
         self._settle(CallResult.ANSWERED, f"answered by this phone{self.session.muteness}", 200)
-        response = self._response(200, body, self.session.grant(self._server.request))
         if self._replaced is not None:
             reason = f"{self.remote} took the place of {self._replaced.remote}"
             self.spawn(self._replaced.finish(reason), "the end of another")
-        await self.session.repeat(self._server, response, late_offer=late_offer)
 
     def _expire(self, lifetime: int) -> None:
         """The caller wants an answer within *lifetime* seconds or none (section 13.3.1)."""
@@ -286,6 +294,7 @@ class IncomingCall(Call):
         self._announced.set()
         if self._provisional is not None:
             self._provisional.stop()
+        self._settle(CallResult.FAILED, reason, 200)  # its late offer was never answered
         super()._end(reason, event)
 
     def _cancelled(self) -> None:
@@ -293,11 +302,14 @@ class IncomingCall(Call):
             self._refuse(487, "the caller hung up", CallResult.CANCELLED)
 
     def _refuse(self, status: int, reason: str, result: CallResult = CallResult.REJECTED) -> None:
+        self._refuse_with(Answer(status, why=reason), result)
+
+    def _refuse_with(self, answer: Answer, result: CallResult = CallResult.REJECTED) -> None:
         try:
-            self._server.respond(self._response(status), reason)
+            self._server.respond(self._response(answer.status, extra=answer.headers), answer.why)
         finally:
-            self._settle(result, reason, status)
-            self._end(reason, CallEvent.FINAL)
+            self._settle(result, answer.why, answer.status)
+            self._end(answer.why, CallEvent.FINAL)
 
     def _response(self, status: int, body: bytes = b"", extra: Iterable[tuple[str, str]] = ()) -> Response:
         """A response in the phone's own header order."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from phone_emulator.events import Attempt, CallState, Direction, Outcome
-from phone_emulator.media import sdp
+from phone_emulator.media.negotiation import Unusable
 from phone_emulator.numbers import MAX_UINT32
 from phone_emulator.phone.dialling.channel import end_answered
 from phone_emulator.phone.wire import session_expires
@@ -273,7 +273,7 @@ class OutgoingCall(Call):
         for fork in self._forks:
             self.seat.dialogs.release(fork.dialog)
         self._forks = Forks()
-        self._sound_of(None)
+        self._no_sound()
 
     def _transaction_started(self, client: ClientTransaction) -> None:
         self._begin_attempt(client)
@@ -349,23 +349,32 @@ class OutgoingCall(Call):
         if response.status == TERMINATED:
             self._forks.end(fork)
             self.seat.dialogs.release(fork.dialog)
-            if self._sounding is fork:
-                self._sound_of(next((other for other in self._forks if other.agreement), None))
+            if self._sounding is fork and not any(self._sound_of(other) for other in self._forks):
+                self._no_sound()
         elif fork.describe(response, self._offer, reliably=reliably):
-            self._sound_of(fork)
+            if not self._sound_of(fork) and self._sounding is fork:
+                self._no_sound()
         elif response.status == 180 and self._sounding is fork and self.seat.context.config.deal_180:
-            self._sound_of(None)  # the phone's own ringback again
+            self._no_sound()  # the phone's own ringback again
 
-    def _sound_of(self, fork: Fork | None) -> None:
-        """Hear the sound of *fork*, or nothing."""
-        if fork is None and self._sounding is None:
-            return
-        agreement = None if fork is None else fork.agreement
-        connected = agreement is not None and self.voice.connect(agreement)
-        self._sounding = fork if connected else None
-        if not connected:
+    def _sound_of(self, fork: Fork) -> bool:
+        """Hear *fork*, where it has described something that can be heard; whether it has."""
+        if fork.agreement is None:
+            return False
+        try:
+            self.voice.connect(fork.agreement)
+        except Unusable:  # another may come before the call is up
+            return False
+        self._sounding = fork
+        self.session.tell(far_held=False, early=True)
+        return True
+
+    def _no_sound(self) -> None:
+        """Hear nobody."""
+        if self._sounding is not None:
+            self._sounding = None
             self.voice.silence()
-        self.session.tell(far_held=False, early=connected)
+            self.session.tell(far_held=False, early=False)
 
     def dialog_of(self, request: Request) -> Dialog | None:
         """The dialog that *request* of the far end belongs to, early or not."""
@@ -391,7 +400,11 @@ class OutgoingCall(Call):
 
     def far_end_hung_up(self) -> None:
         """A BYE came in; before the call is up, the 200 of the only far end was lost for 64*T1."""
-        if self.dialog is not None:
+        if self.dialog is not None and self.state in UNANSWERED:  # right behind an answer that says nothing
+            reason = "the far end hung up, and has answered with nothing that could be said"
+            self._settle(CallResult.FAILED, reason, self.route[-1].status)
+            self._end(reason, CallEvent.FINAL)
+        elif self.dialog is not None:
             super().far_end_hung_up()
         elif len(list(self._forks)) == 1 and self.state in UNANSWERED:
             reason = "the far end hung up, and its answer never came"
@@ -436,29 +449,47 @@ class OutgoingCall(Call):
             await self.channel.acknowledge_and_bye(dialog)
             return
         self.dialog = dialog
-        self.answered_at = self.seat.now
         self.seat.dialogs.confirm(self, dialog)
-        fork = forks.answering(dialog.remote_tag)
+        wrong = self._take(response, forks.answering(dialog.remote_tag))
+        self.session.note(response)
+        if not wrong:
+            self._up(client, response)
+        self.meet(response)
+        self.session.accept(self._send_first_ack(dialog))  # no BYE and no re-INVITE overtakes it
+        self._catch_up()
+        if wrong and self.state in UNANSWERED:
+            if self.session.silent:
+                self._never_up(response, wrong)
+            else:  # an offer right behind the answer has made up for it
+                self._up(client, response)
+
+    def _take(self, response: Response, fork: Fork | None) -> Unusable | None:
+        """Talk as the 2xx *response* of *fork* has it, see `Session.connect`."""
         answer = sdp_of(response)
-        agreement = Agreement(answer, answer, self._offer)
+        agreement = Agreement(self._offer, answer, answered_here=False)
         if fork is not None and fork.agreement is not None and (fork.agreed or not answer):
             agreement = fork.agreement
-        session, account = self.session, self.seat.account
-        session.connect(agreement)
-        session.note(response)
+        return self.session.connect(agreement)
+
+    def _up(self, client: ClientTransaction, response: Response) -> None:
+        """The far end has answered, and can be talked to."""
+        session = self.session
+        self.answered_at = self.seat.now
         session.timer.least = session_expires.least_of(client.request)
-        session.timer.start(session_expires.agreed(account, response))
+        session.timer.start(session_expires.agreed(self.seat.account, response))
         self.route[-1].detail += session.muteness
         words = f"{response.status} {response.reason}{session.muteness}"
         self._settle(CallResult.ANSWERED, words, response.status)
         self._happened(CallEvent.SUCCESS, f"answered at {self.route[-1].target}")
-        self.meet(response)
-        self.session.accept(self._send_first_ack(dialog))  # no BYE and no re-INVITE overtakes it
-        self._catch_up()
-        if session.silent:
-            attempt, wrong = self.route[-1], sdp.judged(answer)
-            attempt.detail = f"{attempt.detail}, with {wrong}"
-            session.give_up(f"answered with {wrong}")
+
+    def _never_up(self, response: Response, wrong: Unusable) -> None:
+        """The far end has answered with nothing that could be said: ACK and BYE (section 13.2.2.4)."""
+        self.voice.silence()
+        attempt, reason = self.route[-1], f"answered with {wrong}"
+        attempt.detail = f"{attempt.detail}, with {wrong}"
+        self._settle(CallResult.FAILED, reason, response.status)
+        self._happened(CallEvent.UNUSABLE, reason)
+        self.spawn(self._take_leave(reason), "BYE")
 
     async def _send_first_ack(self, dialog: Dialog) -> None:
         """Acknowledge the 2xx; where nothing leads to who sent it, that goes the way of the INVITE."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol
 
 from phone_emulator.events import CallState, Direction, MediaChanged
-from phone_emulator.media import sdp
+from phone_emulator.media.negotiation import Unusable
 from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire import content, option_tags, session_expires
 from phone_emulator.phone.wire.answer import Answer
@@ -83,6 +83,9 @@ class Dialogue(Protocol):
     async def finish(self, reason: str) -> None:
         """End the call."""
 
+    def came_to_nothing(self, reason: str) -> None:
+        """Nothing can be said: the call has failed for *reason*, and ends with a BYE."""
+
 
 class Session:
     """What both ends of a call have agreed to say to each other.
@@ -103,7 +106,7 @@ class Session:
         self.unspoken = ""
         """What people call the agreed codec, where it cannot be spoken here; empty where it can."""
         self.silent = True
-        """Whether both ends have not described anything yet that can be said."""
+        """Whether both ends have not agreed yet on anything that can be said."""
         self.timer = SessionTimer(seat.context.world, call.tasks, self._refresh_due, self._expired)
         self._call = call
         self._far_end_updates = False
@@ -119,11 +122,20 @@ class Session:
 
     # -- what the far end says -----------------------------------------------------------------------------
 
-    def connect(self, agreement: Agreement) -> None:
-        """Talk to the far end as negotiated; see `Voice.connect`."""
-        if self.voice.connect(agreement):
+    def connect(self, agreement: Agreement) -> Unusable | None:
+        """Talk to the far end as negotiated.
+
+        Returns:
+            Why nothing can be said so, where nothing can: the old session stays.
+        """
+        wrong = None
+        try:
+            self.voice.connect(agreement)
             self.silent = False
+        except Unusable as error:
+            wrong = error
         self.tell(far_held=self.voice.far_held, early=False)
+        return wrong
 
     def tell(self, *, far_held: bool, early: bool) -> None:
         """Tell if it has changed whether the far end holds, is heard before it answers, or can be heard."""
@@ -176,11 +188,11 @@ class Session:
         body = late_offer = b""
         offer = sdp_of(request)
         if offer:
-            if unusable := self.voice.unanswerable(offer):
-                server.respond(call.response_to(server, 488), unusable)
+            if unusable := self.voice.refusal(offer):
+                call.answer_with(server, unusable)
                 return
-            body = self.voice.answer(offer, again=True, held=self.held) or b""
-            call.agreed(dialog, Agreement(offer, body, body))
+            body = self.voice.answer(offer, again=True, held=self.held)
+            call.agreed(dialog, Agreement(offer, body, answered_here=True))
         elif request.method == "INVITE":
             direction = self.voice.hold_direction if self.held else "sendrecv"
             body = late_offer = self.voice.offer(direction, again=True)
@@ -250,11 +262,9 @@ class Session:
         acceptance.stop()
         if not acceptance.offer:
             return
-        answer = sdp_of(ack)
-        if answer:
-            self.connect(Agreement(answer, answer, acceptance.offer))
+        wrong = self.connect(Agreement(acceptance.offer, sdp_of(ack), answered_here=False))
         if self.silent:  # else the old session stays
-            self.give_up(f"the ACK answers this phone's offer with {sdp.judged(answer)}")
+            self._call.came_to_nothing(f"the ACK answers this phone's offer with {wrong}")
 
     def give_up(self, reason: str) -> None:
         """End the call, for *reason*, without waiting for it."""
@@ -268,21 +278,31 @@ class Session:
 
     # -- this end's changes --------------------------------------------------------------------------------
 
-    async def hold(self, held: bool) -> None:
-        """Hold the far end, or take it back; raises CallError."""
+    async def hold(self, held: bool) -> str:
+        """Hold the far end, or take it back; raises CallError.
+
+        Nothing is said from the order on, whatever the far end answers. A call whose far end answers with
+        nothing that can be said can be held, but not taken back.
+
+        Returns:
+            What is odd about the answer, for people; empty for nothing.
+        """
         direction = self.voice.hold_direction if held else "sendrecv"
         async with self._changing:
-            offer = b""
-
-            def make() -> bytes:
-                nonlocal offer
-                offer = self.voice.offer(direction, again=True)
-                return offer
-
-            response = await self._renew("INVITE", make)
-            answer = sdp_of(response)
-            self.connect(Agreement(answer, answer, offer))
-            self.held = held
+            self.voice.hush(hushed=held or self.held)
+            try:
+                wrong = await self._offer(lambda: self.voice.offer(direction, again=True))
+                if wrong and not held:
+                    # The far end has taken the offer: what it hears next takes that back.
+                    before = self.voice.hold_direction if self.held else direction
+                    self.voice.described = self.voice.offer(before, again=True)
+                    raise CallError(f"the far end answered with {wrong}")
+                if wrong:
+                    self.voice.silence()
+                self.held = held
+            finally:
+                self.voice.hush(hushed=self.held)
+        return f"the far end answered with {wrong}" if wrong else ""
 
     async def refresh(self) -> None:
         """Keep the session alive, as it is (RFC 4028 section 10); raises CallError."""
@@ -294,9 +314,22 @@ class Session:
                 except NotTaken:
                     self._far_end_updates = False
             offer = self.voice.described
-            response = await self._renew("INVITE", lambda: offer)
-            answer = sdp_of(response)
-            self.connect(Agreement(answer, answer, offer))
+            await self._offer(lambda: offer)
+
+    async def _offer(self, make: Callable[[], bytes]) -> Unusable | None:
+        """Send a re-INVITE with what *make* makes, and talk as it is answered (see `connect`).
+
+        Raises CallError where it is not accepted.
+        """
+        offer = b""
+
+        def made() -> bytes:
+            nonlocal offer
+            offer = make()
+            return offer
+
+        response = await self._renew("INVITE", made)
+        return self.connect(Agreement(offer, sdp_of(response), answered_here=False))
 
     async def _renew(self, method: str, make: Callable[[], bytes]) -> Response:
         """Send a re-INVITE or an UPDATE until it is accepted; raises CallError, and the old session stays.

@@ -12,7 +12,8 @@ Both directions share one table: state x event -> what to do, and the next state
 
 Before the answer "hang up", a time-out and a fault lead to Ending: a CANCEL is sent, or held back until a 1xx
 allows it (RFC 3261 section 9.1), and the call is over when the INVITE's last response has come. After the
-answer "hang up" and a fault lead there too: a BYE is sent.
+answer "hang up" and a fault lead there too: a BYE is sent. So does an answer after which nothing can be said:
+the call was never up (section 13.2.2.4).
 
 What does not fit the table stands in `call.py`, `outgoing.py` and `incoming.py`. The BYE of a call that is up
 waits until the far end has acknowledged the 2xx that it is owed (section 15), so whoever ends a call awaits
@@ -39,6 +40,8 @@ class CallEvent(StrEnum):
     """101 to 199 have come."""
     SUCCESS = "2xx"
     """One has come, or this phone answers."""
+    UNUSABLE = "2xx that cannot be used"
+    """One has come after which nothing can be said: it is acknowledged, and a BYE is sent."""
     FINAL = "300-699"
     """One has come or was sent, or no server was left to be tried."""
     HANG_UP = "hang up"
@@ -80,6 +83,7 @@ TABLE: Mapping[CallState, Mapping[CallEvent, Step]] = {
         CallEvent.INVITE: Step((), CallState.RINGING),
         CallEvent.PROVISIONAL: Step((), CallState.RINGING),
         CallEvent.SUCCESS: Step((), CallState.TALKING),
+        CallEvent.UNUSABLE: _HUNG_UP,
         CallEvent.FINAL: _ENDED,
         CallEvent.HANG_UP: _CANCELLED,
         CallEvent.TIME_OUT: _CANCELLED,
@@ -88,6 +92,7 @@ TABLE: Mapping[CallState, Mapping[CallEvent, Step]] = {
     },
     CallState.RINGING: {
         CallEvent.SUCCESS: Step((), CallState.TALKING),
+        CallEvent.UNUSABLE: _HUNG_UP,
         CallEvent.FINAL: _ENDED,
         CallEvent.HANG_UP: _CANCELLED,
         CallEvent.BYE: _CANCELLED,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import NamedTuple
 
 from phone_emulator.config.model import AccountConfig
 from phone_emulator.events import Address
 from phone_emulator.media import dtmf, sdp
 from phone_emulator.media.codecs import told_of_none, unspoken_titles
+from phone_emulator.media.negotiation import NO_ADDRESS, Agreed, Fault, Unusable, negotiated
+from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.phone.wire.context import Context
+from phone_emulator.sip.warning import warning
 from phone_emulator.world.base import WorldError
 
-from .audio import Audio, AudioError
+from .audio import EVENTS, NO_EVENTS, Audio, AudioError
 
 PORTS_TRIED = 10
 """RTP ports that one call tries before it gives up; another program may hold some of the range."""
@@ -23,14 +25,17 @@ class VoiceError(Exception):
 
 
 class Agreement(NamedTuple):
-    """Two session descriptions that belong together."""
+    """An offer and its answer."""
 
-    remote: bytes
-    """The far end's: where it listens."""
+    offer: bytes
     answer: bytes
-    """The answer of the two, whose first format is the codec."""
-    own: bytes
-    """This end's: sound goes the ways that both descriptions allow."""
+    answered_here: bool
+    """Whether the offer is the far end's."""
+
+    @property
+    def own(self) -> bytes:
+        """This end's description."""
+        return self.answer if self.answered_here else self.offer
 
 
 class Voice:
@@ -52,8 +57,8 @@ class Voice:
         """This end's description that is in force."""
         self.far_held = False
         """Whether the far end wants to hear nothing."""
-        self.unspoken = ""
-        """What people call the agreed codec, where it cannot be spoken here; empty where it can."""
+        self.agreed: Agreed | None = None
+        """What both ends have agreed on last; None before that, and while nothing is to be said."""
         self.audio: Audio | None = None
         """The RTP session, while the call has one."""
 
@@ -63,6 +68,11 @@ class Voice:
         if self._context.codecs(self._account):
             return ""
         return told_of_none([codec.name for codec in self._account.codecs])
+
+    @property
+    def unspoken(self) -> str:
+        """What people call the agreed codec, where it cannot be spoken here; empty where it can."""
+        return "" if self.agreed is None else self.agreed.unspoken
 
     @property
     def pretends(self) -> str:
@@ -147,8 +157,8 @@ class Voice:
             offer = sdp.held_the_old_way(offer)
         return offer
 
-    def answer(self, offer: bytes, *, again: bool = False, held: bool = False) -> bytes | None:
-        """The answer to *offer*, or None without a common codec; raises SdpError.
+    def answer(self, offer: bytes, *, again: bool = False, held: bool = False) -> bytes:
+        """The answer to *offer*; raises Unusable where there is none.
 
         Args:
             offer: of the far end.
@@ -156,9 +166,12 @@ class Voice:
             held: the far end stays on hold.
         """
         version = self._version + again
-        theirs = sdp.parse(offer)
+        try:
+            theirs = sdp.parse(offer)
+        except sdp.SdpError as error:
+            raise Unusable(f"the offer cannot be used: {error}") from None
         if theirs.audio is not None and theirs.audio.connection is None:
-            raise sdp.SdpError(f"SDP: its audio has {sdp.NOWHERE}")
+            raise Unusable(f"the offer cannot be used: SDP: its audio has {NO_ADDRESS}")
         if self.audio is None and theirs.audio is not None and theirs.audio.connection:
             self.host = self._context.host_for(theirs.audio.connection)
         answer = sdp.answer(
@@ -173,7 +186,11 @@ class Voice:
             order=self._context.device.style.sdp_order,
         )
         if answer is None:
-            return None
+            raise self._nothing_common(theirs)
+        try:
+            negotiated(offer, answer, answered_here=True)
+        except Unusable as error:
+            raise Unusable(f"the offer cannot be used: it is {error}", error.fault) from None
         self._version = version
         return (
             answer.replace(b"a=sendonly", b"a=inactive")
@@ -181,59 +198,75 @@ class Voice:
             else answer
         )
 
-    def unanswerable(self, offer: bytes) -> str:
-        """Why *offer* cannot be answered, for people; empty where it can."""
-        try:
-            if self.answer(offer) is not None:
-                return ""
-            audio = sdp.parse(offer).audio
-        except sdp.SdpError as error:
-            return f"the offer cannot be used: {error}"
+    def _nothing_common(self, theirs: sdp.Sdp) -> Unusable:
+        """What there is to say of an offer that no codec of this end answers."""
+        audio = theirs.audio
+        if audio is None:
+            return Unusable("no common codec: the offer has no audio", Fault.MEDIA_TYPE)
+        if not any(media.spoken and media.proto in sdp.PROFILES for media in theirs.media):
+            return Unusable("no common codec: the audio is not plain RTP (RTP/AVP)", Fault.TRANSPORT)
         enabled = [codec.name for codec in self._account.codecs]
-        common = [] if audio is None else [audio.codec(payload, enabled) for payload in audio.formats]
+        common = [audio.codec(payload, enabled) for payload in audio.formats]
         unspoken = unspoken_titles(codec.name for codec in common if codec is not None)
         why = f": {', '.join(unspoken)} cannot be spoken here" if unspoken else ""
-        return f"no common codec{why}"
+        return Unusable(f"no common codec{why}", Fault.MEDIA_FORMAT)
 
-    def connect(self, agreement: Agreement) -> bool:
-        """Talk to the far end as negotiated; a description that cannot be read leaves the call silent.
+    def refusal(self, offer: bytes) -> Answer | None:
+        """The 488 to a request with *offer* that cannot be answered (RFC 3261 section 13.3.1.3), else None.
 
-        Returns:
-            Whether the descriptions could be read, and there is audio in them.
+        An empty *offer* asks this end for one.
         """
-        remote, answer, own = agreement
-        self.described = own
-        with contextlib.suppress(sdp.SdpError):
-            described = [sdp.parse(body) for body in (remote, answer, own)]
-            theirs, agreed, ours = (sdp.audio_of(described[1], each) for each in described)
-            if theirs is None or theirs.connection is None or agreed is None or ours is None:
-                return False
-            if agreed.proto not in sdp.PROFILES:  # another one than was offered
-                return False
-            if answer is own or ours.direction != "inactive":  # else its answer could say nothing else
-                self.far_held = theirs.held
-            if self.audio is None:
-                return True
-            spoken = agreed.formats[0]
-            codec = agreed.codec(spoken)
-            title = f"payload type {spoken}" if codec is None else codec.title
-            self.unspoken = title if codec is None or codec.coder is None else ""
-            events = agreed.dtmf(self._account.dtmf_payload)
-            self.audio.set_remote(
-                Address(theirs.connection, theirs.port),
-                payload_type=int(spoken),
-                codec=codec.name if codec is not None else "",
-                dtmf_payload=int(events) if events is not None else self._account.dtmf_payload,
-                direction=_common_way(ours.direction, sdp.MIRRORED[theirs.direction]),
-            )
-            return True
-        return False
+        try:
+            if offer:
+                self.answer(offer)
+            elif self.speechless:
+                raise Unusable(self.speechless, Fault.MEDIA_FORMAT)
+        except Unusable as error:
+            return self.not_acceptable(error)
+        return None
+
+    def not_acceptable(self, error: Unusable) -> Answer:
+        """The 488 for *error*; its Warning says why."""
+        return Answer(488, (warning(str(error), self.host, error.fault),), why=str(error))
+
+    def connect(self, agreement: Agreement) -> None:
+        """Talk to the far end as negotiated; raises Unusable where nothing can be: it goes on as before."""
+        self.described = agreement.own
+        agreed = negotiated(agreement.offer, agreement.answer, answered_here=agreement.answered_here)
+        if agreed.far_held is not None:
+            self.far_held = agreed.far_held
+        if self.audio is None:
+            return
+        self.agreed = agreed
+        heard = {payload: codec.name for payload, codec in agreed.heard.items()}
+        if agreed.events_heard is not None:
+            heard[agreed.events_heard] = EVENTS
+        self.audio.set_remote(
+            Address(agreed.host, agreed.port),
+            payload_type=agreed.payload,
+            codec=agreed.codec.name,
+            dtmf_payload=agreed.events_sent,
+            heard=heard,
+            direction=agreed.direction,
+        )
 
     def silence(self) -> None:
         """Hear and say nothing until `connect`."""
-        self.unspoken = ""
+        self.agreed = None
         if self.audio is not None:
             self.audio.set_remote(None, direction="inactive")
+
+    def hush(self, *, hushed: bool) -> None:
+        """Say nothing, though something may go out: this end holds the far end, or does so no more."""
+        if self.audio is not None:
+            self.audio.hush(hushed=hushed)
+
+    def refused_as_events(self, digits: str) -> str:
+        """Why *digits* cannot go out as telephone events, for people; empty where they can (RFC 4733)."""
+        if self.agreed is None or self.agreed.events_sent is None:
+            return NO_EVENTS
+        odd = [digit for digit in digits.upper() if digit not in self.agreed.digits]
+        return f"the far end takes no {odd[0]} as a telephone event" if odd else ""
 
     async def send_digits(self, digits: str) -> None:
         """Send *digits* as RTP telephone events (RFC 4733); raises VoiceError."""
@@ -243,12 +276,3 @@ class Voice:
             await self.audio.send_dtmf(digits)
         except (AudioError, dtmf.DtmfError) as error:
             raise VoiceError(str(error)) from None
-
-
-def _common_way(one: str, other: str) -> str:
-    """The direction that two directions have in common, both as this end says them."""
-    sends = "send" in one and "send" in other
-    hears = "recv" in one and "recv" in other
-    return {(True, True): "sendrecv", (True, False): "sendonly", (False, True): "recvonly"}.get(
-        (sends, hears), "inactive"
-    )

@@ -316,5 +316,6 @@ def followed(call: Call) -> list[Referral]:
 def final_status(call: Call) -> int:
     """The status that tells how *call* ended: that of the far end, else what comes closest to it."""
     if call.status is not None and call.status >= 200:
-        return call.status
+        silent = call.status < 300 and call.result == "failed"  # answered with nothing that could be said
+        return 488 if silent else call.status
     return 487 if call.result == "cancelled" else 503

@@ -255,6 +255,8 @@ class Identity:
         session = request.method == "INVITE" and 180 <= status < 300
         if session:
             headers.append(("Allow", ALLOW))
+        if session and status >= 200:
+            headers.append(("Supported", option_tags.supported(self.account)))
         headers += [*extra, ("User-Agent", self.user_agent)]
         if session:
             headers.append(("Allow-Events", ALLOW_EVENTS))

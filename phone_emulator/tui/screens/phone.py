@@ -143,7 +143,7 @@ class PhoneScreen(Screen[None]):
             idle=f"{last.remote}: {call_word(last)}" if last is not None else "Ready.",
             dialling=offered,
             transferring=orders.transferring,
-            dtmf=orders.sent_digits.get(call.id, "") if call is not None else "",
+            dtmf=orders.sent_digits(call.id) if call is not None else "",
             line=lines[presenter.chosen_line].account.shown_label
             if len(lines) > 1 and presenter.chosen_line is not None
             else "",

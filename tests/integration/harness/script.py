@@ -48,8 +48,13 @@ def sdp(
     version: int = 1,
     port: str = "[media_port]",
     codec: str = "0 PCMU",
+    formats: str = "",
+    more: Sequence[str] = (),
 ) -> str:
-    """A session description with one format; a *direction* of None is left out."""
+    """A session description with one format; a *direction* of None is left out.
+
+    *formats*: what the line of the audio lists instead; *more*: further lines.
+    """
     payload, _, name = codec.partition(" ")
     lines = [
         "v=0",
@@ -57,10 +62,10 @@ def sdp(
         "s=-",
         "c=IN IP4 [media_ip]",
         "t=0 0",
-        f"m=audio {port} RTP/AVP {payload}",
+        f"m=audio {port} RTP/AVP {formats or payload}",
         f"a=rtpmap:{payload} {name}/8000",
     ]
-    return "\n".join([*lines, *([f"a={direction}"] if direction else [])])
+    return "\n".join([*lines, *([f"a={direction}"] if direction else []), *more])
 
 
 # -- hearing -------------------------------------------------------------------------------------------------

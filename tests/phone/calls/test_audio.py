@@ -161,6 +161,28 @@ def test_a_digit_takes_the_place_of_sound_in_one_sequence() -> None:
     run(main)
 
 
+def test_hushed_it_streams_silence_and_takes_no_digits() -> None:
+    """While this phone holds: what is played goes on behind it."""
+
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE)
+        audio.play(Sound(8000, tones.sine((440,), 200)))
+        await asyncio.sleep(0.09)
+        audio.hush(hushed=True)
+        with pytest.raises(AudioError, match="held"):
+            await audio.send_dtmf("1")
+        await asyncio.sleep(0.2)
+        audio.hush(hushed=False)
+        await asyncio.sleep(0.2)
+        silent = [set(packet.payload) == {0xFF} for packet in ear.packets]
+        assert silent[:5] + silent[-5:] == [False] * 5 + [True] * 5
+        assert silent.count(False) == 10
+        assert silent[5:15] == [True] * 10
+        assert steps([packet.sequence for packet in ear.packets], 1 << 16) == {1}
+
+    run(main, stream=True)
+
+
 def test_streaming_sends_silence_until_closed() -> None:
     async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
         audio.set_remote(THERE)

@@ -116,6 +116,34 @@ def test_the_fork_that_spoke_last_is_heard_and_the_one_that_answers_stays() -> N
     play(story)
 
 
+def test_a_fork_that_cannot_be_heard_leaves_the_other_its_sound() -> None:
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        invite = await on.far.heard("INVITE")
+        on.far.answer(invite, 183, tag="one", body=sound(4000))
+        on.far.answer(invite, 183, tag="two", body=sound(5000).replace(b"AVP 0", b"AVP 18"))
+        await on.rest()
+        assert heard_from(call) == 4000
+        on.far.answer(invite, 199, tag="one")
+        await on.rest()
+        assert heard_from(call) is None
+        assert told(on) == [(False, True), (False, False)]
+
+    play(story)
+
+
+def test_a_far_end_that_cannot_be_heard_any_more_is_silent() -> None:
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        invite = await on.far.heard("INVITE")
+        on.far.answer(invite, 183, body=sound(4000))
+        on.far.answer(invite, 183, body=sound(0))
+        await on.rest()
+        assert heard_from(call) is None
+
+    play(story)
+
+
 def test_a_199_ends_its_fork_only() -> None:
     """RFC 6228."""
 

@@ -210,3 +210,22 @@ def test_a_body_that_is_no_description() -> None:
             assert response.headers.get("Accept") == "application/sdp"
 
     play(story)
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE", "INFO"])
+def test_a_body_that_is_encoded(method: str) -> None:
+    """415 says what would be read (RFC 3261 section 8.2.3)."""
+
+    async def story(on: Play) -> None:
+        invite, call = await on.talking()
+        body = b"Signal=1\r\n" if method == "INFO" else offer("sendonly")
+        request = on.from_far(method, invite, 101, body=body)
+        if method == "INFO":
+            request.headers.set("Content-Type", "application/dtmf-relay")
+        request.headers.add("Content-Encoding", "gzip")
+        on.far.send(request)
+        response = await on.far.response(415, method)
+        assert response.headers.get("Accept-Encoding") == "identity"
+        assert not call.far_held
+
+    play(story)

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from phone_emulator.events import Address, CallState, MediaChanged
+from phone_emulator.events import Address, CallState, MediaChanged, Outcome
 from phone_emulator.phone import CallError, CallResult, OutgoingCall
 from phone_emulator.sip.digest import challenge_value
 from phone_emulator.sip.message import Request, Response
@@ -694,8 +694,11 @@ def test_an_answer_that_lets_nothing_be_said_ends_the_call(body: bytes, wrong: s
         await on.far.heard("ACK")
         on.far.answer(await on.far.heard("BYE"), 200)
         await call.over()
-        assert call.result is CallResult.ANSWERED
+        assert (call.result, call.status, call.via, call.answered_at) == (CallResult.FAILED, 200, None, None)
+        assert call.reason.startswith(f"answered with {wrong}")
+        assert call.route[-1].outcome is Outcome.ANSWERED
         assert f"with {wrong}" in call.route[-1].detail
+        assert not [state for state in on.states if state.startswith("talking")]
         assert on.states[-1].startswith(f"ended: answered with {wrong}")
         await on.far.nothing()
 

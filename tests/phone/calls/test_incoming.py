@@ -412,6 +412,31 @@ def test_a_session_description_may_be_one_part_of_many() -> None:
     play(story)
 
 
+@pytest.mark.parametrize(
+    ("settings", "supported"),
+    [({}, "replaces"), ({"account__1__100rel_enable": 1}, "replaces, 100rel")],
+)
+def test_a_2xx_names_what_is_supported(settings: dict[str, Any], supported: str) -> None:
+    """RFC 3261 section 13.3.1.4, for re-INVITEs too; a 180 need not."""
+
+    async def story(on: Play) -> None:
+        invite, ringing, call = await on.ringing()
+        assert ringing.headers.get("Supported") is None
+        call.answer()
+        response = await on.far.response(200, "INVITE")
+        assert response.headers.get("Supported") == supported
+        on.far.send(on.far.ack(invite, response))
+        own, phone = invite.headers.get("From") or "", response.headers.get("To") or ""
+        again = on.far.inside("INVITE", invite.call_id, own, phone, body=offer())
+        on.far.send(again)
+        response = await on.far.response(200, "INVITE")
+        assert response.headers.get("Supported") == supported
+        on.far.send(on.far.ack(again, response))
+        await on.rest()
+
+    play(story, **settings)
+
+
 def test_a_body_that_is_encoded() -> None:
     async def story(on: Play) -> None:
         on.far.send(on.far.invite(extra=[("Content-Encoding", "gzip")]))

@@ -170,6 +170,22 @@ async def hung_up_by_the_far_end_whose_answer_got_lost(on: Play) -> None:
     await on.far.heard("ACK")
 
 
+async def answered_with_nothing(on: Play, *provisional: int) -> None:
+    invite, call = await dialled(on, *provisional)
+    on.far.answer(invite, 200)
+    await on.far.heard("ACK")
+    on.far.answer(await on.far.heard("BYE"), 200)
+    await call.over()
+
+
+async def answered_with_nothing_at_once(on: Play) -> None:
+    await answered_with_nothing(on)
+
+
+async def answered_with_nothing_after_ringing(on: Play) -> None:
+    await answered_with_nothing(on, 180)
+
+
 async def faulty(on: Play, call: Call) -> None:
     call.tasks.call_at(on.world.now(), planted, "stumbling")
     await on.rest()
@@ -235,6 +251,8 @@ STORIES: tuple[tuple[Story, dict[str, Any]], ...] = (
     (tried_too_long, {"phone_setting__ringback_timeout": 10}),
     (rung_too_long, {"phone_setting__ringback_timeout": 10}),
     (hung_up_by_the_far_end_whose_answer_got_lost, {}),
+    (answered_with_nothing_at_once, {}),
+    (answered_with_nothing_after_ringing, {}),
     (a_fault_while_calling, {}),
     (a_fault_while_ringing, {}),
     (a_fault_while_talking, {}),

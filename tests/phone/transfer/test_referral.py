@@ -101,6 +101,28 @@ def test_the_phone_calls_whom_it_is_sent_to() -> None:
     play(story)
 
 
+def test_whom_it_is_sent_to_answers_with_nothing_that_could_be_said() -> None:
+    """The transferor is told that it failed: a 200 would have it hang up."""
+
+    async def story(on: Play) -> None:
+        first, call = await on.talking()
+        invite = await followed(on, refer(on, first))
+        on.far.answer(invite, 200, body=offer().replace(b"AVP 0", b"AVP 18"))
+        heard: dict[str, Request] = {}
+        while len(heard) < 3:
+            request = await on.far.request()
+            heard[request.method] = request
+            if request.method != "ACK":
+                on.far.answer(request, 200)
+        assert heard["NOTIFY"].body == b"SIP/2.0 488 Not Acceptable Here\r\n"
+        assert heard["BYE"].call_id == invite.call_id
+        await on.rest()
+        assert call.state is CallState.TALKING
+        assert transfers(on)[-1] == "failed: sip:1003@192.168.1.13 could not be reached: 488"
+
+    play(story)
+
+
 def test_replaces_goes_into_the_invite() -> None:
     async def story(on: Play) -> None:
         first, _ = await on.talking()

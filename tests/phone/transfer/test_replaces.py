@@ -62,6 +62,27 @@ def test_it_takes_the_place_of_a_call_that_is_up(held: bool) -> None:
     play(story)
 
 
+@pytest.mark.parametrize(("answer", "then"), [(offer(), CallState.ENDED), (b"", CallState.TALKING)])
+def test_a_late_offer_takes_the_place_when_it_is_answered(answer: bytes, then: CallState) -> None:
+    """Where its ACK brings nothing that can be said, the call that was there stays."""
+
+    async def story(on: Play) -> None:
+        first, old = await on.talking()
+        invite = replacing(on, meaning(first), body=b"")
+        on.far.send(invite)
+        ack = on.far.ack(invite, await on.far.response(200, "INVITE"), answer)
+        ack.headers.add("Content-Type", "application/sdp")
+        assert old.state is CallState.TALKING
+        on.far.send(ack)
+        bye = await on.far.heard("BYE")
+        assert bye.call_id == ("in-2" if then is CallState.TALKING else first.call_id)
+        on.far.answer(bye, 200)
+        await on.rest()
+        assert old.state is then
+
+    play(story)
+
+
 def test_the_call_that_came_in_can_be_replaced_too() -> None:
     async def story(on: Play) -> None:
         first, response, old = await on.taken()

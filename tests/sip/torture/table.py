@@ -111,7 +111,7 @@ ROWS = {
     "ipv6-in-sdp": Row(
         400,
         "valid, but its Content-Length is 17 too large",
-        "refuses; rings once the length is right",
+        "refuses; with the right length, too, where it has no IPv6 (488)",
         "Content-Length",
     ),
     "mult-ip-in-header": Row(481, "valid", "read whole; no such dialog"),

@@ -1,0 +1,221 @@
+"""What an offer and its answer come to (RFC 3264): what is said and heard, or why nothing can be.
+
+Whoever answers, this end's description decides which line is about the sound: its first audio line that is
+switched on. The other end's line is the one at the same place (section 6); lines behind those that were
+offered are passed over, missing ones are refused. Each end is sent to under its own numbers (section 5.1).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from phone_emulator.cleaning import brief
+from phone_emulator.numbers import number
+
+from .codecs import Codec
+from .dtmf import DIGITS
+from .sdp import DTMF_RTPMAP, MIRRORED, PROFILES, UNSPECIFIED, Media, Sdp, SdpError, parse
+
+MAX_TOLD = 8
+"""Formats of one line that are named to people."""
+BROADCAST = "255.255.255.255"
+NO_ADDRESS = "no address (c=)"
+
+
+class Fault(IntEnum):
+    """What is wrong with a session description, as the codes of Warning say it (RFC 3261 section 20.43)."""
+
+    ADDRESS_FORMAT = 301
+    TRANSPORT = 302
+    MEDIA_TYPE = 304
+    MEDIA_FORMAT = 305
+    MULTICAST = 330
+    OTHER = 399
+
+
+class Unusable(Exception):
+    """What the far end has described lets nothing be said; the text names it: ``no session description``."""
+
+    def __init__(self, why: str, fault: Fault = Fault.OTHER) -> None:
+        super().__init__(why)
+        self.fault = fault
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """How sound goes between the two ends, as this end says it."""
+
+    host: str
+    """Where the far end listens; 0.0.0.0 where it is to be sent nothing (RFC 2543 hold)."""
+    port: int
+    direction: str
+    """The ways that both descriptions allow."""
+    far_held: bool | None
+    """Whether the far end wants to hear nothing; None where its answer could say nothing else."""
+    codec: Codec
+    """What is sent: the first common one that can be spoken here; where none can, the first common one."""
+    payload: int
+    """Its number at the far end."""
+    heard: Mapping[int, Codec]
+    """By this end's numbers, what may come: every common codec that can be spoken here."""
+    events_sent: int | None
+    """The number of telephone events at the far end; None where they are not agreed."""
+    events_heard: int | None
+    """Their number at this end."""
+    digits: str
+    """Those that the far end takes as telephone events."""
+
+    @property
+    def unspoken(self) -> str:
+        """What people call the codec, where it cannot be spoken here; empty where it can."""
+        return "" if self.codec.coder is not None else self.codec.title
+
+
+def negotiated(offer: bytes, answer: bytes, *, answered_here: bool) -> Agreed:
+    """What *offer* and *answer* come to; raises Unusable where the far end's part lets nothing be said."""
+    theirs, ours = (offer, answer) if answered_here else (answer, offer)
+    far, own = _read(theirs), parse(ours)
+    place, mine = _sound_of(own)
+    line = _audio_at(place, far)
+    if line.proto not in PROFILES:
+        raise Unusable(
+            f"a session description whose audio has not been offered ({brief(line.proto)})", Fault.TRANSPORT
+        )
+    host = _reachable(line.connection, own.origin.address)
+    offered, answered = (line, mine) if answered_here else (mine, line)
+    _fill_in(answered, offered)
+    own_numbers, far_numbers = _by_codec(mine), _by_codec(line)
+    known = own_numbers.keys() & far_numbers.keys()
+    common = [(name, codec) for name, codec in _codecs(answered) if name in known]
+    if not common:
+        wanted, found = ", ".join(_told(mine)), ", ".join(_told(line))
+        why = f"a session description without a common codec: {found}; this phone has {wanted}"
+        raise Unusable(why, Fault.MEDIA_FORMAT)
+    spoken = [(name, codec) for name, codec in common if codec.coder is not None]
+    name, codec = (spoken or common)[0]
+    sent, heard = line.dtmf(), mine.dtmf()
+    events = None if sent is None or heard is None else (int(sent), int(heard))
+    return Agreed(
+        host,
+        line.port,
+        _common_way(mine.direction, MIRRORED[line.direction]),
+        line.held if answered_here or mine.direction != "inactive" else None,
+        codec,
+        far_numbers[name],
+        {own_numbers[name]: codec for name, codec in spoken},
+        None if events is None else events[0],
+        None if events is None else events[1],
+        "" if events is None else _digits(line.fmtp.get(str(events[0]), "")),
+    )
+
+
+# -- the lines -----------------------------------------------------------------------------------------------
+
+
+def _read(description: bytes) -> Sdp:
+    if not description:
+        raise Unusable("no session description")
+    try:
+        return parse(description)
+    except SdpError as error:
+        raise Unusable(f"a session description that cannot be read ({error})") from None
+
+
+def _sound_of(own: Sdp) -> tuple[int, Media]:
+    for place, media in enumerate(own.media):
+        if media.spoken:
+            return place, media
+    raise Unusable("a session description that has no audio", Fault.MEDIA_TYPE)
+
+
+def _audio_at(place: int, far: Sdp) -> Media:
+    none = "a session description that has no audio"
+    media = far.media[place] if place < len(far.media) else None
+    if media is None or (media.kind == "audio" and not media.port):
+        raise Unusable(none, Fault.MEDIA_TYPE)
+    if media.kind != "audio":
+        raise Unusable(f"{none} in its place, but {brief(media.kind)}", Fault.MEDIA_TYPE)
+    return media
+
+
+def _reachable(connection: str | None, own: str) -> str:
+    """The address *connection*, where something can be sent there from the address *own*."""
+    if connection is None:
+        raise Unusable(f"a session description whose audio has {NO_ADDRESS}")
+    if connection in UNSPECIFIED:
+        return connection
+    where = f"a session description whose audio is at {brief(connection)}"
+    try:
+        address = ipaddress.ip_address(connection)
+    except ValueError:
+        raise Unusable(f"{where}, which is no IP address", Fault.ADDRESS_FORMAT) from None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None and ":" not in own:
+        address = address.ipv4_mapped
+    if address.is_multicast or str(address) == BROADCAST:
+        raise Unusable(f"{where}, which is no address of one host", Fault.MULTICAST)
+    if (address.version == 6) is not (":" in own):
+        raise Unusable(f"{where}, which cannot be reached from {own}", Fault.ADDRESS_FORMAT)
+    return str(address)
+
+
+# -- the formats ---------------------------------------------------------------------------------------------
+
+
+def _fill_in(answered: Media, offered: Media) -> None:
+    """A number that an answer takes over without a word means what the offer has said of it."""
+    for payload in answered.formats:
+        if payload not in answered.rtpmap and payload in offered.rtpmap:
+            answered.rtpmap[payload] = offered.rtpmap[payload]
+            answered.fmtp.setdefault(payload, offered.fmtp.get(payload, ""))
+
+
+def _codecs(media: Media) -> Iterator[tuple[str, Codec]]:
+    for payload in media.formats:
+        codec = media.codec(payload)
+        if codec is not None:
+            yield codec.name, codec
+
+
+def _by_codec(media: Media) -> dict[str, int]:
+    """The number of each codec of *media*, the first where it has several."""
+    found: dict[str, int] = {}
+    for payload in media.formats:
+        codec = media.codec(payload)
+        if codec is not None:
+            found.setdefault(codec.name, int(payload))
+    return found
+
+
+def _digits(events: str) -> str:
+    """The digits among *events*, as ``a=fmtp`` lists them (RFC 4733 section 2.4.1): all where it does not."""
+    taken: set[int] = set()
+    for part in events.replace(" ", "").removeprefix("events=").strip('"').split(","):
+        first, dash, last = part.partition("-")
+        low, high = number(first, 255), number(last if dash else first, 255)
+        if low is None or high is None:
+            return DIGITS
+        taken.update(range(low, high + 1))
+    return "".join(digit for event, digit in enumerate(DIGITS) if event in taken)
+
+
+def _told(media: Media) -> Iterator[str]:
+    """The formats of *media*, for people."""
+    for payload in media.formats[:MAX_TOLD]:
+        codec, rtpmap = media.codec(payload), media.rtpmap.get(payload, "")
+        name = "telephone events" if rtpmap.lower() == DTMF_RTPMAP else brief(rtpmap)
+        name = name if codec is None else codec.title
+        yield f"{payload} ({name})" if name else payload
+    if len(media.formats) > MAX_TOLD:
+        yield "…"
+
+
+def _common_way(one: str, other: str) -> str:
+    """The direction that two directions have in common, both as this end says them."""
+    sends = "send" in one and "send" in other
+    hears = "recv" in one and "recv" in other
+    return {(True, True): "sendrecv", (True, False): "sendonly", (False, True): "recvonly"}.get(
+        (sends, hears), "inactive"
+    )

@@ -28,6 +28,7 @@ Code = Literal[
     "newer-key",
     "no-account",
     "no-codec",
+    "no-domain",
     "no-effect",
     "no-effect-here",
     "no-equals",

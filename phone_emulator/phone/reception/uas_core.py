@@ -114,7 +114,7 @@ class UasCore:
         user, came_from = request.request_uri.user, request.top_via.host
         any_user = self._desk.any_user
         lines = self._desk.lines.values()
-        named = [line for line in lines if any_user or line.seat.account.user_name == user]
+        named = [line for line in lines if any_user or line.seat.account.user == user]
         through = (line for line in named if line.seat.account.servers[0].address == came_from)
         return next(through, None) or next(iter(named), None)
 

@@ -386,6 +386,11 @@ class PhoneConfig:
     """Whether ``#`` in a number is sent as ``%23``. ``sip.use_23_as_pound``"""
     outbound_in_dialog: bool = False
     """Whether requests in dialogs go through the outbound proxy, too. ``sip.use_out_bound_in_dialog``"""
+    direct_ip_call: bool = True
+    """Whether addresses are called past the servers, and calls to the phone's own address ring.
+    ``features.direct_ip_call_enable``"""
+    call_num_filter: str = ", -()/"
+    """Characters that numbers are typed with and dialled without. ``features.call_num_filter``"""
     trust_ctrl: bool = False
     """Only requests from the line's servers are accepted. ``sip.trust_ctrl``"""
     validated_methods: str = ""

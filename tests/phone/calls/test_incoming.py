@@ -159,7 +159,7 @@ def test_an_unknown_user() -> None:
         assert response.headers.get("User-Agent") == "Yealink SIP-T46S 66.86.0.15"
         assert response.to_tag
 
-    play(story)
+    play(story, features__direct_ip_call_enable=0)
 
 
 def test_cancel_before_the_answer() -> None:

@@ -111,6 +111,7 @@ class Endpoint:
 
     def _received(self, message: Request | Response, flow: Flow) -> None:
         if isinstance(message, Response):
+            self.servers.port_speaks(flow.remote)
             self.clients.receive(message, flow)
         else:
             self.servers.receive(message, flow)

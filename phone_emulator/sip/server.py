@@ -190,8 +190,7 @@ class Servers:
         via = request.via
         where = response_flow(via, flow)
         stamp_source(request, via, flow)
-        if self._closed:
-            self._closed.pop(flow.remote, None)
+        self.port_speaks(flow.remote)
         key = server_key(request, via=via)
         said = self._responded.said(key)
         if said is not None:
@@ -236,6 +235,11 @@ class Servers:
         self._closed[place] = None
         if len(self._closed) > MAX_CLOSED:
             del self._closed[next(iter(self._closed))]
+
+    def port_speaks(self, place: Address) -> None:
+        """Something has come from *place*: whatever ICMP said, it is open."""
+        if self._closed:
+            self._closed.pop(place, None)
 
     def response_returned(self, quoted: Response, flow: Flow, reason: str) -> None:
         """The response that *quoted* is the beginning of drew an ICMP error (section 18.2.2)."""

@@ -103,6 +103,19 @@ def test_a_port_that_speaks_again_is_open_again() -> None:
     run(story)
 
 
+def test_a_response_that_comes_from_it_opens_it_too() -> None:
+    async def story(ends: Ends) -> None:
+        server, since = await gone(ends), ends.world.now()
+        refuse(server)
+        await asyncio.sleep(2)
+        far = await Far(ends.world).bind()
+        far.send(response_to(incoming("OPTIONS", sent_by="192.168.1.21"), 200, to_tag="t"))
+        await asyncio.sleep(6)
+        assert [at for at, _, _ in said(ends, since)] == [0.0, 3.5, 7.5]
+
+    run(story)
+
+
 def test_what_is_asked_for_again_is_answered_again() -> None:
     """A request that comes again, from another port than its Via names: it is owed each answer."""
 

@@ -32,9 +32,8 @@ def dialled(text: str, filtered: str = FILTER) -> str:
         text = number_in(text)
     if _address(text) or any(character.isalpha() or character == "@" for character in text):
         return text
-    return "".join(
-        digit for digit in map(_plain, unicodedata.normalize("NFKC", text)) if digit not in filtered
-    )
+    plain = map(_plain, unicodedata.normalize("NFKC", text))
+    return "".join(character for character in plain if character not in filtered)
 
 
 def why_undialable(text: str, filtered: str = FILTER) -> str:
@@ -98,10 +97,13 @@ def as_written(number: str, config: PhoneConfig) -> str:
 
 
 def _plain(character: str) -> str:
-    """*character*, or the blank or the dash that it is one of."""
+    """*character*, or the blank or the dash that it is one of; nothing for an invisible mark."""
     if character.isspace():
         return " "
-    return "-" if unicodedata.category(character) == "Pd" or character == "\N{MINUS SIGN}" else character
+    category = unicodedata.category(character)
+    if category == "Cf":  # which way to write, where to break a line: address books copy them along
+        return ""
+    return "-" if category == "Pd" or character == "\N{MINUS SIGN}" else character
 
 
 def _address(text: str) -> str:

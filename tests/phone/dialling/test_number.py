@@ -22,6 +22,7 @@ UDP, TCP, TLS = TransportType.UDP, TransportType.TCP, TransportType.TLS
         *(("030\N{NO-BREAK SPACE}12\N{THIN SPACE}34", "0301234"), ("030\t12", "03012")),
         *(("030\N{EN DASH}12\N{NON-BREAKING HYPHEN}3\N{MINUS SIGN}4", "0301234"), ("030.1234", "030.1234")),
         *(("\N{FULLWIDTH DIGIT ONE}\N{FULLWIDTH DIGIT TWO}", "12"), ("---", "")),
+        ("\N{LEFT-TO-RIGHT MARK}030 12\N{ZERO WIDTH SPACE}34\N{POP DIRECTIONAL FORMATTING}", "0301234"),
         # names, addresses and URIs stay as they are
         *(("al-ice", "al-ice"), ("zo(ë)", "zo(ë)"), ("10-02@pbx-1.example", "10-02@pbx-1.example")),
         *(("030-1@192.0.2.5", "030-1@192.0.2.5"), ("192.0.2.5", "192.0.2.5"), ("fd00::13", "fd00::13")),

@@ -256,10 +256,14 @@ def _digits(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
 def _identity(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
     if not account.user_name:
         yield Surprise("no-user", Severity.WARNING, ("user_name",), "enabled, but user_name is not set")
-    elif not account.password:
+        return
+    if "@" in account.user:
+        message = "no domain follows the @ of user_name: it is taken for a part of the user, and sent as %40"
+        yield Surprise("no-domain", Severity.WARNING, ("user_name",), message)
+    if not account.password:
         message = "password is not set: a server that asks for one will refuse the phone"
         yield Surprise("no-password", Severity.HINT, ("password",), message)
-    elif account.password.reveal() in (account.user_name, account.auth_name):
+    elif account.password.reveal() in (account.user_name, account.user, account.auth_name):
         yield Surprise("weak-password", Severity.HINT, ("password",), "the password is the user name")
     elif account.password.reveal().lower() in _COMMON_PASSWORDS:
         message = "the password is one of those that are tried first"

@@ -29,6 +29,7 @@ Code = Literal[
     "newer-key",
     "no-account",
     "no-codec",
+    "no-domain",
     "no-effect",
     "no-effect-here",
     "no-equals",

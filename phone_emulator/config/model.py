@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 
 from phone_emulator.config.secret import Secret as Secret
+
+_ADDRESS_OF_RECORD = re.compile(
+    r"(?:sips?:)?(.+)@((?:[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)", re.IGNORECASE
+)
+"""A user name that says its domain, too."""
 
 
 class TransportType(IntEnum):
@@ -133,9 +140,9 @@ class AccountConfig:
     display_name: str = ""
     """``.display_name``"""
     user_name: str = ""
-    """``.user_name``"""
+    """A user, or an address of record: ``1001@pbx.example.com`` (C7). ``.user_name``"""
     auth_name: str = ""
-    """``.auth_name``; the user name where blank."""
+    """``.auth_name``; the user where blank."""
     password: Secret = field(default_factory=Secret)
     """``.password``"""
     servers: tuple[ServerConfig, ...] = ()
@@ -254,14 +261,34 @@ class AccountConfig:
     """Seconds, 15..2147483647. ``.nat.udp_update_time``"""
 
     @property
+    def user(self) -> str:
+        """The user part of the line's URIs: ``1001``."""
+        return _address_of_record(self.user_name)[0]
+
+    @property
+    def domain(self) -> str:
+        """The domain that ``user_name`` names, with its port: ``pbx.example.com``; empty where it names none.
+
+        It takes the place of the servers' addresses in From, To and Request-URI (C7).
+        """
+        return _address_of_record(self.user_name)[1]
+
+    @property
     def digest_user(self) -> str:
         """Who authenticates."""
-        return self.auth_name or self.user_name
+        return self.auth_name or self.user
 
     @property
     def shown_label(self) -> str:
         """What the line key shows."""
         return self.label or self.user_name or f"line {self.index}"
+
+
+@lru_cache(maxsize=1024)
+def _address_of_record(user_name: str) -> tuple[str, str]:
+    """User and domain of *user_name*; no domain where there is none, or none that could be one."""
+    found = _ADDRESS_OF_RECORD.fullmatch(user_name)
+    return (found[1], found[2]) if found else (user_name, "")
 
 
 class KeyType(IntEnum):
@@ -359,6 +386,11 @@ class PhoneConfig:
     """Whether ``#`` in a number is sent as ``%23``. ``sip.use_23_as_pound``"""
     outbound_in_dialog: bool = False
     """Whether requests in dialogs go through the outbound proxy, too. ``sip.use_out_bound_in_dialog``"""
+    direct_ip_call: bool = True
+    """Whether addresses are called past the servers, and calls to the phone's own address ring.
+    ``features.direct_ip_call_enable``"""
+    call_num_filter: str = ", -()/"
+    """Characters that numbers are typed with and dialled without. ``features.call_num_filter``"""
     trust_ctrl: bool = False
     """Only requests from the line's servers are accepted. ``sip.trust_ctrl``"""
     validated_methods: str = ""

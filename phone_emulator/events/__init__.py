@@ -35,9 +35,10 @@ from .kinds import (
     TransferRole,
     TransferState,
 )
-from .route import Address, Attempt, Outcome, Source, Target, Transport, Wait, role_name
+from .route import DIRECT, Address, Attempt, Outcome, Source, Target, Transport, Wait, role_name
 
 __all__ = [
+    "DIRECT",
     "Address",
     "Attempt",
     "AttemptEnded",

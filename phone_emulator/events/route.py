@@ -70,14 +70,19 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+DIRECT = 0
+"""The number of no server: what was dialled is called directly."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """One (address, port, transport) that a request can be sent to."""
 
     server: int
-    """1, the working server, or 2, the fallback server."""
+    """1, the working server, or 2, the fallback server; 0 (`DIRECT`) for none of them."""
     role: str
-    """``primary``, ``secondary``, ``target-3`` … of server 1; ``fallback``, ``fallback-2`` … of server 2."""
+    """``primary``, ``secondary``, ``target-3`` … of server 1; ``fallback``, ``fallback-2`` … of server 2;
+    ``direct`` where an address was dialled."""
     host: str
     """The server's address as configured; the name that TLS certificates are checked against."""
     address: str
@@ -111,7 +116,9 @@ class Target:
 
 
 def role_name(server: int, position: int) -> str:
-    """The role of the target at *position* (from 0) in the list of *server* (1 or 2)."""
+    """The role of the target at *position* (from 0) in the list of *server* (1, 2 or `DIRECT`)."""
+    if server == DIRECT:
+        return "direct"
     if server == 1:
         return ("primary", "secondary")[position] if position < 2 else f"target-{position + 1}"
     return "fallback" if position == 0 else f"fallback-{position + 1}"

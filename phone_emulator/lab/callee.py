@@ -48,7 +48,8 @@ class Callee:
             _account(index, number, server, callers) for index, server in enumerate(servers.values(), 1)
         )
         self._phone = Phone(
-            PhoneConfig(accounts=accounts, listen_port=address.port),
+            # Whoever it calls is called through a server, also where that serves an IP address.
+            PhoneConfig(accounts=accounts, listen_port=address.port, direct_ip_call=False),
             world,
             bus,
             PhoneOptions(local_address=address.host, any_user=True),

@@ -18,6 +18,7 @@ from phone_emulator.lab.nameserver import NameServer
 from phone_emulator.lab.server import SipServer
 from phone_emulator.lab.zone import Zone
 from phone_emulator.phone import OutgoingCall, Phone, PhoneOptions
+from phone_emulator.sip.values import HOST_PORT
 from phone_emulator.world.base import TlsServer, World
 
 DEFAULT_TRANSPORTS = (Transport.UDP, Transport.TCP)
@@ -157,7 +158,7 @@ class Lab:
         Returns:
             The caller's end of the call, or None where the line is registered nowhere.
         """
-        user = phone.line(line).account.user_name
+        user = phone.line(line).account.user
         names = [server] if server else [name for name, each in self.servers.items() if user in each.bindings]
         return self.callee.call(user, self._domain, names[0], caller) if names else None
 
@@ -179,9 +180,10 @@ class Lab:
 
 
 def served_domains(config: PhoneConfig) -> list[str]:
-    """Every server name of the enabled lines, once."""
+    """Every server name of the enabled lines, and every domain that their user names name, once."""
     servers = (server.address for account in config.lines for server in account.servers)
-    return list(dict.fromkeys(servers))
+    named = (HOST_PORT.match(account.domain) for account in config.lines)
+    return list(dict.fromkeys([*servers, *(found[1] for found in named if found is not None)]))
 
 
 def accepted_users(accounts: Iterable[AccountConfig]) -> dict[str, str]:
@@ -189,7 +191,7 @@ def accepted_users(accounts: Iterable[AccountConfig]) -> dict[str, str]:
     return {
         user: account.password.reveal()
         for account in accounts
-        for user in {account.user_name, account.digest_user}
+        for user in {account.user, account.digest_user}
         if user
     }
 

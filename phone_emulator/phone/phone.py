@@ -8,6 +8,7 @@ import itertools
 from collections import ChainMap, deque
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from phone_emulator.config.model import PhoneConfig
@@ -28,7 +29,7 @@ from phone_emulator.world.tasks import OnFault, Tasks
 from .calls.call import Call, CallError, Handler
 from .calls.incoming import IncomingCall
 from .calls.outgoing import OutgoingCall
-from .dialling.number import asked_by, why_undialable
+from .dialling.number import asked_by, at_address, dialled, why_undialable
 from .dialogs import Dialogs
 from .line import Line
 from .presence.notifier import Notifier
@@ -103,7 +104,7 @@ class Phone:
         """Tells of its calls to whoever subscribes to them."""
         self.uas_core = UasCore(self, self.notifier)
         """Answers what comes in outside of dialogs."""
-        self.referrals = Referrals(self.dial)
+        self.referrals = Referrals(partial(self.dial, directly=False))
         """Makes the calls that others ask for."""
         follows: dict[str, Handler] = {"REFER": self.referrals.in_dialog}
         self._handlers = ChainMap(follows, in_dialog.HANDLERS)
@@ -245,19 +246,25 @@ class Phone:
         call_id: str | None = None,
         *,
         headers: Sequence[tuple[str, str]] = (),
+        directly: bool = True,
     ) -> OutgoingCall:
-        """Call *number* from *line* (None: the first one); raises CallError.
+        """Call *number*, as people type it, from *line* (None: the first one); raises CallError.
 
-        *headers*: what the INVITE carries beside its usual ones.
+        *headers*: what the INVITE carries beside its usual ones. *directly*: whether an address is called
+        past the line's servers (``features.direct_ip_call_enable``).
         """
-        if wrong := why_undialable(number):
+        if wrong := why_undialable(number, self.config.call_num_filter):
             raise CallError(wrong)
+        number = dialled(number, self.config.call_num_filter)
         chosen = self.line(line)
         server = chosen.account.servers[0]
         identity, asked = self.context.identity(chosen.account, server), asked_by(number)
         named = {key_of(name) for name, _ in headers}
         carried = [*headers, *(each for each in asked.taken if key_of(each[0]) not in named)]
-        call = OutgoingCall(chosen, call_id or self.new_call_id(), asked.uri, identity, carried)
+        there = at_address(asked.uri) if directly and self.config.direct_ip_call else None
+        if there is not None and chosen.servers.are_at(there.host, there.port):
+            there = None
+        call = OutgoingCall(chosen, call_id or self.new_call_id(), asked.uri, identity, carried, there)
         with call.tasks.guarded("dialling"):
             self._add(call)
             call.start()

@@ -31,11 +31,13 @@ from .tree import RawFloat, RawInt
 WorldName = Literal["simulated", "lab", "real"]
 ResultName = Literal["answered", "rejected", "failed", "cancelled"]
 
-_ROLE = re.compile(r"primary|secondary|fallback|target-([3-9]|[1-9][0-9]+)|fallback-([2-9]|[1-9][0-9]+)")
+_ROLE = re.compile(
+    r"direct|primary|secondary|fallback|target-([3-9]|[1-9][0-9]+)|fallback-([2-9]|[1-9][0-9]+)"
+)
 
 
 def is_role(name: str) -> bool:
-    """Whether *name* is a role: ``primary``, ``secondary``, ``target-3`` …, ``fallback``, ``fallback-2`` …"""
+    """Whether *name* is a role: ``primary``, ``secondary``, ``target-3`` …, ``fallback``, …, ``direct``."""
     return _ROLE.fullmatch(name) is not None
 
 

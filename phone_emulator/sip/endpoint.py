@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from phone_emulator.events import Bus
 from phone_emulator.world.base import TlsServer, World
+from phone_emulator.world.reasons import ICMP_PORT_UNREACHABLE
 
 from .client import Clients, StrayHandler
 from .flow import Flow
@@ -110,6 +111,7 @@ class Endpoint:
 
     def _received(self, message: Request | Response, flow: Flow) -> None:
         if isinstance(message, Response):
+            self.servers.port_speaks(flow.remote)
             self.clients.receive(message, flow)
         else:
             self.servers.receive(message, flow)
@@ -120,6 +122,8 @@ class Endpoint:
     def _flow_failed(self, flow: Flow, reason: str, data: bytes) -> None:
         """*flow* is dead; a response is sent to the next place, where *data* shows that it was one."""
         self.clients.flow_failed(flow, reason)
+        if reason == ICMP_PORT_UNREACHABLE:
+            self.servers.port_closed(flow.remote)
         response = quoted_response(data)
         if response is not None:
             self.servers.response_returned(response, flow, reason)

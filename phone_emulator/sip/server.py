@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from zlib import crc32
 
+from phone_emulator.events import Address
 from phone_emulator.world.base import SendFailed, TimerHandle, World
 from phone_emulator.world.tasks import Tasks
 
@@ -31,6 +32,8 @@ MAX_SERVER_TRANSACTIONS = 20_000
 """Requests of peers that are remembered at one time; further ones draw a 503 and are forgotten."""
 MAX_SERVER_BYTES = 64 * 1024 * 1024
 """The same for their bytes: 20,000 of the longest would take 1.3 GB."""
+MAX_CLOSED = 1000
+"""Ports that are known to be closed; older ones are forgotten."""
 STATELESS_RESPONSES = 100
 """How many of those 503s, and of the 400s to what cannot be read, leave within a second: a flood is not
 answered with another one."""
@@ -144,6 +147,8 @@ class Servers:
         """Requests outside dialogs that are dealt with, by what a merged copy shares."""
         self._responded = Resting(world, timers.j)
         """Requests that were responded to, and how: repetitions draw the same again."""
+        self._closed: dict[Address, None] = {}
+        """Where ICMP says that nobody listens, and nothing has come from since; the latest last."""
         self._stateless = (0.0, 0)
         """The second in which requests were last refused without a transaction, and how many."""
 
@@ -156,6 +161,7 @@ class Servers:
             self._forget(server)
         self._mergeable.clear()
         self._responded.clear()
+        self._closed.clear()
 
     def new_tag(self) -> str:
         """A tag as the phone makes them: a decimal number (section 19.3)."""
@@ -169,7 +175,8 @@ class Servers:
                 if server.flow.stream is None:
                     self._responded.add(server.key, said)
         else:
-            self._act(server, server.machine.respond(response, self.world.now()))
+            before = server.machine.last_sent
+            self._act(server, server.machine.respond(response, self.world.now()), before)
 
     def tell_refused(self, server: ServerTransaction, response: Response, why: str) -> None:
         """Tell that the request of *server* is refused, unless its sender asked for that (487)."""
@@ -183,6 +190,7 @@ class Servers:
         via = request.via
         where = response_flow(via, flow)
         stamp_source(request, via, flow)
+        self.port_speaks(flow.remote)
         key = server_key(request, via=via)
         said = self._responded.said(key)
         if said is not None:
@@ -220,6 +228,18 @@ class Servers:
             stamp_source(response, via, flow)
         self._transports.ignored(flow, str(error), data, response.status, unread=unread)
         self._send(response, where)
+
+    def port_closed(self, place: Address) -> None:
+        """ICMP says that nobody listens at *place*: no response is repeated there by itself."""
+        self._closed.pop(place, None)
+        self._closed[place] = None
+        if len(self._closed) > MAX_CLOSED:
+            del self._closed[next(iter(self._closed))]
+
+    def port_speaks(self, place: Address) -> None:
+        """Something has come from *place*: whatever ICMP said, it is open."""
+        if self._closed:
+            self._closed.pop(place, None)
 
     def response_returned(self, quoted: Response, flow: Flow, reason: str) -> None:
         """The response that *quoted* is the beginning of drew an ICMP error (section 18.2.2)."""
@@ -323,12 +343,18 @@ class Servers:
         self._stateless = second, told + 1
         return told < STATELESS_RESPONSES
 
-    def _act(self, server: ServerTransaction, actions: list[machines.Action]) -> None:
+    def _act(
+        self, server: ServerTransaction, actions: list[machines.Action], before: Message | None = None
+    ) -> None:
+        """Do what the machine of *server* says; *before* is what it had sent, where this end repeats that."""
         said = b""
         for action in actions:
             if isinstance(action, Send):
                 assert isinstance(action.message, Response)
-                said = self._send(action.message, server.flow)
+                if action.message is before and self._is_closed(server.flow):
+                    self._ways_back.repeat(action.message)
+                else:
+                    said = self._send(action.message, server.flow)
             elif isinstance(action, Deliver):
                 self._deliver(server, action.message)
             elif isinstance(action, Ended):
@@ -341,7 +367,12 @@ class Servers:
             self._responded.add(server.key, said)
 
     def _fire(self, server: ServerTransaction) -> None:
-        self._act(server, server.machine.fire(self.world.now()))
+        before = server.machine.last_sent
+        self._act(server, server.machine.fire(self.world.now()), before)
+
+    def _is_closed(self, flow: Flow) -> bool:
+        """Whether ICMP has said that nobody listens where *flow* leads."""
+        return flow.stream is None and flow.remote in self._closed
 
     def _send(self, response: Response, flow: Flow) -> bytes:
         """Send *response*, and return its bytes; it takes another way where its own has failed."""

@@ -91,6 +91,16 @@ class WaysBack:
             on_fault=lambda error: self._tell(response, flow, f"{why}, and {as_reason(error)}"),
         )
 
+    def repeat(self, response: Response) -> None:
+        """Repeat *response*, whose own way leads to a closed port, where another place was found for it."""
+        datagrams = self._datagrams.get(server_key(response))
+        if datagrams is not None and datagrams.at is not None:
+            flow = Flow(Transport.UDP, self._transports.local(Transport.UDP, datagrams.at.host), datagrams.at)
+            try:
+                self._transports.send(response, flow)
+            except SendFailed as error:
+                self._send_once_more(response, flow, str(error), datagrams)
+
     async def close(self) -> None:
         """Give up all."""
         await self._tasks.stop()

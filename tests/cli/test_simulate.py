@@ -105,7 +105,7 @@ def test_a_capture_is_written(simulate: Run, tmp_path: Path) -> None:
         (("--up", "primary"), "say when, with --at after it"),
         (("--every", "5s"), "--every belongs after a --call"),
         (("--call", "1002", "--line", "7"), "there is no line 7; enabled lines: 1"),
-        (("--call", "10 02"), "is no number to dial"),
+        (("--call", "Bob Smith"), "is no number to dial"),
     ],
 )
 def test_bad_orders_are_refused_in_one_line(simulate: Run, options: tuple[str, ...], said: str) -> None:

@@ -93,8 +93,11 @@ def test_a_quiet_phone() -> None:
         ({"outbound_proxy_enable": "1"}, "10:warning:no-proxy"),
         ({"sip_server__1__port": "5060", "sip_server__1__transport_type": "2"}, "6:hint:tls-port"),
         ({"user_name": ""}, "2:warning:no-user"),
+        ({"user_name": "1001@"}, "3:warning:no-domain"),
+        ({"user_name": "1001@pbx example"}, "3:warning:no-domain"),
         ({"password": ""}, "2:hint:no-password"),
         ({"password": "1001"}, "4:hint:weak-password"),
+        ({"user_name": "1001@pbx.example.com", "password": "1001"}, "4:hint:weak-password"),
     ],
 )
 def test_a_surprise_is_told_at_its_line(changes: dict[str, str], expected: str) -> None:

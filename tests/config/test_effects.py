@@ -29,7 +29,7 @@ def told(text: str) -> list[str]:
         ("account.1.srtp_encryption =", []),
         ("account.1.srtp_encryption = %NULL%", []),
         ("account.1.srtp_encryption = 7", []),  # no value of it: the default is kept, as is told
-        ("features.call_num_filter = %EMPTY%", ["2:warning"]),
+        ("features.call_num_filter = %EMPTY%", []),
         ("static.sip.nat_stun.enable = 0", []),
         ("dialplan.replace.prefix.1 = 0", ["2:warning"]),
         ("static.sip.nat_stun.enable = 1", ["2:warning"]),

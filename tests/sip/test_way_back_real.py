@@ -9,14 +9,14 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
-from phone_emulator.events import Address, Bus, Event, MessageIgnored, Transport
+from phone_emulator.events import Address, Bus, Event, MessageIgnored, MessageSent, Transport
 from phone_emulator.sip.endpoint import Endpoint
 from phone_emulator.sip.message import response_to
 from phone_emulator.sip.parser import parse
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.timers import Timers
 from phone_emulator.world import RealWorld
-from tests.patience import patient
+from tests.patience import patient, until
 from tests.sip.ends import incoming
 
 HERE, THERE, ELSEWHERE = "127.0.0.21", "127.0.0.13", "127.0.0.14"
@@ -26,16 +26,17 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="the error queue is L
 class Real:
     """An endpoint on real sockets, and what it was asked and told."""
 
-    def __init__(self, world: RealWorld) -> None:
+    def __init__(self, world: RealWorld, timers: Timers) -> None:
         self.requests: asyncio.Queue[ServerTransaction] = asyncio.Queue()
         self.ignored: list[MessageIgnored] = []
+        self.sent: list[MessageSent] = []
         self.places: list[Address] = []
         bus = Bus()
         bus.subscribe(self._hear)
         self.endpoint = Endpoint(
             world,
             bus,
-            Timers(),
+            timers,
             host=HERE,
             port=0,
             on_request=self.requests.put_nowait,
@@ -54,13 +55,15 @@ class Real:
     def _hear(self, event: Event) -> None:
         if isinstance(event, MessageIgnored):
             self.ignored.append(event)
+        elif isinstance(event, MessageSent):
+            self.sent.append(event)
 
 
-def run(story: Callable[[Real], Awaitable[None]]) -> None:
+def run(story: Callable[[Real], Awaitable[None]], timers: Timers | None = None) -> None:
     world = RealWorld()
 
     async def main() -> None:
-        real = Real(world)
+        real = Real(world, timers or Timers())
         await real.endpoint.open()
         try:
             await patient(story(real))
@@ -101,6 +104,26 @@ def test_a_response_that_draws_an_icmp_error_goes_where_sent_by_leads(method: st
             assert real.ignored == []
 
     run(story)
+
+
+@linux
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_refusal_is_not_repeated_to_a_closed_port(closed: bool) -> None:
+    """RFC 3261 section 17.2.1: timer G goes on for 64*T1, here 0.64 s, unless the machine says that it is."""
+
+    async def story(real: Real) -> None:
+        with bound(THERE, socket.SOCK_DGRAM) as asking:
+            source = Address(*asking.getsockname())
+            asking.sendto(incoming("INVITE", sent_by=str(source)).to_bytes(), real.address)
+            server = await real.requests.get()
+            if closed:
+                asking.close()
+            server.respond(response_to(server.request, 487, to_tag="t"))
+            await until(lambda: not real.endpoint.live_transactions, "the end of the transaction")
+            responses = [event for event in real.sent if event.remote == source]
+            assert (len(responses) == 1) is closed
+
+    run(story, Timers(t1=0.01))
 
 
 def test_a_response_whose_connection_has_ended_takes_a_new_one() -> None:

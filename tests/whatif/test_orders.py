@@ -60,7 +60,7 @@ def test_each_call_has_its_own_times() -> None:
         ([("call", "1"), ("at", 5.0), ("at", 6.0)], "--call 1 has two times"),
         ([("call", "1"), ("every", 5.0), ("every", 6.0)], "two --every"),
         ([("call", "1"), ("every", 0.5)], "at least 1s"),
-        ([("call", "1 2")], "'1 2' is no number"),
+        ([("call", "a b")], "'a b' is no number"),
         ([("up", ("primary", "ok"))], "--up primary=ok: say when"),
         ([("down", ("tertiary", "silent"))], "no server 'tertiary' here: primary, secondary, dns, callee"),
         ([("down", ("dns", "deaf"))], "dns cannot be 'deaf'"),

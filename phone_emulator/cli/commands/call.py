@@ -63,7 +63,7 @@ def call(
         play=None if play is None else read_wav(play),
         record=record,
     )
-    if wrong := why_undialable(destination):
+    if wrong := why_undialable(destination, config.call_num_filter):
         raise click.BadParameter(wrong, param_hint="'DESTINATION'")
     check_line(config, line)
     return place(make_desk(config, common), common, order)

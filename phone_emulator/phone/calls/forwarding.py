@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from phone_emulator.config.model import AccountConfig, ForwardConfig, PhoneConfig
 from phone_emulator.events import CallForwarded
-from phone_emulator.phone.dialling.number import why_undialable
+from phone_emulator.phone.dialling.number import as_written, dialled, why_undialable
 from phone_emulator.sip.message import Request
 
 if TYPE_CHECKING:
@@ -50,8 +50,10 @@ def target(seat: Seat, request: Request, why: Forward) -> str:
         Forward.BUSY: (set_up.busy, set_up.busy_target),
         Forward.NO_ANSWER: (set_up.no_answer, set_up.no_answer_target),
     }[why]
-    if not enabled or why_undialable(number):
+    filtered = seat.context.config.call_num_filter
+    if not enabled or why_undialable(number, filtered):
         return ""
+    number = dialled(number, filtered)
     return number if len(request.headers.values("Diversion")) < MAX_DIVERSIONS else ""
 
 
@@ -64,7 +66,7 @@ def headers(
     seat: Seat, identity: Identity, request: Request, number: str, why: Forward
 ) -> list[tuple[str, str]]:
     """What the 302 carries that sends the INVITE *request* to *number*."""
-    found = [("Contact", f"<{identity.uri_of(number)}>")]
+    found = [("Contact", f"<{identity.uri_of(as_written(number, seat.context.config))}>")]
     if seat.context.config.forward_diversion:
         found.append(("Diversion", f"{identity.name_addr()};reason={why}"))
         found += [("Diversion", value) for value in request.headers.values("Diversion")]

@@ -11,6 +11,7 @@ from phone_emulator.events import Attempt, CallState, Direction, Outcome
 from phone_emulator.media.negotiation import Unusable
 from phone_emulator.numbers import MAX_UINT32
 from phone_emulator.phone.dialling.channel import end_answered
+from phone_emulator.phone.dialling.number import DirectAddress
 from phone_emulator.phone.wire import session_expires
 from phone_emulator.phone.wire.exchange import Draft, Watch
 from phone_emulator.phone.wire.identity import Identity, new_call_id
@@ -44,10 +45,13 @@ class OutgoingCall(Call):
         number: str,
         identity: Identity,
         headers: Sequence[tuple[str, str]] = (),
+        directly: DirectAddress | None = None,
     ) -> None:
         super().__init__(line, call_id, number, identity)
         self._headers = headers
         """What the INVITE carries beside its usual headers."""
+        self._directly = directly
+        """Who is called past the line's servers; None goes the way of the servers."""
         self._drafts: dict[int, Draft] = {}
         self._offer = b""
         self._client: ClientTransaction | None = None
@@ -61,7 +65,8 @@ class OutgoingCall(Call):
         """What came in right behind the 2xx, and waits until the call is up."""
         self._acks: dict[str, Request] = {}
         """The ACK of each 2xx, by its To tag: a repeated 2xx draws it again."""
-        self._walk = self.servers.walk("INVITE", call=self)
+        over = None if directly is None else (directly.hop(identity.server),)
+        self._walk = self.servers.walk("INVITE", over, call=self)
         self.route = self._walk.route
         self._runner: asyncio.Task[None] | None = None
         self._expiring: TimerHandle | None = None
@@ -172,7 +177,8 @@ class OutgoingCall(Call):
             told = tried or self.route
             reasons = "; ".join(f"{each.target.role}: {each.detail}" for each in told)
             last = told[-1].status if told else None
-            self._settle(CallResult.FAILED, f"every server is exhausted: {reasons}", last)
+            vain = "every server is exhausted" if self._directly is None else "nobody could be called there"
+            self._settle(CallResult.FAILED, f"{vain}: {reasons}", last)
         else:
             self._settle(CallResult.REJECTED, answered.detail, answered.status)
         self._end(self.reason, CallEvent.FINAL)
@@ -241,14 +247,16 @@ class OutgoingCall(Call):
         context = self.seat.context
         identity = context.identity(self.seat.account, step.hop.identity)
         request = identity.invite(
-            self.remote,
+            self.remote if self._directly is None else self._directly.number,
             new_call_id(context.world.unguessable, self.seat.account, self.voice.host, identity.style),
             context.endpoint.new_tag(),
             "<sip:0.0.0.0>",
             self._offer,
             extra=[*self._headers, *session_expires.asked(self.seat.account)],
         )
-        return Draft(identity, request, credentials=self.seat.exchange.new_credentials())
+        # Whoever is at an address that was dialled is no server of the line: no proof of its password.
+        shown = self.seat.exchange.new_credentials(known=self._directly is None)
+        return Draft(identity, request, credentials=shown)
 
     def _guard(self, attempt: Attempt) -> asyncio.Task[None]:
         """Bound the time that a call may ring without an answer (C4; ``phone_setting.ringback_timeout``)."""

@@ -222,9 +222,14 @@ class Channel:
         return proxied and self.seat.context.config.outbound_in_dialog
 
     def _names_server(self, host: str, port: int | None) -> bool:
-        """Whether a URI means the server by its name: that is the target in use, wherever DNS leads now."""
-        server = self.identity.server
-        return host == server.address and not is_ip(host) and port in (None, server.port)
+        """Whether a URI means the server by its name: that is the target in use, wherever DNS leads now.
+
+        So does one that names the line's own domain, whose requests go to the servers (C7).
+        """
+        server, domain = self.identity.server, self.seat.account.domain
+        named = host == server.address and port in (None, server.port)
+        own = bool(domain) and domain in (host, f"{host}:{port}")
+        return (named or own) and not is_ip(host)
 
 
 async def end_answered(

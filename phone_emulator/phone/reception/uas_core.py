@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -23,6 +24,7 @@ from phone_emulator.sip.refer import replaces_of
 from phone_emulator.sip.refusal import WHY
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.statuses import REASONS
+from phone_emulator.world.address import canonical
 
 from . import text
 from .desk import Desk, Station
@@ -110,13 +112,37 @@ class UasCore:
         server.respond(dressed(response, context.device.style, compact=compact), answer.why)
 
     def line_called(self, request: Request) -> Station | None:
-        """The line that *request* is for, by the user of its Request-URI, and of several by their servers."""
-        user, came_from = request.request_uri.user, request.top_via.host
-        any_user = self._desk.any_user
-        lines = self._desk.lines.values()
-        named = [line for line in lines if any_user or line.seat.account.user_name == user]
-        through = (line for line in named if line.seat.account.servers[0].address == came_from)
-        return next(through, None) or next(iter(named), None)
+        """The line that *request* is for, by the user of its Request-URI; None for none.
+
+        A call to the phone's own address is for any line. Of several lines it is the one whose domain is
+        named, or whose server the request comes from.
+        """
+        user, any_user = request.request_uri.user, self._desk.any_user
+        lines = list(self._desk.lines.values())
+        named = [line for line in lines if any_user or line.seat.account.user == user]
+        if not named and self._called_directly(request):
+            named = lines
+        if len(named) < 2:
+            return next(iter(named), None)
+        domains, via = _domains_named(request), request.via
+        came_from = {via.host, via.parameters.get("received") or via.host}
+
+        def fits(line: Station) -> tuple[bool, bool]:
+            account, servers = line.seat.account, line.servers
+            through = any(server.address in came_from for server in account.servers)
+            return account.domain.lower() in domains, through or any(map(servers.knows, came_from))
+
+        return max(named, key=fits)
+
+    def _called_directly(self, request: Request) -> bool:
+        """Whether *request* is about a call to the phone's address (``features.direct_ip_call_enable``)."""
+        desk = self._desk
+        if not desk.config.direct_ip_call or request.method not in ("INVITE", "OPTIONS"):
+            return False
+        try:
+            return canonical(request.request_uri.host.strip("[]")) in map(canonical, desk.context.hosts)
+        except ValueError:
+            return False
 
     def identity_called(self, line: Station, request: Request) -> Identity:
         """How *line* names itself to the sender of *request*; where any user rings, as whom it is for."""
@@ -230,6 +256,14 @@ class UasCore:
     def on_in_dialog_only(self, server: ServerTransaction) -> None:
         """What makes sense in a dialog only."""
         self.answer(server, Answer(481))
+
+
+def _domains_named(request: Request) -> set[str]:
+    """The domains that Request-URI and To name, with their port and without."""
+    uris = [request.request_uri]
+    with contextlib.suppress(MessageError):  # it is answered where it matters
+        uris.append(request.to_address.uri)
+    return {text.lower() for uri in uris for text in (uri.host, f"{uri.host}:{uri.port}") if uri.host}
 
 
 HANDLERS: dict[str, Callable[[UasCore, ServerTransaction], None]] = {

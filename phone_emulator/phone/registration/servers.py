@@ -6,18 +6,23 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 
+from phone_emulator.config.catalogue import is_ip
 from phone_emulator.config.model import FailbackMode
 from phone_emulator.dns import Unresolved
 from phone_emulator.events import (
+    DIRECT,
+    Address,
     Attempt,
     AttemptEnded,
     AttemptProgressed,
     AttemptStarted,
     Outcome,
     Target,
+    Transport,
 )
 from phone_emulator.phone.seat import LiveCall, Seat
 from phone_emulator.redundancy import Failback, Hop, Locate, Try, Walk, hops, moves_on, server_order
+from phone_emulator.world.address import canonical
 from phone_emulator.world.faults import as_reason
 
 from .binding import Bindings
@@ -49,7 +54,8 @@ class Servers:
     async def locate(self, hop: Hop) -> list[Target]:
         """The targets of *hop*, primary first; raises Unresolved (D1-D4)."""
         targets = await self._seat.locate(hop)
-        self._lists[hop.server] = targets
+        if hop.server != DIRECT:
+            self._lists[hop.server] = targets
         return targets
 
     def knows(self, host: str) -> bool:
@@ -57,6 +63,20 @@ class Servers:
         asked = (known.target.address for known in self.record.targets)
         listed = (target.address for targets in self._lists.values() for target in targets)
         return host in {*asked, *listed}
+
+    def are_at(self, host: str, port: int | None) -> bool:
+        """Whether one of them is at the IP address *host* and *port*; None for whichever it has."""
+        account = self._seat.account
+        configured = [(each.address, each.port) for each in account.servers]
+        configured += [(each.address, each.port) for each in account.proxies]
+        literal = [
+            Address(canonical(address), port or Transport.UDP.default_port)
+            for address, port in configured
+            if is_ip(address)
+        ]
+        asked = (known.target.remote for known in self.record.targets)
+        listed = (target.remote for targets in self._lists.values() for target in targets)
+        return any(at.host == host and port in (None, at.port) for at in (*literal, *asked, *listed))
 
     def walk(
         self,
@@ -151,7 +171,8 @@ class Servers:
 
     def finished(self, attempt: Attempt, call: str | None) -> None:
         """Tell, and remember for the line's health, how *attempt* ended."""
-        self.record.note(attempt)
+        if attempt.target.server != DIRECT:
+            self.record.note(attempt)
         now = self._seat.now
         self._seat.tell(AttemptEnded(at=now, line=self._seat.number, call=call, attempt=attempt))
 
@@ -168,6 +189,8 @@ class Servers:
     def _order(
         self, method: str, call: LiveCall | None, hop: Hop, targets: Sequence[Target]
     ) -> tuple[list[Target], str]:
+        if hop.server == DIRECT:
+            return list(targets), "an address was dialled: it is called directly"
         failback = self.failbacks[hop.server]
         now = self._seat.now
         ordered, current, returning = failback.order(targets, now, idle=self._seat.idle(call))

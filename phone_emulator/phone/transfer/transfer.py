@@ -15,7 +15,7 @@ from phone_emulator.events import CallState, TransferChanged, TransferRole, Tran
 from phone_emulator.numbers import MAX_UINT32, number
 from phone_emulator.phone.calls.call import Call
 from phone_emulator.phone.calls.states import UP
-from phone_emulator.phone.dialling.number import why_undialable
+from phone_emulator.phone.dialling.number import as_written, dialled, why_undialable
 from phone_emulator.phone.wire.content import read_body
 from phone_emulator.phone.wire.credentials import words_of
 from phone_emulator.phone.wire.errors import CallError
@@ -207,10 +207,12 @@ async def transfer_blind(call: Call, number: str) -> None:
 
     Raises CallError, in words for people, where that fails; *call* is then as it was before.
     """
-    if wrong := why_undialable(number):
+    config = call.seat.context.config
+    if wrong := why_undialable(number, config.call_num_filter):
         raise CallError(wrong)
+    number = dialled(number, config.call_num_filter)
     _check(call)
-    uri = call.channel.identity.uri_of(number)
+    uri = call.channel.identity.uri_of(as_written(number, config))
     await _carry_out(call, number, refer.refer_to(uri))
 
 

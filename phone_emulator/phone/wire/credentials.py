@@ -36,9 +36,11 @@ class Credentials:
     Args:
         account: user and password.
         source: of the cnonces.
+        withheld: whether no challenge is answered: whoever asks is not one to show them to.
     """
 
-    def __init__(self, account: AccountConfig, source: Chance) -> None:
+    def __init__(self, account: AccountConfig, source: Chance, *, withheld: bool = False) -> None:
+        self.withheld = withheld
         self._account = account
         self._source = source
         self._sessions: dict[Key, digest.Session] = {}
@@ -70,7 +72,7 @@ class Credentials:
         for challenge in digest.challenges(response):
             by_realm.setdefault(challenge.realm, []).append(challenge)
         chosen = [each for each in map(digest.choose, by_realm.values()) if each is not None]
-        if not chosen or not self._account.password:
+        if not chosen or self.withheld or not self._account.password:
             return False
         for challenge in chosen:
             nonce, count = shown.get((remote, challenge.proxy, challenge.realm), ("", 0))

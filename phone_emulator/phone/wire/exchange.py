@@ -116,9 +116,12 @@ class Exchange:
     def __post_init__(self) -> None:
         self.registering = self.new_credentials()
 
-    def new_credentials(self) -> Credentials:
-        """Those of a request or a dialog that nobody has challenged yet."""
-        return Credentials(self.account, self.endpoint.world.unguessable)
+    def new_credentials(self, *, known: bool = True) -> Credentials:
+        """Those of a request or a dialog that nobody has challenged yet.
+
+        *known*: whether it goes to the line's servers; nobody else is shown them.
+        """
+        return Credentials(self.account, self.endpoint.world.unguessable, withheld=not known)
 
     async def run(
         self, attempt: Attempt, draft: Draft, watch: Watch | None = None
@@ -141,7 +144,8 @@ class Exchange:
                 attempt.ended = world.now()
         if attempt.outcome is None:
             attempt.status = response.status
-            attempt.outcome, detail = judge(response, self.account, proven=draft.proven)
+            withheld = draft.credentials is not None and draft.credentials.withheld
+            attempt.outcome, detail = judge(response, self.account, proven=draft.proven, withheld=withheld)
             attempt.detail = _with_remark(detail, attempt)
         return response, flow
 
@@ -238,10 +242,13 @@ class Exchange:
             watch.provisional(response, client)
 
 
-def judge(response: Response, account: AccountConfig, *, proven: bool) -> tuple[Outcome, str]:
+def judge(
+    response: Response, account: AccountConfig, *, proven: bool, withheld: bool = False
+) -> tuple[Outcome, str]:
     """What a final response means for the route (C2, C3), and the sentence for people.
 
-    *proven*: whether the request that it answers carried credentials.
+    *proven*: whether the request that it answers carried credentials; *withheld*: whether the line shows
+    none to whoever answered.
     """
     words = f"{response.status} {response.reason}"
     if response.status < 300:
@@ -249,6 +256,9 @@ def judge(response: Response, account: AccountConfig, *, proven: bool) -> tuple[
     if response.status == 503:
         return Outcome.UNAVAILABLE, f"answered {words}: the server is not available"
     if response.status in (401, 407):
+        if withheld:
+            why = "and is none of the line's servers, the only ones to get its credentials"
+            return Outcome.REJECTED, f"answered {words} {why}: {FINAL}"
         return Outcome.REJECTED, f"answered {words}{_unproven(response, account, proven=proven)}: {FINAL}"
     return Outcome.REJECTED, f"answered {words}: {FINAL}"
 

@@ -73,7 +73,12 @@ class Identity:
 
     @property
     def host(self) -> str:
-        """The server's address and port as Request-URIs carry them; a port of 0 is left to DNS."""
+        """The line's domain as Request-URIs carry it.
+
+        It is that of its user name (C7), else the server's address and port; a port of 0 is left to DNS.
+        """
+        if self.account.domain:
+            return self.account.domain
         port = self.server.port
         written = port if self.style.port_in_uri or port != 5060 else 0
         return f"{self._address}:{written}" if written else self._address
@@ -81,12 +86,12 @@ class Identity:
     @property
     def domain(self) -> str:
         """The same as From and To carry it."""
-        return self.host if self.style.port_in_uri else self._address
+        return self.account.domain or (self.host if self.style.port_in_uri else self._address)
 
     @property
     def address_of_record(self) -> str:
         """The line's own URI."""
-        return f"sip:{self._user(self.account.user_name)}@{self.domain}"
+        return f"sip:{self._user(self.account.user)}@{self.domain}"
 
     def uri_of(self, number: str, own_host: str = "") -> str:
         """The URI that *number*, as dialled, stands for; *own_host* where it names none, else `host`."""
@@ -231,7 +236,7 @@ class Identity:
         parameters = "" if transport is Transport.UDP else f";transport={transport.upper()}"
         if self.account.register_line:
             parameters += f";line={self.line_mark}"
-        return f"<sip:{self._user(self.account.user_name)}@{local}{parameters}>"
+        return f"<sip:{self._user(self.account.user)}@{local}{parameters}>"
 
     @property
     def line_mark(self) -> str:
@@ -273,7 +278,7 @@ class Identity:
     @property
     def _own_uri(self) -> str:
         """The line's own URI, as Request-URIs have it."""
-        return f"sip:{self._user(self.account.user_name)}@{self.host}"
+        return f"sip:{self._user(self.account.user)}@{self.host}"
 
     def _add_common(self, request: Request) -> None:
         request.headers.add("Max-Forwards", MAX_FORWARDS)

@@ -99,11 +99,11 @@ def _line_row(line: Line, now: float, chosen: bool) -> LineRow:
     rows = tuple(_binding_row(binding, now, binding.number == working) for binding in bindings)
     states = [binding.state for binding in bindings]
     best = next((state for state in _BEST_FIRST if state in states), RegistrationState.UNREGISTERED)
-    host = account.servers[0].address if account.servers else "no server"
+    host = account.domain or (account.servers[0].address if account.servers else "no server")
     return LineRow(
         number=line.number,
         label=account.shown_label,
-        who=f"{account.display_name} {account.user_name}@{host}".strip(),
+        who=f"{account.display_name} {account.user}@{host}".strip(),
         word=NOWHERE if health.registered_nowhere and best in _GIVEN_UP else REGISTRATION[best],
         registered=any(binding.live for binding in bindings),
         chosen=chosen,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum, auto
 from typing import TYPE_CHECKING
 
-from phone_emulator.events import Attempt, Direction, Outcome, Target
+from phone_emulator.events import DIRECT, Attempt, Direction, Outcome, Target
 from phone_emulator.phone.transfer.transfer import under_way
 from phone_emulator.redundancy import server_order
 from phone_emulator.redundancy.walk import moves_on
@@ -143,6 +143,8 @@ def _to_come(call: Call, known: KnownTargets) -> list[Target]:
     found: list[Target] = []
     tried = {(attempt.target.server, attempt.target.role) for attempt in call.route}
     last = call.route[-1].target.server if call.route else None
+    if last == DIRECT:
+        return []
     order = server_order(call.seat.account, call.servers.bindings.working_server)
     servers = [hop.server for hop in order]
     begun = servers.index(last) if last in servers else 0

@@ -66,6 +66,34 @@ def test_the_fallback_server_gets_a_new_request() -> None:
     play(story, primary=503, secondary=503, fallback=503)
 
 
+def test_a_domain_in_the_user_name_stays_at_every_server() -> None:
+    """REGISTER and INVITE go to the servers' targets; the lab's own digest finds the user. rule C7"""
+
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.ANSWERED
+        assert [attempt.target.role for attempt in call.route] == ["primary", "secondary", "fallback"]
+        for host in (".13", ".14", ".15"):
+            invites = stage.requests("INVITE", host)
+            assert {invite.uri for invite in invites} == {"sip:1002@pbx.example.test"}
+            assert {str(invite.from_address.uri) for invite in invites} == {"sip:1001@pbx.example.test"}
+            assert {str(invite.to_address.uri) for invite in invites} == {"sip:1002@pbx.example.test"}
+        registers = stage.requests("REGISTER")
+        assert {register.uri for register in registers} == {"sip:pbx.example.test"}
+        assert {str(register.to_address.uri) for register in registers} == {"sip:1001@pbx.example.test"}
+        assert stage.registered() == ["secondary", "fallback"]
+        await call.hang_up()
+        calling = stage.lab.call_phone(stage.phone, server="fallback")
+        assert calling is not None
+        await asyncio.sleep(0.1)
+        assert stage.phone.calls[-1].state is CallState.RINGING
+        await calling.hang_up()
+
+    settings = {"account.1.user_name": "1001@pbx.example.test", "account.1.auth_name": "%EMPTY%"}
+    play(story, settings, primary=503, secondary={"INVITE": 503})
+
+
 def test_an_authenticated_retry_stays_at_its_target() -> None:
     # rule C3
     async def story(stage: Stage) -> None:

@@ -56,6 +56,23 @@ def test_every_call_is_forwarded() -> None:
     play(story, **always())
 
 
+@pytest.mark.parametrize(
+    ("target", "contact"),
+    [
+        ("030 12-34", "sip:0301234@192.168.1.13:5060"),
+        ("tel:+49-30-12", "sip:+493012@192.168.1.13:5060"),
+        ("192.0.2.5", "sip:192.0.2.5"),
+        ("1005@192.0.2.5", "sip:1005@192.0.2.5"),
+    ],
+)
+def test_targets_are_read_as_numbers_that_people_type(target: str, contact: str) -> None:
+    async def story(on: Play) -> None:
+        response = await forwarded(on)
+        assert response.headers.get("Contact") == f"<{contact}>"
+
+    play(story, **always(target))
+
+
 def test_without_diversion() -> None:
     async def story(on: Play) -> None:
         assert "Diversion" not in (await forwarded(on)).headers

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from phone_emulator.events import CallRefused, CallState, Transport
+from phone_emulator.events import Address, CallRefused, CallState, Transport
 from phone_emulator.phone import CallError, CallResult, IncomingCall
 from phone_emulator.sip.message import Request, Response
 from tests.lab.peers import PHONE, SERVER, Peer, ack_to
@@ -159,7 +159,7 @@ def test_an_unknown_user() -> None:
         assert response.headers.get("User-Agent") == "Yealink SIP-T46S 66.86.0.15"
         assert response.to_tag
 
-    play(story)
+    play(story, features__direct_ip_call_enable=0)
 
 
 def test_cancel_before_the_answer() -> None:
@@ -262,6 +262,27 @@ def test_a_lost_ack_repeats_the_200_and_then_ends_the_call() -> None:
         assert call.result is CallResult.ANSWERED
 
     play(story)
+
+
+def test_the_200_goes_once_to_a_caller_whose_port_is_closed() -> None:
+    """ICMP says so: it is not repeated, and the BYE of 64*T1 later is tried all the same."""
+
+    async def story(on: Play) -> None:
+        caller = await on.world.open_udp(Address("192.168.1.13", 5099), on.far)
+        invite = on.far.invite()
+        invite.headers.set("Via", "SIP/2.0/UDP 192.168.1.13:5099;branch=z9hG4bKgone")
+        caller.send(invite.to_bytes(), PHONE)
+        await on.rest()
+        caller.close()
+        [call] = on.phone.calls
+        assert isinstance(call, IncomingCall)
+        call.answer()
+        await asyncio.sleep(40)
+        assert [m.status for _, m in on.sent("INVITE") if isinstance(m, Response)] == [180, 200]
+        [(at, bye), *_] = on.sent("BYE")
+        assert (round(at), bye.cseq.method) == (32, "BYE")
+
+    play(story, stop=False)
 
 
 def test_bye_waits_for_the_ack() -> None:

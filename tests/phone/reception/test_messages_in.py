@@ -141,7 +141,10 @@ def test_an_info_of_a_package() -> None:
     [
         ("1001@", {}, 200),
         ("", {}, 200),
-        ("4711@", {}, 404),
+        ("4711@", {}, 200),  # it would be a direct call
+        ("4711@", {"features__direct_ip_call_enable": 0}, 404),
+        ("", {"features__direct_ip_call_enable": 0}, 200),
+        ("", {"account__1__dnd__enable": 1, "features__dnd_refuse_code": 480}, 480),
         ("1001@", {"account__1__dnd__enable": 1, "features__dnd_refuse_code": 480}, 480),
     ],
 )

@@ -97,6 +97,26 @@ def test_a_blind_transfer() -> None:
     play(story)
 
 
+@pytest.mark.parametrize(
+    ("typed", "uri"),
+    [
+        ("(030) 12-3", "sip:030123@192.168.1.13:5060"),
+        ("tel:+49-30-12", "sip:+493012@192.168.1.13:5060"),
+        ("192.0.2.5", "sip:192.0.2.5"),
+        ("1003@192.0.2.5", "sip:1003@192.0.2.5"),
+    ],
+)
+def test_whom_people_type(typed: str, uri: str) -> None:
+    async def story(on: Play) -> None:
+        _, call = await on.talking()
+        task, refer = await referring(on, call, typed)
+        assert refer.headers.get("Refer-To") == f"<{uri}>"
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    play(story)
+
+
 def test_a_refer_is_authenticated_when_asked() -> None:
     async def story(on: Play) -> None:
         invite, call = await on.talking()
@@ -313,7 +333,7 @@ def test_what_cannot_be_transferred() -> None:
     async def story(on: Play) -> None:
         _, call = await on.talking()
         with pytest.raises(CallError, match="no number to dial"):
-            await transfer_blind(call, "10 03")
+            await transfer_blind(call, "Bob Smith")
         with pytest.raises(CallError, match="to itself"):
             await transfer_to(call, call)
         ringing = on.phone.dial("1004")

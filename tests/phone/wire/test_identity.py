@@ -128,3 +128,64 @@ def test_call_id_and_user_agent() -> None:
     assert device.user_agent(plain, AccountConfig(index=1)) == "Yealink SIP-T46G 28.83.0.35"
     assert device.user_agent(with_mac) == "Yealink SIP-T46G 28.83.0.35 0015651234ab"
     assert device.user_agent(with_mac, account) == "Mine"
+
+
+AOR = {"user_name": "1001@pbx.example.com"}
+"""A user name that says its domain, too."""
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_user_name_with_a_domain_is_an_address_of_record(number: int) -> None:
+    """Also at the fallback server. rule C7"""
+    line = identity(server=ServerConfig(number=number, address="192.168.1.15"), display_name="T2", **AOR)
+    register = line.register("c", "7", 1, 60, line.binding(Address("192.168.1.21", 5060), Transport.UDP))
+    assert register.uri == "sip:pbx.example.com"
+    assert register.headers.get("To") == '"T2" <sip:1001@pbx.example.com>'
+    assert register.headers.get("From") == '"T2" <sip:1001@pbx.example.com>;tag=7'
+    assert register.headers.get("Contact") == "<sip:1001@192.168.1.21:5060>"
+    invite = line.invite("1002", "c", "7", "<sip:x@h>", b"")
+    assert (invite.uri, invite.headers.get("To")) == (
+        "sip:1002@pbx.example.com",
+        "<sip:1002@pbx.example.com>",
+    )
+    assert invite.headers.get("From") == '"T2" <sip:1001@pbx.example.com>;tag=7'
+    subscribe = line.subscribe("c", "7", "message-summary", "x/y", 60)
+    assert (subscribe.uri, subscribe.to_address.uri.host) == ("sip:1001@pbx.example.com", "pbx.example.com")
+    assert line.outside("OPTIONS", "c", "7", "<sip:x@h>").uri == "sip:1001@pbx.example.com"
+    assert b"%40" not in b"".join(each.to_bytes() for each in (register, invite, subscribe))
+
+
+@pytest.mark.parametrize(
+    ("user_name", "expected"),
+    [
+        ("1001@pbx.example.com:5070", "sip:1001@pbx.example.com:5070"),
+        ("1001@192.168.1.99", "sip:1001@192.168.1.99"),
+        ("1001@[fd00::13]", "sip:1001@[fd00::13]"),
+        ("sip:1001@pbx.example.com", "sip:1001@pbx.example.com"),
+        ("SIPS:1001@pbx.example.com", "sip:1001@pbx.example.com"),
+        ("a b@c@pbx.example.com", "sip:a%20b%40c@pbx.example.com"),
+        # what follows is no domain
+        ("1001@", "sip:1001%40@pbx.example.com:5060"),
+        ("@pbx", "sip:%40pbx@pbx.example.com:5060"),
+        ("1001@pbx example", "sip:1001%40pbx%20example@pbx.example.com:5060"),
+        ("1001@pbx>;x=<a", "sip:1001%40pbx%3E;x=%3Ca@pbx.example.com:5060"),
+    ],
+)
+def test_what_a_user_name_stands_for(user_name: str, expected: str) -> None:
+    assert identity(user_name=user_name).address_of_record == expected
+
+
+def test_a_number_with_a_domain_of_its_own_keeps_it() -> None:
+    assert identity(**AOR).uri_of("1002@other.example") == "sip:1002@other.example"
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (AOR, "1001"),
+        ({**AOR, "auth_name": "1001@pbx.example.com"}, "1001@pbx.example.com"),
+        ({**AOR, "auth_name": "alice"}, "alice"),
+    ],
+)
+def test_who_authenticates_for_a_user_name_with_a_domain(settings: dict[str, str], expected: str) -> None:
+    assert identity(**settings).account.digest_user == expected

@@ -80,7 +80,9 @@ async def refusing(on: Play) -> None:
     call.reject()
     on.far.send(ack_to(invite, await on.far.response(486)))
     for method, user in (("INVITE", "9"), ("BYE", "1001"), ("REFER", "1001"), ("OPTIONS", "1001")):
-        request = on.far.make(method, f"sip:{user}@192.168.1.21", call_id=f"alone-{method}")
+        host = "example.com" if method == "INVITE" else "192.168.1.21"  # else it would be a direct call
+        to = f"<sip:{user}@192.168.1.21>"
+        request = on.far.make(method, f"sip:{user}@{host}", to=to, call_id=f"alone-{method}")
         on.far.send(request)
         response = await on.far.hear()
         assert isinstance(response, Response)

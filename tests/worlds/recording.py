@@ -79,7 +79,7 @@ class Recording:
     told: list[tuple[Attempt, Outcome | None, str]] = field(default_factory=list)
     """Each attempt that was told to have ended, with its outcome and detail at that time."""
     reboots: list[int] = field(default_factory=list)
-    """The places of the reboots among the events."""
+    """The places among the events at which a reboot began, or had ended."""
     idle_transactions: int = 0
     """Live transactions when everything was over and nothing registered."""
     idle_left: list[str] = field(default_factory=list)
@@ -228,6 +228,8 @@ async def _main(recording: Recording) -> None:
             recording.reboots.append(len(recording.events))
         with contextlib.suppress(CallError):
             await step.does.act(session, step, step.args)
+        if step.kind == "reboot":
+            recording.reboots.append(len(recording.events))  # a request may leave before the phone stops
         _keep_bindings(recording)
     recording.calls = dict(session.calls)
     await _come_to_rest(recording)

@@ -62,7 +62,8 @@ def routes(recording: Recording) -> list[Route]:
         if not before:
             cycles.append(Route(f"REGISTER at {event.at:g} s", "REGISTER", [attempt], None))
         else:
-            max(before, key=lambda cycle: cycle.attempts[-1].ended or 0.0).attempts.append(attempt)
+            latest = max(reversed(before), key=lambda cycle: cycle.attempts[-1].ended or 0.0)
+            latest.attempts.append(attempt)
     return found + cycles
 
 

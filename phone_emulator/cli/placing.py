@@ -53,7 +53,7 @@ def place(desk: Desk, common: Common, order: Order) -> int:
     """Do the whole of it; the exit status. What there is to tell is told after an interrupt, too."""
     placed = _Placed()
     try:
-        desk.world.run(_session(desk, common, order, placed))
+        desk.run(_session(desk, common, order, placed))
     finally:
         try:
             desk.write_capture(common, f"call to {order.destination}")

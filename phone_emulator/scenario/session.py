@@ -111,11 +111,17 @@ def in_order(attempts: Iterable[Attempt]) -> list[Attempt]:
     return sorted(attempts, key=lambda attempt: attempt.started)
 
 
-def _ended(attempt: Attempt, at: float) -> Attempt:
-    """*attempt* of a scenario that ended *at* then: what was still under way was cut short."""
+def settled(report: CallReport, at: float, why: str) -> CallReport:
+    """*report* of a world that ended *at* then, for *why*: what was still under way was cut short (R16)."""
+    route = [_ended(attempt, at, why) for attempt in report.route]
+    result, reason = report.result or str(CallResult.CANCELLED), report.reason or why
+    return dataclasses.replace(report, route=route, result=result, reason=reason)
+
+
+def _ended(attempt: Attempt, at: float, why: str) -> Attempt:
     if attempt.outcome is not None:
         return attempt
-    detail, ended = f"cut short: {ENDED}", max(at, attempt.started)
+    detail, ended = f"cut short: {why}", max(at, attempt.started)
     return dataclasses.replace(attempt, outcome=Outcome.CANCELLED, detail=detail, ended=ended)
 
 
@@ -175,10 +181,8 @@ class Session:
         calls += [call.report(name) for name, call in self.refused.items()]
         registrations = in_order(attempt for _, attempt in self.registers[: standing.registers])
         if self._standing is not None:  # where the world broke down, nothing has said how they ended
-            registrations = [_ended(attempt, standing.at) for attempt in registrations]
-            for call in calls:
-                call.route = [_ended(attempt, standing.at) for attempt in call.route]
-                call.result, call.reason = call.result or str(CallResult.CANCELLED), call.reason or ENDED
+            registrations = [_ended(attempt, standing.at, ENDED) for attempt in registrations]
+            calls = [settled(call, standing.at, ENDED) for call in calls]
         return ScenarioResult(
             scenario=self.scenario.name,
             file=self.scenario.file,

@@ -7,11 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from phone_emulator.events import AttemptStarted, Event, MessageSent
+from phone_emulator.events import (
+    Attempt,
+    AttemptStarted,
+    Event,
+    MessageSent,
+    Source,
+    Target,
+    Transport,
+    Wait,
+)
 from phone_emulator.report.json import json_line
-from phone_emulator.report.result import ScenarioResult, Verdict
+from phone_emulator.report.result import CallReport, ScenarioResult, Verdict
 from phone_emulator.report.text import scenario_lines
-from phone_emulator.scenario.session import RunOptions
+from phone_emulator.scenario.session import RunOptions, settled
 from phone_emulator.sip.message import Request
 from phone_emulator.sip.parser import parse
 from tests.scenario.playing import played
@@ -124,3 +133,17 @@ def test_a_world_that_breaks_down_leaves_no_outcome_empty(monkeypatch: pytest.Mo
     [call] = json.loads(json_line(result))["calls"]
     assert call["result"] is not None
     assert [attempt["outcome"] for attempt in call["route"] if attempt["outcome"] is None] == []
+
+
+def test_what_nobody_has_ended_is_told_as_cut_short() -> None:
+    """A second interrupt may come before anything is hung up."""
+
+    # rule R16
+    target = Target(1, "primary", "pbx", "192.168.1.13", 5060, Transport.UDP, Source.DNS)
+    attempt = Attempt(1, "INVITE", target, Wait(32.0, ""), "", 2.0)
+    report = CallReport("c", 1, "1002", None, None, "", None, 2.0, 0.0, [attempt])
+    told = settled(report, 5.0, "interrupted")
+    assert (told.result, told.reason) == ("cancelled", "interrupted")
+    [cut] = told.route
+    assert (str(cut.outcome), cut.detail, cut.ended) == ("cancelled", "cut short: interrupted", 5.0)
+    assert attempt.outcome is None

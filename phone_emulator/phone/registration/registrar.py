@@ -237,8 +237,10 @@ class Registrar:
     def _rest(self, group: Sequence[Hop]) -> float:
         """Seconds until a target of *group* may be asked for its REGISTER, where all have asked for time."""
         now = self._context.world.now()
-        targets = [target for hop in group for target in self._servers.targets(hop.server)]
-        return self._servers.rests.over(targets, now) - now
+        lists = [self._servers.targets(hop.server) for hop in group]
+        if not all(lists):
+            return 0.0  # a name that may resolve by then
+        return self._servers.rests.over([target for found in lists for target in found], now) - now
 
     async def _refresh_due(self, binding: Binding) -> None:
         """Wait until *binding* has to be refreshed, also where it was renewed elsewhere meanwhile (R9)."""

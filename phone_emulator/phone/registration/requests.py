@@ -192,10 +192,9 @@ class Requests:
         await binding.turns.free()
         leases = [lease for lease in binding.live_leases(self._now) if not lease.asked]
         if not leases:
-            binding.next_at = None
-            if binding.state is not RegistrationState.UNREGISTERED:
-                self.forget(binding)
-                binding.expires_at = None
+            binding.expires_at = binding.next_at = None
+            self.forget(binding)
+            if binding.state in (RegistrationState.REGISTERING, RegistrationState.REGISTERED):
                 self.change(binding, RegistrationState.UNREGISTERED, why)
             return
         where = ", ".join(str(lease.target) for lease in leases)

@@ -245,19 +245,35 @@ def test_a_restart_removes_the_bindings_of_the_lines_that_are_meant() -> None:
     play(story, ONLY_1 | second | {"account.2.unregister_on_reboot": "1"})
 
 
-def test_a_line_that_never_registered_says_that_it_is_unregistered() -> None:
+@pytest.mark.parametrize("behaviour", ["403", "refuse"])
+def test_a_line_that_is_registered_nowhere_plans_nothing_any_more(behaviour: str) -> None:
     # rule R12
     async def story(stage: Stage) -> None:
         await stage.phone.register()
         await stage.phone.line(1).registrar.unregister()
         binding = stage.phone.line(1).bindings[1]
-        assert (str(binding.state), binding.next_at) == ("unregistered", None)
-        assert binding.reason == "the line was unregistered"
+        assert (str(binding.state), binding.next_at) == ("failed", None)
+        assert stage.phone.line(1).health().next == ()
         stage.mark()
         await asyncio.sleep(1000)
         assert stage.sent("REGISTER") == []
 
-    play(story, ONLY_1, primary=403)
+    play(story, ONLY_1, primary=behaviour, secondary=behaviour)
+
+
+def test_a_line_that_had_not_come_far_is_unregistered_at_once() -> None:
+    # rule R12
+    async def story(stage: Stage) -> None:
+        stage.world.network.host("192.168.1.13").up = False
+        registering = asyncio.create_task(stage.phone.register())
+        await asyncio.sleep(0.5)  # no connection yet: nothing has left
+        await stage.phone.line(1).registrar.unregister()
+        await registering
+        assert stage.world.now() == 0.5
+        binding = stage.phone.line(1).bindings[1]
+        assert (str(binding.state), binding.reason) == ("unregistered", "the line was unregistered")
+
+    play(story, ONLY_1 | server_1(port=5060, transport_type=1))
 
 
 def test_registering_while_the_removal_waits() -> None:

@@ -7,8 +7,9 @@ import contextlib
 import dataclasses
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import click
 
@@ -29,6 +30,9 @@ from .outputs import check_outputs
 from .places import Places, guide_zone, places_of
 from .provision import provision, provisioned_config
 from .talk import event_log, say, tell_of, tell_of_seed
+
+INTERRUPTED = "interrupted: ending calls and de-registering; once more stops at once"
+_Result = TypeVar("_Result")
 
 
 @dataclass(slots=True)
@@ -54,10 +58,22 @@ class Desk:
             yield self.phone
         finally:
             if interrupted() and (self.phone.calls or _registered(self.phone)):
-                say("interrupted: ending calls and de-registering; once more stops at once")
+                say(INTERRUPTED)
             await self.phone.stop()
             if self.lab is not None:
                 await self.lab.stop()
+
+    def run(self, main: Coroutine[Any, Any, _Result]) -> _Result:
+        """Run *main*, which uses `running`; says at which servers the phone stays registered all the same.
+
+        That is so after a second interrupt, which waits for nobody, and where a server does not answer.
+        """
+        try:
+            return self.world.run(main)
+        finally:
+            if not self.world.virtual:
+                for text in self.phone.left_behind():
+                    say(text)
 
     def write_capture(self, common: Common, name: str) -> None:
         """Write the messages to ``--pcap``, where it is given; raises OSError."""
@@ -163,7 +179,7 @@ def make_desk(config: PhoneConfig, common: Common, *, every_transport: bool = Fa
 
 
 def _registered(phone: Phone) -> bool:
-    return any(line.bindings.targets for line in phone.lines.values())
+    return any(line.registrar.left() for line in phone.lines.values())
 
 
 def interrupted() -> bool:

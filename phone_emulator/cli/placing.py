@@ -17,7 +17,7 @@ from phone_emulator.phone import CallResult, OutgoingCall, Phone
 from phone_emulator.phone.calls.audio import Audio
 from phone_emulator.report.json import json_line
 from phone_emulator.report.text import RoutePrinter, call_lines
-from phone_emulator.scenario.session import call_report
+from phone_emulator.scenario.session import call_report, settled
 
 from .desk import Desk
 from .exits import Exit
@@ -53,7 +53,7 @@ def place(desk: Desk, common: Common, order: Order) -> int:
     """Do the whole of it; the exit status. What there is to tell is told after an interrupt, too."""
     placed = _Placed()
     try:
-        desk.world.run(_session(desk, common, order, placed))
+        desk.run(_session(desk, common, order, placed))
     finally:
         try:
             desk.write_capture(common, f"call to {order.destination}")
@@ -61,7 +61,7 @@ def place(desk: Desk, common: Common, order: Order) -> int:
                 write_wav(order.record, placed.audio.recording)
         finally:
             if placed.call is not None:
-                report = call_report(placed.call)
+                report = settled(call_report(placed.call), desk.world.now(), "interrupted")
                 click.echo(json_line(report) if common.json else call_lines(report)[0])
     answered = placed.call is not None and placed.call.result is CallResult.ANSWERED
     return Exit.OK if answered else Exit.FAILED

@@ -77,7 +77,7 @@ async def restart(phone: Phone, config: PhoneConfig) -> None:
     """Let *phone* start anew with *config*, as soon as no call is up; raises WorldError."""
     while phone.calls:
         await phone.calls[0].over()
-    await phone.stop(unregister=any(account.unregister_on_reboot for account in phone.config.lines))
+    await phone.stop_to_restart()
     phone.config = config
     await phone.start()
     await phone.register()

@@ -49,7 +49,7 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
     """Passed over; ``detail`` tells why."""
     CANCELLED = "cancelled"
-    """The user hung up."""
+    """The user hung up, or the attempt was cut short; ``detail`` tells by what."""
 
 
 class Source(StrEnum):
@@ -164,10 +164,15 @@ class Attempt:
     """When the request left, each time."""
     remark: str = ""
     """What else is worth telling of its way: that it went over TCP for its size. Part of ``detail``, too."""
+    line: int = 0
+    """Whose REGISTER it is: X of ``account.X``; 0 for an attempt of a call, which has its line itself."""
+    unregistered: bool = False
+    """Whether the REGISTER that goes first (R9) has failed: its own request never left."""
 
     def as_json(self) -> dict[str, Any]:
-        """The attempt as the program prints it."""
+        """The attempt as the program prints it; a REGISTER names its line."""
         return {
+            **({"line": self.line} if self.line else {}),
             "n": self.n,
             "method": self.method,
             **self.target.as_json(),

@@ -43,6 +43,8 @@ from .wire.identity import Device
 
 LAST_WORDS = 8
 """Times T1: how long a phone that stops waits for the answers to its BYEs and CANCELs."""
+STOPPED = "the phone was stopped"
+"""Why what goes on at the end is cut short, for people."""
 HISTORY = 200
 """Calls that the history keeps."""
 
@@ -188,19 +190,35 @@ class Phone:
                     )
                 )
 
-    async def stop(self, *, unregister: bool = True) -> None:
-        """End every call, de-register every live binding unless told not to (R12), close the sockets."""
+    async def stop(self, *, unregister: bool = True, why: str = "") -> None:
+        """End every call, remove what registrars hold unless told not to (R12), close the sockets.
+
+        Args:
+            unregister: False: nobody is told, as by a power cut.
+            why: for people, of what is cut short by it, where it is not the user's wish.
+        """
+        await self._stop(tuple(self.lines.values()) if unregister else (), why)
+
+    async def stop_to_restart(self) -> None:
+        """The same before a restart, where ``account.X.unregister_on_reboot`` says whether line X is told."""
+        told = tuple(line for line in self.lines.values() if line.account.unregister_on_reboot)
+        await self._stop(told, "")
+
+    async def _stop(self, told: Sequence[Line], why: str) -> None:
+        """Stop, and de-register the lines *told*; where that is none, nobody is told."""
         context = self._context
         if context is None:
             return
         try:
-            if unregister:
-                await self._end_calls()
-            watched = self.notifier.stop(tell=unregister)
+            if told:
+                await self._end_calls(why)
+            why = why or STOPPED
+            watched = self.notifier.stop(tell=bool(told))
             await self._all([("ending what watches it", watched, lambda error: self.notifier.cancel())])
-            await self._all([_stopped(line, unregister=unregister) for line in self.lines.values()])
+            lines = self.lines.values()
+            await self._all([_stopped(line, why, unregister=line in told) for line in lines])
             calls = (*self.calls, *self.history)
-            await self._all([(f"the end of {call.id}", call.abandon(), call.fault) for call in calls])
+            await self._all([(f"the end of {call.id}", call.abandon(why), call.fault) for call in calls])
             for line in self.lines.values():
                 await line.seat.tasks.stop()
             await self._tasks.stop()
@@ -215,11 +233,20 @@ class Phone:
         tasks = [self.spawn(work, name, on_fault) for name, work, on_fault in works]
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _end_calls(self) -> None:
+    def left_behind(self) -> list[str]:
+        """What registrars hold of its lines now, and until when, for people: they send calls there."""
+        now = self.world.now()
+        return [
+            f"line {number} stays registered at {lease.target}, for {lease.expires_at - now:.0f} s at most"
+            for number, line in self.lines.items()
+            for lease in line.registrar.left()
+        ]
+
+    async def _end_calls(self, why: str) -> None:
         """Hang up everywhere; a server that is slow to answer a BYE or a CANCEL is waited for a little."""
         calls = tuple(self.calls)
         for call in calls:
-            self.spawn(call.hang_up(), f"hanging up {call.id}", call.fault)
+            self.spawn(call.hang_up(why), f"hanging up {call.id}", call.fault)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS * self.config.timers.t1):
                 for call in calls:
@@ -350,6 +377,9 @@ class Phone:
         return None
 
     def _on_stray(self, response: Response, flow: Flow) -> str | None:
+        for line in self.lines.values():
+            if late := line.registrar.late(response, flow):
+                return late
         return self.dialogs.stray(response, flow, self.context.endpoint.clients)
 
     async def _locate(self, host: str, port: int | None, transport: Transport) -> Sequence[Address]:
@@ -364,8 +394,8 @@ class Phone:
         return next((port for port in said if port is not None), self.options.device.style.listen_port)
 
 
-def _stopped(line: Line, *, unregister: bool) -> tuple[str, Coroutine[Any, Any, None], OnFault]:
+def _stopped(line: Line, why: str, *, unregister: bool) -> tuple[str, Coroutine[Any, Any, None], OnFault]:
     """The work that stops *line*, and what is left to do where it raises."""
     registrar = line.registrar
-    work = registrar.unregister() if unregister else registrar.abandon()
+    work = registrar.unregister(why) if unregister else registrar.abandon(why)
     return f"stopping line {line.number}", work, lambda error: registrar.cancel()

@@ -74,6 +74,8 @@ class Failback:
         if not known:
             self._forget()
             return list(targets), None, False
+        if _key(targets[0]) == _key(current):  # DNS has another order by now
+            return list(targets), None, False
         if self.is_due(now) and idle:
             return list(targets), None, True
         return known + [target for target in targets if _key(target) != _key(current)], known[0], False

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from phone_emulator.config.model import FailbackMode, TimerConfig, TransportType
 from phone_emulator.events import Attempt, Outcome, Source, Target, Transport, Wait, role_name
@@ -34,20 +35,32 @@ MOVES_ON = frozenset(
 )
 """The outcomes after which the next target is tried (C2)."""
 
-Order = Callable[[Hop, Sequence[Target]], tuple[list[Target], str]]
-"""Puts a hop's targets into the order of the walk; the text says why when it is not the list's own order.
 
-An empty list passes the hop over: its targets are told as skipped, for the reason given.
-"""
+class Ordered(NamedTuple):
+    """A hop's targets in the order of the walk."""
+
+    targets: list[Target]
+    """None passes the hop over: its targets are told as skipped, for the reason given."""
+    why: str = ""
+    """Why it is not the list's own order."""
+    returning: bool = False
+    """Whether the first one is asked again after a failover had left it (F1-F3)."""
+
+
+Order = Callable[[Hop, Sequence[Target]], Ordered]
+"""Puts a hop's targets into the order of the walk."""
+Resting = Callable[[Target, float], str]
+"""Why a target is not asked at that time, for people; empty where it is."""
 
 
 def moves_on(attempt: Attempt) -> bool:
     """Whether the next target is tried after *attempt*.
 
-    Silence after a provisional response never moves a call on (C4), so its outcome alone does not tell.
+    Silence after a provisional response never moves a call on (C4), so its outcome alone does not tell; nor
+    does it where that is of the REGISTER that goes first, which is no answer to the request (R9).
     """
     answered_something = attempt.outcome is Outcome.NO_RESPONSE and attempt.status is not None
-    return attempt.outcome in MOVES_ON and not answered_something
+    return attempt.unregistered or (attempt.outcome in MOVES_ON and not answered_something)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +95,10 @@ class Walk:
         silence: how a silent target's wait is read from the guide.
         skip_redundant: pass over a target whose IP already failed (D5).
         order: puts a hop's targets into the order of the walk (failback); None keeps the list's.
-        registered: targets with a live binding; with register_on_enable others are registered at first (R9).
+        registered: asked for the targets with a live binding at the time; with register_on_enable others are
+            registered at first (R9).
         errors_move_on: an error answered by one server moves the request to the next server (R6).
+        resting: tells which targets are passed over; None: none.
     """
 
     def __init__(
@@ -95,8 +110,9 @@ class Walk:
         silence: Silence = Silence.AUTO,
         skip_redundant: bool = True,
         order: Order | None = None,
-        registered: Collection[Target] = (),
+        registered: Callable[[], Collection[Target]] = tuple,
         errors_move_on: bool = False,
+        resting: Resting | None = None,
     ) -> None:
         self.method = method
         self.route: list[Attempt] = []
@@ -105,8 +121,10 @@ class Walk:
         self._silence = silence
         self._skip_redundant = skip_redundant
         self._order = order
-        self._registered = {target.remote for target in registered}
+        self._registered = registered
         self._errors_move_on = errors_move_on
+        self._resting = resting
+        self._returning: Target | None = None
         self._hop: Hop | None = None
         self._waiting: list[Target] = []
         self._barred: list[Target] = []
@@ -125,9 +143,8 @@ class Walk:
                 return Locate(self._hop)
             assert self._hop is not None
             attempt = self._begin(self._hop, self._waiting.pop(0), now)
-            failed = self._failed_addresses.get(attempt.target.address)
-            if self._skip_redundant and failed is not None:
-                self._skip(attempt, failed)
+            if why := self._why_skipped(attempt.target, now):
+                attempt.ended, attempt.outcome, attempt.detail = attempt.started, Outcome.SKIPPED, why
                 continue
             first = self._must_register(self._hop, attempt.target)
             return Try(self._hop, attempt, register_first=first, last=not self._waiting)
@@ -136,9 +153,9 @@ class Walk:
     def located(self, targets: Sequence[Target]) -> None:
         """The hop asked for has these targets, in the order of DNS."""
         assert self._hop is not None
-        self._waiting, self._first_why = list(targets), ""
-        if self._order is not None:
-            self._waiting, self._first_why = self._order(self._hop, targets)
+        ordered = Ordered(list(targets)) if self._order is None else self._order(self._hop, targets)
+        self._waiting, self._first_why = ordered.targets, ordered.why
+        self._returning = ordered.targets[0] if ordered.returning else None
         self._barred = [] if self._waiting else list(targets)
 
     def unresolved(self, reason: str, asked: float, now: float) -> Attempt:
@@ -163,6 +180,10 @@ class Walk:
             self._waiting.clear()  # the server is available, so its other targets would say the same
         else:
             self._over = True
+
+    def returns(self, attempt: Attempt) -> bool:
+        """Whether *attempt*, of the hop that is walked now, is its failback."""
+        return attempt.target == self._returning
 
     def stop(self) -> None:
         """No further target: the user hung up (C9)."""
@@ -189,26 +210,33 @@ class Walk:
             attempt.ended, attempt.outcome, attempt.detail = now, Outcome.SKIPPED, self._first_why
         self._barred = []
 
-    def _skip(self, attempt: Attempt, failed: Attempt) -> None:
-        attempt.ended = attempt.started
-        attempt.outcome = Outcome.SKIPPED
-        attempt.detail = (
-            f"{attempt.target.address} already failed in this route as {failed.target.role} "
-            "(sip.skip_redundant_failover_addr = 1)"
-        )
+    def _why_skipped(self, target: Target, now: float) -> str:
+        """Why *target* is passed over at *now* (D5, Retry-After); empty where it is asked."""
+        failed = self._failed_addresses.get(target.address)
+        if self._skip_redundant and failed is not None:
+            return (
+                f"{target.address} already failed in this route as {failed.target.role} "
+                "(sip.skip_redundant_failover_addr = 1)"
+            )
+        return "" if self._resting is None else self._resting(target, now)
 
     def _must_register(self, hop: Hop, target: Target) -> bool:
+        """Whether a REGISTER goes to *target* first (R9): on a failover, and on the way back from one."""
         if self.method == "REGISTER" or not hop.failover.register_on_enable:
             return False
-        failed_over = len(self.route) > 1
-        return failed_over and target.remote not in self._registered
+        if target == self._returning:
+            return True  # whatever is left of its lease
+        return len(self.route) > 1 and not self._is_registered(target)
+
+    def _is_registered(self, target: Target) -> bool:
+        return any(target.remote == each.remote for each in self._registered())
 
     def _why(self, target: Target) -> str:
         """Why *target* is asked now."""
         if self._first_why and not any(attempt.target.server == target.server for attempt in self.route):
             return self._first_why
         tried = [attempt for attempt in self.route if attempt.outcome is not Outcome.SKIPPED]
-        if not tried and target.server == 2 and target.remote in self._registered:
+        if not tried and target.server == 2 and self._is_registered(target):
             return f"{target.role} first: the line is registered there"
         if not tried:
             mode = self._hop.failover.failback_mode if self._hop else FailbackMode.NEW_REQUESTS

@@ -115,8 +115,9 @@ def _attempt(attempt: Attempt) -> str:
     status = f" {attempt.status}" if attempt.status and outcome != "answered" else ""
     took = "" if attempt.ended is None else f"{attempt.ended - attempt.started:.1f} s"
     style = "answered" if outcome == "answered" else "lost"
+    whose = f"line {attempt.line}: " if attempt.line else ""
     return (
-        f'<tr><td class="number">{attempt.n}</td><td>{_text(target.role)}</td>'
+        f'<tr><td class="number">{whose}{attempt.n}</td><td>{_text(target.role)}</td>'
         f"<td><code>{_text(place)}</code></td>"
         f'<td class="number">{attempt.started:.3f} s</td><td class="{style}">{_text(outcome)}{status}</td>'
         f'<td class="number">{took}</td><td>{_text(attempt.detail)}</td></tr>'

@@ -28,7 +28,10 @@ def painted(text: str, colour: str, on: bool) -> str:
 
 
 def attempt_line(attempt: Attempt, *, colour: bool = False) -> str:
-    """``  1  primary     192.168.1.13:5060/udp   no-response    32.0 s  no response within …``."""
+    """``  1  primary     192.168.1.13:5060/udp   no-response    32.0 s  no response within …``.
+
+    Before that of a REGISTER stands ``line 1``.
+    """
     target = attempt.target
     place = f"{target.remote}/{target.transport}" if target.address else target.host
     if attempt.outcome is None:
@@ -42,8 +45,9 @@ def attempt_line(attempt: Attempt, *, colour: bool = False) -> str:
     cell = f"{ended:<15}"
     if attempt.outcome is not None:
         cell = painted(cell, _COLOURS.get(attempt.outcome, _RED), colour)
-    line = f"{attempt.n:>3}  {target.role:<10}  {clean(place):<27}  {cell}  {took:>8}  {clean(detail)}"
-    return line.rstrip()
+    whose = f"line {attempt.line:<2}" if attempt.line else ""
+    text = f"{target.role:<10}  {clean(place):<27}  {cell}  {took:>8}  {clean(detail)}"
+    return f"{whose}{attempt.n:>3}  {text}".rstrip()
 
 
 def call_lines(call: CallReport, *, colour: bool = False) -> list[str]:

@@ -19,9 +19,11 @@ from .verdict import unmet
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C, and what the scenario had to tell by then."""
 
-    def __init__(self, result: ScenarioResult) -> None:
+    def __init__(self, result: ScenarioResult, left: list[str]) -> None:
         super().__init__()
         self.result = result
+        self.left = left
+        """Where the phone stays registered all the same, for people: nobody waited for those servers."""
 
 
 def run(prepared: Prepared, options: RunOptions) -> ScenarioResult:
@@ -38,7 +40,8 @@ def run(prepared: Prepared, options: RunOptions) -> ScenarioResult:
     except Deadlock as error:
         return _error(session, failures, [str(error)])
     except KeyboardInterrupt:
-        raise Interrupted(_error(session, failures, ["interrupted"])) from None
+        left = [] if session.world.virtual else session.phone.left_behind()
+        raise Interrupted(_error(session, failures, ["interrupted"]), left) from None
     except WorldError:
         raise
     except Exception as error:
@@ -59,24 +62,24 @@ def _error(session: Session, failures: list[StepFailure], reasons: list[str]) ->
 
 
 async def _play(session: Session, failures: list[StepFailure]) -> ScenarioResult:
-    lab = session.lab
     try:
-        if lab is not None:
-            await lab.start()
+        if session.lab is not None:
+            await session.lab.start()
         await session.phone.start()
         for step in session.scenario.steps:
             failures += [StepFailure(str(step), message) for message in await _step(session, step)]
             if failures and session.options.fail_fast:
                 break
-        result = session.result()
-        result.failures = failures
-        result.verdict = Verdict.FAILED if failures else Verdict.PASSED
-        return result
+    except asyncio.CancelledError:
+        if not session.world.virtual:
+            session.options.on_interrupt()
+        raise
     finally:
-        # In the simulated world nobody is left to be told; on real sockets the servers are.
-        await session.phone.stop(unregister=not session.world.virtual)
-        if lab is not None:
-            await lab.stop()
+        await session.end()
+    result = session.result()
+    result.failures = failures
+    result.verdict = Verdict.FAILED if failures else Verdict.PASSED
+    return result
 
 
 async def _step(session: Session, step: Step) -> list[str]:

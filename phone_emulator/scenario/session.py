@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from phone_emulator.config import CfgError, load
@@ -22,17 +23,21 @@ from phone_emulator.events import (
     MessageIgnored,
     MessageReceived,
     MessageSent,
+    Outcome,
 )
 from phone_emulator.lab import plans
 from phone_emulator.lab.lab import Lab, Place
 from phone_emulator.lab.zone import Zone, ZoneError, parse_zone
 from phone_emulator.phone import Call, CallResult, Phone, PhoneOptions
+from phone_emulator.phone.registration.health import LineHealth
 from phone_emulator.report import remarks
 from phone_emulator.report.result import CallReport, Message, ScenarioResult, Verdict
 from phone_emulator.world import RealWorld, SimulatedWorld
 
 from .model import Scenario, ScenarioError, ZoneSource
 
+ENDED = "the scenario ended"
+"""Why what goes on at the end is cut short."""
 _OF_OVERRIDE = re.compile(rf"{OVERRIDES}:([0-9]+): (.*)", re.DOTALL).fullmatch
 
 
@@ -48,6 +53,8 @@ class RunOptions:
     listeners: tuple[Listener, ...] = ()
     """Who is told what happens, besides the result."""
     fail_fast: bool = False
+    on_interrupt: Callable[[], None] = lambda: None
+    """Called when the user presses Ctrl-C in real time, before calls are ended and lines de-registered."""
     keep_messages: bool = False
     """Whether the result carries every SIP message (for reports)."""
 
@@ -88,6 +95,36 @@ class RefusedCall:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a scenario stands when its steps are done, before its phone is stopped."""
+
+    at: float
+    """Seconds since it began."""
+    registers: int
+    """How many REGISTER attempts had begun."""
+    health: list[LineHealth]
+
+
+def in_order(attempts: Iterable[Attempt]) -> list[Attempt]:
+    """*attempts* in order of time."""
+    return sorted(attempts, key=lambda attempt: attempt.started)
+
+
+def settled(report: CallReport, at: float, why: str) -> CallReport:
+    """*report* of a world that ended *at* then, for *why*: what was still under way was cut short (R16)."""
+    route = [_ended(attempt, at, why) for attempt in report.route]
+    result, reason = report.result or str(CallResult.CANCELLED), report.reason or why
+    return dataclasses.replace(report, route=route, result=result, reason=reason)
+
+
+def _ended(attempt: Attempt, at: float, why: str) -> Attempt:
+    if attempt.outcome is not None:
+        return attempt
+    detail, ended = f"cut short: {why}", max(at, attempt.started)
+    return dataclasses.replace(attempt, outcome=Outcome.CANCELLED, detail=detail, ended=ended)
+
+
 @dataclass(slots=True)
 class Session:
     """What the steps of one scenario act upon."""
@@ -109,32 +146,52 @@ class Session:
     registers: list[tuple[int, Attempt]] = field(default_factory=list)
     """Every REGISTER attempt as it began, and its line."""
     messages: list[Message] = field(default_factory=list)
+    _standing: Standing | None = None
+    """How things stood at the end; None before it."""
+
+    async def end(self) -> None:
+        """The scenario ends: calls are hung up, lines de-registered, the lab closed (R12)."""
+        if self._standing is None:
+            self._standing = self._stand()
+        try:
+            await self.phone.stop(why=ENDED)
+        finally:
+            if self.lab is not None:
+                await self.lab.stop()
+
+    def _stand(self) -> Standing:
+        health = [line.health() for line in self.phone.lines.values()]
+        return Standing(self.world.now(), len(self.registers), health)
 
     def registrations(self) -> list[Attempt]:
         """Every REGISTER attempt so far, in order of time."""
-        return sorted((attempt for _, attempt in self.registers), key=lambda attempt: attempt.started)
+        return in_order(attempt for _, attempt in self.registers)
 
     async def reboot(self) -> None:
         """Restart the phone: calls end, then it registers anew."""
-        unregister = any(account.unregister_on_reboot for account in self.config.lines)
-        await self.phone.stop(unregister=unregister)
+        await self.phone.stop_to_restart()
         self.phone = Phone(self.config, self.world, self.bus, self.phone_options)
         await self.phone.start()
         await self.phone.register()
 
     def result(self) -> ScenarioResult:
-        """What there is to tell so far; the verdict is the runner's."""
+        """What there is to tell of the scenario, up to its end; the verdict is the runner's."""
+        standing = self._standing or self._stand()
         calls = [call_report(call, name) for name, call in self.calls.items()]
         calls += [call.report(name) for name, call in self.refused.items()]
+        registrations = in_order(attempt for _, attempt in self.registers[: standing.registers])
+        if self._standing is not None:  # where the world broke down, nothing has said how they ended
+            registrations = [_ended(attempt, standing.at, ENDED) for attempt in registrations]
+            calls = [settled(call, standing.at, ENDED) for call in calls]
         return ScenarioResult(
             scenario=self.scenario.name,
             file=self.scenario.file,
             verdict=Verdict.PASSED,
-            elapsed=self.world.now(),
+            elapsed=standing.at,
             virtual=self.world.virtual,
             calls=sorted(calls, key=lambda call: call.started),
-            registrations=self.registrations(),
-            health=[line.health() for line in self.phone.lines.values()],
+            registrations=registrations,
+            health=standing.health,
             messages=self.messages,
         )
 

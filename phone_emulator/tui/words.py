@@ -104,5 +104,7 @@ def outcome_word(attempt: Attempt) -> str:
             return f"{attempt.status} {'trying' if attempt.status == 100 else 'ringing'}"
         return "calling" if attempt.method == "INVITE" else "registering"
     word = OUTCOMES[attempt.outcome]
+    if attempt.outcome is Outcome.CANCELLED and attempt.method == "REGISTER":
+        return "cut short"  # nobody hangs up a registration
     numbered = attempt.outcome in (Outcome.REJECTED, Outcome.UNAVAILABLE, Outcome.ANSWERED)
     return f"{attempt.status} {word}" if numbered and attempt.status else word

@@ -11,6 +11,7 @@ from phone_emulator.events import Outcome, Target
 from phone_emulator.lab.behaviour import Behaviour
 from phone_emulator.lab.nameserver import Behaviour as DnsBehaviour
 from phone_emulator.phone import OutgoingCall
+from phone_emulator.redundancy import moves_on
 from phone_emulator.report.result import CallReport
 from phone_emulator.scenario.session import call_report
 
@@ -224,7 +225,8 @@ def _is_back(story: Story) -> bool:
     if not story.first or not story.first.route or not story.returning or not story.returning[-1].route:
         return False
     first, now = story.first.route[0], story.returning[-1].route[0]
-    return now.outcome in (Outcome.ANSWERED, Outcome.REJECTED) and _key(now.target) == _key(first.target)
+    answered = now.outcome in (Outcome.ANSWERED, Outcome.REJECTED) and not moves_on(now)
+    return answered and _key(now.target) == _key(first.target)
 
 
 def _same(one: Sequence[Target], other: Sequence[Target]) -> bool:

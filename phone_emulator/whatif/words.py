@@ -113,8 +113,15 @@ def steps(attempts: Iterable[Attempt]) -> str:
 
 def in_short(attempts: Sequence[Attempt]) -> str:
     """The attempts that did not succeed: ``primary no-response, secondary 503``."""
-    failed = [each for each in attempts if each.outcome not in (Outcome.ANSWERED, Outcome.REJECTED)]
+    failed = [each for each in attempts if not _answered(each)]
     return ", ".join(
-        f"{each.target.role} {each.status if each.outcome is Outcome.UNAVAILABLE else each.outcome}"
-        for each in failed
+        f"{each.target.role} {each.status if each.outcome in _BY_STATUS else each.outcome}" for each in failed
     )
+
+
+_BY_STATUS = (Outcome.UNAVAILABLE, Outcome.REJECTED)
+
+
+def _answered(attempt: Attempt) -> bool:
+    """Whether its own request was answered: not the REGISTER that goes first (R9)."""
+    return attempt.outcome in (Outcome.ANSWERED, Outcome.REJECTED) and not attempt.unregistered

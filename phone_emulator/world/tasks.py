@@ -102,11 +102,14 @@ class Tasks:
         for task in self._others():
             task.cancel()
 
-    async def stop(self) -> None:
-        """Cancel all of it and wait for its end, but the task that says so."""
+    async def stop(self, why: str | None = None) -> None:
+        """Cancel all of it and wait for its end, but the task that says so.
+
+        *why*, for people, is what the CancelledError within says.
+        """
         others = self._others()
         for task in others:
-            task.cancel()
+            task.cancel(why)
         await asyncio.gather(*others, return_exceptions=True)
 
     def _others(self) -> list[asyncio.Task[Any]]:

@@ -93,7 +93,7 @@ def test_a_fault_of_a_command_itself(run: Run, plant: Plant, example: Path) -> N
 
 
 def test_de_registering_goes_on_for_the_other_lines(run: Run, plant: Plant, example: Path) -> None:
-    plant("phone_emulator.phone.registration.registrar.Registrar._remove")
+    plant("phone_emulator.phone.registration.requests.Requests._remove")
     result = run("register", example, "--world", "simulated")
     assert "internal fault in stopping line 1 of the phone" in faulty(result)
     assert "registered at primary" in result.stdout

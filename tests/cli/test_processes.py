@@ -7,16 +7,19 @@ import json
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 import termios
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from phone_emulator.cli.group import COMMANDS
+from phone_emulator.sip.message import Request, response_to
+from phone_emulator.sip.parser import parse
 from tests.cli.conftest import ROOT, Process, Run
 from tests.patience import NET
 
@@ -87,6 +90,71 @@ def test_a_scenario_can_be_interrupted_and_the_reports_are_written(
     told = junit.read_text()
     assert 'tests="2"' in told
     assert "interrupted" in told
+
+
+@pytest.fixture
+def forgetful(own_address: str) -> Iterator[str]:
+    """The address of a registrar that grants every lease, and does not answer when one is to end."""
+    host = own_address.rpartition(".")[0] + ".13"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind((host, 5060))
+
+        def serve() -> None:
+            while True:
+                data, remote = server.recvfrom(65536)
+                if not data:
+                    return
+                request = parse(data)
+                if isinstance(request, Request) and request.headers.get("Expires") != "0":
+                    contact = [("Contact", request.headers.get("Contact") or ""), ("Expires", "3600")]
+                    server.sendto(response_to(request, 200, to_tag="t", extra=contact).to_bytes(), remote)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield host
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
+            last.sendto(b"", (host, 5060))
+        thread.join()
+
+
+def test_a_second_interrupt_leaves_at_once_and_names_what_stays(
+    start: Start, own_address: str, forgetful: str, tmp_path: Path
+) -> None:
+    # rule R12
+    cfg, scenario = tmp_path / "phone.cfg", tmp_path / "wait.yaml"
+    keys = {"enable": 1, "user_name": 1001, "sip_server.1.address": forgetful, "sip_server.1.port": 5060}
+    cfg.write_text(
+        "#!version:1.0.0.1\n" + "".join(f"account.1.{key} = {value}\n" for key, value in keys.items())
+    )
+    scenario.write_text("name: w\nworld: real\nconfig: phone.cfg\nsteps:\n  - register: {}\n  - wait: 1h\n")
+    process = start("run", scenario, "--local-address", own_address, "--log-level", "info")
+    process.wait_for("registered at primary")
+    process.process.send_signal(signal.SIGINT)
+    process.wait_for("interrupted: ending calls and de-registering; once more stops at once")
+    process.wait_for("unregistering")
+    status, _, err = process.end(signal.SIGINT, times=1)
+    assert status == 130
+    left = [line for line in err.splitlines() if "stays registered" in line]
+    assert len(left) == 1
+    assert left[0].startswith(f"line 1 stays registered at primary {forgetful}:5060/udp, for 3")
+    assert "given up" not in err
+    assert "Traceback" not in err
+
+
+def test_a_registrar_that_does_not_answer_at_the_end_is_named(
+    start: Start, own_address: str, forgetful: str, tmp_path: Path
+) -> None:
+    # rule R12
+    cfg = tmp_path / "phone.cfg"
+    keys = {"enable": 1, "user_name": 1001, "sip_server.1.address": forgetful, "sip_server.1.port": 5060}
+    keys["sip_server.1.retry_counts"] = 0
+    cfg.write_text(
+        "#!version:1.0.0.1\n" + "".join(f"account.1.{key} = {value}\n" for key, value in keys.items())
+    )
+    status, out, err = start("register", cfg, "--local-address", own_address).end()
+    assert status == 0
+    assert "registered at primary" in out
+    assert f"line 1 stays registered at primary {forgetful}:5060/udp, for 3" in err
 
 
 def test_the_lab_obeys_a_pipe_and_ends_with_it(start: Start, own_address: str) -> None:

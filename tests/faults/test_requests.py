@@ -26,7 +26,7 @@ from phone_emulator.phone.calls.session import Session
 from phone_emulator.phone.presence.notifier import Watcher
 from phone_emulator.phone.presence.subscription import Subscription
 from phone_emulator.phone.reception import in_dialog, uas_core
-from phone_emulator.phone.registration.registrar import Registrar
+from phone_emulator.phone.registration.requests import Requests
 from phone_emulator.phone.transfer.referral import Referral
 from phone_emulator.phone.transfer.transfer import Transfer
 from phone_emulator.phone.wire.credentials import Credentials
@@ -185,7 +185,7 @@ ENTRIES: tuple[Entry, ...] = (
     (Phone, "_on_stray", stories.answering_too_late, {}),
     (Phone, "_on_ack", wire_stories.being_called, {}),
     (Credentials, "learn", wire_stories.calling, {}),
-    (Registrar, "_register_at", wire_stories.registering, {}),
+    (Requests, "register", wire_stories.registering, {}),
 )
 """What takes a message that comes in, and a story in which one does."""
 

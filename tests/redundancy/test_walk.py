@@ -8,7 +8,7 @@ import pytest
 
 from phone_emulator.config.model import FailbackMode, FailoverConfig, TransportType
 from phone_emulator.events import Outcome, Target, Transport, Wait
-from phone_emulator.redundancy import Hop, Locate, Try, Walk
+from phone_emulator.redundancy import Hop, Locate, Ordered, Try, Walk
 from tests.redundancy.ladder import GUIDE, TIMERS, hop, play, targets
 
 MOVING = [
@@ -216,7 +216,7 @@ def test_register_first_where_the_request_failed_over() -> None:
 def test_register_first_not_where_the_line_is_registered() -> None:
     # rule R9
     registered = [GUIDE[1][0], *GUIDE[2]]
-    played = play(invite((hop(1, ON), hop(2, ON)), registered=registered), [SILENT] * 3)
+    played = play(invite((hop(1, ON), hop(2, ON)), registered=lambda: registered), [SILENT] * 3)
     first = [step.register_first for step in played.steps if isinstance(step, Try)]
     assert first == [False, True, False]
 
@@ -231,8 +231,8 @@ def test_register_first_is_off_by_default_and_never_for_register() -> None:
 
 def test_an_order_of_its_own_and_why() -> None:
     # rule F4
-    def secondary_first(over: Hop, found: Sequence[Target]) -> tuple[list[Target], str]:
-        return list(reversed(found)), "the one in use" if over.server == 1 else ""
+    def secondary_first(over: Hop, found: Sequence[Target]) -> Ordered:
+        return Ordered(list(reversed(found)), "the one in use" if over.server == 1 else "")
 
     played = play(invite(order=secondary_first), [SILENT] * 3)
     assert played.tried == ["secondary", "primary", "fallback"]
@@ -249,8 +249,8 @@ def test_an_order_of_its_own_and_why() -> None:
 
 def test_an_order_that_leaves_a_server_out_says_why() -> None:
     # rule R9
-    def none_of_server_1(over: Hop, found: Sequence[Target]) -> tuple[list[Target], str]:
-        return ([], "not registered there") if over.server == 1 else (list(found), "")
+    def none_of_server_1(over: Hop, found: Sequence[Target]) -> Ordered:
+        return Ordered([], "not registered there") if over.server == 1 else Ordered(list(found))
 
     played = play(invite(order=none_of_server_1), [200])
     assert played.told == [("primary", "skipped"), ("secondary", "skipped"), ("fallback", "answered")]
@@ -272,7 +272,7 @@ def test_why_server_2_goes_first() -> None:
     # rule R5
     # rule C12
     both = (hop(2), hop(1))
-    registered = play(invite(both, registered=GUIDE[2]), [SILENT, 200]).route
+    registered = play(invite(both, registered=lambda: GUIDE[2]), [SILENT, 200]).route
     assert [attempt.why for attempt in registered] == [
         "fallback first: the line is registered there",
         "fallback 192.168.1.15: no-response",

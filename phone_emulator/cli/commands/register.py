@@ -36,7 +36,7 @@ def register(common: Common, cfg: tuple[str, ...]) -> int:
             return _tell(phone, common)
 
     try:
-        everywhere = desk.world.run(session())
+        everywhere = desk.run(session())
     finally:
         desk.write_capture(common, "register")
     return Exit.OK if everywhere else Exit.FAILED

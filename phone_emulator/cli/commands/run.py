@@ -11,7 +11,7 @@ from typing import cast
 import click
 
 from phone_emulator.cli.certificates import with_certificates
-from phone_emulator.cli.desk import refuse_elsewhere
+from phone_emulator.cli.desk import INTERRUPTED, refuse_elsewhere
 from phone_emulator.cli.exits import Exit, tell_faults
 from phone_emulator.cli.options import OUTPUT, SCENARIO, TLS, Common, common_options, complete_files
 from phone_emulator.cli.outputs import check_outputs
@@ -56,6 +56,7 @@ def run(
         seed=common.seed,
         listeners=(log,) if log is not None else (),
         fail_fast=fail_fast,
+        on_interrupt=lambda: say(INTERRUPTED),
         keep_messages=bool(html or common.pcap),
     )
     prepared = _read(scenario, common, options)
@@ -132,6 +133,8 @@ def _run_all(
             result = run_scenario(each, options)
         except Interrupted as stop:
             results.append(stop.result)
+            for text in stop.left:
+                say(text)
             raise
         except Exception as error:
             results.append(_not_finished(each, error))

@@ -54,7 +54,7 @@ def tui(common: Common, cfg: tuple[str, ...]) -> int:
     desk = make_desk(config, common, every_transport=own_lab)
     title = " ".join(Path(name).name for name in cfg) or (str(provisioner.base) if provisioner else "lab")
     try:
-        desk.world.run(_show(desk, common, title, provisioner, own_lab))
+        desk.run(_show(desk, common, title, provisioner, own_lab))
     finally:
         desk.write_capture(common, title)
     return Exit.OK

@@ -176,13 +176,16 @@ class Call:
 
     # -- orders --------------------------------------------------------------------------------------------
 
-    async def hang_up(self) -> None:
-        """End the call, in any state; returns when the far end has answered the BYE, or none is owed."""
-        with self.tasks.guarded("hanging up"):
-            await self._hang_up()
+    async def hang_up(self, why: str = "") -> None:
+        """End the call, in any state; returns when the far end has answered the BYE, or none is owed.
 
-    async def _hang_up(self) -> None:
-        await self._terminate("hung up")
+        *why*, for people, where it is not the user's wish.
+        """
+        with self.tasks.guarded("hanging up"):
+            await self._hang_up(why)
+
+    async def _hang_up(self, why: str) -> None:
+        await self._terminate(why or "hung up")
 
     async def finish(self, reason: str) -> None:
         """End the call, for *reason* where it is up; returns when the far end has answered the BYE."""
@@ -508,11 +511,11 @@ class Call:
             return True
         return False
 
-    async def abandon(self) -> None:
-        """Stop at once, telling nobody."""
-        await self.tasks.stop()
-        self._settle(CallResult.CANCELLED, "the phone was stopped")
+    async def abandon(self, why: str = "the phone was stopped") -> None:
+        """Stop at once, telling nobody; *why*, for people."""
+        await self.tasks.stop(why)
+        self._settle(CallResult.CANCELLED, why)
         for usage in tuple(self.usages):
-            usage.stop("the phone was stopped")
-        self._end("the phone was stopped")
+            usage.stop(why)
+        self._end(why)
         self.voice.close()  # again, where the call ended badly

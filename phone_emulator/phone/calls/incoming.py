@@ -128,12 +128,14 @@ class IncomingCall(Call):
         with self.ordered("refusing"):
             self._refuse(status or self.seat.context.config.normal_refuse_code, "rejected by this phone")
 
-    async def _hang_up(self) -> None:
+    async def _hang_up(self, why: str) -> None:
         """End the call; a ringing one is refused."""
-        if self.state is CallState.RINGING:
-            self.reject()
+        if self.state is not CallState.RINGING:
+            await super()._hang_up(why)
+        elif why:
+            self._refuse(self.seat.context.config.normal_refuse_code, why, CallResult.CANCELLED)
         else:
-            await super()._hang_up()
+            self.reject()
 
     @property
     def unanswered(self) -> bool:

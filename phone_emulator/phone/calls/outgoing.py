@@ -95,12 +95,12 @@ class OutgoingCall(Call):
                 self._call_off(CallEvent.TIME_OUT, Outcome.NO_RESPONSE, CallResult.FAILED, reason), "expiring"
             )
 
-    async def _hang_up(self) -> None:
+    async def _hang_up(self, why: str) -> None:
         """End the call: CANCEL before it is answered, held back until a 1xx allows it (C9), else BYE."""
         if self.dialog is not None or self.state in (CallState.ENDING, CallState.ENDED):
-            await super()._hang_up()
+            await super()._hang_up(why)
             return
-        reason = "hung up by the user"
+        reason = why or "hung up by the user"
         await self._call_off(CallEvent.HANG_UP, Outcome.CANCELLED, CallResult.CANCELLED, reason)
 
     async def _call_off(self, event: CallEvent, outcome: Outcome, result: CallResult, reason: str) -> None:
@@ -152,10 +152,10 @@ class OutgoingCall(Call):
         if self._client is not None:  # the INVITE goes on, and might without end
             self.seat.context.endpoint.clients.give_up(self._client, reason)
 
-    async def abandon(self) -> None:
+    async def abandon(self, why: str = "the phone was stopped") -> None:
         """Stop at once, telling nobody; the attempt that goes on ends with the phone."""
-        self._end_attempt(Outcome.CANCELLED, "the phone was stopped")
-        await super().abandon()
+        self._end_attempt(Outcome.CANCELLED, why)
+        await super().abandon(why)
 
     # -- the walk ------------------------------------------------------------------------------------------
 

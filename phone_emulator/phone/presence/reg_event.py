@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from phone_emulator.phone.registration.binding import leads_to
+from phone_emulator.phone.registration.lease import is_own
 from phone_emulator.phone.registration.registrar import Registrar
 from phone_emulator.phone.registration.servers import Servers
 from phone_emulator.phone.seat import Seat
@@ -35,11 +35,11 @@ class OwnRegistrations:
     def _hear(self, part: Part) -> None:
         """What a NOTIFY says; raises XmlError."""
         document = xml_body.read(part.body, "reginfo")
-        own = self._registrar.bindings.contact
+        own = self._registrar.bindings.own
         for registration in document.all("registration"):
             for contact in registration.all("contact"):
                 event = contact.attributes.get("event")
                 removed = contact.attributes.get("state") == "terminated" and event in REGISTER_AGAIN
-                if removed and own is not None and leads_to(f"<{contact.text_of('uri')}>", own):
+                if removed and own is not None and is_own(f"<{contact.text_of('uri')}>", own):
                     self._registrar.removed(f"the registrar removed the binding: {event}")
                     return

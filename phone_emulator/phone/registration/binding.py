@@ -1,23 +1,20 @@
-"""One registration of a line: what is known of it, and what the registrar's 200 gave."""
+"""One registration of a line: what is known of it, and what registrars hold for it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from phone_emulator.config.model import AccountConfig, ServerConfig
-from phone_emulator.events import Address, Attempt, RegistrationState, Target, Transport
+from phone_emulator.events import Attempt, RegistrationState, Target
 from phone_emulator.phone.wire.context import Context
 from phone_emulator.phone.wire.identity import new_call_id
 from phone_emulator.redundancy import hops
-from phone_emulator.sip import values
-from phone_emulator.sip.headers import after_address, delta_seconds, parameter, unquoted
-from phone_emulator.sip.message import Response
-from phone_emulator.world.address import canonical
+
+from .lease import Contact, Lease, Place, place_of
+from .turn import Turns
 
 ATTEMPTS_KEPT = 1000
-LONGEST_GRUU = 500
-"""Characters; a longer one is not believed."""
 
 
 @dataclass(slots=True)
@@ -38,10 +35,53 @@ class Binding:
     refresh_at: float | None = None
     next_at: float | None = None
     reason: str = "not yet tried"
-    contact: Address | None = None
-    """The phone's own, as its Contact gave it."""
+    own: str = ""
+    """The phone's Contact, as the REGISTER that succeeded last gave it."""
     must_clear: bool = False
     """Whether ``Contact: *`` goes before the first REGISTER since the phone started (R11)."""
+    least: int = 0
+    """Seconds: the longest Min-Expires that a 423 has named (R15)."""
+    turns: Turns = field(default_factory=Turns)
+    """Who registers it now (R13)."""
+    leases: dict[Place, Lease] = field(default_factory=dict)
+    """What each registrar holds, also those that were left (R12)."""
+    strangers: dict[Place, frozenset[Contact]] = field(default_factory=dict)
+    """The Contacts that each registrar listed while it held none of this binding (R15)."""
+
+    @property
+    def asks(self) -> int:
+        """Seconds that a REGISTER asks for."""
+        return max(self.server.expires, self.least)
+
+    def held(self, target: Target, contact: str, until: float, now: float) -> None:
+        """The registrar *target* holds *contact* from *now* on, *until* then at the latest."""
+        self.leases = {place: lease for place, lease in self.leases.items() if lease.expires_at > now}
+        self.leases[place_of(target)] = Lease(target, contact, until)
+
+    def unheard(self, target: Target, contact: str, until: float, *, cut: bool) -> None:
+        """The answer of *target* to a REGISTER was not heard: it may hold *contact* until then.
+
+        That is so where nobody waited long enough (*cut*), and where it held a lease before. A server that is
+        silent from the start has granted nothing.
+        """
+        before = self.leases.get(place_of(target))
+        if before is not None:
+            until = max(before.expires_at, until)
+            self.leases[place_of(target)] = replace(before, expires_at=until, asked=False)
+        elif cut:
+            self.leases[place_of(target)] = Lease(target, contact, until, sure=False)
+
+    def removed(self, target: Target) -> None:
+        """The registrar *target* holds nothing any more."""
+        self.leases.pop(place_of(target), None)
+
+    def asked(self, lease: Lease) -> None:
+        """The registrar is asked to remove *lease*: once is enough."""
+        self.leases[place_of(lease.target)] = replace(lease, asked=True)
+
+    def live_leases(self, now: float) -> list[Lease]:
+        """What registrars hold at *now*."""
+        return [lease for lease in self.leases.values() if lease.expires_at > now]
 
     def take_cseq(self) -> int:
         """The next CSeq: whoever registers this binding, no number is used twice (RFC 3261 section 10.2)."""
@@ -74,8 +114,8 @@ class Bindings:
             )
             for hop in hops(account)
         }
-        self.attempts: list[Attempt] = []
-        """The latest REGISTER attempts, in order of time."""
+        self._attempts: list[Attempt] = []
+        self._line = account.index
 
     def __getitem__(self, server: int) -> Binding:
         return self._all[server]
@@ -94,62 +134,17 @@ class Bindings:
         return [binding.target for binding in self if binding.target is not None]
 
     @property
-    def contact(self) -> Address | None:
-        """The phone's own address as its Contact at server 1 gives it; None while there is none."""
-        return next((each.contact for each in self if each.number == 1 and each.live), None)
+    def own(self) -> str | None:
+        """The phone's own Contact at server 1; None while there is none."""
+        return next((each.own for each in self if each.number == 1 and each.live), None)
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """The latest REGISTER attempts, in order of time."""
+        return sorted(self._attempts, key=lambda attempt: attempt.started)
 
     def began(self, attempt: Attempt) -> None:
         """A REGISTER attempt begins."""
-        self.attempts.append(attempt)
-        del self.attempts[:-ATTEMPTS_KEPT]
-
-
-def leads_to(value: str, own: Address) -> bool:
-    """Whether a Contact's *value* leads to the address *own*; a default port may be left out."""
-    try:
-        uri = values.read_address(value).uri
-        host = canonical(uri.host.strip("[]"))
-    except ValueError:
-        return False
-    secure = uri.scheme == "sips" or (uri.parameters.get("transport") or "").lower() == Transport.TLS
-    default = (Transport.TLS if secure else Transport.UDP).default_port
-    return (host, uri.port or default) == (canonical(own.host), own.port)
-
-
-def _own(response: Response, contact: Address) -> list[str]:
-    """The Contacts of *response* that are this phone's."""
-    return [value for value in response.headers.values("Contact") if leads_to(value, contact)]
-
-
-def granted_gruu(response: Response, contact: Address) -> str:
-    """The public GRUU that a 200 to REGISTER gives this phone (RFC 5627 section 4.2); empty for none.
-
-    Args:
-        response: the 200; it lists every binding of the account, also those of other phones.
-        contact: this phone's address, as its Contact gave it.
-    """
-    own = _own(response, contact)
-    gruu = unquoted(parameter(after_address(own[0]), "pub-gruu") or "") if own else ""
-    try:
-        uri = values.uri(gruu[:LONGEST_GRUU])
-    except ValueError:
-        return ""
-    return gruu if len(gruu) <= LONGEST_GRUU and "gr" in uri.parameters else ""
-
-
-def granted_lease(response: Response, contact: Address, asked: int) -> int:
-    """Seconds that a 200 to REGISTER grants (R8).
-
-    Contact's ``expires`` counts first, then ``Expires``, then what was asked.
-
-    Args:
-        response: the 200; it lists every binding of the account, also those of other phones.
-        contact: this phone's address, as its Contact gave it.
-        asked: seconds.
-    """
-    for value in _own(response, contact) or response.headers.values("Contact"):
-        lease = delta_seconds(parameter(after_address(value), "expires"))
-        if lease is not None:
-            return lease
-    lease = delta_seconds(response.headers.get("Expires"))
-    return asked if lease is None else lease
+        attempt.line = self._line
+        self._attempts.append(attempt)
+        del self._attempts[:-ATTEMPTS_KEPT]

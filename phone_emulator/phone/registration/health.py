@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from phone_emulator.events import Address, Attempt, Outcome, Target, Transport
@@ -87,8 +87,8 @@ class HealthRecord:
 
     def note(self, attempt: Attempt) -> None:
         """*attempt* has ended."""
-        if attempt.outcome is None or attempt.outcome in TELLS_NOTHING:
-            return
+        if attempt.outcome is None or attempt.outcome in TELLS_NOTHING or attempt.unregistered:
+            return  # where the REGISTER that goes first has failed, that was an attempt of its own
         target = attempt.target
         known = self._targets.setdefault(
             (target.server, target.remote, target.transport), TargetHealth(target)
@@ -101,8 +101,9 @@ class HealthRecord:
 
     @property
     def targets(self) -> tuple[TargetHealth, ...]:
-        """Every target that was asked so far, server 1 first, then by role."""
-        return tuple(sorted(self._targets.values(), key=lambda known: _place(known.target)))
+        """Every target that was asked so far, server 1 first, then by role: as it stands now."""
+        found = sorted(self._targets.values(), key=lambda known: _place(known.target))
+        return tuple(replace(known) for known in found)
 
 
 def _place(target: Target) -> tuple[int, int, str]:

@@ -7,28 +7,22 @@ import contextlib
 from collections.abc import Sequence
 from typing import Protocol
 
-from phone_emulator.events import (
-    Attempt,
-    Outcome,
-    RegistrationChanged,
-    RegistrationState,
-    Target,
-    Wait,
-)
+from phone_emulator.events import Attempt, Outcome, RegistrationState, Target
 from phone_emulator.phone.seat import Seat
-from phone_emulator.phone.wire.exchange import Draft, Watch
-from phone_emulator.redundancy import Hop, Try, hops, moves_on, refresh_delay, retry_delay, wait_for
+from phone_emulator.phone.wire.exchange import Draft
+from phone_emulator.redundancy import Hop, Try, hops, retry_delay, wait_for
 from phone_emulator.redundancy.servers import successive
-from phone_emulator.sip.headers import delta_seconds
+from phone_emulator.sip.flow import Flow
+from phone_emulator.sip.message import Response
 from phone_emulator.world.faults import as_reason
 from phone_emulator.world.tasks import Tasks
 
-from .binding import Binding, granted_gruu, granted_lease
+from .binding import Binding
 from .keepalive import KeepAlive
+from .lease import Lease
+from .requests import Requests, granted_reason
 from .servers import Servers
 
-MIN_LEASE = 10
-"""Seconds; a server that grants less cannot make the phone register without end (0 is no registration)."""
 LEAST_RETRY_DELAY = 1.0
 """Seconds; an interval of 0 means at once, but a server that refuses at once is not asked without end."""
 
@@ -63,6 +57,7 @@ class Registrar:
         self._context = seat.context
         self.bindings = servers.bindings
         self.keepalive = KeepAlive(seat, servers.bindings)
+        self._requests = Requests(seat, servers, self.keepalive.start)
         self.followers: list[Follower] = []
         self._tasks = Tasks(seat.context.world, f"line {seat.number}")
         self._loops: list[asyncio.Task[None]] = []
@@ -81,12 +76,12 @@ class Registrar:
         binding = self.bindings[1]
         binding.refresh_at = max(self._context.world.now(), binding.registered_at + LEAST_RETRY_DELAY)
         binding.next_at = binding.refresh_at
-        self._change(binding, binding.state, reason)
+        self._requests.change(binding, binding.state, reason)
         self._renewed.set()
 
     async def register(self) -> None:
         """Start registering, or start anew; returns when the first cycle has ended, well or badly."""
-        await self._stop_tasks()
+        await self._stop_tasks("a newer registration took its place")
         over = hops(self._seat.account)
         groups = [over] if self._successive else [(hop,) for hop in over]
         first_cycles = []
@@ -102,7 +97,6 @@ class Registrar:
         A REGISTER that fails is a failed target: the attempt gets its outcome, and False is returned.
         """
         hop, attempt = step.hop, step.attempt
-        binding = self.bindings[hop.server]
         wait = wait_for(
             "REGISTER",
             hop.failover,
@@ -111,33 +105,54 @@ class Registrar:
             last=step.last,
             silence=self._context.silence,
         )
-        now = self._context.world.now()
-        own = Attempt(1, "REGISTER", attempt.target, wait, "register_on_enable = 1: REGISTER first", now)
-        with self._servers.attempting(own, None):
-            registered = await self._register_at(binding, self._draft(binding, binding.server.expires), own)
-        if registered:
-            self._change(binding, RegistrationState.REGISTERED, _granted_reason(own))
-            if hop.server == 1:
-                self._registered_at(attempt.target)
-            self._renewed.set()
+        why = "register_on_enable = 1: REGISTER first"
+        own = Attempt(1, "REGISTER", attempt.target, wait, why, self._context.world.now())
+        # It is the line's, not the call's: who hangs up meanwhile does not take back what has left.
+        work = self._tasks.spawn(self._register_first(hop, own), f"the REGISTER first at {attempt.target}")
+        await asyncio.wait([work])
+        done = own if work.cancelled() or work.exception() is not None else work.result()
+        if done.outcome is Outcome.ANSWERED:
             return True
-        attempt.outcome, attempt.status, attempt.ended = own.outcome, own.status, own.ended
-        if attempt.outcome is Outcome.REJECTED:
-            attempt.outcome = Outcome.UNAVAILABLE  # the search goes on: the target is unusable, not an answer
-        attempt.detail = f"REGISTER first (register_on_enable = 1): {own.detail}"
+        attempt.outcome, attempt.status = done.outcome or Outcome.CANCELLED, done.status
+        attempt.unregistered = attempt.outcome is not Outcome.CANCELLED
+        attempt.ended = self._context.world.now()
+        why_not = done.detail or "cut short: the line is to be registered no more"
+        attempt.detail = f"REGISTER first (register_on_enable = 1): {why_not}"
         return False
 
-    async def unregister(self) -> None:
-        """Stop refreshing, end every subscription and remove every live binding (R12)."""
-        await self._stop_tasks()  # first: a REGISTER that succeeds subscribes
-        await self._stop_followers(unsubscribe=True)
-        live = [binding for binding in self.bindings if binding.live]
-        await asyncio.gather(*(self._remove(binding) for binding in live))
+    async def _register_first(self, hop: Hop, attempt: Attempt) -> Attempt:
+        done = await self._requests.first(hop, attempt)
+        if done.outcome is Outcome.ANSWERED:
+            if hop.server == 1:
+                self._registered_at(done.target)
+            self._renewed.set()
+        return done
 
-    async def abandon(self) -> None:
-        """Stop without telling the servers, as a phone that loses power."""
-        await self._stop_tasks()
+    async def unregister(self, why: str = "the line was unregistered") -> None:
+        """Stop refreshing, end every subscription and remove whatever registrars hold (R12).
+
+        *why*, for people, is told of what is cut short.
+        """
+        await self._stop_tasks(why)  # first: a REGISTER that succeeds subscribes
+        await self._stop_followers(unsubscribe=True)
+        await asyncio.gather(*(self._requests.remove(binding, why) for binding in self.bindings))
+
+    async def abandon(self, why: str = "the phone was stopped") -> None:
+        """Stop without telling the servers, as a phone that loses power; *why* as for `unregister`."""
+        await self._stop_tasks(why)
         await self._stop_followers(unsubscribe=False)
+
+    def left(self) -> list[Lease]:
+        """What registrars hold of this line now: they send calls there."""
+        now = self._context.world.now()
+        return [lease for binding in self.bindings for lease in binding.live_leases(now)]
+
+    def late(self, response: Response, flow: Flow) -> str:
+        """*response* belongs to no request that is under way: what it says of a REGISTER that was given up.
+
+        Empty where it was none of this line's, or the line is to be registered no more.
+        """
+        return self._requests.late(response, flow) if self.started else ""
 
     def _registered_at(self, target: Target) -> None:
         for follower in self.followers:
@@ -154,10 +169,10 @@ class Registrar:
         for follower in self.followers:
             follower.cancel()
 
-    async def _stop_tasks(self) -> None:
+    async def _stop_tasks(self, why: str) -> None:
         self.keepalive.stop()
         self._loops, self._probe_task = [], None
-        await self._tasks.stop()
+        await self._tasks.stop(why)
 
     # -- keeping registered --------------------------------------------------------------------------------
 
@@ -181,7 +196,7 @@ class Registrar:
         for hop in group:
             binding = self.bindings[hop.server]
             binding.next_at = binding.refresh_at = None
-            self._change(binding, RegistrationState.FAILED, as_reason(error))
+            self._requests.change(binding, RegistrationState.FAILED, as_reason(error))
             if binding.live:
                 self._tasks.spawn(
                     self._expire(binding), f"the end of the registration at server {hop.server}"
@@ -193,9 +208,9 @@ class Registrar:
         assert expires_at is not None
         await asyncio.sleep(expires_at - self._context.world.now())
         if binding.expires_at == expires_at:
-            self._forget(binding)
+            self._requests.forget(binding)
             binding.expires_at = None
-            self._change(binding, binding.state, binding.reason)
+            self._requests.change(binding, binding.state, binding.reason)
 
     async def _keep(self, group: Sequence[Hop], first_cycle: asyncio.Event, held: Binding | None) -> None:
         failures = 0
@@ -207,7 +222,7 @@ class Registrar:
                 failures += 1
                 self._stop_probe()
                 delay = retry_delay(self._seat.account, failures, self._context.world.random.random())
-                delay = max(delay, LEAST_RETRY_DELAY)
+                delay = max(delay, LEAST_RETRY_DELAY, self._rest(group))
                 self._set_next(group, self._context.world.now() + delay)
                 first_cycle.set()
                 await asyncio.sleep(delay)
@@ -219,14 +234,27 @@ class Registrar:
             for hop in group:
                 self._servers.failbacks[hop.server].renewal()
 
+    def _rest(self, group: Sequence[Hop]) -> float:
+        """Seconds until a target of *group* may be asked for its REGISTER, where all have asked for time."""
+        now = self._context.world.now()
+        lists = [self._servers.targets(hop.server) for hop in group]
+        if not all(lists):
+            return 0.0  # a name that may resolve by then
+        return self._servers.rests.over([target for found in lists for target in found], now) - now
+
     async def _refresh_due(self, binding: Binding) -> None:
         """Wait until *binding* has to be refreshed, also where it was renewed elsewhere meanwhile (R9)."""
         world = self._context.world
-        while binding.refresh_at is not None and binding.refresh_at > world.now():
-            self._renewed.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(binding.refresh_at - world.now()):
-                    await self._renewed.wait()
+        while binding.refresh_at is not None:
+            if binding.refresh_at > world.now():
+                self._renewed.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(binding.refresh_at - world.now()):
+                        await self._renewed.wait()
+            elif binding.turns.current is not None:
+                await binding.turns.free()  # a call's REGISTER is under way, and may renew it (R13)
+            else:
+                return
 
     def _in_order(self, group: Sequence[Hop]) -> list[Hop]:
         """Server 1 first, but a successive line refreshes at server 2 while that is the working one (R5)."""
@@ -245,15 +273,18 @@ class Registrar:
         )
         drafts: dict[int, Draft] = {}
         granted: list[Binding] = []
+        began = self._context.world.now()
 
         async def send(step: Try) -> None:
             binding = self.bindings[step.hop.server]
             draft = drafts.get(step.hop.server)
             if draft is None:
-                draft = drafts[step.hop.server] = self._draft(binding, binding.server.expires)
+                draft = drafts[step.hop.server] = self._requests.draft(binding)
             if not binding.live:
-                self._change(binding, RegistrationState.REGISTERING, f"REGISTER to {step.attempt.target}")
-            if await self._register_at(binding, draft, step.attempt):
+                self._requests.change(
+                    binding, RegistrationState.REGISTERING, f"REGISTER to {step.attempt.target}"
+                )
+            if await self._requests.register(binding, draft, step.attempt):
                 granted.append(binding)
 
         await self._servers.follow(walk, send)
@@ -262,70 +293,14 @@ class Registrar:
             if binding in granted and binding.number == 1 and binding.target is not None:
                 self._registered_at(binding.target)
             if binding in granted:
-                self._change(binding, RegistrationState.REGISTERED, _granted_reason(walk.route[-1]))
+                self._requests.change(binding, RegistrationState.REGISTERED, granted_reason(walk.route[-1]))
+            elif binding.live and binding.registered_at > began:
+                granted.append(binding)  # by a call's REGISTER, which had its turn meanwhile (R9, R13)
             elif granted and not any(attempt.target.server == hop.server for attempt in walk.route):
-                self._lapse(binding)
+                self._requests.lapse(binding)
             else:
-                self._lost(binding, walk.route, hop.server)
+                self._requests.lost(binding, walk.route)
         return granted[0] if granted else None
-
-    async def _register_at(self, binding: Binding, draft: Draft, attempt: Attempt) -> bool:
-        if binding.must_clear and not await self._clear(binding, draft, attempt):
-            return False
-        if draft.request.cseq.number < binding.cseq:
-            draft.next_cseq()  # another REGISTER of this binding left meanwhile: a call's own (R9), a probe
-        watch = Watch(sent=lambda: self._servers.progressed(attempt, None))
-        found = await self._seat.exchange.run(attempt, draft, watch)
-        if found is None or found[0].status >= 300:
-            return False
-        now = self._context.world.now()
-        response, flow = found
-        asked = delta_seconds(draft.request.headers.get("Expires")) or 0
-        granted = granted_lease(response, flow.local, asked)
-        if granted == 0:
-            attempt.outcome = Outcome.REJECTED
-            attempt.detail = (
-                f"answered {response.status} {response.reason}, but it grants no time (expires=0)"
-            )
-            return False
-        lease = max(granted, MIN_LEASE)
-        self._forget(binding)
-        binding.target, binding.contact, binding.registered_at = attempt.target, flow.local, now
-        self._seat.exchange.keep_open(binding.call_id, flow)
-        self._seat.exchange.service_routes.learn(flow.remote, response)
-        self._context.gruus[self._gruu_key(binding)] = granted_gruu(response, flow.local)
-        binding.expires_at = now + lease
-        binding.refresh_at = now + refresh_delay(lease, self._seat.account.register_expires_overlap)
-        binding.next_at = binding.refresh_at
-        return True
-
-    async def _clear(self, binding: Binding, draft: Draft, attempt: Attempt) -> bool:
-        """Remove what an earlier life of the phone left at the server (R11, ``unregister_on_reboot``).
-
-        A target that does not respond to it is not asked again: *attempt* gets its outcome.
-        """
-        why = "unregister_on_reboot = 1: bindings of before the reboot are removed first"
-        now = self._context.world.now()
-        own = Attempt(1, "REGISTER", attempt.target, attempt.wait, why, now)
-        clearing = self._draft(binding, 0)
-        clearing.contact = "*"
-        with self._servers.attempting(own, None):
-            await self._seat.exchange.run(own, clearing)
-        draft.next_cseq()
-        if moves_on(own):
-            attempt.outcome, attempt.status, attempt.ended = own.outcome, own.status, own.ended
-            attempt.detail = own.detail
-            return False
-        binding.must_clear = False
-        attempt.started = self._context.world.now()
-        return True
-
-    def _draft(self, binding: Binding, expires: int) -> Draft:
-        identity = self._context.identity(self._seat.account, binding.server)
-        request = identity.register(
-            binding.call_id, binding.tag, binding.take_cseq(), expires, contact="<sip:0.0.0.0>"
-        )
-        return Draft(identity, request, count=binding.take_cseq)
 
     # -- successive: back to server 1 ----------------------------------------------------------------------
 
@@ -343,7 +318,7 @@ class Registrar:
 
     def _stop_probe(self) -> None:
         if self._probe_task is not None:
-            self._probe_task.cancel()
+            self._probe_task.cancel("every server has failed meanwhile")
             self._probe_task = None
 
     async def _probe(self, group: Sequence[Hop]) -> None:
@@ -357,93 +332,19 @@ class Registrar:
             due = max(due + interval, world.now())
             first = self.bindings[group[0].server]
             first.next_at = due
-            self._change(first, first.state, f"{first.reason}; next REGISTER as a probe")
+            self._requests.change(first, first.state, f"{first.reason}; next REGISTER as a probe")
             await asyncio.sleep(due - world.now())
             if await self._cycle([group[0]]) is not None:
                 break
         # Server 1 works again: its own loop takes over, and server 2's binding is left to expire.
         self._probe_task = None
         for task in self._loops:
-            task.cancel()
-        self._lapse(self.bindings[group[1].server])
+            task.cancel("server 1 works again")
+        self._requests.lapse(self.bindings[group[1].server])
         self._loops = [self._spawn_loop(group, asyncio.Event(), first)]
-
-    # -- removing ------------------------------------------------------------------------------------------
-
-    async def _remove(self, binding: Binding) -> None:
-        target = binding.target
-        assert target is not None
-        self._change(binding, RegistrationState.UNREGISTERING, f"REGISTER with Expires: 0 to {target}")
-        hop = next(hop for hop in hops(self._seat.account) if hop.server == binding.number)
-        # Nobody who stops a phone waits 64*T1 for a dead server; R2's shorter wait is enough.
-        wait: Wait = wait_for(
-            "REGISTER", hop.failover, self._context.config.timers, target.transport, last=False
-        )
-        attempt = Attempt(1, "REGISTER", target, wait, "the line is stopped", self._context.world.now())
-        draft = self._draft(binding, 0)
-        try:
-            with self._servers.attempting(attempt, None):
-                await self._seat.exchange.run(attempt, draft)
-        finally:
-            self._forget(binding)
-            binding.expires_at = binding.next_at = None
-            self._change(binding, RegistrationState.UNREGISTERED, f"de-registered: {attempt.detail}")
-
-    def _lost(self, binding: Binding, route: Sequence[Attempt], server: int) -> None:
-        """No REGISTER of this cycle succeeded at *server*: the line is not registered there."""
-        self._forget(binding)
-        binding.expires_at = None
-        tried = [attempt for attempt in route if attempt.target.server == server]
-        if tried:
-            last = tried[-1]
-            self._change(binding, RegistrationState.FAILED, f"{last.target.role}: {last.detail}")
-
-    def _lapse(self, binding: Binding) -> None:
-        """Another server took over: this binding is not refreshed any more (R4)."""
-        if binding.live:
-            self._forget(binding)
-            binding.next_at = None
-            reason = "left to expire: server 1 is the working server again"
-            self._change(binding, RegistrationState.UNREGISTERED, reason)
-
-    def _forget(self, binding: Binding) -> None:
-        """What came with the binding is gone with it: what the registrar gave, and its connection."""
-        self._seat.exchange.keep_open(binding.call_id, None)
-        if binding.target is not None:
-            self._seat.exchange.service_routes.forget(binding.target.remote)
-        self._context.gruus.pop(self._gruu_key(binding), None)
-        binding.target = binding.refresh_at = None
-
-    def _gruu_key(self, binding: Binding) -> tuple[int, int]:
-        return self._seat.number, binding.server.number
 
     def _set_next(self, group: Sequence[Hop], when: float) -> None:
         for hop in group:
             binding = self.bindings[hop.server]
             binding.next_at = when
-            self._change(binding, binding.state, binding.reason)
-
-    def _change(self, binding: Binding, state: RegistrationState, reason: str) -> None:
-        binding.state, binding.reason = state, reason
-        if state is RegistrationState.REGISTERED:
-            self.keepalive.start()
-        self._context.bus.tell(
-            RegistrationChanged(
-                at=self._context.world.now(),
-                line=self._seat.number,
-                server=binding.number,
-                state=state,
-                target=binding.target,
-                expires_at=binding.expires_at,
-                next_at=binding.next_at,
-                reason=reason,
-            )
-        )
-
-
-def _granted_reason(attempt: Attempt) -> str:
-    return (
-        f"registered at {attempt.target}: {attempt.why}"
-        if attempt.n > 1
-        else f"registered at {attempt.target}"
-    )
+            self._requests.change(binding, binding.state, binding.reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
@@ -21,12 +22,13 @@ from phone_emulator.events import (
     Transport,
 )
 from phone_emulator.phone.seat import LiveCall, Seat
-from phone_emulator.redundancy import Failback, Hop, Locate, Try, Walk, hops, moves_on, server_order
+from phone_emulator.redundancy import Failback, Hop, Locate, Ordered, Try, Walk, hops, moves_on, server_order
 from phone_emulator.world.address import canonical
 from phone_emulator.world.faults import as_reason
 
 from .binding import Bindings
 from .health import HealthRecord
+from .rests import Rests
 
 Send = Callable[[Try], Awaitable[None]]
 
@@ -44,7 +46,7 @@ class Servers:
         self.bindings = bindings
         self.failbacks = {hop.server: Failback(hop.failover) for hop in hops(seat.account)}
         self.record = HealthRecord()
-        self._failing_back: set[int] = set()
+        self.rests = Rests()
         self._lists: dict[int, list[Target]] = {}
 
     def targets(self, server: int) -> Sequence[Target]:
@@ -104,8 +106,9 @@ class Servers:
             silence=self._seat.context.silence,
             skip_redundant=config.skip_redundant_failover_addr,
             order=partial(self._order, method, call),
-            registered=self.bindings.targets,
+            registered=lambda: self.bindings.targets,
             errors_move_on=errors_move_on,
+            resting=self.rests.why if method == "REGISTER" else None,
         )
 
     async def follow(self, walk: Walk, send: Send, *, call: str | None = None) -> Attempt | None:
@@ -133,10 +136,12 @@ class Servers:
                 with self.attempting(step.attempt, call):
                     await send(step)
                     walk.ended(step.attempt)
-                    self._remember(step.attempt)
+                    self._remember(step.attempt, walk)
         self._tell_ended(walk.route, told, call)
         last = walk.route[-1] if walk.route else None
-        return last if last is not None and last.outcome in (Outcome.ANSWERED, Outcome.REJECTED) else None
+        if last is None or moves_on(last) or last.outcome not in (Outcome.ANSWERED, Outcome.REJECTED):
+            return None
+        return last
 
     @contextlib.contextmanager
     def attempting(self, attempt: Attempt, call: str | None) -> Iterator[None]:
@@ -146,13 +151,19 @@ class Servers:
             yield
         except Exception as error:
             if attempt.outcome is None:
-                attempt.outcome, attempt.detail = Outcome.CANCELLED, as_reason(error)
-                attempt.ended = self._seat.now
+                self._cut(attempt, as_reason(error))
+            raise
+        except asyncio.CancelledError as error:
+            # A hang-up before anything has left ends the attempt by cancelling its walk, and has said so.
+            if attempt.outcome is None:
+                self._cut(attempt, f"cut short: {error.args[0] if error.args else 'the phone was stopped'}")
             raise
         finally:
-            # A hang-up before anything has left ends the attempt by cancelling its walk.
             if attempt.outcome is not None:
                 self.finished(attempt, call)
+
+    def _cut(self, attempt: Attempt, detail: str) -> None:
+        attempt.outcome, attempt.detail, attempt.ended = Outcome.CANCELLED, detail, self._seat.now
 
     # -- events --------------------------------------------------------------------------------------------
 
@@ -186,30 +197,32 @@ class Servers:
 
     # -- failback ------------------------------------------------------------------------------------------
 
-    def _order(
-        self, method: str, call: LiveCall | None, hop: Hop, targets: Sequence[Target]
-    ) -> tuple[list[Target], str]:
+    def _order(self, method: str, call: LiveCall | None, hop: Hop, targets: Sequence[Target]) -> Ordered:
         if hop.server == DIRECT:
-            return list(targets), "an address was dialled: it is called directly"
+            return Ordered(list(targets), "an address was dialled: it is called directly")
         failback = self.failbacks[hop.server]
         now = self._seat.now
         ordered, current, returning = failback.order(targets, now, idle=self._seat.idle(call))
+        only = method != "REGISTER" and self._only_registered(hop)
         if returning:
-            self._failing_back.add(hop.server)
-            return ordered, f"{ordered[0].role} again: the failback of mode {int(failback.mode)} is due"
-        if current is not None:
-            if method != "REGISTER" and self._only_registered(hop):
-                remotes = {target.remote for target in self.bindings.targets}
-                only = [target for target in ordered if target.remote in remotes]
-                if not only:
-                    return (
-                        only,
-                        "only_signal_with_registered = 1: the line is registered at none of its targets",
-                    )
-                return only, "only_signal_with_registered = 1: the registered server only"
+            first, *others = ordered
+            why = f"{first.role} again: the failback of mode {int(failback.mode)} is due"
+            return Ordered([first, *(self._registered(others) if only else others)], why, returning=True)
+        if current is None:
+            return Ordered(ordered)
+        if not only:
             mode = f"failback_mode = {int(failback.mode)}"
-            return ordered, f"{current.role} first: it is the one in use since the failover ({mode})"
-        return ordered, ""
+            return Ordered(ordered, f"{current.role} first: it is the one in use since the failover ({mode})")
+        registered = self._registered(ordered)
+        which = (
+            "the registered server only" if registered else "the line is registered at none of its targets"
+        )
+        return Ordered(registered, f"only_signal_with_registered = 1: {which}")
+
+    def _registered(self, targets: Sequence[Target]) -> list[Target]:
+        """Those of *targets* where the line is registered."""
+        remotes = {target.remote for target in self.bindings.targets}
+        return [target for target in targets if target.remote in remotes]
 
     def _only_registered(self, hop: Hop) -> bool:
         """Whether ``only_signal_with_registered`` is in effect for *hop* (R9)."""
@@ -227,14 +240,14 @@ class Servers:
         failed_over = self.failbacks[hop.server].current is not None
         return not failed_over or target.remote in {each.remote for each in self.bindings.targets}
 
-    def _remember(self, attempt: Attempt) -> None:
+    def _remember(self, attempt: Attempt, walk: Walk) -> None:
         """Let the failback know which target answered (F4), and that returning has failed (F5)."""
         server, now = attempt.target.server, self._seat.now
         failback = self.failbacks.get(server)
         if failback is None:
             return
-        if attempt.outcome in (Outcome.ANSWERED, Outcome.REJECTED):
+        if moves_on(attempt):
+            if walk.returns(attempt):
+                failback.failed_back(now)
+        elif attempt.outcome in (Outcome.ANSWERED, Outcome.REJECTED):
             failback.worked(attempt.target, self._lists.get(server, []), now)
-        elif server in self._failing_back and moves_on(attempt):
-            failback.failed_back(now)
-        self._failing_back.discard(server)

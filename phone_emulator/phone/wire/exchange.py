@@ -48,6 +48,8 @@ class Draft:
     """Whether its last request carried any of them."""
     redirection: Redirection | None = None
     """Where an INVITE was sent instead; None before the first attempt."""
+    shown: str = ""
+    """The Contact that it carried last."""
     _borrowed: tuple[str, ...] = ()
     """Headers that it has because the URI asks for them that it goes to."""
 
@@ -58,7 +60,8 @@ class Draft:
         )
         if "Contact" in request.headers:
             own = self.identity.binding if request.method == "REGISTER" else self.identity.contact
-            request.headers.set("Contact", self.contact or own(flow.local, flow.transport))
+            self.shown = self.contact or own(flow.local, flow.transport)
+            request.headers.set("Contact", self.shown)
         return request
 
     def redirect(self, uri: str, headers: Iterable[tuple[str, str]]) -> None:

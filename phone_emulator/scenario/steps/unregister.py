@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from phone_emulator.scenario.kinds import StepKind
 from phone_emulator.scenario.model import Step
 from phone_emulator.scenario.schema import Line, Model
@@ -18,8 +20,7 @@ async def act(session: Session, step: Step, args: UnregisterStep) -> None:
     """Remove every live binding of the line, or of all lines."""
     phone = session.phone
     lines = phone.lines.values() if args.line is None else [phone.line(args.line)]
-    for line in lines:
-        await line.registrar.unregister()
+    await asyncio.gather(*(line.registrar.unregister() for line in lines))
 
 
 KIND = StepKind(

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from phone_emulator.events import Address, RegistrationChanged
-from phone_emulator.phone.registration.binding import leads_to
+from phone_emulator.events import RegistrationChanged
+from phone_emulator.phone.registration.lease import is_own
 from phone_emulator.sip.message import Request
 from tests.lab.peers import PHONE
 from tests.phone.far_end import Play, play
@@ -112,9 +112,10 @@ def test_a_binding_that_is_lost_takes_its_routes_along() -> None:
 )
 def test_which_contact_is_its_own(contact: str, own: int) -> None:
     """RFC 3261 section 19.1.4, a default port counting where none stands."""
-    assert leads_to(contact, Address("192.168.1.21", own))
-    assert not leads_to(contact, Address("192.168.1.21", own + 1))
-    assert not leads_to(contact, Address("192.168.1.22", own))
+    assert is_own(contact, f"<sip:1001@192.168.1.21:{own}>")
+    assert not is_own(contact, f"<sip:1001@192.168.1.21:{own + 1}>")
+    assert not is_own(contact, f"<sip:1001@192.168.1.22:{own}>")
+    assert not is_own(contact, f"<sip:1002@192.168.1.21:{own}>")
 
 
 @pytest.mark.parametrize(

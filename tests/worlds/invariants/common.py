@@ -69,6 +69,8 @@ def routes(recording: Recording) -> list[Route]:
 
 def _may_follow(attempt: Attempt, last: Attempt) -> bool:
     """Whether *attempt* may be the next of the cycle that *last* is the last of; cycles may overlap."""
+    if last.outcome is Outcome.CANCELLED:
+        return False  # the cycle was cut short with it
     return attempt.n == last.n + 1 and last.ended is not None and last.ended <= attempt.started
 
 

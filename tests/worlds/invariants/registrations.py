@@ -21,10 +21,13 @@ from phone_emulator.events import (
 )
 from phone_emulator.redundancy import hops
 from phone_emulator.redundancy.servers import successive
-from phone_emulator.sip.message import Response
+from phone_emulator.sip.headers import after_address, delta_seconds, parameter
+from phone_emulator.sip.message import Request, Response
 from tests.worlds.invariants.common import ALONE, ANSWERS, INSTANT
 from tests.worlds.recording import Recording
 
+REMOVED = "the line is stopped"
+"""How the reason of a removal begins."""
 REFRESHING = 600.0
 """Seconds; a refresh that slow or silent servers delay may go on when the lease is over."""
 
@@ -85,6 +88,49 @@ def registers_count_up(recording: Recording) -> Iterator[str]:
         if number <= highest.get(key, 0):
             yield f"REGISTER {number} to {seen.remote} at {seen.at:g} s after {highest[key]}"
         highest[key] = number
+
+
+def one_register_at_a_time(recording: Recording) -> Iterator[str]:
+    """No REGISTER of a binding leaves while another one of it is under way; the removals at the end may."""
+    over: dict[tuple[int, int], float] = {}
+    for attempt in recording.registrations:
+        if not attempt.sends or attempt.why.startswith(REMOVED):
+            continue
+        binding = attempt.line, attempt.target.server
+        if attempt.sends[0] < over.get(binding, 0.0) - INSTANT:
+            yield f"REGISTER to {attempt.target} at {attempt.sends[0]:g} s beside another one"
+        over[binding] = max(over.get(binding, 0.0), attempt.ended or attempt.sends[-1])
+
+
+def leases_are_given_back(recording: Recording) -> Iterator[str]:
+    """Whoever holds a lease when the line is unregistered was asked to forget it."""
+    if recording.reboots or not recording.rest:
+        return  # a phone that restarts knows nothing of its earlier life
+    end = recording.events[recording.rest - 1].at
+    asked: dict[str, Request] = {}
+    held: dict[tuple[str, Address], float] = {}
+    ended: dict[tuple[str, Address], int] = {}
+    for seen in recording.messages:
+        request, message = seen.request, seen.message
+        if message.cseq.method != "REGISTER":
+            continue
+        if seen.sent and request is not None:
+            asked[seen.branch] = request
+            if request.headers.get("Expires") == "0":
+                held.pop((request.call_id, seen.remote), None)
+                ended[request.call_id, seen.remote] = request.cseq.number
+        elif isinstance(message, Response) and message.status == 200 and seen.branch in asked:
+            own = asked[seen.branch].headers.get("Contact") or ""
+            found = [value for value in message.headers.values("Contact") if value.startswith(own)]
+            lease = delta_seconds(parameter(after_address(found[0]), "expires")) if found else None
+            # An answer that comes late, to a REGISTER of before the removal, grants nothing.
+            if lease and message.cseq.number > ended.get((message.call_id, seen.remote), 0):
+                held[message.call_id, seen.remote] = seen.at + lease
+    # Where no connection can be made nothing leaves; it was tried.
+    tried = {each.target.remote for each in recording.registrations if each.why.startswith(REMOVED)}
+    for (_, remote), until in held.items():
+        if until > end and remote not in tried:
+            yield f"{remote} holds a lease until {until:g} s and was not asked to forget it by {end:g} s"
 
 
 def registered_first(recording: Recording) -> Iterator[str]:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from phone_emulator.events import Attempt, Outcome
 from phone_emulator.phone import CallResult
 from phone_emulator.redundancy import Hop, hops
+from phone_emulator.redundancy.registration import LONGEST_REST
 from phone_emulator.redundancy.servers import successive
 from tests.worlds.invariants.common import ANSWERS, INSTANT, Route, answered_something, near, routes
 from tests.worlds.oracle import Place, ranked
@@ -66,18 +67,33 @@ def ends_at_an_answer(recording: Recording) -> Iterator[str]:
 
 
 def redundant_addresses(recording: Recording) -> Iterator[str]:
-    """A target is passed over exactly where its address failed before in the route."""
+    """A target is passed over exactly where its address failed before in the route, or asked for time."""
     skips = recording.config.skip_redundant_failover_addr
     for route in routes(recording):
         failed: set[str] = set()
         for each in route.attempts:
             again = each.target.address in failed
-            if (each.outcome is Outcome.SKIPPED) != (skips and again):
+            if _rests(each):
+                if not any(_asks_for_rest(other, each) for other in recording.registrations):
+                    yield f"{route.name}: {each.target} is passed over, and has not asked for time"
+            elif (each.outcome is Outcome.SKIPPED) != (skips and again):
                 yield f"{route.name}: {each.target} {each.outcome}, failed before: {sorted(failed)}"
             if each.outcome is Outcome.SKIPPED and (each.sent or each.sends):
                 yield f"{route.name}: {each.target} was passed over, and something was sent"
             if not answered_something(each) and each.target.address:
                 failed.add(each.target.address)
+
+
+def _rests(attempt: Attempt) -> bool:
+    return attempt.outcome is Outcome.SKIPPED and "asked for time (Retry-After)" in attempt.detail
+
+
+def _asks_for_rest(attempt: Attempt, later: Attempt) -> bool:
+    """Whether *attempt* was answered by a 503 with Retry-After that is in force when *later* begins."""
+    if attempt.status != 503 or "(Retry-After" not in attempt.detail or attempt.ended is None:
+        return False
+    here = (attempt.target.remote, attempt.target.transport) == (later.target.remote, later.target.transport)
+    return here and attempt.ended <= later.started < attempt.ended + LONGEST_REST
 
 
 def nobody_left_out(recording: Recording) -> Iterator[str]:
@@ -219,7 +235,9 @@ def results(recording: Recording) -> Iterator[str]:
             if outcome is not Outcome.REJECTED or last is None or call.status != last.status:
                 yield name
         elif call.result is CallResult.FAILED:
-            if outcome in (*ANSWERS, Outcome.CANCELLED, None):
+            # The REGISTER that goes first may be refused or cut short (R9, R16): no answer to the call.
+            own = last is None or not last.detail.startswith("REGISTER first")
+            if own and outcome in (*ANSWERS, Outcome.CANCELLED, None):
                 yield name
             for each in call.route:
                 if answered_something(call.route[-1]):

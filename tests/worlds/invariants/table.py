@@ -28,6 +28,8 @@ INVARIANTS = (
     Invariant("told-bindings", "R8", registrations.told_bindings),
     Invariant("nothing-after-unregister", "R12", registrations.nothing_after_unregister),
     Invariant("registers-count-up", "R8", registrations.registers_count_up),
+    Invariant("one-register-at-a-time", "R13", registrations.one_register_at_a_time),
+    Invariant("leases-are-given-back", "R12", registrations.leases_are_given_back),
     Invariant("registered-first", "R9", registrations.registered_first),
     Invariant("failback", "F0 F1 F2 F3 F4 F5", registrations.failback),
     Invariant("every-call-ends", "C4 C9", life.every_call_ends),

@@ -77,7 +77,9 @@ def test_a_call_in_progress_when_the_phone_stops_is_explained() -> None:
 
 def test_an_answer_to_an_invite_that_leaves_as_the_phone_reboots_finds_nobody() -> None:
     # rule C8
-    judge(world({}, {"register": {}}, {"call": {"to": "2001", "id": "c1", "background": True}}, {"reboot": {}}))
+    judge(
+        world({}, {"register": {}}, {"call": {"to": "2001", "id": "c1", "background": True}}, {"reboot": {}})
+    )
 
 
 def test_no_cancel_after_a_final_response_that_came_with_the_1xx() -> None:

@@ -43,6 +43,8 @@ from .wire.identity import Device
 
 LAST_WORDS = 8
 """Times T1: how long a phone that stops waits for the answers to its BYEs and CANCELs."""
+STOPPED = "the phone was stopped"
+"""Why calls end then."""
 HISTORY = 200
 """Calls that the history keeps."""
 
@@ -188,14 +190,17 @@ class Phone:
                     )
                 )
 
-    async def stop(self, *, unregister: bool = True) -> None:
-        """End every call, de-register every live binding unless told not to (R12), close the sockets."""
+    async def stop(self, *, unregister: bool = True, reason: str = STOPPED) -> None:
+        """End every call, de-register every live binding unless told not to (R12), close the sockets.
+
+        *reason*: why the calls end.
+        """
         context = self._context
         if context is None:
             return
         try:
             if unregister:
-                await self._end_calls()
+                await self._end_calls(reason)
             watched = self.notifier.stop(tell=unregister)
             await self._all([("ending what watches it", watched, lambda error: self.notifier.cancel())])
             await self._all([_stopped(line, unregister=unregister) for line in self.lines.values()])
@@ -215,11 +220,11 @@ class Phone:
         tasks = [self.spawn(work, name, on_fault) for name, work, on_fault in works]
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _end_calls(self) -> None:
+    async def _end_calls(self, reason: str) -> None:
         """Hang up everywhere; a server that is slow to answer a BYE or a CANCEL is waited for a little."""
         calls = tuple(self.calls)
         for call in calls:
-            self.spawn(call.hang_up(), f"hanging up {call.id}", call.fault)
+            self.spawn(call.hang_up(reason), f"hanging up {call.id}", call.fault)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS * self.config.timers.t1):
                 for call in calls:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+GONE = 481
+"""The far end knows of no such call: it is over there (RFC 3261 section 15.1.2)."""
+
 
 class EndedBy(StrEnum):
     """Who or what ended a call."""
@@ -37,8 +40,16 @@ class Ended:
     """What the far end gave as its Reason (RFC 3326): ``SIP 200 "Call completed elsewhere"``."""
     elsewhere: bool = False
     """Whether it said so that the call was answered elsewhere."""
+    status: int | None = None
+    """What it was answered with."""
     last_heard: float | None = None
     """When anything of the far end, a message or its sound, was heard last; None for never."""
+
+    @property
+    def smooth(self) -> bool:
+        """Whether this phone has hung up, and the far end knows it."""
+        over = self.status is not None and (self.status < 300 or self.status == GONE)
+        return self.by is EndedBy.US and self.answered is True and over
 
     def as_json(self) -> dict[str, Any]:
         """The end as the program prints it, within a call."""

@@ -43,8 +43,6 @@ from .wire.identity import Device
 
 LAST_WORDS = 8
 """Times T1: how long a phone that stops waits for the answers to its BYEs and CANCELs."""
-STOPPED = "the phone was stopped"
-"""Why calls end then."""
 HISTORY = 200
 """Calls that the history keeps."""
 
@@ -190,10 +188,10 @@ class Phone:
                     )
                 )
 
-    async def stop(self, *, unregister: bool = True, reason: str = STOPPED) -> None:
+    async def stop(self, *, unregister: bool = True, reason: str = "") -> None:
         """End every call, de-register every live binding unless told not to (R12), close the sockets.
 
-        *reason*: why the calls end.
+        *reason*: why the calls end, where it is not the user who hangs up.
         """
         context = self._context
         if context is None:

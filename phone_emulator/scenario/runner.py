@@ -11,9 +11,12 @@ from phone_emulator.report.result import ScenarioResult, StepFailure, Verdict
 from phone_emulator.world import Deadlock, Faulted, WorldError
 
 from .model import Expect, Step
-from .session import Prepared, RunOptions, Session, make_session
+from .session import Prepared, RunOptions, Session, cut_short, make_session
 from .steps.on_call import NeverMade
 from .verdict import unmet
+
+CUT = "the scenario ended"
+"""Why calls end that are still there at its end."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -53,6 +56,7 @@ def run(prepared: Prepared, options: RunOptions) -> ScenarioResult:
 def _error(session: Session, failures: list[StepFailure], reasons: list[str]) -> ScenarioResult:
     """What there is to tell of a scenario that could not be run to its end, for *reasons*."""
     result = session.result()
+    result.calls = [cut_short(call, result.elapsed, CUT) for call in result.calls]
     result.failures = [*failures, *(StepFailure("the scenario", reason) for reason in reasons)]
     result.verdict = Verdict.ERROR
     return result
@@ -71,12 +75,12 @@ async def _play(session: Session, failures: list[StepFailure]) -> ScenarioResult
         result = session.result()
         result.failures = failures
         result.verdict = Verdict.FAILED if failures else Verdict.PASSED
-        return result
     finally:
-        # In the simulated world nobody is left to be told; on real sockets the servers are.
-        await session.phone.stop(unregister=not session.world.virtual)
+        await session.phone.stop(reason=CUT)
         if lab is not None:
             await lab.stop()
+    result.calls = session.call_reports()  # how they ended, too
+    return result
 
 
 async def _step(session: Session, step: Step) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import time
 from dataclasses import dataclass, field
 
 from phone_emulator.config import CfgError, load
@@ -17,11 +18,14 @@ from phone_emulator.events import (
     CallRefused,
     CallState,
     Direction,
+    Ended,
+    EndedBy,
     Event,
     Listener,
     MessageIgnored,
     MessageReceived,
     MessageSent,
+    Outcome,
 )
 from phone_emulator.lab import plans
 from phone_emulator.lab.lab import Lab, Place
@@ -85,6 +89,7 @@ class RefusedCall:
             started=refused.at,
             elapsed=0.0,
             incoming=True,
+            ended=Ended(refused.at, EndedBy.US, refused.reason),
         )
 
 
@@ -109,6 +114,8 @@ class Session:
     registers: list[tuple[int, Attempt]] = field(default_factory=list)
     """Every REGISTER attempt as it began, and its line."""
     messages: list[Message] = field(default_factory=list)
+    epoch: float = 0.0
+    """When its world began, in seconds since 1970; 0 in virtual time."""
 
     def registrations(self) -> list[Attempt]:
         """Every REGISTER attempt so far, in order of time."""
@@ -124,19 +131,24 @@ class Session:
 
     def result(self) -> ScenarioResult:
         """What there is to tell so far; the verdict is the runner's."""
-        calls = [call_report(call, name) for name, call in self.calls.items()]
-        calls += [call.report(name) for name, call in self.refused.items()]
         return ScenarioResult(
             scenario=self.scenario.name,
             file=self.scenario.file,
             verdict=Verdict.PASSED,
             elapsed=self.world.now(),
             virtual=self.world.virtual,
-            calls=sorted(calls, key=lambda call: call.started),
+            calls=self.call_reports(),
             registrations=self.registrations(),
             health=[line.health() for line in self.phone.lines.values()],
             messages=self.messages,
+            epoch=self.epoch,
         )
+
+    def call_reports(self) -> list[CallReport]:
+        """The calls, in order of time."""
+        calls = [call_report(call, name) for name, call in self.calls.items()]
+        calls += [call.report(name) for name, call in self.refused.items()]
+        return sorted(calls, key=lambda call: call.started)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +228,8 @@ def make_session(prepared: Prepared, options: RunOptions) -> Session:
         phone_options = lab.phone_options(phone_options)
     phone = Phone(config, world, bus, phone_options)
     session = Session(scenario, options, config, world, bus, lab, phone, phone_options, prepared.zones)
+    if not world.virtual:
+        session.epoch = time.time() - world.now()
     for listener in options.listeners:
         bus.subscribe(listener)
 
@@ -244,7 +258,19 @@ def call_report(call: Call, name: str | None = None) -> CallReport:
         # Copies: what happens after the report (a late cancel) is not told in it.
         route=[dataclasses.replace(attempt) for attempt in call.route],
         incoming=call.direction is Direction.INCOMING,
+        ended=None if call.end is None else dataclasses.replace(call.end),
     )
+
+
+def cut_short(call: CallReport, at: float, why: str) -> CallReport:
+    """*call* as the end of its scenario leaves it, at *at* seconds: cancelled where it had no result yet."""
+    if call.result is None:
+        call.result, call.reason = str(CallResult.CANCELLED), why
+    call.ended = call.ended or Ended(at, EndedBy.US, why)
+    for attempt in call.route:
+        if attempt.outcome is None:
+            attempt.outcome, attempt.detail, attempt.ended = Outcome.CANCELLED, why, at
+    return call
 
 
 def _placed(fault: str, scenario: Scenario) -> str:

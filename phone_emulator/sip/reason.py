@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from phone_emulator.cleaning import clean
 from phone_emulator.numbers import number
 
 from .headers import LWS, TOKEN, mended, parameter, unquoted
@@ -46,8 +47,7 @@ def reasons_of(message: Message) -> list[Reason]:
         if TOKEN.fullmatch(protocol):
             cause = number(parameter(value, "cause") or "", MAX_CAUSE)
             text = mended(unquoted(parameter(value, "text") or ""))
-            shown = "".join(each if each.isprintable() else " " for each in text[:MAX_TEXT])
-            found.append(Reason(protocol[:MAX_TEXT], cause, shown.strip()))
+            found.append(Reason(clean(protocol, MAX_TEXT), cause, clean(text.strip(), MAX_TEXT)))
     return found
 
 
@@ -56,7 +56,7 @@ def told(reasons: Iterable[Reason]) -> str:
     return ", ".join(map(str, reasons))
 
 
-def words_of(response: Response) -> str:
+def said_by(response: Response) -> str:
     """What *response* says, for people: ``486 Busy Here (Q.850 17 "User busy")``."""
     given = told(reasons_of(response))
     return f"{response.status} {response.reason}" + (f" ({given})" if given else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from phone_emulator.sip.message import Headers, Request, Response
-from phone_emulator.sip.reason import MAX_REASONS, completed_elsewhere, reasons_of, told, words_of
+from phone_emulator.sip.reason import MAX_REASONS, completed_elsewhere, reasons_of, said_by, told
 
 
 def given(*lines: str) -> Request:
@@ -30,7 +30,7 @@ def given(*lines: str) -> Request:
         ("SIP;cause=99999999999999999999999", "SIP"),
         ("SIP;cause=²", "SIP"),
         ("SIP;cause=200;text=unquoted", 'SIP 200 "unquoted"'),
-        ('SIP;text="a\x1b[31m b"', 'SIP "a [31m b"'),
+        ('SIP;text="a\x1b[31m b"', 'SIP "a\\x1b[31m b"'),
         ('X-Vendor;cause=7;text="??";more', 'X-Vendor 7 "??"'),
         # None.
         ("", ""),
@@ -77,5 +77,5 @@ def test_completed_elsewhere(line: str, elsewhere: bool) -> None:
 
 def test_a_response_in_words() -> None:
     busy = Response(486, "Busy Here", Headers([("Reason", 'Q.850;cause=17;text="User busy"')]))
-    assert words_of(busy) == '486 Busy Here (Q.850 17 "User busy")'
-    assert words_of(Response(486, "Busy Here", Headers())) == "486 Busy Here"
+    assert said_by(busy) == '486 Busy Here (Q.850 17 "User busy")'
+    assert said_by(Response(486, "Busy Here", Headers())) == "486 Busy Here"

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from phone_emulator.events import Attempt, Ended, EndedBy, Outcome
+from phone_emulator.events.ending import GONE
+from phone_emulator.phone.wire.credentials import words_of
 from phone_emulator.sip.client import RequestFailed
 from phone_emulator.sip.message import Response
-from phone_emulator.sip.reason import words_of
 
-GONE = 481
-"""The far end knows of no such call: it is over there (RFC 3261 section 15.1.2)."""
 TIMED_OUT = 408
 """A server on the way has waited for the far end in vain."""
 
 
 def answered(end: Ended, response: Response) -> None:
     """*response* is the final one to the request that ended the call."""
-    said = words_of(response)
+    said, end.status = words_of(response), response.status
     if response.status == TIMED_OUT:
         unanswered(end, f"a server on the way answered {said}")
         return

@@ -554,14 +554,12 @@ class OutgoingCall(Call):
 
     def _disown(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
         """End what the 2xx *response* has made at its far end."""
-        self.spawn(self._end_fork(response, client, forks), "BYE to a fork")
+        self.tasks.spawn(self._end_fork(response, client, forks), "BYE to a fork")
 
     async def _end_own(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
         self._bye_answered(await self._end_fork(response, client, forks))
 
-    async def _end_fork(
-        self, response: Response, client: ClientTransaction, forks: Forks
-    ) -> Response | None:
+    async def _end_fork(self, response: Response, client: ClientTransaction, forks: Forks) -> Response | None:
         """What the BYE drew, if anything."""
         try:
             dialog = forks.confirm(client.request, response)

@@ -17,7 +17,6 @@ from phone_emulator.sip.body import SDP, sdp_of
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.headers import delta_seconds
 from phone_emulator.sip.message import Message, Request, Response
-from phone_emulator.sip.reason import words_of
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.world.tasks import Tasks
 

@@ -23,7 +23,6 @@ from phone_emulator.phone.wire.event_package import event_id, event_of, state_of
 from phone_emulator.sip import refer, values
 from phone_emulator.sip.headers import delta_seconds, parameter
 from phone_emulator.sip.message import MessageError, Request
-from phone_emulator.sip.reason import words_of
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.world.faults import as_reason
 

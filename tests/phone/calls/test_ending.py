@@ -435,12 +435,12 @@ def test_when_the_far_end_was_last_heard() -> None:
 def test_a_phone_that_stops_waits_a_little_for_the_answer_to_its_bye() -> None:
     async def story(on: Play) -> None:
         _, call = await on.talking()
-        stopping = asyncio.create_task(on.phone.stop(unregister=True))
+        stopping = asyncio.create_task(on.phone.stop(reason="the scenario ended"))
         await on.far.heard("BYE")
         await stopping
         assert told(call) == ("us", "BYE", False)
         assert end_of(call).detail.startswith(
-            "the phone was stopped; the BYE was not answered: the phone did not wait for it any longer"
+            "the scenario ended; the BYE was not answered: the phone did not wait for it any longer"
         )
 
     play(story)
@@ -449,10 +449,10 @@ def test_a_phone_that_stops_waits_a_little_for_the_answer_to_its_bye() -> None:
 def test_a_call_that_rings_here_when_the_phone_stops() -> None:
     async def story(on: Play) -> None:
         _, _, call = await on.ringing()
-        stopping = asyncio.create_task(on.phone.stop(unregister=True))
+        stopping = asyncio.create_task(on.phone.stop(reason="the scenario ended"))
         await on.far.response(480)
         await stopping
-        assert (call.result, call.reason) == (CallResult.CANCELLED, "the phone was stopped")
+        assert (call.result, call.reason) == (CallResult.CANCELLED, "the scenario ended")
         assert told(call) == ("us", None, None)
         assert not call.missed
 

@@ -46,10 +46,14 @@ class Ended:
     """When anything of the far end, a message or its sound, was heard last; None for never."""
 
     @property
+    def accepted(self) -> bool:
+        """Whether the request that ended it was answered so that it is over at the far end, too."""
+        return self.status is not None and (self.status < 300 or self.status == GONE)
+
+    @property
     def smooth(self) -> bool:
         """Whether this phone has hung up, and the far end knows it."""
-        over = self.status is not None and (self.status < 300 or self.status == GONE)
-        return self.by is EndedBy.US and self.answered is True and over
+        return self.by is EndedBy.US and self.answered is True and self.accepted
 
     def as_json(self) -> dict[str, Any]:
         """The end as the program prints it, within a call."""

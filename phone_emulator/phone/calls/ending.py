@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from phone_emulator.events import Attempt, Ended, EndedBy, Outcome
-from phone_emulator.events.ending import GONE
 from phone_emulator.phone.wire.credentials import words_of
 from phone_emulator.sip.client import RequestFailed
 from phone_emulator.sip.message import Response
@@ -21,7 +20,7 @@ def answered(end: Ended, response: Response) -> None:
         unanswered(end, f"a server on the way answered {said}")
         return
     end.answered = True
-    if response.status >= 300 and response.status != GONE:
+    if not end.accepted:
         end.detail = f"{end.detail}; the {end.method} was refused: {said}"
 
 

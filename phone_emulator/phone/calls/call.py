@@ -36,6 +36,7 @@ from phone_emulator.world.faults import as_reason
 from phone_emulator.world.tasks import Tasks
 
 from . import ending
+from .floor import Floor
 from .session import Session
 from .states import TABLE, UP, CallEvent, Do
 from .voice import Agreement, Voice, VoiceError
@@ -83,6 +84,10 @@ class CallLine(Protocol):
     @property
     def servers(self) -> Servers:
         """Where its requests go."""
+
+    @property
+    def floor(self) -> Floor[Call]:
+        """Which of the phone's calls talks."""
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -134,6 +139,8 @@ class Call:
         self.heard_at: float | None = None
         """When a message of the far end came in last."""
         self.dialog: Dialog | None = None
+        self.beside: Call | None = None
+        """A call that is not held for this one: it has asked for it, or ends when this one is up."""
         self.usages: list[Usage] = []
         """What hangs on it."""
         self.transferred_to = ""
@@ -157,6 +164,11 @@ class Call:
     def voice(self) -> Voice:
         """What it says and hears."""
         return self.session.voice
+
+    @property
+    def floor(self) -> Floor[Call]:
+        """Which of the phone's calls talks."""
+        return self._line.floor
 
     @property
     def held(self) -> bool:
@@ -224,10 +236,17 @@ class Call:
             self._happened(CallEvent.HOLD, f"held by this phone; {odd}" if odd else "held by this phone")
 
     async def resume(self) -> None:
-        """Take the far end back; raises CallError."""
+        """Take the far end back; another call that talks is held. Raises CallError."""
         with self.ordered("resuming"):
+            if self.state is CallState.HELD:
+                self.floor.claim(self)
+                await asyncio.sleep(0)  # the hold of the other one leaves first
             await self.session.hold(False)
             self._happened(CallEvent.RESUME, "resumed")
+
+    def not_held(self, why: str) -> None:
+        """It talks on, though another call of the phone is to talk."""
+        self._tell(f"not held: {why}")
 
     @contextlib.contextmanager
     def ordered(self, what: str) -> Iterator[None]:
@@ -535,7 +554,9 @@ class Call:
         return True
 
     def _do(self, what: Do) -> None:
-        if what is Do.LEAVE:
+        if what is Do.CLAIM:
+            self.floor.claim(self)
+        elif what is Do.LEAVE:
             with contextlib.ExitStack() as last:  # the last one first
                 for usage in reversed(self.usages):
                     last.callback(usage.call_ended)

@@ -93,11 +93,10 @@ class IncomingCall(Call):
             self._expiring = self.tasks.call_at(world.now() + lifetime, expire, "expiring")
         sent_by = f", sent by {self.diverted_by}" if self.diverted_by else ""
         self._happened(CallEvent.INVITE, f"{self.remote} calls{sent_by}")
-        others = any(each is not self for each in self.seat.calls)
         delay = asked_delay(self._server.request) if config.intercom else None
         if delay is None and self.seat.account.auto_answer:
             delay = config.auto_answer_delay
-        if delay is not None and not others:
+        if delay is not None and self.floor.alone(self):
             self._answering = self.tasks.call_at(world.now() + delay, self._answer_by_itself, "answering")
 
     def replace(self, other: Call) -> None:
@@ -105,11 +104,11 @@ class IncomingCall(Call):
         if not self._begin():
             return
         self._happened(CallEvent.INVITE, f"{self.remote} takes the place of {other.remote}")
-        self._replaced = other
+        self._replaced = self.beside = other
         self.answer()
 
     def answer(self) -> None:
-        """Answer the call; raises CallError when it does not ring."""
+        """Answer the call; another one that talks is held. Raises CallError when it does not ring."""
         if self.state is not CallState.RINGING:
             raise CallError(f"the call is {self.state}, it does not ring")
         with self.ordered("answering"):

@@ -482,7 +482,7 @@ class OutgoingCall(Call):
             self._settle(CallResult.FAILED, f"the 2xx cannot be used: {error}", response.status)
             self.note_end(EndedBy.US, self.reason, "BYE")
             self._catch_up()
-            self.spawn(self._end_own(response, client, forks), "BYE")
+            self._disown(response, client, forks, own=True)
             return
         self.channel.flow, self.channel.target = flow, self.route[-1].target
         if self.state is CallState.ENDING:
@@ -552,21 +552,24 @@ class OutgoingCall(Call):
         elif tag not in self._acks:
             self._disown(response, client, forks)
 
-    def _disown(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
-        """End what the 2xx *response* has made at its far end."""
-        self.tasks.spawn(self._end_fork(response, client, forks), "BYE to a fork")
+    def _disown(
+        self, response: Response, client: ClientTransaction, forks: Forks, *, own: bool = False
+    ) -> None:
+        """End what the 2xx *response* has made at its far end; *own*: it is what the call comes to."""
+        self.spawn(self._end_fork(response, client, forks, own=own), "BYE to a fork")
 
-    async def _end_own(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
-        self._bye_answered(await self._end_fork(response, client, forks))
-
-    async def _end_fork(self, response: Response, client: ClientTransaction, forks: Forks) -> Response | None:
-        """What the BYE drew, if anything."""
+    async def _end_fork(
+        self, response: Response, client: ClientTransaction, forks: Forks, *, own: bool
+    ) -> None:
         try:
             dialog = forks.confirm(client.request, response)
         except MessageError:
             identity = self.channel.identity
-            return await end_answered(self.seat, identity, client.request, response, client.flow)
-        return await self.channel.acknowledge_and_bye(dialog)
+            drawn = await end_answered(self.seat, identity, client.request, response, client.flow)
+        else:
+            drawn = await self.channel.acknowledge_and_bye(dialog)
+        if own:
+            self._bye_answered(drawn)
 
     def _is_of_the_first(self, response: Response, client: ClientTransaction) -> bool:
         """Whether it came together with the first 2xx, whose dialog is about to be made."""

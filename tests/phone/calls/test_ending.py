@@ -167,6 +167,24 @@ def test_an_answer_that_crosses_the_cancel() -> None:
     play(story)
 
 
+def test_an_answer_that_cannot_be_used() -> None:
+    """It is acknowledged, and ended with a BYE (RFC 3261 section 13.2.2.4)."""
+
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        invite = await on.far.heard("INVITE")
+        on.far.answer(invite, 200, body=offer(), extra=[("Contact", "<sip:[odd>")])
+        await on.far.heard("ACK")
+        bye = await on.far.heard("BYE")
+        await call.over()
+        assert (call.result, told(call)) == (CallResult.FAILED, ("us", "BYE", None))
+        on.far.answer(bye, 200)
+        await on.rest()
+        assert told(call) == ("us", "BYE", True)
+
+    play(story)
+
+
 def test_a_call_that_this_phone_refuses() -> None:
     async def story(on: Play) -> None:
         _, _, call = await on.ringing()

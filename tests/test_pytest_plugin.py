@@ -220,6 +220,22 @@ def test_transfers(virtual_phone):
         first.transfer("1003")
 
 
+def test_a_second_call_holds_the_first(virtual_phone):
+    phone = virtual_phone("phone.cfg")
+    first, second = phone.call("1002"), phone.call("1003")
+    assert (first.state, second.state) == ("held", "talking")
+    phone.swap()
+    assert (first.state, second.state) == ("talking", "held")
+    phone.swap(second)
+    assert (first.state, second.state) == ("held", "talking")
+    first.resume()
+    assert (first.state, second.state) == ("talking", "held")
+    first.hang_up()
+    second.hang_up()
+    with pytest.raises(CallError, match="no call on hold"):
+        phone.swap()
+
+
 def test_what_follows_at_once_has_happened(virtual_phone):
     phone = virtual_phone("phone.cfg")
     phone.call("1002")

@@ -15,8 +15,9 @@ from phone_emulator.media.sound import Sound
 from phone_emulator.media.wav import LONGEST, write_wav
 from phone_emulator.phone import CallResult, OutgoingCall, Phone
 from phone_emulator.phone.calls.audio import Audio
-from phone_emulator.report.json import json_line
-from phone_emulator.report.text import RoutePrinter, call_lines
+from phone_emulator.report.json import head_of, json_line
+from phone_emulator.report.result import CallReport
+from phone_emulator.report.text import RoutePrinter, call_lines, end_line
 from phone_emulator.scenario.session import call_report, settled
 
 from .desk import Desk
@@ -62,9 +63,19 @@ def place(desk: Desk, common: Common, order: Order) -> int:
         finally:
             if placed.call is not None:
                 report = settled(call_report(placed.call), desk.world.now(), "interrupted")
-                click.echo(json_line(report) if common.json else call_lines(report)[0])
+                _tell(report, common, desk)
     answered = placed.call is not None and placed.call.result is CallResult.ANSWERED
     return Exit.OK if answered else Exit.FAILED
+
+
+def _tell(report: CallReport, common: Common, desk: Desk) -> None:
+    """Print what came of the call; its route was printed as it grew."""
+    if common.json:
+        click.echo(json_line(head_of(desk.epoch) | report.as_json()))
+        return
+    click.echo(call_lines(report)[0])
+    if end := end_line(report):
+        click.echo(end)
 
 
 async def _session(desk: Desk, common: Common, order: Order, placed: _Placed) -> None:

@@ -1,6 +1,7 @@
 """What is told: typed events, and the words a route is told in. Imports nothing of the rest."""
 
 from .bus import Bus, Listener
+from .ending import Ended, EndedBy
 from .kinds import (
     AttemptEnded,
     AttemptProgressed,
@@ -55,6 +56,8 @@ __all__ = [
     "DigitReceived",
     "Direction",
     "DnsAnswered",
+    "Ended",
+    "EndedBy",
     "Event",
     "InternalFault",
     "LampState",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from .ending import Ended
 from .route import Address, Attempt, Target, Transport
 
 
@@ -117,6 +118,10 @@ class CallChanged(Event):
     """The number or URI at the far end."""
     reason: str
     """Why it is in this state, in one sentence for people."""
+    ended: Ended | None = None
+    """How it ended, where it has; an answer that is still awaited then is filled in when it comes."""
+    missed: bool = False
+    """Whether it came in, and has ended without anybody taking it, here or elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ LATE_ANSWERS = 180.0
 UNWANTED = 100
 """Dialogs whose late answers are remembered, so that each is ended once."""
 
-End = Callable[[Response, Flow], Coroutine[Any, Any, None]]
+End = Callable[[Response, Flow], Coroutine[Any, Any, Response | None]]
 """Ends the dialog that a late 2xx makes."""
 
 

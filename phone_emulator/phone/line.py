@@ -9,6 +9,7 @@ from phone_emulator.config.model import AccountConfig
 from phone_emulator.redundancy import Try
 
 from .calls.call import Call, Handler
+from .calls.floor import Floor
 from .dialogs import Dialogs
 from .presence.mwi import Mailbox
 from .presence.subscriptions import Subscriptions
@@ -22,6 +23,10 @@ from .wire.context import Context
 
 class Keeper(Protocol):
     """Who keeps the calls of every line: the phone."""
+
+    @property
+    def floor(self) -> Floor[Call]:
+        """Which of them talks."""
 
     def ended(self, call: Call) -> None:
         """*call* is over."""
@@ -64,6 +69,11 @@ class Line:
     def account(self) -> AccountConfig:
         """``account.X.*``."""
         return self.seat.account
+
+    @property
+    def floor(self) -> Floor[Call]:
+        """Which of the phone's calls talks."""
+        return self._keeper.floor
 
     @property
     def bindings(self) -> Bindings:

@@ -27,6 +27,7 @@ from phone_emulator.world.base import World
 from phone_emulator.world.tasks import OnFault, Tasks
 
 from .calls.call import Call, CallError, Handler
+from .calls.floor import Floor
 from .calls.incoming import IncomingCall
 from .calls.outgoing import OutgoingCall
 from .dialling.number import asked_by, at_address, dialled, why_undialable
@@ -100,6 +101,7 @@ class Phone:
         """The enabled lines, by X of ``account.X``; filled by ``start``."""
         self.calls: list[Call] = []
         """Live calls, oldest first."""
+        self._floor = Floor(self.calls, config.timers.t1, shared=self.options.any_user)
         self.history: deque[Call] = deque(maxlen=HISTORY)
         """Calls that have ended, newest last, each with its route."""
         self.notifier = Notifier(self.bus, self.calls)
@@ -274,11 +276,20 @@ class Phone:
         *,
         headers: Sequence[tuple[str, str]] = (),
         directly: bool = True,
+        beside: Call | None = None,
     ) -> OutgoingCall:
         """Call *number*, as people type it, from *line* (None: the first one); raises CallError.
 
-        *headers*: what the INVITE carries beside its usual ones. *directly*: whether an address is called
-        past the line's servers (``features.direct_ip_call_enable``).
+        A call that talks is held, and the INVITE leaves behind that (see `Floor`).
+
+        Args:
+            number: a number, or a SIP URI.
+            line: X of ``account.X``.
+            call_id: how people know it; None gives it the next id.
+            headers: what the INVITE carries beside its usual ones.
+            directly: whether an address is called past the line's servers
+                (``features.direct_ip_call_enable``).
+            beside: a call that is not held for this one, since whoever asked for this one ends that.
         """
         if wrong := why_undialable(number, self.config.call_num_filter):
             raise CallError(wrong)
@@ -292,10 +303,18 @@ class Phone:
         if there is not None and chosen.servers.are_at(there.host, there.port):
             there = None
         call = OutgoingCall(chosen, call_id or self.new_call_id(), asked.uri, identity, carried, there)
+        call.beside = beside
         with call.tasks.guarded("dialling"):
             self._add(call)
             call.start()
         return call
+
+    async def swap(self, to: Call | None = None) -> Call:
+        """Hold the call that talks and take another one back: *to*, or the next one that is held.
+
+        Raises CallError where there is none, or where its far end says no.
+        """
+        return await self.floor.swap(to)
 
     def ring(self, call: IncomingCall) -> None:
         """Take *call* up and let it ring."""
@@ -313,6 +332,11 @@ class Phone:
     def any_user(self) -> bool:
         """Whether calls to any number ring, at the line of the server that they come from."""
         return self.options.any_user
+
+    @property
+    def floor(self) -> Floor[Call]:
+        """Which of its calls talks."""
+        return self._floor
 
     def line(self, number: int | None = None) -> Line:
         """The line *number*, or the first one; raises CallError."""

@@ -12,6 +12,7 @@ from phone_emulator.saving import saved
 
 from .ladder import Ladder, ladder
 from .result import CallReport, NotRun, ScenarioResult, Verdict
+from .text import end_line
 from .wire import names_of
 
 _LANE, _ROW, _LEFT, _TOP = 210, 26, 80, 46
@@ -98,8 +99,13 @@ def _call_heading(call: CallReport) -> str:
     return (
         f"<h3>Call {_text(call.id)}, line {call.line} {_text(call.way)}</h3>\n"
         f'<p><span class="{style}">{_text(call.result or "not ended")}</span>{via} '
-        f"after {call.elapsed:.1f} s{reason}</p>"
+        f"after {call.elapsed:.1f} s{reason}</p>{_end(call)}"
     )
+
+
+def _end(call: CallReport) -> str:
+    end = end_line(call)
+    return f"\n<p>{_text(end.strip())}</p>" if end else ""
 
 
 def _route(attempts: Iterable[Attempt]) -> str:

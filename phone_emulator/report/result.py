@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from phone_emulator.events import Attempt, Direction, InternalFault, MessageReceived, MessageSent
+from phone_emulator.events import Attempt, Direction, Ended, InternalFault, MessageReceived, MessageSent
+
+from .json import head_of
 
 if TYPE_CHECKING:
     from phone_emulator.phone.registration.health import LineHealth
@@ -57,6 +59,8 @@ class CallReport:
     route: list[Attempt] = field(default_factory=list)
     incoming: bool = False
     """Whether ``to``, the far end, called."""
+    ended: Ended | None = None
+    """How it ended; None where it is told before that."""
 
     @property
     def way(self) -> str:
@@ -77,6 +81,7 @@ class CallReport:
             "started": round(self.started, 6),
             "elapsed": round(self.elapsed, 6),
             "route": [attempt.as_json() for attempt in self.route],
+            "ended": None if self.ended is None else self.ended.as_json(),
         }
 
 
@@ -109,10 +114,13 @@ class ScenarioResult:
     """How each line stands at the end."""
     faults: list[InternalFault] = field(default_factory=list)
     """What went wrong in this program itself; ``failures`` has each in one line."""
+    epoch: float = 0.0
+    """When it began, in seconds since 1970; 0 in virtual time."""
 
     def as_json(self) -> dict[str, Any]:
         """The result as ``run --format json`` prints it."""
         return {
+            **head_of(self.epoch),
             "scenario": self.scenario,
             "file": self.file,
             "verdict": str(self.verdict),

@@ -8,12 +8,18 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from phone_emulator.cleaning import clean
-from phone_emulator.events import Attempt, AttemptEnded, AttemptStarted, Event, Outcome
+from phone_emulator.events import Attempt, AttemptEnded, AttemptStarted, EndedBy, Event, Outcome
 
 from .result import CallReport, ScenarioResult, Verdict
 
 _GREEN, _RED, _YELLOW, _DIM, _PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
 _COLOURS = {Outcome.ANSWERED: _GREEN, Outcome.SKIPPED: _DIM, Outcome.CANCELLED: _YELLOW}
+_ENDED_BY = {
+    EndedBy.US: "by this phone",
+    EndedBy.THEM: "by the far end",
+    EndedBy.TIMEOUT: "by a time-out",
+    EndedBy.TRANSPORT: "by the transport",
+}
 _VERDICTS = {Verdict.PASSED: _GREEN, Verdict.FAILED: _RED, Verdict.ERROR: _RED}
 
 
@@ -51,7 +57,7 @@ def attempt_line(attempt: Attempt, *, colour: bool = False) -> str:
 
 
 def call_lines(call: CallReport, *, colour: bool = False) -> list[str]:
-    """A call: what became of it, then its route."""
+    """A call: what became of it, then its route, and how it ended where it was up."""
     ended = call.result or "not ended"
     if call.via:
         ended += f" via {call.via}"
@@ -59,7 +65,22 @@ def call_lines(call: CallReport, *, colour: bool = False) -> list[str]:
         ended += f" ({call.status})"
     reason = f": {call.reason}" if call.reason else ""
     head = f"call {call.id}, line {call.line} {call.way}: {ended} after {call.elapsed:.1f} s{reason}"
-    return [clean(head), *(attempt_line(attempt, colour=colour) for attempt in call.route)]
+    end = end_line(call)
+    route = [attempt_line(attempt, colour=colour) for attempt in call.route]
+    return [clean(head), *route, *([end] if end else [])]
+
+
+def end_line(call: CallReport) -> str:
+    """How a call that was up ended: who ended it, and why a BYE was in vain.
+
+    Empty for others, and where this phone has hung up and was heard.
+    """
+    end = call.ended
+    if end is None or end.smooth or (call.result != "answered" and end.method != "BYE"):
+        return ""
+    up = max(end.at - call.started - call.elapsed, 0.0)
+    by = f"{_ENDED_BY[end.by]}{f' with {end.method}' if end.method else ''}"
+    return clean(f"     ended {by}, {up:.1f} s after the answer: {end.detail}")
 
 
 def scenario_lines(result: ScenarioResult, *, colour: bool = False, routes: bool = False) -> list[str]:

@@ -55,7 +55,7 @@ def run(prepared: Prepared, options: RunOptions) -> ScenarioResult:
 
 def _error(session: Session, failures: list[StepFailure], reasons: list[str]) -> ScenarioResult:
     """What there is to tell of a scenario that could not be run to its end, for *reasons*."""
-    result = session.result()
+    result = session.result(broken_down=True)
     result.failures = [*failures, *(StepFailure("the scenario", reason) for reason in reasons)]
     result.verdict = Verdict.ERROR
     return result

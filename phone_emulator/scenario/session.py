@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -18,6 +19,8 @@ from phone_emulator.events import (
     CallRefused,
     CallState,
     Direction,
+    Ended,
+    EndedBy,
     Event,
     Listener,
     MessageIgnored,
@@ -92,6 +95,7 @@ class RefusedCall:
             started=refused.at,
             elapsed=0.0,
             incoming=True,
+            ended=Ended(refused.at, EndedBy.US, refused.reason),
         )
 
 
@@ -115,7 +119,8 @@ def settled(report: CallReport, at: float, why: str) -> CallReport:
     """*report* of a world that ended *at* then, for *why*: what was still under way was cut short (R16)."""
     route = [_ended(attempt, at, why) for attempt in report.route]
     result, reason = report.result or str(CallResult.CANCELLED), report.reason or why
-    return dataclasses.replace(report, route=route, result=result, reason=reason)
+    ended = report.ended or Ended(at, EndedBy.US, why)
+    return dataclasses.replace(report, route=route, result=result, reason=reason, ended=ended)
 
 
 def _ended(attempt: Attempt, at: float, why: str) -> Attempt:
@@ -148,6 +153,8 @@ class Session:
     messages: list[Message] = field(default_factory=list)
     _standing: Standing | None = None
     """How things stood at the end; None before it."""
+    epoch: float = 0.0
+    """When its world began, in seconds since 1970; 0 in virtual time."""
 
     async def end(self) -> None:
         """The scenario ends: calls are hung up, lines de-registered, the lab closed (R12)."""
@@ -174,13 +181,15 @@ class Session:
         await self.phone.start()
         await self.phone.register()
 
-    def result(self) -> ScenarioResult:
-        """What there is to tell of the scenario, up to its end; the verdict is the runner's."""
+    def result(self, *, broken_down: bool = False) -> ScenarioResult:
+        """What there is to tell of the scenario, up to its end; the verdict is the runner's.
+
+        *broken_down*: nothing goes on in its world, so what is under way never ends by itself.
+        """
         standing = self._standing or self._stand()
-        calls = [call_report(call, name) for name, call in self.calls.items()]
-        calls += [call.report(name) for name, call in self.refused.items()]
+        calls = self.call_reports()
         registrations = in_order(attempt for _, attempt in self.registers[: standing.registers])
-        if self._standing is not None:  # where the world broke down, nothing has said how they ended
+        if broken_down or self._standing is not None:
             registrations = [_ended(attempt, standing.at, ENDED) for attempt in registrations]
             calls = [settled(call, standing.at, ENDED) for call in calls]
         return ScenarioResult(
@@ -189,11 +198,18 @@ class Session:
             verdict=Verdict.PASSED,
             elapsed=standing.at,
             virtual=self.world.virtual,
-            calls=sorted(calls, key=lambda call: call.started),
+            calls=calls,
             registrations=registrations,
             health=standing.health,
             messages=self.messages,
+            epoch=self.epoch,
         )
+
+    def call_reports(self) -> list[CallReport]:
+        """The calls, in order of time."""
+        calls = [call_report(call, name) for name, call in self.calls.items()]
+        calls += [call.report(name) for name, call in self.refused.items()]
+        return sorted(calls, key=lambda call: call.started)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +289,8 @@ def make_session(prepared: Prepared, options: RunOptions) -> Session:
         phone_options = lab.phone_options(phone_options)
     phone = Phone(config, world, bus, phone_options)
     session = Session(scenario, options, config, world, bus, lab, phone, phone_options, prepared.zones)
+    if not world.virtual:
+        session.epoch = time.time() - world.now()
     for listener in options.listeners:
         bus.subscribe(listener)
 
@@ -301,6 +319,7 @@ def call_report(call: Call, name: str | None = None) -> CallReport:
         # Copies: what happens after the report (a late cancel) is not told in it.
         route=[dataclasses.replace(attempt) for attempt in call.route],
         incoming=call.direction is Direction.INCOMING,
+        ended=None if call.end is None else dataclasses.replace(call.end),
     )
 
 

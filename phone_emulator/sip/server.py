@@ -71,8 +71,8 @@ class ServerTransaction:
         self.merge_key: machines.Key | None = None
         """What a copy of the request that came on another way finds it by."""
         self.timer: TimerHandle | None = None
-        self.on_cancel: Callable[[], None] | None = None
-        """Called when the peer CANCELs this INVITE (the CANCEL itself is answered already)."""
+        self.on_cancel: Callable[[Request], None] | None = None
+        """Called with the CANCEL when the peer sends one for this INVITE; it is answered already."""
         self.to_tag: str | None = None
         """Of its responses, where it is chosen before the first one leaves: a CANCEL is answered with it."""
         self.final: Response | None = None
@@ -330,7 +330,7 @@ class Servers:
             self._transports.ignored(cancel.flow, why, request.raw or request.to_bytes())
         elif target.on_cancel is not None:
             try:
-                target.on_cancel()
+                target.on_cancel(cancel.request)
             except Exception as error:
                 self._fault(target, error, f"dealing with CANCEL from {cancel.flow.remote}")
 

@@ -132,6 +132,16 @@ class VirtualPhone:
 
         return self._keep(self._stepper.do(dial))
 
+    def swap(self, to: VirtualCall | None = None) -> None:
+        """Hold the call that talks and take another one back: *to*, or the next on hold. Raises CallError."""
+        __tracebackhide__ = True
+
+        async def swap() -> None:
+            await self._phone.swap(None if to is None else to._call)
+            await self._phone.floor.quiet()
+
+        self._stepper.do(swap)
+
     def ring(
         self, line: int | None = None, *, server: str | None = None, caller: str = "1002"
     ) -> VirtualCall:
@@ -269,7 +279,12 @@ class VirtualCall:
     def wait(self) -> None:
         """Wait for the result."""
         __tracebackhide__ = True
-        self._stepper.do(self._call.settled)
+
+        async def wait() -> None:
+            await self._call.settled()
+            await self._call.floor.quiet()  # a call that is held for it
+
+        self._stepper.do(wait)
 
     def answer(self) -> None:
         """Pick up, and wait for the result: only a call that rings here. Raises CallError."""
@@ -288,7 +303,12 @@ class VirtualCall:
     def resume(self) -> None:
         """Take the far end back. Raises CallError."""
         __tracebackhide__ = True
-        self._stepper.do(self._call.resume)
+
+        async def resume() -> None:
+            await self._call.resume()
+            await self._call.floor.quiet()
+
+        self._stepper.do(resume)
 
     def transfer(self, to: str | VirtualCall) -> None:
         """Send the far end to a number, or join it with that of another call. Raises CallError."""

@@ -74,25 +74,19 @@ class Orders:
     # -- calls ---------------------------------------------------------------------------------------------
 
     async def dial(self, number: str) -> None:
-        """Call *number* from the chosen line; a call that is up is put on hold. Raises CallError."""
+        """Call *number* from the chosen line; raises CallError."""
         number = number.strip()
         if not number:
             return
-        current = self._presenter.live_call
-        if current is not None and current.state is CallState.TALKING:
-            await current.hold()
         call = self._phone.dial(number, self._presenter.chosen_line)
         self._presenter.chosen_call = call.id
         self._close_dial()
 
     async def answer(self) -> None:
-        """Answer the call that rings; one that is up is put on hold. Raises CallError."""
+        """Answer the call that rings; raises CallError."""
         call = self._call()
         if not isinstance(call, IncomingCall):
             raise CallError("no call rings")
-        for other in self._phone.calls:
-            if other.state is CallState.TALKING:
-                await other.hold()
         call.answer()
         self._presenter.chosen_call = call.id
         self._close_dial()
@@ -111,19 +105,21 @@ class Orders:
         await self._call().hold()
 
     async def resume(self) -> None:
-        """Take the call in hand back; another one that is up is held. Raises CallError."""
-        call = self._call()
-        for other in self._phone.calls:
-            if other is not call and other.state is CallState.TALKING:
-                await other.hold()
-        await call.resume()
+        """Take the call in hand back; raises CallError."""
+        await self._call().resume()
 
     async def swap(self) -> None:
-        """Take the next live call in hand."""
+        """Take the next live call in hand; where both are up, one is held and the other taken back.
+
+        Raises CallError.
+        """
         calls = self._presenter.live_calls
         if len(calls) > 1:
-            current = calls.index(self._call())
-            self._presenter.chosen_call = calls[(current + 1) % len(calls)].id
+            current = self._call()
+            following = calls[(calls.index(current) + 1) % len(calls)]
+            self._presenter.chosen_call = following.id
+            if current.state in UP and following.state is CallState.HELD:
+                await self._phone.swap(following)
 
     async def new_call(self) -> None:
         """Open the dial field for a further call."""

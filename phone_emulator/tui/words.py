@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from phone_emulator.events import Attempt, CallState, Direction, Outcome, RegistrationState
+from phone_emulator.events import Attempt, CallState, Direction, EndedBy, Outcome, RegistrationState
 from phone_emulator.phone.transfer.referral import followed
 from phone_emulator.phone.transfer.transfer import under_way
 
@@ -85,8 +85,12 @@ def call_word(call: Call) -> str:
 
 def failure_word(call: Call) -> str:
     """What the screen says of a call that did not come about."""
+    if call.missed:
+        return "Missed call"
+    if call.end is not None and call.end.elsewhere:
+        return "Answered elsewhere"
     if call.result == "cancelled":
-        return "Missed call" if call.direction is Direction.INCOMING else "Cancelled"
+        return "Cancelled"
     if call.direction is Direction.INCOMING:
         return "Rejected" if call.result == "rejected" else "Call failed!"
     if call.status in FAILURES:
@@ -95,6 +99,16 @@ def failure_word(call: Call) -> str:
     if tried and all(attempt.outcome is Outcome.NO_RESPONSE for attempt in tried):
         return FAILURES[408]
     return "Call failed!"
+
+
+def parting_word(call: Call) -> str:
+    """What went wrong when *call* was ended: its BYE was in vain; empty for nothing."""
+    end = call.end
+    if end is None or end.method != "BYE" or end.by is EndedBy.THEM or end.answered is None:
+        return ""
+    if end.answered is False:
+        return "BYE not answered"
+    return "" if end.accepted else "BYE refused"
 
 
 def outcome_word(attempt: Attempt) -> str:

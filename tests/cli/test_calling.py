@@ -36,8 +36,12 @@ def test_json_is_one_object_on_stdout(call: Run) -> None:
     result = call("--down", "primary=503", "--format", "json")
     told = json.loads(result.stdout)
     assert list(told) == [
-        "id", "line", "direction", "to", "result", "status", "reason", "via", "started", "elapsed", "route",
+        "schema", "id", "line", "direction", "to", "result", "status", "reason", "via", "started", "elapsed",
+        "route", "ended",
     ]  # fmt: skip
+    assert {key: told["ended"][key] for key in ("by", "method", "answered")} == {
+        "by": "us", "method": "BYE", "answered": True,
+    }  # fmt: skip
     assert (told["to"], told["result"], told["via"]) == ("1002", "answered", "secondary")
     assert [(each["role"], each["outcome"]) for each in told["route"]] == [
         ("primary", "unavailable"),
@@ -211,7 +215,7 @@ def test_register_tells_who_is_registered_where(run: Run, example: Path) -> None
 
 def test_register_as_json(run: Run, example: Path) -> None:
     told = json.loads(run("register", example, "--world", "simulated", "--format", "json").stdout)
-    assert list(told) == ["line", "user", "registered", "registrations"]
+    assert list(told) == ["schema", "line", "user", "registered", "registrations"]
     primary, fallback = told["registered"]
     assert primary == {
         "server": 1, "role": "primary", "host": "yealink.pbx.com", "address": "192.168.1.13", "port": 5060,

@@ -195,6 +195,14 @@ class Play:
         await call.settled()
         return invite, call
 
+    async def second_call(self) -> Request:
+        """The phone calls beside a call that talks, and holds that one: the INVITE of the new call."""
+        hold, invite = await self.far.heard("INVITE"), await self.far.heard("INVITE")
+        assert (hold.to_tag is not None, invite.to_tag) == (True, None)
+        self.far.answer(hold, 200, body=offer("recvonly"))
+        await self.far.heard("ACK")
+        return invite
+
     def from_far(
         self, method: str, invite: Request, cseq: int = 101, *, body: bytes = b"", tag: str = "far-tag"
     ) -> Request:

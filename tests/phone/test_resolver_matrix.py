@@ -430,6 +430,7 @@ def test_the_next_call_does(transport: str) -> None:
     async def story(site: Site) -> None:
         first = site.phone.dial("1002")
         await first.settled()
+        await first.hold()  # for the next call it would be, at a server that refuses
         await site.behave(".11", "refuse")
         failed = "icmp" if transport == "udp" else "connect-failed"
         expected = f"primary .11/{transport} {failed}\nsecondary .12/{transport} answered"

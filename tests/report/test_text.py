@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from phone_emulator.events import Attempt, AttemptEnded, AttemptStarted, Outcome
+from phone_emulator.events import Attempt, AttemptEnded, AttemptStarted, Ended, EndedBy, Outcome
+from phone_emulator.report.html import html_page
 from phone_emulator.report.result import ScenarioResult, Verdict
 from phone_emulator.report.text import RoutePrinter, attempt_line, call_lines, scenario_lines, wants_colour
 
@@ -27,6 +28,47 @@ def test_a_call_reads_as_a_table(result: ScenarioResult) -> None:
 def test_a_call_that_came_in_has_a_caller(result: ScenarioResult) -> None:
     call = replace(result.calls[0], incoming=True, via=None, route=[])
     assert call_lines(call) == ["call c1, line 1 from 1002: answered after 32.1 s"]
+
+
+@pytest.mark.parametrize(
+    ("end", "line"),
+    [
+        (None, ""),
+        (Ended(40.1, EndedBy.US, "hung up", "BYE", True, status=200), ""),
+        (Ended(40.1, EndedBy.US, "hung up", "BYE", True, status=481), ""),
+        (
+            Ended(40.1, EndedBy.US, "hung up; the BYE was refused: 403 Forbidden", "BYE", True, status=403),
+            "     ended by this phone with BYE, 8.0 s after the answer:"
+            " hung up; the BYE was refused: 403 Forbidden",
+        ),
+        (
+            Ended(40.1, EndedBy.US, "hung up; the BYE was not answered: no response", "BYE", False),
+            "     ended by this phone with BYE, 8.0 s after the answer:"
+            " hung up; the BYE was not answered: no response",
+        ),
+        (
+            Ended(33.1, EndedBy.THEM, "the far end hung up", "BYE", True),
+            "     ended by the far end with BYE, 1.0 s after the answer: the far end hung up",
+        ),
+        (
+            Ended(64.1, EndedBy.TIMEOUT, "no ACK", "BYE", True, status=200),
+            "     ended by a time-out with BYE, 32.0 s after the answer: no ACK",
+        ),
+        (
+            Ended(32.1, EndedBy.TRANSPORT, "no ACK can be sent"),
+            "     ended by the transport, 0.0 s after the answer: no ACK can be sent",
+        ),
+    ],
+)
+def test_how_a_call_ended_stands_below_its_route(result: ScenarioResult, end: Ended, line: str) -> None:
+    call = replace(result.calls[0], ended=end)
+    assert call_lines(call)[3:] == ([line] if line else [])
+    assert (line.strip() in html_page([replace(result, calls=[call])])) is True
+
+
+def test_a_call_that_was_never_up_tells_its_end_once(result: ScenarioResult) -> None:
+    refused = Ended(32.1, EndedBy.THEM, "answered 486 Busy Here")
+    assert len(call_lines(replace(result.calls[0], result="rejected", ended=refused))) == 3
 
 
 def test_a_status_stands_with_its_outcome(result: ScenarioResult) -> None:

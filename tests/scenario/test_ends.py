@@ -144,6 +144,8 @@ def test_what_nobody_has_ended_is_told_as_cut_short() -> None:
     report = CallReport("c", 1, "1002", None, None, "", None, 2.0, 0.0, [attempt])
     told = settled(report, 5.0, "interrupted")
     assert (told.result, told.reason) == ("cancelled", "interrupted")
+    assert told.ended is not None
+    assert (told.ended.at, str(told.ended.by), told.ended.detail) == (5.0, "us", "interrupted")
     [cut] = told.route
     assert (str(cut.outcome), cut.detail, cut.ended) == ("cancelled", "cut short: interrupted", 5.0)
     assert attempt.outcome is None

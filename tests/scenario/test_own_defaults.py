@@ -61,6 +61,7 @@ STEP = {
     "reject": "reject: own",
     "hold": "hold: own",
     "resume": "resume: own",
+    "swap": "swap: own",
     "transfer": "transfer: {call: own, to: '1003'}",
     "dtmf": "dtmf: {call: own, digits: '1'}",
     "wait": "wait: 1s",
@@ -99,10 +100,10 @@ BEFORE = {  # what lets the step be done
     "answer": RANG,
     "reject": RANG,
     **dict.fromkeys(("hangup", "hold", "transfer", "dtmf"), TALKING),
-    "resume": (*TALKING, "hold: own", "hold: other"),
+    **dict.fromkeys(("resume", "swap"), (*TALKING, "hold: own", "hold: other")),
     **dict.fromkeys(("wait", "reboot", "server", "dns", "callee", "expect"), TALKING),
 }
-WITH_A_CALL = ("call", "incoming", "hangup", "answer", "reject", "hold", "resume", "transfer", "dtmf")
+WITH_A_CALL = ("call", "incoming", "hangup", "answer", "reject", "hold", "resume", "swap", "transfer", "dtmf")
 WITHOUT = ("wait", "server", "dns", "callee", "expect")
 """Steps that are about no line and no call of their own."""
 
@@ -193,7 +194,7 @@ CASES: dict[tuple[str, str], Case] = {
         (*BUSY, "incoming: {line: OWN, id: own}"), "fails: true", "fails: true", BEFORE["hangup"]
     ),
     ("hold", "state"): Case(TALKING, "state: held", "state: talking"),
-    ("resume", "state"): Case(BEFORE["resume"], "state: talking", "state: held"),
+    **{(kind, "state"): Case(BEFORE[kind], "state: talking", "state: held") for kind in ("resume", "swap")},
     ("transfer", "state"): Case(TALKING, "state: ended", "state: talking"),
     ("dtmf", "state"): Case(HELD, "state: talking", "state: held"),
     **{
@@ -204,9 +205,13 @@ CASES: dict[tuple[str, str], Case] = {
         (kind, "within"): Case((*TALKING, SLOW_OTHER), "within: 5s", "within: 5s", (*TALKING, SLOW_OWN))
         for kind in ("hold", "transfer", "dtmf")
     },
-    ("resume", "within"): Case(
-        (*BEFORE["resume"], SLOW_OTHER), "within: 5s", "within: 5s", (*BEFORE["resume"], SLOW_OWN)
-    ),
+    ("swap", "fails"): Case(ENDED, "fails: true", "fails: true", (*BEFORE["swap"], "hangup: other")),
+    **{
+        (kind, "within"): Case(
+            (*BEFORE[kind], SLOW_OTHER), "within: 5s", "within: 5s", (*BEFORE[kind], SLOW_OWN)
+        )
+        for kind in ("resume", "swap")
+    },
     # A step without a call of its own is about the last call.
     **{
         (kind, key): Case(APART, holds, other)
@@ -250,6 +255,7 @@ CASES: dict[tuple[str, str], Case] = {
                 *BEFORE[kind],
                 "server: {name: server-OTHER, behaviour: {INVITE: 486}}",
                 "call: {line: OTHER, to: '1002', id: named}",
+                *(("resume: own",) if kind == "dtmf" else ()),  # it was held for that call
             ),
             "call: named, result: rejected",
             "call: named, result: answered",

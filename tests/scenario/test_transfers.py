@@ -54,18 +54,19 @@ def test_a_call_that_came_in_is_joined_with_one_that_was_placed() -> None:
 
 def test_a_transfer_to_a_phone_that_only_rings_ends_when_it_gives_up() -> None:
     # A call that rings at its far end is not the far end's to give away (RFC 3891 section 3): 481.
+    # The first call was held for the second one, and stays so.
     result = play(
         "call: {to: '1002', id: c1}",
         "callee: no-answer",
         "call: {to: '1003', id: c2, background: true}",
         "wait: 1s",
         "transfer: {call: c1, with: c2}\n    expect: {state: ended}",
-        "expect: {call: c1, state: talking}",
+        "expect: {call: c1, state: held}",
         "expect: {call: c2, state: ringing}",
     )
     assert failures_of(result) == [
         "step 5 (transfer): 1003 could not be reached: 481 Call/Transaction Does Not Exist",
-        "step 5 (transfer): expected state ended, got talking: 200 OK",
+        "step 5 (transfer): expected state ended, got held: 200 OK",
     ]
 
 

@@ -311,7 +311,7 @@ def test_cancel() -> None:
         await asyncio.sleep(0.001)
         [server] = ends.requests
         cancelled: list[float] = []
-        server.on_cancel = lambda: cancelled.append(ends.world.now())
+        server.on_cancel = lambda cancel: cancelled.append(ends.world.now())
         server.respond(response_to(server.request, 180, to_tag="mine"))
         far.send(incoming("CANCEL"))
         far.send(incoming("CANCEL"))

@@ -124,13 +124,22 @@ def test_digits_in_a_call_are_dtmf_and_a_new_call_holds_the_first(monkeypatch: p
             "1002": CallState.HELD,
             "1003": CallState.TALKING,
         }
-        await stage.press("f3")
-        assert "▸ → 1002  Hold" in stage.text()
+        for held, talks in (("1003", "1002"), ("1002", "1003")):
+            await stage.press("f3")
+            await stage.wait(0.5)
+            assert f"▸ → {talks}  Talking" in stage.text()
+            assert {call.remote: call.state for call in stage.phone.calls} == {
+                held: CallState.HELD,
+                talks: CallState.TALKING,
+            }
+        await stage.press("f2")
+        await stage.wait(0.5)
+        assert {call.state for call in stage.phone.calls} == {CallState.HELD}
         await stage.press("f2")
         await stage.wait(0.5)
         assert {call.remote: call.state for call in stage.phone.calls} == {
-            "1002": CallState.TALKING,
-            "1003": CallState.HELD,
+            "1002": CallState.HELD,
+            "1003": CallState.TALKING,
         }
 
     perform(play, monkeypatch)

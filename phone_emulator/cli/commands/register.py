@@ -13,7 +13,7 @@ from phone_emulator.cli.options import PHONE, Common, cfg_argument, common_optio
 from phone_emulator.cli.talk import not_after_the_reader_has_gone
 from phone_emulator.phone import Phone
 from phone_emulator.phone.line import Line
-from phone_emulator.report.json import json_line
+from phone_emulator.report.json import head_of, json_line
 from phone_emulator.report.text import RoutePrinter
 
 
@@ -33,7 +33,7 @@ def register(common: Common, cfg: tuple[str, ...]) -> int:
     async def session() -> bool:
         async with desk.running() as phone:
             await phone.register()
-            return _tell(phone, common)
+            return _tell(phone, common, desk.epoch)
 
     try:
         everywhere = desk.run(session())
@@ -42,12 +42,12 @@ def register(common: Common, cfg: tuple[str, ...]) -> int:
     return Exit.OK if everywhere else Exit.FAILED
 
 
-def _tell(phone: Phone, common: Common) -> bool:
+def _tell(phone: Phone, common: Common, epoch: float) -> bool:
     """Print each line's registrations; whether every line has one."""
     now = phone.world.now()
     for line in phone.lines.values():
         if common.json:
-            click.echo(json_line(_as_json(line, now)))
+            click.echo(json_line(head_of(epoch) | _as_json(line, now)))
         else:
             for text in registration_lines(line, now):
                 click.echo(text)

@@ -145,6 +145,8 @@ class Audio:
         """When the next digit may begin."""
         self._sent = self._sent_octets = 0
         # In.
+        self.heard_at: float | None = None
+        """When the last RTP packet came in; None before the first."""
         self._reception = rtp.ReceptionStatistics(CLOCK)
         self._ignored = 0
         self._digits = dtmf.DigitReceiver()
@@ -432,7 +434,8 @@ class Audio:
         """Called by the world: RTP, or something else that is counted and ignored."""
         try:
             packet = rtp.parse(data)
-            self._reception.receive(packet, self._world.now())
+            self.heard_at = self._world.now()
+            self._reception.receive(packet, self.heard_at)
             if self._receives:
                 self._hear(packet)
         except (rtp.RtpError, dtmf.DtmfError) as error:

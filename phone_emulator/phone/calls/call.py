@@ -13,6 +13,8 @@ from phone_emulator.events import (
     CallChanged,
     CallState,
     Direction,
+    Ended,
+    EndedBy,
 )
 from phone_emulator.media import dtmf
 from phone_emulator.phone.dialling.channel import Channel
@@ -25,12 +27,16 @@ from phone_emulator.phone.wire.credentials import words_of
 from phone_emulator.phone.wire.errors import CallError as CallError
 from phone_emulator.phone.wire.identity import ALLOW, Identity
 from phone_emulator.redundancy import Try
+from phone_emulator.sip import reason as reasons
+from phone_emulator.sip.client import RequestFailed
 from phone_emulator.sip.dialog import Dialog
-from phone_emulator.sip.message import METHODS, MessageError, Request, Response
+from phone_emulator.sip.message import METHODS, Message, MessageError, Request, Response
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.world.faults import as_reason
 from phone_emulator.world.tasks import Tasks
 
+from . import ending
+from .floor import Floor
 from .session import Session
 from .states import TABLE, UP, CallEvent, Do
 from .voice import Agreement, Voice, VoiceError
@@ -80,6 +86,10 @@ class CallLine(Protocol):
         """Where its requests go."""
 
     @property
+    def floor(self) -> Floor[Call]:
+        """Which of the phone's calls talks."""
+
+    @property
     def handlers(self) -> Mapping[str, Handler]:
         """By the method, what takes a request of the far end within the dialog."""
 
@@ -123,7 +133,14 @@ class Call:
         self.settled_at: float | None = None
         """When the result was known."""
         self.ended: float | None = None
+        """When it was over."""
+        self.end: Ended | None = None
+        """How it ended; None before it is ended."""
+        self.heard_at: float | None = None
+        """When a message of the far end came in last."""
         self.dialog: Dialog | None = None
+        self.beside: Call | None = None
+        """A call that is not held for this one: it has asked for it, or ends when this one is up."""
         self.usages: list[Usage] = []
         """What hangs on it."""
         self.transferred_to = ""
@@ -149,6 +166,11 @@ class Call:
         return self.session.voice
 
     @property
+    def floor(self) -> Floor[Call]:
+        """Which of the phone's calls talks."""
+        return self._line.floor
+
+    @property
     def held(self) -> bool:
         """Whether this phone holds the far end."""
         return self.session.held
@@ -157,6 +179,18 @@ class Call:
     def far_held(self) -> bool:
         """Whether the far end holds this phone."""
         return self.session.far_held
+
+    @property
+    def last_heard(self) -> float | None:
+        """When the far end was heard last: a message, or its sound."""
+        audio = self.voice.audio
+        heard = (self.heard_at, None if audio is None else audio.heard_at)
+        return max((each for each in heard if each is not None), default=None)
+
+    @property
+    def missed(self) -> bool:
+        """Whether it came in, and has ended without anybody taking it, here or elsewhere."""
+        return False
 
     @property
     def elapsed(self) -> float:
@@ -187,13 +221,13 @@ class Call:
     async def _hang_up(self, why: str) -> None:
         await self._terminate(why or "hung up")
 
-    async def finish(self, reason: str) -> None:
-        """End the call, for *reason* where it is up; returns when the far end has answered the BYE."""
+    async def finish(self, reason: str, by: EndedBy = EndedBy.US) -> None:
+        """End the call, for *reason*, *by* whom; returns when the far end has answered the BYE."""
         if self.dialog is None:
-            await self.hang_up()
+            await self.hang_up(reason)
         else:
             with self.tasks.guarded("hanging up"):
-                await self._terminate(reason)
+                await self._terminate(reason, by=by)
 
     async def hold(self) -> None:
         """Hold the far end (``account.X.hold_use_inactive``, ``sip.rfc2543_hold``); raises CallError."""
@@ -202,10 +236,17 @@ class Call:
             self._happened(CallEvent.HOLD, f"held by this phone; {odd}" if odd else "held by this phone")
 
     async def resume(self) -> None:
-        """Take the far end back; raises CallError."""
+        """Take the far end back; another call that talks is held. Raises CallError."""
         with self.ordered("resuming"):
+            if self.state is CallState.HELD:
+                self.floor.claim(self)
+                await asyncio.sleep(0)  # the hold of the other one leaves first
             await self.session.hold(False)
             self._happened(CallEvent.RESUME, "resumed")
+
+    def not_held(self, why: str) -> None:
+        """It talks on, though another call of the phone is to talk."""
+        self._tell(f"not held: {why}")
 
     @contextlib.contextmanager
     def ordered(self, what: str) -> Iterator[None]:
@@ -285,6 +326,7 @@ class Call:
 
     def receive(self, server: ServerTransaction) -> None:
         """A request came in within a dialog of this call."""
+        self.heard_at = self.seat.now
         request = server.request
         dialog = self.dialog_of(request)
         if dialog is None:
@@ -323,6 +365,7 @@ class Call:
 
     def acknowledged(self, ack: Request) -> None:
         """The ACK to a 2xx came in."""
+        self.heard_at = self.seat.now
         with self.tasks.guarded("dealing with ACK", expected=(MessageError,)):
             self.session.acknowledged(ack)
 
@@ -352,9 +395,14 @@ class Call:
         """Whether the far end's first INVITE has no final response yet."""
         return False
 
+    def said_bye(self, bye: Request) -> None:
+        """A BYE came in, and is answered."""
+        self.note_end_by(EndedBy.THEM, "the far end hung up", bye)
+        self.far_end_hung_up()
+
     def far_end_hung_up(self) -> None:
         """A BYE came in."""
-        self._end("the far end hung up", CallEvent.BYE)
+        self._end(self._because("the far end hung up"), CallEvent.BYE)
 
     def respond(
         self, server: ServerTransaction, status: int, extra: Iterable[tuple[str, str]] = (), body: bytes = b""
@@ -374,9 +422,12 @@ class Call:
         contact = self.channel.identity.contact(server.flow.local, server.flow.transport) if refreshes else ""
         return self.channel.identity.response(server.request, status, contact=contact, body=body, extra=extra)
 
-    async def _terminate(self, reason: str, event: CallEvent = CallEvent.HANG_UP) -> None:
+    async def _terminate(
+        self, reason: str, event: CallEvent = CallEvent.HANG_UP, by: EndedBy = EndedBy.US
+    ) -> None:
         """End the dialog with a BYE, once the far end knows that it is up (section 15)."""
         if self._happened(event, reason):
+            self.note_end(by, reason)
             await self._take_leave(reason)
 
     async def _take_leave(self, reason: str) -> None:
@@ -384,14 +435,27 @@ class Call:
         await self._bye(reason)
 
     async def _bye(self, reason: str) -> None:
-        if self.state is CallState.ENDED:
+        """Send the BYE; the call is over when it is answered, or will not be (section 15.1.1)."""
+        if self.state is CallState.ENDED or self.dialog is None:
             return
+        end = self.note_end(EndedBy.US, reason)
+        if barred := self._barred:
+            end.detail = f"{end.detail}; no BYE was sent: {barred}"
+            self._end(barred)
+            return
+        end.at, end.method = self.seat.now, "BYE"
         try:
-            await self.request_in_dialog("BYE")
+            response = await self.channel.ask(self.dialog, "BYE")
+        except RequestFailed as failure:
+            ending.unanswered(end, ending.words(failure, self.seat.context.config.timers.t1))
         except asyncio.CancelledError:
+            ending.unanswered(end, "the phone did not wait for it any longer")
             self._end(reason)
             raise
-        self._end(reason)
+        else:
+            self.heard_at = end.last_heard = self.seat.now
+            ending.answered(end, response)
+        self._end(end.detail if end.answered is False else reason)
 
     async def request_in_dialog(
         self,
@@ -404,15 +468,56 @@ class Call:
         """Send a request in the dialog, with credentials when asked for them (C11: no failover)."""
         if self.dialog is None:
             raise CallError(f"the call is {self.state}, not up")
-        if not self.servers.may_signal(self.channel.target):
-            self._end(f"only_signal_with_registered = 1: {self.channel.target} is not the registered server")
+        if barred := self._barred:
+            self._end(barred)
             return None
-        response = await self.channel.converse(self.dialog, method, body, content_type, extra=extra)
-        if method != "BYE" and (response is None or response.status in (408, 481)):
+        failure = None
+        try:
+            response = await self.channel.ask(self.dialog, method, body, content_type, extra=extra)
+            self.heard_at = self.seat.now
+        except RequestFailed as error:
+            response, failure = None, error
+        if response is None or response.status in (408, 481):
             # The far end knows nothing of the call any more (section 12.2.1.2).
             said = "no response" if response is None else words_of(response)
-            self.spawn(self._terminate(f"{said} to {method}"), "BYE")
+            by = ending.by_failure(failure, response)
+            self.spawn(self._terminate(f"{said} to {method}", by=by), "BYE")
         return response
+
+    @property
+    def _barred(self) -> str:
+        """Why nothing may be sent in the dialog (R9); empty where it may."""
+        if self.servers.may_signal(self.channel.target):
+            return ""
+        return f"only_signal_with_registered = 1: {self.channel.target} is not the registered server"
+
+    # -- the end -------------------------------------------------------------------------------------------
+
+    def note_end(
+        self, by: EndedBy, why: str, method: str | None = None, *, answered: bool | None = None
+    ) -> Ended:
+        """Note how the call ends: *by* whom, *why*, with which request. What is noted first stays."""
+        if self.end is None:
+            self.end = Ended(self.seat.now, by, why, method, answered, last_heard=self.last_heard)
+        return self.end
+
+    def note_end_by(self, by: EndedBy, why: str, message: Message) -> Ended:
+        """The same, where *message* of the far end did it, which may say why itself (RFC 3326)."""
+        method = message.method if isinstance(message, Request) else None
+        known, end = self.end is not None, self.note_end(by, why, method, answered=True if method else None)
+        given = reasons.reasons_of(message)
+        if not known and given:
+            end.reason, end.elsewhere = reasons.told(given), reasons.completed_elsewhere(given)
+            end.detail = self._because(why)
+        return end
+
+    def _because(self, why: str) -> str:
+        """*why*, and what the far end gave as its reason."""
+        end = self.end
+        if end is None or not end.reason or end.reason in why:
+            return why
+        elsewhere = "answered elsewhere, " if end.elsewhere else ""
+        return f"{why}: {elsewhere}{end.reason}"
 
     # -- state ---------------------------------------------------------------------------------------------
 
@@ -440,6 +545,7 @@ class Call:
             return False
         if step.then is CallState.ENDED:
             self.ended = self.seat.now
+            self.note_end(EndedBy.US, reason)
         self.state = step.then
         with contextlib.ExitStack() as then:  # each, whatever another one raises
             for each in reversed(step.do):
@@ -448,7 +554,9 @@ class Call:
         return True
 
     def _do(self, what: Do) -> None:
-        if what is Do.LEAVE:
+        if what is Do.CLAIM:
+            self.floor.claim(self)
+        elif what is Do.LEAVE:
             with contextlib.ExitStack() as last:  # the last one first
                 for usage in reversed(self.usages):
                     last.callback(usage.call_ended)
@@ -473,6 +581,8 @@ class Call:
                 state=self.state,
                 remote=self.party,
                 reason=reason,
+                ended=self.end if self.state is CallState.ENDED else None,
+                missed=self.missed,
             )
         )
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from functools import partial
 
-from phone_emulator.events import CallState, Direction
+from phone_emulator.events import CallState, Direction, EndedBy
 from phone_emulator.media.negotiation import Unusable
 from phone_emulator.phone.wire import content
 from phone_emulator.phone.wire.answer import Answer
@@ -16,7 +16,7 @@ from phone_emulator.phone.wire.option_tags import RELIABLE, understood
 from phone_emulator.sip.body import SDP, sdp_of
 from phone_emulator.sip.dialog import Dialog, dialog_of_request
 from phone_emulator.sip.headers import delta_seconds
-from phone_emulator.sip.message import Response
+from phone_emulator.sip.message import Request, Response
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.world.base import TimerHandle
 
@@ -28,6 +28,8 @@ from .reliable import ReliableProvisional, rack_of
 from .states import CallEvent
 from .voice import Agreement, VoiceError
 
+STOPPED = 480
+"""What a call that rings is refused with when the phone stops."""
 FIRST_RSEQ = 2**31 - 1
 """The highest number that the first reliable provisional response may have (RFC 3262 section 3)."""
 
@@ -67,6 +69,7 @@ class IncomingCall(Call):
         self.session.note(server.request)
         self.voice.host = line.seat.context.host_for(server.flow.remote.host)
         server.on_cancel = self._cancelled
+        self.heard_at = self.seat.now
 
     def ring(self) -> None:
         """Answer 180 and ring, for ``phone_setting.ringing_timeout`` seconds."""
@@ -90,11 +93,10 @@ class IncomingCall(Call):
             self._expiring = self.tasks.call_at(world.now() + lifetime, expire, "expiring")
         sent_by = f", sent by {self.diverted_by}" if self.diverted_by else ""
         self._happened(CallEvent.INVITE, f"{self.remote} calls{sent_by}")
-        others = any(each is not self for each in self.seat.calls)
         delay = asked_delay(self._server.request) if config.intercom else None
         if delay is None and self.seat.account.auto_answer:
             delay = config.auto_answer_delay
-        if delay is not None and not others:
+        if delay is not None and self.floor.alone(self):
             self._answering = self.tasks.call_at(world.now() + delay, self._answer_by_itself, "answering")
 
     def replace(self, other: Call) -> None:
@@ -102,11 +104,11 @@ class IncomingCall(Call):
         if not self._begin():
             return
         self._happened(CallEvent.INVITE, f"{self.remote} takes the place of {other.remote}")
-        self._replaced = other
+        self._replaced = self.beside = other
         self.answer()
 
     def answer(self) -> None:
-        """Answer the call; raises CallError when it does not ring."""
+        """Answer the call; another one that talks is held. Raises CallError when it does not ring."""
         if self.state is not CallState.RINGING:
             raise CallError(f"the call is {self.state}, it does not ring")
         with self.ordered("answering"):
@@ -133,9 +135,18 @@ class IncomingCall(Call):
         if self.state is not CallState.RINGING:
             await super()._hang_up(why)
         elif why:
-            self._refuse(self.seat.context.config.normal_refuse_code, why, CallResult.CANCELLED)
+            with self.ordered("refusing"):
+                self._refuse(STOPPED, why, CallResult.CANCELLED)
         else:
             self.reject()
+
+    @property
+    def missed(self) -> bool:
+        """Whether it has ended without anybody taking it, here or elsewhere."""
+        end = self.end
+        if end is None or end.elsewhere or self.answered_at is not None:
+            return False
+        return end.by in (EndedBy.THEM, EndedBy.TIMEOUT)
 
     @property
     def unanswered(self) -> bool:
@@ -145,7 +156,7 @@ class IncomingCall(Call):
     def far_end_hung_up(self) -> None:
         """A BYE came in."""
         if self.unanswered:  # BYE in an early dialog: its INVITE is owed a 487 (section 15.1.2)
-            self._refuse(487, "the caller hung up", CallResult.CANCELLED)
+            self._refuse(487, self._because("the caller hung up"), CallResult.CANCELLED)
         else:
             super().far_end_hung_up()
 
@@ -177,7 +188,9 @@ class IncomingCall(Call):
         self._announced.set()
         arrived = await ringing.run(self._response(180, offer, ringing.headers))
         if not arrived and self.unanswered:
-            self._refuse(500, f"no PRACK within 64*T1 = {64 * timers.t1:.1f} s", CallResult.FAILED)
+            reason = f"no PRACK within 64*T1 = {64 * timers.t1:.1f} s"
+            self.note_end(EndedBy.TIMEOUT, reason)
+            self._refuse(500, reason, CallResult.FAILED)
 
     def acknowledge_provisional(self, server: ServerTransaction) -> None:
         """A PRACK came in (RFC 3262 section 3)."""
@@ -259,12 +272,16 @@ class IncomingCall(Call):
 
     def _expire(self, lifetime: int) -> None:
         """The caller wants an answer within *lifetime* seconds or none (section 13.3.1)."""
-        self._refuse(487, f"the caller waited for {lifetime} s only (Expires)", CallResult.CANCELLED)
+        reason = f"the caller waited for {lifetime} s only (Expires)"
+        self.note_end(EndedBy.TIMEOUT, reason)
+        self._refuse(487, reason, CallResult.CANCELLED)
 
     def _ring_out(self) -> None:
         config, request = self.seat.context.config, self._server.request
         if not self._forward_to:
-            self._refuse(config.no_answer_code, f"not answered for {config.ringing_timeout} s")
+            reason = f"not answered for {config.ringing_timeout} s"
+            self.note_end(EndedBy.TIMEOUT, reason)
+            self._refuse(config.no_answer_code, reason)
             return
         identity, number = self.channel.identity, self._forward_to
         extra = forwarding.headers(self.seat, identity, request, number, Forward.NO_ANSWER)
@@ -299,9 +316,10 @@ class IncomingCall(Call):
         self._settle(CallResult.FAILED, reason, 200)  # its late offer was never answered
         super()._end(reason, event)
 
-    def _cancelled(self) -> None:
+    def _cancelled(self, cancel: Request) -> None:
         if self.unanswered:
-            self._refuse(487, "the caller hung up", CallResult.CANCELLED)
+            self.note_end_by(EndedBy.THEM, "the caller hung up", cancel)
+            self._refuse(487, self._because("the caller hung up"), CallResult.CANCELLED)
 
     def _refuse(self, status: int, reason: str, result: CallResult = CallResult.REJECTED) -> None:
         self._refuse_with(Answer(status, why=reason), result)

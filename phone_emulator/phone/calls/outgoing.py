@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Sequence
 from functools import partial
 
-from phone_emulator.events import Attempt, CallState, Direction, Outcome
+from phone_emulator.events import Attempt, CallState, Direction, EndedBy, Outcome
 from phone_emulator.media.negotiation import Unusable
 from phone_emulator.numbers import MAX_UINT32
 from phone_emulator.phone.dialling.channel import end_answered
@@ -26,6 +26,7 @@ from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.tables import State
 from phone_emulator.world.base import TimerHandle
 
+from . import ending
 from .call import Call, CallLine, CallResult
 from .early import TERMINATED, Fork, Forks
 from .reliable import RAck, rseq_of, wants_prack
@@ -61,6 +62,8 @@ class OutgoingCall(Call):
         self._sounding: Fork | None = None
         """Who is heard before the call is up."""
         self._cancel_sent = False
+        self._refusal: Response | None = None
+        """What the last target that was asked has refused the call with."""
         self._behind: list[ServerTransaction] = []
         """What came in right behind the 2xx, and waits until the call is up."""
         self._acks: dict[str, Request] = {}
@@ -114,6 +117,7 @@ class OutgoingCall(Call):
 
     def _give_up(self, event: CallEvent, outcome: Outcome, result: CallResult, reason: str) -> None:
         """No further target; the attempt that goes on ends now, its transaction in the background."""
+        self.note_end(EndedBy.TIMEOUT if event is CallEvent.TIME_OUT else EndedBy.US, reason)
         self._walk.stop()
         self._end_attempt(outcome, reason)
         self._settle(result, reason)
@@ -181,6 +185,10 @@ class OutgoingCall(Call):
             self._settle(CallResult.FAILED, f"{vain}: {reasons}", last)
         else:
             self._settle(CallResult.REJECTED, answered.detail, answered.status)
+        if answered is not None and self._refusal is not None:
+            self.note_end_by(EndedBy.THEM, self.reason, self._refusal)
+        else:
+            self.note_end(ending.by_route(self.route), self.reason)
         self._end(self.reason, CallEvent.FINAL)
 
     async def _try(self, step: Try) -> None:
@@ -210,11 +218,16 @@ class OutgoingCall(Call):
             attempt.detail = f"{attempt.detail} ({self.voice.pretends})"
         client, forks = self._client, self._forks
         self._begin_attempt(None)
+        if found is not None:
+            self.heard_at = self.seat.now
+        if self.end is not None and self.end.method == "CANCEL":
+            self._cancel_answered(found is not None)
         if found is None:
             if client is not None:
                 self._expect_late_answers(client, draft.identity)
             return
         response, flow = found
+        self._refusal = response if response.status >= 300 else None
         if response.status < 300 and client is not None:
             try:
                 await self._connected(client, response, flow, forks)
@@ -320,6 +333,7 @@ class OutgoingCall(Call):
 
     def _heard(self, response: Response, client: ClientTransaction, attempt: Attempt) -> None:
         """A 1xx came: a CANCEL that was held back may leave now (RFC 3261 section 9.1)."""
+        self.heard_at = self.seat.now
         self._provisional = True
         fork = self._forks.heard(client.request, response)
         if fork is not None:
@@ -434,9 +448,28 @@ class OutgoingCall(Call):
         """
         if not self.channel.cancel(client):
             return
+        if self.end is not None:
+            self.end.method = "CANCEL"
         await asyncio.sleep(64 * self.seat.context.config.timers.t1)
         if client.machine.state is State.PROCEEDING:  # else it still takes repeated final responses
             self.seat.context.endpoint.clients.give_up(client, "no final response to the cancelled INVITE")
+
+    def _cancel_answered(self, came: bool) -> None:
+        """The cancelled INVITE is over; whether its final response *came* tells of the CANCEL, too."""
+        if self.end is not None and came:
+            self.end.answered, self.end.last_heard = True, self.heard_at
+        elif self.end is not None:
+            ending.unanswered(self.end, "no final response to the INVITE came either")
+
+    def _bye_answered(self, response: Response | None) -> None:
+        """The call was answered while it was cancelled, and a BYE drew *response*."""
+        if self.end is None:
+            return
+        self.end.method = "BYE"
+        if response is None:
+            ending.unanswered(self.end, "no response")
+        else:
+            ending.answered(self.end, response)
 
     # -- answered ------------------------------------------------------------------------------------------
 
@@ -447,14 +480,15 @@ class OutgoingCall(Call):
             dialog = forks.confirm(client.request, response)
         except MessageError as error:
             self._settle(CallResult.FAILED, f"the 2xx cannot be used: {error}", response.status)
+            self.note_end(EndedBy.US, self.reason, "BYE")
             self._catch_up()
-            self._disown(response, client, forks)
+            self._disown(response, client, forks, own=True)
             return
         self.channel.flow, self.channel.target = flow, self.route[-1].target
         if self.state is CallState.ENDING:
             # Answered while the user hung up: the call is up and must be ended.
             self._catch_up()
-            await self.channel.acknowledge_and_bye(dialog)
+            self._bye_answered(await self.channel.acknowledge_and_bye(dialog))
             return
         self.dialog = dialog
         self.seat.dialogs.confirm(self, dialog)
@@ -504,7 +538,7 @@ class OutgoingCall(Call):
         flow = await self.channel.way(dialog)
         if flow is None:
             flow = self.channel.stay()
-            self.session.give_up(f"there is no way to {dialog.next_hop()}")
+            self.session.give_up(f"there is no way to {dialog.next_hop()}", EndedBy.TRANSPORT)
         if flow is not None:
             self._acks[dialog.remote_tag] = self.channel.acknowledge(dialog, flow)
 
@@ -518,17 +552,24 @@ class OutgoingCall(Call):
         elif tag not in self._acks:
             self._disown(response, client, forks)
 
-    def _disown(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
-        """End what the 2xx *response* has made at its far end."""
-        self.spawn(self._end_fork(response, client, forks), "BYE to a fork")
+    def _disown(
+        self, response: Response, client: ClientTransaction, forks: Forks, *, own: bool = False
+    ) -> None:
+        """End what the 2xx *response* has made at its far end; *own*: it is what the call comes to."""
+        self.spawn(self._end_fork(response, client, forks, own=own), "BYE to a fork")
 
-    async def _end_fork(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
+    async def _end_fork(
+        self, response: Response, client: ClientTransaction, forks: Forks, *, own: bool
+    ) -> None:
         try:
             dialog = forks.confirm(client.request, response)
         except MessageError:
-            await end_answered(self.seat, self.channel.identity, client.request, response, client.flow)
+            identity = self.channel.identity
+            drawn = await end_answered(self.seat, identity, client.request, response, client.flow)
         else:
-            await self.channel.acknowledge_and_bye(dialog)
+            drawn = await self.channel.acknowledge_and_bye(dialog)
+        if own:
+            self._bye_answered(drawn)
 
     def _is_of_the_first(self, response: Response, client: ClientTransaction) -> bool:
         """Whether it came together with the first 2xx, whose dialog is about to be made."""

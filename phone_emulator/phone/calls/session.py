@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol
 
-from phone_emulator.events import CallState, Direction, MediaChanged
+from phone_emulator.events import CallState, Direction, EndedBy, MediaChanged
 from phone_emulator.media.negotiation import Unusable
 from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire import content, option_tags, session_expires
@@ -80,7 +80,7 @@ class Dialogue(Protocol):
     ) -> Response | None:
         """Send a request in the dialog; its final response, or None."""
 
-    async def finish(self, reason: str) -> None:
+    async def finish(self, reason: str, by: EndedBy = EndedBy.US) -> None:
         """End the call."""
 
     def came_to_nothing(self, reason: str) -> None:
@@ -252,7 +252,7 @@ class Session:
         if self._acceptances.get(number) is acceptance:  # else another INVITE came with the same number
             del self._acceptances[number]
         if not arrived:
-            await self._call.finish(f"no ACK within 64*T1 = {64 * timers.t1:.1f} s")
+            await self._call.finish(f"no ACK within 64*T1 = {64 * timers.t1:.1f} s", EndedBy.TIMEOUT)
 
     def acknowledged(self, ack: Request) -> None:
         """The ACK to a 2xx came in; after a late offer it carries the answer."""
@@ -266,9 +266,9 @@ class Session:
         if self.silent:  # else the old session stays
             self._call.came_to_nothing(f"the ACK answers this phone's offer with {wrong}")
 
-    def give_up(self, reason: str) -> None:
+    def give_up(self, reason: str, by: EndedBy = EndedBy.US) -> None:
         """End the call, for *reason*, without waiting for it."""
-        self._call.spawn(self._call.finish(reason), "BYE")
+        self._call.spawn(self._call.finish(reason, by), "BYE")
 
     async def confirmed(self) -> None:
         """Wait until the far end has acknowledged what it is owed a 2xx for."""
@@ -404,7 +404,7 @@ class Session:
                 self.timer.retry()
 
     def _expired(self, reason: str) -> None:
-        self.give_up(reason)
+        self.give_up(reason, EndedBy.TIMEOUT)
 
     def close(self) -> None:
         """The call is over."""

@@ -19,6 +19,7 @@ What does not fit the table stands in `call.py`, `outgoing.py` and `incoming.py`
 waits until the far end has acknowledged the 2xx that it is owed (section 15), so whoever ends a call awaits
 it there. An incoming call that rings is refused by a final response of this phone, also for a CANCEL or a BYE
 of its caller. What a call's result is (answered, rejected, failed, cancelled) is settled beside its state.
+Which of a phone's calls may talk is said in `floor.py`.
 """
 
 from __future__ import annotations
@@ -62,6 +63,8 @@ class Do(StrEnum):
 
     CANCEL = "CANCEL"
     """Send it, or hold it back until it may be sent; an incoming call has none to send."""
+    CLAIM = "claim the floor"
+    """Hold every other call of the phone that talks."""
     LEAVE = "leave"
     """Close the session, leave the line, tell what hangs on the call."""
 
@@ -76,13 +79,14 @@ class Step(NamedTuple):
 _ENDED = Step((Do.LEAVE,), CallState.ENDED)
 _CANCELLED = Step((Do.CANCEL,), CallState.ENDING)
 _HUNG_UP = Step((), CallState.ENDING)
+_TALKING = Step((Do.CLAIM,), CallState.TALKING)
 
 TABLE: Mapping[CallState, Mapping[CallEvent, Step]] = {
     CallState.CALLING: {
-        CallEvent.DIAL: Step((), CallState.CALLING),
+        CallEvent.DIAL: Step((Do.CLAIM,), CallState.CALLING),
         CallEvent.INVITE: Step((), CallState.RINGING),
         CallEvent.PROVISIONAL: Step((), CallState.RINGING),
-        CallEvent.SUCCESS: Step((), CallState.TALKING),
+        CallEvent.SUCCESS: _TALKING,
         CallEvent.UNUSABLE: _HUNG_UP,
         CallEvent.FINAL: _ENDED,
         CallEvent.HANG_UP: _CANCELLED,
@@ -91,7 +95,7 @@ TABLE: Mapping[CallState, Mapping[CallEvent, Step]] = {
         CallEvent.OVER: _ENDED,
     },
     CallState.RINGING: {
-        CallEvent.SUCCESS: Step((), CallState.TALKING),
+        CallEvent.SUCCESS: _TALKING,
         CallEvent.UNUSABLE: _HUNG_UP,
         CallEvent.FINAL: _ENDED,
         CallEvent.HANG_UP: _CANCELLED,
@@ -111,7 +115,7 @@ TABLE: Mapping[CallState, Mapping[CallEvent, Step]] = {
     },
     CallState.HELD: {
         CallEvent.HOLD: Step((), CallState.HELD),
-        CallEvent.RESUME: Step((), CallState.TALKING),
+        CallEvent.RESUME: _TALKING,
         CallEvent.HANG_UP: _HUNG_UP,
         CallEvent.FAULT: _HUNG_UP,
         CallEvent.BYE: _ENDED,

@@ -59,24 +59,37 @@ class Channel:
         *,
         extra: Iterable[tuple[str, str]] = (),
     ) -> Response | None:
-        """The final response to a request in *dialog*, credentials given when asked for; None for none.
+        """The final response to a request in *dialog*, or None; see `ask`."""
+        try:
+            return await self.ask(dialog, method, body, content_type, extra=extra)
+        except RequestFailed:
+            return None
 
-        *extra*: headers of this request, beside those that every one has.
+    async def ask(
+        self,
+        dialog: Dialog,
+        method: str,
+        body: bytes = b"",
+        content_type: str = "",
+        *,
+        extra: Iterable[tuple[str, str]] = (),
+    ) -> Response:
+        """The final response to a request in *dialog*, credentials given when asked for.
+
+        *extra*: headers of this request, beside those that every one has. Raises RequestFailed where no
+        response comes.
         """
         headers = list(extra)
         for _ in range(MAX_CHALLENGES + 1):
             flow = await self.way(dialog)
             if flow is None:
-                return None
+                raise RequestFailed(Outcome.SEND_FAILED, f"there is no way to {dialog.next_hop()}")
             contact = self.identity.contact(flow.local, flow.transport)
             request = self.identity.in_dialog(
                 dialog, method, contact, body=body, content_type=content_type, extra=headers
             )
             shown = self.credentials.attach(request, flow.remote)
-            try:
-                response = await self._final(request, dialog, flow)
-            except RequestFailed:
-                return None
+            response = await self._final(request, dialog, flow)
             if response.status < 300:
                 self.credentials.accepted(response, shown)
             if response.status not in (401, 407):
@@ -159,17 +172,21 @@ class Channel:
         self.seat.context.endpoint.clients.send_ack(ack, flow, rport=self.seat.account.rport)
         return ack
 
-    async def acknowledge_and_bye(self, dialog: Dialog) -> None:
+    async def acknowledge_and_bye(self, dialog: Dialog) -> Response | None:
         """End a *dialog* that nobody wants, as soon as it is up (RFC 3261 section 13.2.2.4).
 
         Each 2xx that asks for it again draws an ACK again, and no further BYE.
+
+        Returns:
+            What the BYE was answered with; None where it was not, or none was sent.
         """
         flow = await self.way(dialog) or self.stay()
         if flow is None:
-            return
+            return None
         self.acknowledge(dialog, flow)
-        if self.seat.dialogs.unwanted(dialog):
-            await self.converse(dialog, "BYE")
+        if not self.seat.dialogs.unwanted(dialog):
+            return None
+        return await self.converse(dialog, "BYE")
 
     def stay(self) -> Flow | None:
         """Let everything take the way of the first exchange: there is none to where its dialog points."""
@@ -234,10 +251,13 @@ class Channel:
 
 async def end_answered(
     seat: Seat, identity: Identity, invite: Request, response: Response, flow: Flow
-) -> None:
+) -> Response | None:
     """ACK and BYE a 2xx to *invite*: its target was given up before (C8), or it cannot be used.
 
     Every 2xx is acknowledged (RFC 3261 section 13.2.2.4): where it does not say whereto, over *flow*.
+
+    Returns:
+        What the BYE was answered with; None where it was not, or none was sent.
     """
     channel = Channel(seat, identity)
     channel.flow = flow
@@ -246,7 +266,7 @@ async def end_answered(
     except MessageError:
         dialog = dialog_to_end(invite, response)
         channel.stay()
-    await channel.acknowledge_and_bye(dialog)
+    return await channel.acknowledge_and_bye(dialog)
 
 
 def _uri_transport(uri: sipmessage.URI) -> Transport:

@@ -32,7 +32,7 @@ def abilities(account: AccountConfig | None) -> tuple[tuple[str, str], ...]:
 def on_bye(call: Call, server: ServerTransaction) -> None:
     """A BYE."""
     call.respond(server, 200)
-    call.far_end_hung_up()
+    call.said_bye(server.request)
 
 
 def on_invite_or_update(call: Call, server: ServerTransaction) -> None:

@@ -42,8 +42,10 @@ LEASE = 600
 class Dial(Protocol):
     """Places a call, as if the user had dialled it; raises CallError."""
 
-    def __call__(self, number: str, line: int, *, headers: Sequence[tuple[str, str]]) -> OutgoingCall:
-        """Call *number* from *line*; the INVITE carries *headers* too."""
+    def __call__(
+        self, number: str, line: int, *, headers: Sequence[tuple[str, str]], beside: Call | None = None
+    ) -> OutgoingCall:
+        """Call *number* from *line*; the INVITE carries *headers* too, and *beside* is not held for it."""
 
 
 class Referral:
@@ -89,7 +91,7 @@ class Referral:
         ignored = self._refer_to.passed_over
         but = f", and for {ignored} in the INVITE, which it does not get" if ignored else ""
         self._tell(TransferState.STARTED, f"the far end asks to call {self._refer_to.uri}{but}")
-        call = self._dial(self._refer_to.uri, seat.number, headers=self._headers())
+        call = self._dial(self._refer_to.uri, seat.number, headers=self._headers(), beside=self._call)
         self._statuses.put_nowait(self._status)
 
         def ringing(event: Event) -> None:

@@ -8,6 +8,7 @@ from phone_emulator.config.model import AccountConfig
 from phone_emulator.events import Address
 from phone_emulator.sip import digest
 from phone_emulator.sip.message import Request, Response
+from phone_emulator.sip.reason import said_by
 from phone_emulator.world.chance import Chance
 
 from .identity import with_authorization
@@ -24,7 +25,7 @@ Shown = dict[Key, tuple[str, int]]
 def words_of(response: Response) -> str:
     """What *response*, which refuses, says, for people; of a challenge also why none was answered."""
     why = digest.unanswerable(response) if response.status in (401, 407) else ""
-    return f"{response.status} {response.reason}{f', and {why}' if why else ''}"
+    return f"{said_by(response)}{f', and {why}' if why else ''}"
 
 
 class Credentials:

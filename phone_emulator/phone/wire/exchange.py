@@ -13,6 +13,7 @@ from phone_emulator.sip.endpoint import Endpoint
 from phone_emulator.sip.flow import Flow
 from phone_emulator.sip.headers import delta_seconds
 from phone_emulator.sip.message import Request, Response
+from phone_emulator.sip.reason import said_by
 from phone_emulator.world.base import ConnectFailed, TlsFailed
 
 from . import session_expires
@@ -253,7 +254,7 @@ def judge(
     *proven*: whether the request that it answers carried credentials; *withheld*: whether the line shows
     none to whoever answered.
     """
-    words = f"{response.status} {response.reason}"
+    words = said_by(response)
     if response.status < 300:
         return Outcome.ANSWERED, words
     if response.status == 503:

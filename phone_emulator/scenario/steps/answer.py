@@ -20,13 +20,14 @@ async def act(session: Session, step: Step, args: AnswerStep) -> None:
     call = incoming_of(session, args)
     call.answer()
     await call.settled()
+    await session.phone.floor.quiet()
 
 
 KIND = StepKind(
     name="answer",
     model=AnswerStep,
     act=act,
-    says="Picks up a call that rings here, and waits for the result.",
+    says="Picks up a call that rings here, and waits for the result. A call that talks is held.",
     example="answer: {call: c1}",
     shorthand="call",
     where=OF_A_CALLER,

@@ -26,6 +26,7 @@ async def act(session: Session, step: Step, args: CallStep) -> None:
     session.calls[args.id] = placed
     if not args.background:
         await placed.settled()
+        await session.phone.floor.quiet()
 
 
 KIND = StepKind(
@@ -34,7 +35,8 @@ KIND = StepKind(
     act=act,
     shorthand="to",
     says="Dials a number and waits for the result (answered, rejected, failed, cancelled), unless in the "
-    "background. A number is dialled as it is written: quotes keep its zeros.",
+    "background. A call that talks is held, on whichever line. A number is dialled as it is written: quotes "
+    "keep its zeros.",
     example='call: {line: 1, to: "1002", id: c1}',
     makes_call=True,
     ends_badly_by=ABOUT_CALLS,

@@ -16,13 +16,14 @@ class ResumeStep(OnCall):
 async def act(session: Session, step: Step, args: ResumeStep) -> None:
     """Take the far end back."""
     await call_of(session, args).resume()
+    await session.phone.floor.quiet()
 
 
 KIND = StepKind(
     name="resume",
     model=ResumeStep,
     act=act,
-    says="Takes the far end back from hold, and waits for its answer.",
+    says="Takes the far end back from hold, and waits for its answer. Another call that talks is held.",
     example="resume: {call: c1}",
     shorthand="call",
     in_a_call=True,

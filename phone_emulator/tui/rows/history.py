@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from phone_emulator.events import Direction
 from phone_emulator.tui.spans import clock, seconds
-from phone_emulator.tui.words import failure_word
+from phone_emulator.tui.words import failure_word, parting_word
 
 if TYPE_CHECKING:
     from phone_emulator.phone.calls.call import Call
@@ -33,6 +33,8 @@ class HistoryRow:
     talked: str
     """How long it was up; empty when it never was."""
     attempts: int
+    fault: str = ""
+    """``BYE not answered``; empty where nothing went wrong at its end."""
 
 
 def history_rows(calls: Iterable[Call]) -> list[HistoryRow]:
@@ -41,7 +43,7 @@ def history_rows(calls: Iterable[Call]) -> list[HistoryRow]:
 
 
 def _row(call: Call) -> HistoryRow:
-    good = call.result == "answered"
+    was_up = call.result == "answered"
     talked = ""
     if call.answered_at is not None and call.ended is not None:
         talked = clock(call.ended - call.answered_at)
@@ -51,9 +53,10 @@ def _row(call: Call) -> HistoryRow:
         at=clock(call.started),
         arrow="→" if call.direction is Direction.OUTGOING else "←",
         remote=call.remote,
-        good=good,
-        word=answered if good else failure_word(call),
+        good=was_up or (call.end is not None and call.end.elsewhere),
+        word=answered if was_up else failure_word(call),
         took=seconds(call.elapsed),
         talked=talked,
         attempts=len(call.route),
+        fault=parting_word(call),
     )

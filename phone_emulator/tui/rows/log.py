@@ -68,8 +68,9 @@ def _row(event: Event) -> LogRow | None:
         case RegistrationChanged(line=line, state=state, reason=reason):
             word = REGISTRATION[state]
             return LogRow(event.at, f"line {line}", f"{word}: {reason}", state is RegistrationState.FAILED)
-        case CallChanged(call=call, state=state, reason=reason):
-            return LogRow(event.at, call, f"{state}: {reason}")
+        case CallChanged(call=call, state=state, reason=reason, ended=end):
+            in_vain = end is not None and end.answered is False
+            return LogRow(event.at, call, f"{state}: {reason}", in_vain)
         case CodecsNotSpoken(line=line, reason=reason):
             return LogRow(event.at, f"line {line}", reason)
         case MediaChanged(call=call, reason=reason):

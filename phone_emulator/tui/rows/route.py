@@ -12,7 +12,7 @@ from phone_emulator.phone.transfer.transfer import under_way
 from phone_emulator.redundancy import server_order
 from phone_emulator.redundancy.walk import moves_on
 from phone_emulator.tui.spans import seconds
-from phone_emulator.tui.words import outcome_word
+from phone_emulator.tui.words import outcome_word, parting_word
 
 if TYPE_CHECKING:
     from phone_emulator.phone.calls.call import Call
@@ -176,7 +176,8 @@ def _looking_up(call: Call, to_come: Sequence[Target]) -> str:
 def _end_sentence(call: Call) -> str:
     if call.result == "answered":
         tries = f" (attempt {len(call.route)})" if len(call.route) > 1 else ""
-        return f"answered via {call.via} after {seconds(call.elapsed)}{tries}{_transferred(call)}"
+        answered = f"answered via {call.via} after {seconds(call.elapsed)}{tries}"
+        return f"{answered}{_transferred(call)}{_ended(call)}"
     # The rows say why each server was left; once is enough.
     exhausted = call.result == "failed" and bool(call.route) and moves_on(call.route[-1])
     reason = "every server is exhausted" if exhausted else call.reason
@@ -186,7 +187,15 @@ def _end_sentence(call: Call) -> str:
 def _incoming_sentence(call: Call) -> str:
     if call.result is None:
         return f"{call.remote} calls line {call.seat.number}"
-    return f"{call.result} after {seconds(call.elapsed)}: {call.reason}{_transferred(call)}"
+    ended = _ended(call) if call.answered_at is not None else ""
+    return f"{call.result} after {seconds(call.elapsed)}: {call.reason}{_transferred(call)}{ended}"
+
+
+def _ended(call: Call) -> str:
+    """How a call that was up ended; empty while it is, and where the user has hung up and was heard."""
+    end = call.end
+    told = end is not None and call.ended is not None and not end.smooth
+    return f"; {end.detail}" if end is not None and told else ""
 
 
 def _transferred(call: Call) -> str:
@@ -201,5 +210,5 @@ def _result_mark(call: Call) -> Mark:
     if call.result is None:
         return Mark.LIVE
     if call.result == "answered":
-        return Mark.GOOD
+        return Mark.BAD if parting_word(call) else Mark.GOOD
     return Mark.PASSED if call.result == "cancelled" else Mark.BAD

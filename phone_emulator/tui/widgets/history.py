@@ -67,4 +67,5 @@ def _row(row: HistoryRow) -> Content:
         (f"{row.arrow} {clean(row.remote)}  ", STRONG),
         (row.word, style),
         (f"  {row.took}{tries}{talked}", DIM),
+        (f", {row.fault}" if row.fault else "", BAD),
     )

@@ -157,8 +157,11 @@ def test_with_nothing_to_offer_no_call_comes_about(settings: dict[str, Any], why
 )
 def test_it_is_told_once_for_the_phone(option: Offer, reason: str) -> None:
     async def story(on: Play) -> None:
-        await on.talking()
-        await on.talking()
+        for _ in range(2):
+            _, call = await on.talking()
+            hanging_up = asyncio.create_task(call.hang_up())
+            on.far.answer(await on.far.heard("BYE"), 200)
+            await hanging_up
         said = [event for event in on.events if isinstance(event, CodecsNotSpoken)]
         assert [(each.at, each.line, each.codecs, each.offered, each.reason) for each in said] == [
             (0.0, 1, ("G.729",), option is Offer.DECLARED, reason)

@@ -335,7 +335,10 @@ def test_a_server_may_have_the_phone_call_somebody() -> None:
         on.far.send(outside(on.far))
         accepted = await on.far.response(202, "REFER")
         assert accepted.to_tag
-        notify, invite = await on.far.request(), await on.far.request()
+        notify, hold, invite = await on.far.request(), await on.far.request(), await on.far.request()
+        assert hold.call_id == first.call_id
+        on.far.answer(hold, 200, body=offer("recvonly"))
+        await on.far.heard("ACK")
         assert (notify.method, notify.call_id, notify.from_tag) == ("NOTIFY", "refer-1", accepted.to_tag)
         assert notify.to_tag == "from-1"
         on.far.answer(notify, 200)
@@ -389,14 +392,17 @@ def test_no_more_refers_than_a_line_can_follow() -> None:
     """Their calls are over at once, but nobody answers the NOTIFYs that tell it."""
 
     async def story(on: Play) -> None:
-        await on.talking()
+        _, call = await on.talking()  # now the phone knows its server
+        hanging_up = asyncio.create_task(call.hang_up())
+        on.far.answer(await on.far.heard("BYE"), 200)
+        await hanging_up
         for number in range(100):
             on.far.send(outside(on.far, f"refer-{number}"))
             await on.far.response(202, "REFER")
             await on.far.heard("NOTIFY")
             on.far.answer(await on.far.heard("INVITE"), 486)
             await on.far.heard("ACK")
-        assert len(on.phone.calls) == 1
+        assert len(on.phone.calls) == 0
         for number in range(100, 105):
             on.far.send(outside(on.far, f"refer-{number}"))
         await on.rest()

@@ -337,12 +337,13 @@ def test_what_cannot_be_transferred() -> None:
         with pytest.raises(CallError, match="to itself"):
             await transfer_to(call, call)
         ringing = on.phone.dial("1004")
-        await on.far.heard("INVITE")
+        await on.second_call()
         with pytest.raises(CallError, match="the call is calling, not up"):
             await transfer_blind(ringing, "1003")
         with pytest.raises(CallError, match="the other call is calling, neither up nor ringing"):
             await transfer_to(call, ringing)
-        task, _ = await referring(on, call)
+        task = asyncio.create_task(transfer_blind(call, "1003"))
+        await on.far.heard("REFER")
         with pytest.raises(CallError, match="being transferred already"):
             await transfer_blind(call, "1005")
         task.cancel()
@@ -434,12 +435,10 @@ def test_a_semi_attended_transfer_replaces_the_call_that_rings() -> None:
     async def story(on: Play) -> None:
         first, call = await on.talking()
         other = on.phone.dial("1003")
-        second = await on.far.heard("INVITE")
+        second = await on.second_call()
         on.far.answer(second, 180)
         await on.rest()
         task = asyncio.create_task(transfer_to(call, other))
-        on.far.answer(await on.far.heard("INVITE"), 200, body=offer("recvonly"))
-        await on.far.heard("ACK")
         refer = await on.far.heard("REFER")
         [value] = parse_refer_to(refer.headers.get("Refer-To") or "").header("Replaces")
         assert parse_replaces(value).names(second.call_id, "far-tag", second.from_tag or "")
@@ -463,14 +462,12 @@ def test_without_semi_attended_transfers_the_ringing_call_is_cancelled_first() -
     async def story(on: Play) -> None:
         first, call = await on.talking()
         other = on.phone.dial("1003")
-        second = await on.far.heard("INVITE")
+        second = await on.second_call()
         on.far.answer(second, 180)
         await on.rest()
         task = asyncio.create_task(transfer_to(call, other))
         on.far.answer(await on.far.heard("CANCEL"), 200)
         on.far.answer(second, 487)
-        await on.far.heard("ACK")
-        on.far.answer(await on.far.heard("INVITE"), 200, body=offer("recvonly"))
         await on.far.heard("ACK")
         refer = await on.far.heard("REFER")
         assert refer.headers.get("Refer-To") == "<sip:1003@192.168.1.13:5060>"

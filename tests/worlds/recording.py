@@ -78,8 +78,8 @@ class Recording:
     bindings: list[Bindings] = field(default_factory=list)
     told: list[tuple[Attempt, Outcome | None, str]] = field(default_factory=list)
     """Each attempt that was told to have ended, with its outcome and detail at that time."""
-    reboots: list[int] = field(default_factory=list)
-    """The places among the events at which a reboot began, or had ended."""
+    reboots: list[tuple[int, int]] = field(default_factory=list)
+    """The places among the events at which each reboot began and had ended: a request may leave in between."""
     idle_transactions: int = 0
     """Live transactions when everything was over and nothing registered."""
     idle_left: list[str] = field(default_factory=list)
@@ -187,8 +187,8 @@ class Recording:
         )
 
     def rebooted(self, since: int, until: int) -> bool:
-        """Whether the phone was restarted between these two places."""
-        return any(since < place <= until for place in self.reboots)
+        """Whether the phone was restarted between these two places, or at them."""
+        return any(since < end and begin <= until for begin, end in self.reboots)
 
     def changes(self, call: Call) -> list[tuple[int, CallChanged]]:
         """The states of *call*."""
@@ -224,12 +224,11 @@ async def _main(recording: Recording) -> None:
     await lab.start()
     await session.phone.start()
     for step in session.scenario.steps:
-        if step.kind == "reboot":
-            recording.reboots.append(len(recording.events))
+        began = len(recording.events)
         with contextlib.suppress(CallError):
             await step.does.act(session, step, step.args)
         if step.kind == "reboot":
-            recording.reboots.append(len(recording.events))  # a request may leave before the phone stops
+            recording.reboots.append((began, len(recording.events)))
         _keep_bindings(recording)
     recording.calls = dict(session.calls)
     await _come_to_rest(recording)

@@ -79,7 +79,7 @@ class Recording:
     told: list[tuple[Attempt, Outcome | None, str]] = field(default_factory=list)
     """Each attempt that was told to have ended, with its outcome and detail at that time."""
     reboots: list[tuple[int, int]] = field(default_factory=list)
-    """The places among the events at which each reboot began and had ended: a request may leave in between."""
+    """The places among the events at which each reboot began and had ended: requests may leave in between."""
     idle_transactions: int = 0
     """Live transactions when everything was over and nothing registered."""
     idle_left: list[str] = field(default_factory=list)

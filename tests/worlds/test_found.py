@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from phone_emulator.phone import CallResult
 from tests.worlds.recording import Recording, play
@@ -75,11 +78,11 @@ def test_a_call_in_progress_when_the_phone_stops_is_explained() -> None:
     judge(story)
 
 
-def test_an_answer_to_an_invite_that_leaves_as_the_phone_reboots_finds_nobody() -> None:
+@pytest.mark.parametrize("callee", ["answer", "busy"])
+def test_an_answer_to_an_invite_that_leaves_as_the_phone_reboots_finds_nobody(callee: str) -> None:
     # rule C8
-    judge(
-        world({}, {"register": {}}, {"call": {"to": "2001", "id": "c1", "background": True}}, {"reboot": {}})
-    )
+    call = {"call": {"to": "2001", "id": "c1", "background": True}}
+    judge(replace(world({}, {"register": {}}, call, {"reboot": {}}), callee=callee))
 
 
 def test_no_cancel_after_a_final_response_that_came_with_the_1xx() -> None:

@@ -120,6 +120,12 @@ class Phone:
 
     # -- life ----------------------------------------------------------------------------------------------
 
+    def after_restart(self) -> Phone:
+        """This phone as it comes up again: it remembers nothing, but its calls are counted on."""
+        phone = Phone(self.config, self.world, self.bus, self.options)
+        phone._numbers = self._numbers
+        return phone
+
     async def start(self) -> None:
         """Open the sockets; registers nobody yet. Raises WorldError: a port in use, no such local address."""
         config, options = self.config, self.options

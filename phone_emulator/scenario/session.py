@@ -177,7 +177,7 @@ class Session:
     async def reboot(self) -> None:
         """Restart the phone: calls end, then it registers anew."""
         await self.phone.stop_to_restart()
-        self.phone = Phone(self.config, self.world, self.bus, self.phone_options)
+        self.phone = self.phone.after_restart()
         await self.phone.start()
         await self.phone.register()
 

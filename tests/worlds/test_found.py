@@ -85,6 +85,20 @@ def test_an_answer_to_an_invite_that_leaves_as_the_phone_reboots_finds_nobody(ca
     judge(replace(world({}, {"register": {}}, call, {"reboot": {}}), callee=callee))
 
 
+def test_a_call_that_rings_again_after_a_reboot_is_another_one() -> None:
+    # rule C4
+    story = world(
+        {},
+        {"register": {}},
+        {"incoming": {"from": "9001", "id": "i1"}},
+        {"answer": {"call": "i1"}},
+        {"wait": "500ms"},
+        {"reboot": {}},
+        s15="delay 300ms",
+    )
+    judge(story)
+
+
 def test_no_cancel_after_a_final_response_that_came_with_the_1xx() -> None:
     # rule C9
     story = world(

@@ -484,7 +484,7 @@ def test_the_key_applies_what_is_new_and_only_that(content: bytes, applied: list
 
 
 def test_the_interval(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("phone_emulator.provisioning.repeat.MINUTE", 0.01)
+    monkeypatch.setattr("phone_emulator.provisioning.repeat.MINUTE", 0.1)
     repeat = ("static.auto_provision.repeat.enable=1", "static.auto_provision.repeat.minutes=1")
     story = Story({f"{MAC}.cfg": cfg("own")}, *repeat)
 

@@ -147,6 +147,18 @@ class Recording:
         return list(first.values())
 
     @cached_property
+    def changes_asked_for(self) -> list[Seen]:
+        """The re-INVITEs that left, retransmissions included."""
+        return [
+            seen
+            for seen in self.messages
+            if seen.sent
+            and seen.request is not None
+            and seen.request.method == "INVITE"
+            and seen.request.to_tag is not None
+        ]
+
+    @cached_property
     def responses(self) -> dict[str, list[tuple[Seen, Response]]]:
         """The responses to INVITEs that came in, by branch."""
         found: dict[str, list[tuple[Seen, Response]]] = {}

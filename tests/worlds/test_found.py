@@ -99,6 +99,13 @@ def test_a_call_that_rings_again_after_a_reboot_is_another_one() -> None:
     judge(story)
 
 
+def test_a_hold_that_draws_a_100_only_is_cancelled() -> None:
+    # rule C9
+    call = {"to": "2001", "background": False}
+    silent = {"server": {"name": "s15", "behaviour": "trying"}}
+    judge(world({}, {"register": {}}, {"call": call}, silent, {"call": call}))
+
+
 def test_no_cancel_after_a_final_response_that_came_with_the_1xx() -> None:
     # rule C9
     story = world(

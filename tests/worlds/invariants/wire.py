@@ -57,7 +57,7 @@ def finals_are_acknowledged(recording: Recording) -> Iterator[str]:
 
 def cancels(recording: Recording) -> Iterator[str]:
     """CANCEL goes to its INVITE's target, with its branch and URI, after a 1xx and before a final."""
-    known = {invite.branch: invite for invite in recording.first_invites}
+    known = {each.branch: each for each in (*recording.first_invites, *recording.changes_asked_for)}
     cancelled: set[str] = set()
     for seen in recording.messages:
         if not seen.sent or seen.request is None or seen.request.method != "CANCEL":

@@ -204,20 +204,22 @@ class Servers:
         now = self._seat.now
         ordered, current, returning = failback.order(targets, now, idle=self._seat.idle(call))
         only = method != "REGISTER" and self._only_registered(hop)
+        registered = self._registered(ordered)
+        which = (
+            "the registered server only" if registered else "the line is registered at none of its targets"
+        )
+        left_out = f"only_signal_with_registered = 1: {which}"
         if returning:
             first, *others = ordered
             why = f"{first.role} again: the failback of mode {int(failback.mode)} is due"
-            return Ordered([first, *(self._registered(others) if only else others)], why, returning=True)
+            others = [target for target in others if target in registered or not only]
+            return Ordered([first, *others], why, returning=True, left_out=left_out)
         if current is None:
             return Ordered(ordered)
         if not only:
             mode = f"failback_mode = {int(failback.mode)}"
             return Ordered(ordered, f"{current.role} first: it is the one in use since the failover ({mode})")
-        registered = self._registered(ordered)
-        which = (
-            "the registered server only" if registered else "the line is registered at none of its targets"
-        )
-        return Ordered(registered, f"only_signal_with_registered = 1: {which}")
+        return Ordered(registered, left_out)
 
     def _registered(self, targets: Sequence[Target]) -> list[Target]:
         """Those of *targets* where the line is registered."""

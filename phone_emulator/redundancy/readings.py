@@ -33,23 +33,24 @@ def other_waits(
     *,
     last: bool,
     silence: Silence = Silence.AUTO,
-) -> dict[Silence, float]:
-    """How long a silent target is waited for by the readings that differ from *silence*, seconds (C5, R2).
+) -> dict[str, float]:
+    """How long a silent target is waited for by the readings that differ from *silence* (C5, R2).
 
-    The arguments are those of `wait_for`. ``auto`` is always one of the others, and not named beside them.
+    Seconds, by the name of the reading; the arguments are those of `wait_for`. ``auto`` is always one of the
+    others, and not named beside them.
     """
     found = {
         reading: waiting_time(wait_for(method, failover, timers, transport, last=last, silence=reading))
         for reading in Silence
     }
     return {
-        reading: seconds
+        str(reading): seconds
         for reading, seconds in found.items()
         if reading is not Silence.AUTO and seconds != found[silence]
     }
 
 
-def told_of_waits(waits: Mapping[Silence, float]) -> str:
+def told_of_waits(waits: Mapping[str, float]) -> str:
     """``7.5 s by retry-counts, 3.5 s by attempts``: *waits*, for people."""
     return ", ".join(f"{seconds:.1f} s by {reading}" for reading, seconds in waits.items())
 
@@ -114,11 +115,7 @@ def _waits(hop: Hop, timers: TimerConfig, silence: Silence) -> Iterator[Reading]
             )
             names = ("invite_retry_counts", "retry_counts") if method == "INVITE" else ("retry_counts",)
             keys = hop.keys_of(*names) + ((f"{own}.address",) if method == "INVITE" else ())
-            yield Reading(rule, keys, message, seconds, _named(others))
-
-
-def _named(waits: Mapping[Silence, float]) -> dict[str, float]:
-    return {str(reading): seconds for reading, seconds in waits.items()}
+            yield Reading(rule, keys, message, seconds, others)
 
 
 def _failback(hop: Hop, timers: TimerConfig, silence: Silence) -> Iterator[Reading]:
@@ -166,7 +163,7 @@ def _refresh(account: AccountConfig) -> Iterator[Reading]:
 
 
 _HOW = {
-    "90-percent": "at 90 % of it",
+    "90-percent": "at 90% of it",
     "60-s-before": "60 s before its end, however short",
     "at-most-900-s": "at most 900 s apart",
 }

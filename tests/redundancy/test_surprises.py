@@ -137,11 +137,11 @@ def test_no_retransmission(cfg: Path) -> None:
         (server_1(address="192.168.1.13", retry_counts=3), {}),
         (
             server_1(address="192.168.1.13", expires=100),
-            {"R8": "after 50 s; other readings: 90 s (at 90 % of it), 40 s (60 s before its end"},
+            {"R8": "after 50 s; other readings: 90 s (at 90% of it), 40 s (60 s before its end"},
         ),
         (
             server_1(retry_counts=20, expires=3600),
-            {"R8": "3600 s is renewed after 3540 s; other readings: 3240 s (at 90 % of it), 900 s (at most"},
+            {"R8": "3600 s is renewed after 3540 s; other readings: 3240 s (at 90% of it), 900 s (at most"},
         ),
         (server_1(address="192.168.1.13", expires=99) | {"account.1.register_expires_overlap": "90"}, {}),
         (

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from phone_emulator.config.model import AccountConfig, PhoneConfig
 from phone_emulator.events import Attempt, Outcome, Target
 
-from .servers import Hop
+from .servers import Hop, server_order
+from .waiting import Silence
 from .walk import Locate, Walk
 
 Known = Callable[[Hop], Sequence[Target]]
@@ -21,9 +23,11 @@ def foretold(walk: Walk, known: Known, now: float) -> list[Attempt]:
     stays as it is.
     """
     ahead, asked = walk.rehearsal()
-    for attempt in ahead.route:
-        if attempt.outcome is None:
-            _fail(ahead, attempt, now)
+    last = ahead.route[-1] if ahead.route else None
+    if last is not None and last.outcome is None:
+        _fail(ahead, last, now)
+    elif last is not None and last.outcome is not Outcome.SKIPPED:
+        ahead.ended(last)  # who sends it may not have told the walk yet
     begun = len(ahead.route)
     if asked is not None:
         _locate(ahead, known(asked), now)
@@ -37,6 +41,15 @@ def foretold(walk: Walk, known: Known, now: float) -> list[Attempt]:
         if attempt.outcome is not Outcome.SKIPPED:
             attempt.outcome, attempt.ended, attempt.detail = None, None, ""
     return to_come
+
+
+def call_foretold(
+    account: AccountConfig, config: PhoneConfig, known: Known, silence: Silence = Silence.AUTO
+) -> list[Attempt]:
+    """The same of a call of *account* by a phone that has just been switched on."""
+    skip = config.skip_redundant_failover_addr
+    over = server_order(account, None)
+    return foretold(Walk("INVITE", over, config.timers, silence=silence, skip_redundant=skip), known, 0.0)
 
 
 def _locate(ahead: Walk, targets: Sequence[Target], now: float) -> None:

@@ -147,7 +147,7 @@ def _refresh(account: AccountConfig) -> Iterator[Reading]:
         lease = float(server.expires)
         in_force = refresh_delay(lease, account.register_expires_overlap)
         found = {
-            "90-percent": 0.9 * lease,
+            "90-percent": lease * 9 / 10,
             "60-s-before": lease - 60,
             "at-most-900-s": min(in_force, LONGEST_REFRESH),
         }

@@ -88,7 +88,7 @@ def test_a_register_that_goes_first_and_is_refused() -> None:
         assert await call.settled() is CallResult.ANSWERED
         assert stage.route(call.route) == [
             ("primary", "unavailable", 0.0, 0.0),
-            ("secondary", "unavailable", 0.07, 0.07),
+            ("secondary", "rejected", 0.07, 0.07),
             ("fallback", "answered", 0.14, 0.14),
         ]
 

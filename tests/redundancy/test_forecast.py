@@ -71,6 +71,19 @@ def test_a_name_that_is_not_looked_up_is_one_target_without_an_address() -> None
     assert (second.target.role, second.outcome) == ("fallback", None)
 
 
+def test_an_outcome_that_the_walk_has_not_heard_of_yet() -> None:
+    # rule D5
+    walk = Walk("INVITE", BOTH, TIMERS)
+    walk.next(0.0)
+    walk.located(SAME[1])
+    step = walk.next(0.0)
+    assert isinstance(step, Try)
+    step.attempt.outcome = Outcome.ICMP
+    assert ahead(walk, SAME) == [("secondary", None), ("fallback", "skipped")]
+    step.attempt.outcome = Outcome.ANSWERED
+    assert ahead(walk, SAME) == []
+
+
 def test_nothing_comes_after_an_answer_or_a_hang_up() -> None:
     # rule C4
     # rule C9

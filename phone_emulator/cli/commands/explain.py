@@ -15,7 +15,7 @@ from phone_emulator.cli.site import site_of
 from phone_emulator.config.catalogue import is_ip
 from phone_emulator.config.model import AccountConfig
 from phone_emulator.events import Outcome
-from phone_emulator.redundancy import Walk, foretold, hops, server_order
+from phone_emulator.redundancy import call_foretold, hops
 from phone_emulator.redundancy.readings import Reading, open_readings, reaction_reading
 from phone_emulator.report.json import json_line
 from phone_emulator.whatif.explain import Case
@@ -90,14 +90,9 @@ def _servers(site: Site, account: AccountConfig) -> list[dict[str, Any]]:
 
 def _passed_over(site: Site, account: AccountConfig) -> dict[str, str]:
     """Why a call passes over which roles, where those before them have failed."""
-    config, found = site.config, site.targets[account.index]
-    walk = Walk(
-        "INVITE",
-        server_order(account, None),
-        config.timers,
-        skip_redundant=config.skip_redundant_failover_addr,
-    )
-    ahead = foretold(walk, lambda hop: [each for each in found if each.server == hop.server], 0.0)
+    found = site.targets[account.index]
+    known = {server: [each for each in found if each.server == server] for server in (1, 2)}
+    ahead = call_foretold(account, site.config, lambda hop: known[hop.server])
     return {each.target.role: each.detail for each in ahead if each.outcome is Outcome.SKIPPED}
 
 

@@ -14,13 +14,13 @@ from phone_emulator.cli.exits import Exit
 from phone_emulator.cli.options import FORECAST, Common, cfg_argument, common_options
 from phone_emulator.cli.talk import event_log, progress, tell_of_seed
 from phone_emulator.cli.targets import HopTargets, targets_of_lines
-from phone_emulator.config.model import PhoneConfig, TimerConfig
+from phone_emulator.config.model import AccountConfig, PhoneConfig, TimerConfig
 from phone_emulator.dns import Resolver, dns_servers
 from phone_emulator.events import Address, Attempt, Bus, Outcome, Target
 from phone_emulator.lab.nameserver import NameServer
 from phone_emulator.lab.plans import SIMULATED_DNS
 from phone_emulator.lab.zone import read_zone
-from phone_emulator.redundancy import Silence, Walk, foretold, wait_for
+from phone_emulator.redundancy import Silence, call_foretold, wait_for
 from phone_emulator.redundancy.readings import other_waits, told_of_waits
 from phone_emulator.report.json import json_line
 from phone_emulator.world import RealWorld, SimulatedWorld
@@ -44,10 +44,10 @@ def route(common: Common, cfg: tuple[str, ...]) -> int:
     for account in config.lines:
         own = [each for each in found if each.account is account]
         if common.json:
-            click.echo(json_line({"line": account.index, "targets": _rows(own, config, silence)}))
+            click.echo(json_line({"line": account.index, "targets": _rows(account, own, config, silence)}))
         else:
             click.echo(f"line {account.index} ({clean(account.shown_label)})")
-            for row in _rows(own, config, silence):
+            for row in _rows(account, own, config, silence):
                 click.echo(_line(row))
     return Exit.OK if all(each.targets for each in found) else Exit.FAILED
 
@@ -82,18 +82,13 @@ def _locate_in_zone(config: PhoneConfig, common: Common, bus: Bus) -> list[HopTa
     return world.run(ask())
 
 
-def _rows(found: Sequence[HopTargets], config: PhoneConfig, silence: Silence) -> list[dict[str, Any]]:
+def _rows(
+    account: AccountConfig, found: Sequence[HopTargets], config: PhoneConfig, silence: Silence
+) -> list[dict[str, Any]]:
     """The targets of one line, as the JSON has them, in the order in which a new call walks along them."""
     located = {each.hop.server: each for each in found}
-    walk = Walk(
-        "INVITE",
-        [each.hop for each in found],
-        config.timers,
-        silence=silence,
-        skip_redundant=config.skip_redundant_failover_addr,
-    )
     rows = []
-    for attempt in foretold(walk, lambda hop: located[hop.server].targets, 0.0):
+    for attempt in call_foretold(account, config, lambda hop: located[hop.server].targets, silence):
         each = located[attempt.target.server]
         if not attempt.target.address:
             rows.append(_row(attempt.target, 0.0, f"unresolved: {each.problem}"))

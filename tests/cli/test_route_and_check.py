@@ -162,6 +162,7 @@ def test_check_prints_findings_to_stdout_and_a_summary_to_stderr(run: Run, examp
     [
         ("account.1.sip_server.1.failback_mode=0", 0, 0),
         ("account.1.sip_server.1.port=5060", 0, 1),
+        ("account.1.register_expires_overlap=5", 0, 1),  # short-lease
         ("account.1.enable=0", 1, 1),
     ],
 )

@@ -88,8 +88,7 @@ def route_view(call: Call, now: float, origin: tuple[str, str] | None) -> RouteV
         return RouteView(title, tuple(rows), mark, _incoming_sentence(call))
     going_on = call.result is None
     live = call.route[-1] if call.route and call.route[-1].outcome is None else None
-    heard = live is not None and live.status is not None  # the call stays where anything was heard (C4)
-    to_come = call.to_come if going_on and not heard else []
+    to_come = call.to_come if going_on else []
     asked = [attempt.target for attempt in to_come if attempt.outcome is None]
     before = [None, *call.route]
     rows = [_attempt_row(attempt, now, last) for attempt, last in zip(call.route, before, strict=False)]

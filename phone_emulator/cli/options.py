@@ -38,6 +38,7 @@ class Common:
     pcap: Path | None = None
     seed: int | None = None
     silence: str = "auto"
+    reaction: float = 0.0
     log_level: str = "warning"
     mac: str = "001565aabbcc"
     model: str = "SIP-T46S"
@@ -90,6 +91,7 @@ class Common:
             large_requests_over_tcp=self.large_requests == "tcp",
             local_address=self.local_address,
             silence=Silence(self.silence),
+            reaction=self.reaction,
             offer=Offer(self.offer),
             device=Device(model=self.model, firmware=firmware, mac=self.mac),
             nameservers=self.dns,
@@ -251,9 +253,19 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "silence": (
         ("--silence",),
         {
-            "type": click.Choice(("auto", "timer-b", "retry-counts")),
+            "type": click.Choice(("auto", "timer-b", "retry-counts", "attempts")),
             "default": "auto",
-            "help": "How long a silent server is waited for: as the cfg says, 64*T1, or the retry keys.",
+            "help": "How long a silent server is waited for: as the cfg says, 64*T1, or the retry keys, "
+            "counting retransmissions or (attempts) sends in all.",
+        },
+    ),
+    "reaction": (
+        ("--reaction",),
+        {
+            "type": DURATION,
+            "metavar": "DURATION",
+            "help": "How long the phone takes to act on an answer before it moves on, such as 70ms "
+            "[default: 0s].",
         },
     ),
     "log_level": (
@@ -376,6 +388,8 @@ PROVISIONING = ("mac", "model", "firmware", "provision", "pnp", "ca")
 
 FORECAST = ("overrides", "format", "seed", "silence", "log_level", "local_address", "zone", *PROVISIONING)
 """The options of commands that say what a phone would do, and do not put it into a world."""
+REHEARSAL = (*FORECAST, "reaction")
+"""The same, of commands that play it through in virtual time."""
 
 SCENARIO = (
     "overrides",
@@ -384,6 +398,7 @@ SCENARIO = (
     "pcap",
     "seed",
     "silence",
+    "reaction",
     "log_level",
     "mac",
     "model",

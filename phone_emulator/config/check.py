@@ -1,12 +1,13 @@
 """What will surprise the people who wrote the files: allowed values that do not do what one thinks.
 
 Each rule looks at one enabled account and says what it finds; `RULES` is the list of them. What is wrong with
-single keys is in `phone_emulator.config.keys`.
+single keys is in `phone_emulator.config.keys`; those that need the redundancy rules are in
+`phone_emulator.redundancy.surprises`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from phone_emulator.config.build import Built
@@ -37,21 +38,25 @@ class Surprise:
     message: str
     by_default: Severity | None = None
     """How bad it is where no file sets any of the keys, and the same of all accounts; None: no less."""
+    only_set: bool = False
+    """Whether it is said only where a file sets one of the keys."""
 
 
 Rule = Callable[[AccountConfig, PhoneConfig], Iterator[Surprise]]
 
 
-def surprises(built: Built) -> list[Diagnostic]:
-    """What is surprising about the enabled accounts."""
+def surprises(built: Built, more: Sequence[Rule] = ()) -> list[Diagnostic]:
+    """What is surprising about the enabled accounts, by `RULES` and *more*."""
     findings, defaults = Findings(), set[str]()
     for account in built.config.lines:
         own = f"account.{account.index}"
-        for rule in RULES:
+        for rule in (*RULES, *more):
             for found in rule(account, built.config):
                 keys = [f"{own}.{key}" for key in found.keys]
                 place = next((key for key in keys if _is_set(built.values, key)), "")
                 severity = found.severity
+                if not place and found.only_set:
+                    continue
                 if not place and found.by_default is not None:
                     if found.message in defaults:
                         continue
@@ -116,27 +121,6 @@ def _same_server(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
             f"sip_server.1 and sip_server.2 are both {account.servers[0].address}: the fallback adds nothing"
         )
         yield Surprise("same-server", Severity.WARNING, ("sip_server.2.address",), message)
-
-
-def _slow_while_primary_dead(account: AccountConfig, config: PhoneConfig) -> Iterator[Surprise]:
-    """Rules F0 and C5."""
-    first = account.servers[0] if account.servers else None
-    if first is None or not _several(first) or first.failover.failback_mode is not FailbackMode.NEW_REQUESTS:
-        return
-    message = (
-        "failback_mode 0 (newRequests) tries the primary first for each call: while it is silent, each one"
-        f" waits {_silence(first, config.timers.t1):g} s before it goes on; mode 3 remembers who answered"
-    )
-    keys = ("sip_server.1.failback_mode", "sip_server.1.address")
-    yield Surprise("slow-while-primary-dead", Severity.HINT, keys, message)
-
-
-def _silence(server: ServerConfig, t1: float) -> float:
-    """Seconds that an INVITE over UDP waits for a silent target that is not the list's last (rule C5)."""
-    counts = server.failover.invite_retry_counts
-    if counts is None:
-        counts = server.failover.retry_counts
-    return 64 * t1 if counts is None else min(64 * t1, t1 * (2 ** (counts + 1) - 1))
 
 
 def _unknown_at_secondary(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
@@ -275,7 +259,6 @@ RULES: tuple[Rule, ...] = (
     _port_disables_srv,
     _no_failover,
     _same_server,
-    _slow_while_primary_dead,
     _unknown_at_secondary,
     _one_retry_key,
     _two_bindings,

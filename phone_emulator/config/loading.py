@@ -9,7 +9,7 @@ from pathlib import Path
 from phone_emulator.config.boot import read_boot
 from phone_emulator.config.build import build
 from phone_emulator.config.certificates import unusable
-from phone_emulator.config.check import surprises
+from phone_emulator.config.check import Rule, surprises
 from phone_emulator.config.diagnostic import Diagnostic, Findings, Severity
 from phone_emulator.config.effects import without_effect
 from phone_emulator.config.ignores import Ignores
@@ -69,11 +69,12 @@ def examine(
     model: str = DEFAULT_MODEL,
     *,
     firmware: str = "",
+    more: Sequence[Rule] = (),
 ) -> list[Diagnostic]:
     """All there is to say about the files: what `load` says, and what is odd about single keys.
 
     A boot file among them is examined by itself; what it includes is not fetched. *firmware* is the version
-    of the phone, empty for the model's last.
+    of the phone, empty for the model's last; *more* are rules beside those of `phone_emulator.config.check`.
 
     Raises `CfgError` where a file cannot be used at all.
     """
@@ -82,12 +83,12 @@ def examine(
     cfgs = [path for path in paths if str(path) not in boots]
     if boots and not cfgs:
         return told
-    return told + examine_reading(read(cfgs, overrides, model), firmware=firmware)
+    return told + examine_reading(read(cfgs, overrides, model), firmware=firmware, more=more)
 
 
-def examine_reading(reading: Reading, *, firmware: str = "") -> list[Diagnostic]:
+def examine_reading(reading: Reading, *, firmware: str = "", more: Sequence[Rule] = ()) -> list[Diagnostic]:
     """As `examine`, of files that are read already."""
-    loaded = _loaded(reading, strict=False)
+    loaded = _loaded(reading, strict=False, more=more)
     odd = oddities(reading, firmware)
     # A fused line is also a wrong value; it is told once.
     fused = {(found.file, found.line, "bad-value") for found in odd if found.code == "fused-line"}
@@ -113,10 +114,10 @@ def load_settings(
     return _loaded(Reading(dict(store), [], files, model, ignores=ignores or Ignores()), strict)
 
 
-def _loaded(reading: Reading, strict: bool) -> Loaded:
+def _loaded(reading: Reading, strict: bool, more: Sequence[Rule] = ()) -> Loaded:
     built = build(reading)
     files = unusable(built.config, built.values)
-    found = reading.ignores.without([*built.diagnostics, *surprises(built), *files])
+    found = reading.ignores.without([*built.diagnostics, *surprises(built, more), *files])
     diagnostics = _in_order(reading, [*reading.diagnostics, *found])
     errors = [str(found) for found in diagnostics if found.severity is Severity.ERROR]
     if errors and strict:

@@ -59,6 +59,8 @@ class PhoneOptions:
     local_port: int | None = None
     """The SIP port, 0 for any; None takes ``sip.listen_port``, else the firmware's own."""
     silence: Silence = Silence.AUTO
+    reaction: float = 0.0
+    """Seconds that the phone takes to act on an answer before it moves on to the next server."""
     offer: Offer = Offer.SPOKEN
     """Whether codecs are offered that nobody here can speak."""
     device: Device = field(default_factory=Device)
@@ -165,6 +167,7 @@ class Phone:
             config=config,
             device=options.device,
             silence=options.silence,
+            reaction=options.reaction,
             offer=options.offer,
             host=host,
             other_host=other_host,

@@ -11,6 +11,9 @@ from phone_emulator.config.model import (
     ServerConfig,
     TransportType,
 )
+from phone_emulator.events import Transport
+
+_TRANSPORTS = {TransportType.TCP: Transport.TCP, TransportType.TLS: Transport.TLS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,21 @@ class Hop:
     """The SIP server that Request-URI, From and To name."""
     proxy: bool = False
     """Whether this is an outbound proxy."""
+
+    @property
+    def transport(self) -> Transport:
+        """Over which it is asked where no record says another (D1)."""
+        return _TRANSPORTS.get(self.transport_type, Transport.UDP)
+
+    @property
+    def keys(self) -> str:
+        """What its cfg keys begin with, below ``account.X``: ``sip_server.1``."""
+        return f"{'outbound_proxy' if self.proxy else 'sip_server'}.{self.server}"
+
+    def keys_of(self, *names: str) -> tuple[str, ...]:
+        """The keys *names* of its own; a proxy's, and then the server's that it takes them from (O2)."""
+        prefixes = (self.keys, f"sip_server.{self.identity.number}") if self.proxy else (self.keys,)
+        return tuple(f"{prefix}.{name}" for prefix in prefixes for name in names)
 
 
 def hops(account: AccountConfig) -> tuple[Hop, ...]:

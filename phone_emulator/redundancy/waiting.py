@@ -20,6 +20,8 @@ class Silence(StrEnum):
     """Always 64*T1."""
     RETRY_COUNTS = "retry-counts"
     """The keys, with their documented default of 3."""
+    ATTEMPTS = "attempts"
+    """The same keys, counted as sends in all and not as retransmissions."""
 
 
 def wait_for(
@@ -39,16 +41,20 @@ def wait_for(
         timers: T1 and T2 of the phone.
         transport: of the target; over TCP and TLS the keys bound the connect, and 64*T1 the answer (C6).
         last: whether the target is the last of its server's list, which gets the full 64*T1.
-        silence: the user's choice between the guide's two readings.
+        silence: the user's choice between the guides' readings.
     """
     full = 64 * timers.t1
     full_why = f"within 64*T1 = {full:.1f} s"
-    key, count = (None, None) if last else _retransmissions(method, failover, silence)
+    key, count = (None, None) if last else _key_that_counts(method, failover, silence)
     if count is None:
         seconds, why = full, full_why
     else:
-        seconds = _give_up_after(count, method, timers)
-        times = "1 retransmission" if count == 1 else f"{count} retransmissions"
+        repeated = max(count - 1, 0) if silence is Silence.ATTEMPTS else count
+        seconds = _give_up_after(repeated, method, timers)
+        noun, number = "retransmission", repeated
+        if silence is Silence.ATTEMPTS:
+            noun, number = "send", repeated + 1
+        times = f"{number} {noun}{'s' * (number != 1)}"
         why = f"to {times} ({key} = {count}), given up at {seconds:.1f} s"
         if seconds >= full:
             why = full_why
@@ -58,7 +64,7 @@ def wait_for(
     return Wait(full, full_why, connect=seconds, connect_why=connect_why)
 
 
-def _retransmissions(
+def _key_that_counts(
     method: str, failover: FailoverConfig, silence: Silence
 ) -> tuple[str | None, int | None]:
     """The key that decides and its value; (None, None) where 64*T1 does."""
@@ -71,7 +77,7 @@ def _retransmissions(
         return "retry_counts", failover.retry_counts
     if not invite:
         return "retry_counts", DOCUMENTED_RETRY_COUNTS
-    if silence is Silence.RETRY_COUNTS:
+    if silence in (Silence.RETRY_COUNTS, Silence.ATTEMPTS):
         return "invite_retry_counts", DOCUMENTED_RETRY_COUNTS
     return None, None
 

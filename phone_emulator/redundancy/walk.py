@@ -11,12 +11,13 @@ An outcome either *moves on* (``MOVES_ON``: the target did not respond correctly
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from phone_emulator.config.model import FailbackMode, TimerConfig, TransportType
-from phone_emulator.events import Attempt, Outcome, Source, Target, Transport, Wait, role_name
+from phone_emulator.config.model import FailbackMode, TimerConfig
+from phone_emulator.events import Attempt, Outcome, Source, Target, Wait, role_name
 
 from .servers import Hop
 from .waiting import Silence, wait_for
@@ -40,11 +41,13 @@ class Ordered(NamedTuple):
     """A hop's targets in the order of the walk."""
 
     targets: list[Target]
-    """None passes the hop over: its targets are told as skipped, for the reason given."""
+    """Those that are left out are passed over: they are told as skipped, after the others."""
     why: str = ""
     """Why it is not the list's own order."""
     returning: bool = False
     """Whether the first one is asked again after a failover had left it (F1-F3)."""
+    left_out: str = ""
+    """Why the others are left out; empty where *why* says it."""
 
 
 Order = Callable[[Hop, Sequence[Target]], Ordered]
@@ -126,9 +129,12 @@ class Walk:
         self._resting = resting
         self._returning: Target | None = None
         self._hop: Hop | None = None
+        self._asked = False
+        """Whether the targets of that hop are waited for."""
         self._waiting: list[Target] = []
         self._barred: list[Target] = []
         self._first_why = ""
+        self._left_out = ""
         self._failed_addresses: dict[str, Attempt] = {}
         self._over = False
 
@@ -139,7 +145,7 @@ class Walk:
                 self._pass_over(now)
                 if not self._hops:
                     return None
-                self._hop = self._hops.pop(0)
+                self._hop, self._asked = self._hops.pop(0), True
                 return Locate(self._hop)
             assert self._hop is not None
             attempt = self._begin(self._hop, self._waiting.pop(0), now)
@@ -153,19 +159,19 @@ class Walk:
     def located(self, targets: Sequence[Target]) -> None:
         """The hop asked for has these targets, in the order of DNS."""
         assert self._hop is not None
+        self._asked = False
         ordered = Ordered(list(targets)) if self._order is None else self._order(self._hop, targets)
-        self._waiting, self._first_why = ordered.targets, ordered.why
+        self._waiting, self._first_why = list(ordered.targets), ordered.why
         self._returning = ordered.targets[0] if ordered.returning else None
-        self._barred = [] if self._waiting else list(targets)
+        self._barred = [target for target in targets if target not in ordered.targets]
+        self._left_out = ordered.left_out or ordered.why
 
     def unresolved(self, reason: str, asked: float, now: float) -> Attempt:
         """The hop asked for at *asked* has no target; *reason* says why. Counts as a failed attempt (C2)."""
         assert self._hop is not None
-        hop = self._hop
-        transport = Transport.UDP
-        if hop.transport_type in (TransportType.TCP, TransportType.TLS):
-            transport = Transport.TCP if hop.transport_type is TransportType.TCP else Transport.TLS
-        target = Target(hop.server, role_name(hop.server, 0), hop.host, "", hop.port, transport, Source.DNS)
+        hop, self._asked = self._hop, False
+        role = role_name(hop.server, 0)
+        target = Target(hop.server, role, hop.host, "", hop.port, hop.transport, Source.DNS)
         attempt = Attempt(len(self.route) + 1, self.method, target, Wait(0.0, ""), self._why(target), asked)
         attempt.ended, attempt.outcome, attempt.detail = now, Outcome.UNRESOLVED, reason
         self.route.append(attempt)
@@ -189,6 +195,14 @@ class Walk:
         """No further target: the user hung up (C9)."""
         self._over = True
 
+    def rehearsal(self) -> tuple[Walk, Hop | None]:
+        """A copy that may be walked on in its place, and the hop whose targets it still waits for."""
+        ahead = copy.copy(self)
+        ahead.route = [replace(attempt) for attempt in self.route]
+        ahead._hops, ahead._waiting, ahead._barred = [*self._hops], [*self._waiting], [*self._barred]
+        ahead._failed_addresses = dict(self._failed_addresses)
+        return ahead, self._hop if self._asked and not self._over else None
+
     def _begin(self, hop: Hop, target: Target, now: float) -> Attempt:
         wait = wait_for(
             self.method,
@@ -203,11 +217,11 @@ class Walk:
         return attempt
 
     def _pass_over(self, now: float) -> None:
-        """Tell the targets of a hop that the order leaves out altogether."""
+        """Tell the targets of a hop that the order leaves out."""
         for target in self._barred:
             assert self._hop is not None
             attempt = self._begin(self._hop, target, now)
-            attempt.ended, attempt.outcome, attempt.detail = now, Outcome.SKIPPED, self._first_why
+            attempt.ended, attempt.outcome, attempt.detail = now, Outcome.SKIPPED, self._left_out
         self._barred = []
 
     def _why_skipped(self, target: Target, now: float) -> str:

@@ -66,6 +66,7 @@ OPTION: Mapping[str, Where] = {
     # The real world's chance is seeded by it, too.
     "seed": EVERYWHERE,
     "silence": EVERYWHERE,
+    "reaction": EVERYWHERE,
     "offer": EVERYWHERE,
     "log_level": EVERYWHERE,
     "mac": EVERYWHERE,

@@ -44,6 +44,7 @@ class MakePhone(Protocol):
         set: Mapping[str, object] | None = None,  # noqa: A002  # as in scenario files
         callee: str = "answer",
         silence: str = "auto",
+        reaction: str | float = 0.0,
         offer: str = "spoken",
         seed: int = 0,
     ) -> VirtualPhone:
@@ -63,6 +64,7 @@ class VirtualPhone:
             others are ``ok``.
         callee: what called users do: ``answer``, ``busy``, ``reject``, ``no-answer``.
         silence: which reading of the guide says how long a silent server is waited for.
+        reaction: how long the phone takes to act on an answer before it moves on: ``70ms``, or seconds.
         offer: which codecs are offered: ``spoken``, or ``declared`` for all that *config* enables.
         seed: of the world's randomness.
 
@@ -78,12 +80,15 @@ class VirtualPhone:
         *,
         callee: str = "answer",
         silence: str = "auto",
+        reaction: str | float = 0.0,
         offer: str = "spoken",
         seed: int = 0,
     ) -> None:
         zone = zone or guide_zone(config)
         found = places_of(config, zone, every_transport=True)
-        options = PhoneOptions(silence=Silence(silence), offer=Offer(offer))
+        options = PhoneOptions(
+            silence=Silence(silence), reaction=parse_duration(reaction), offer=Offer(offer)
+        )
         site = Site(
             config=config, places=found.places, names=found.names, zone=zone, options=options, seed=seed
         )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from phone_emulator.events import CallState, Direction, Source, Target, Transport, role_name
+from phone_emulator.events import CallState, Direction
 from phone_emulator.phone.calls.call import Call
-from phone_emulator.redundancy import hops
 from phone_emulator.report.wire import endpoint
 
 from .journal import Journal
@@ -112,7 +110,7 @@ class Presenter:
         call = self.shown_call
         if call is None:
             return None
-        return route_view(call, self.now, lambda server: self._targets(call, server), self._origin(call))
+        return route_view(call, self.now, self._origin(call))
 
     def history(self) -> list[HistoryRow]:
         """The history pane."""
@@ -138,11 +136,3 @@ class Presenter:
             return None
         place = endpoint(first)
         return self.journal.names.get(place, ""), f"{place[0]}/{place[1]}"
-
-    def _targets(self, call: Call, server: int) -> Sequence[Target]:
-        """The targets of a server as DNS gave them last, else the server as configured."""
-        known = call.servers.targets(server)
-        hop = next((hop for hop in hops(call.seat.account) if hop.server == server), None)
-        if known or hop is None:
-            return known
-        return [Target(server, role_name(server, 0), hop.host, "", hop.port, Transport.UDP, Source.DNS)]

@@ -20,13 +20,16 @@ account.1.sip_server.1.transport_type = 3
 account.1.sip_server.1.register_on_enable = 1
 account.1.sip_server.1.failback_mode = 3
 """
-SPOKEN = "account.1.codec.g729.enable = 0"
-"""Without the default's only codec that cannot be spoken."""
+CLEAR = """\
+account.1.codec.g729.enable = 0
+account.1.sip_server.1.retry_counts = 20
+account.1.sip_server.1.invite_retry_counts = 10"""
+"""Without the default's only codec that cannot be spoken; waits that are the same in every reading."""
 
 
 def phone(folder: Path, name: str, *lines: str) -> Path:
     file = folder / name
-    file.write_text(GOOD + "\n".join([*lines, SPOKEN]) + "\n")
+    file.write_text(GOOD + "\n".join([*lines, CLEAR]) + "\n")
     return file
 
 

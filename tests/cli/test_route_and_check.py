@@ -35,6 +35,8 @@ def test_the_targets_in_order(run: Run, example: Path, zone: Path) -> None:
         "why": "within 64*T1 = 32.0 s",
         "ttl": 3600,
         "source": "dns",
+        "other_waits": {"retry-counts": 7.5, "attempts": 3.5},
+        "passed_over": False,
     }
     told = [(each["role"], each["address"], each["source"], each["ttl"]) for each in targets(result)]
     assert told == [
@@ -58,9 +60,58 @@ def test_how_long_each_is_waited_for(run: Run, example: Path, zone: Path) -> Non
 def test_the_reading_of_silence_can_be_forced(run: Run, example: Path, zone: Path) -> None:
     waits = [
         targets(run("route", example, "--zone", zone, "--silence", silence, "--format", "json"))[0]["wait"]
-        for silence in ("auto", "timer-b", "retry-counts")
+        for silence in ("auto", "timer-b", "retry-counts", "attempts")
     ]
-    assert waits == [32.0, 32.0, 7.5]
+    assert waits == [32.0, 32.0, 7.5, 3.5]
+
+
+@pytest.mark.parametrize(
+    ("setting", "silence", "others", "told"),
+    [
+        (
+            "",
+            "auto",
+            {"retry-counts": 7.5, "attempts": 3.5},
+            "; 7.5 s by retry-counts, 3.5 s by attempts (dns",
+        ),
+        (
+            "",
+            "attempts",
+            {"timer-b": 32.0, "retry-counts": 7.5},
+            "; 32.0 s by timer-b, 7.5 s by retry-counts",
+        ),
+        (
+            "invite_retry_counts=3",
+            "auto",
+            {"timer-b": 32.0, "attempts": 3.5},
+            "at 7.5 s; 32.0 s by timer-b, ",
+        ),
+        ("invite_retry_counts=10", "auto", {}, "within 64*T1 = 32.0 s (dns"),
+    ],
+)
+def test_the_other_readings_stand_beside_the_one_in_force(
+    run: Run, example: Path, zone: Path, setting: str, silence: str, others: dict[str, float], told: str
+) -> None:
+    # rule C5
+    words = ["route", example, "--zone", zone, "--silence", silence]
+    words += ["--set", f"account.1.sip_server.1.{setting}"] if setting else []
+    primary, secondary, fallback = targets(run(*words, "--format", "json"))
+    assert (primary["other_waits"], secondary["other_waits"], fallback["other_waits"]) == (others, {}, {})
+    assert told in run(*words).stdout.splitlines()[1]
+
+
+def test_a_target_that_will_be_passed_over(run: Run, example: Path, zone: Path) -> None:
+    # rule D5
+    words = ["route", example, "--zone", zone, "--set", "account.1.sip_server.2.address=192.168.1.13"]
+    *asked, fallback = targets(run(*words, "--format", "json"))
+    why = (
+        "passed over: 192.168.1.13 already failed in this route as primary"
+        " (sip.skip_redundant_failover_addr = 1)"
+    )
+    assert [each["passed_over"] for each in asked] == [False, False]
+    assert (fallback["passed_over"], fallback["wait"], fallback["why"]) == (True, 0.0, why)
+    assert why in run(*words).stdout
+    assert "passed over" not in run(*words, "--set", "sip.skip_redundant_failover_addr=0").stdout
 
 
 def test_text_has_a_line_a_target(run: Run, example: Path, zone: Path) -> None:
@@ -111,6 +162,7 @@ def test_check_prints_findings_to_stdout_and_a_summary_to_stderr(run: Run, examp
     [
         ("account.1.sip_server.1.failback_mode=0", 0, 0),
         ("account.1.sip_server.1.port=5060", 0, 1),
+        ("account.1.register_expires_overlap=5", 0, 1),  # short-lease
         ("account.1.enable=0", 1, 1),
     ],
 )

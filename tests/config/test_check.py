@@ -55,9 +55,6 @@ def test_a_quiet_phone() -> None:
         ({"sip_server__1__address": "192.168.1.13"}, "5:warning:no-failover"),
         ({"sip_server__1__address": "2001:db8::1"}, "5:warning:no-failover"),
         ({"sip_server__1__address": "", "sip_server__2__address": "192.168.1.15"}, "10:warning:no-failover"),
-        # rule F0
-        ({"sip_server__1__failback_mode": "0"}, "9:hint:slow-while-primary-dead"),
-        ({"sip_server__1__failback_mode": ""}, "5:hint:slow-while-primary-dead"),
         # rule R9
         ({"sip_server__1__register_on_enable": "0"}, "8:hint:unregistered-at-secondary"),
         # rule C5
@@ -119,23 +116,6 @@ def test_a_surprise_is_told_at_its_line(changes: dict[str, str], expected: str) 
 )
 def test_nothing_is_said_of_what_is_clear(changes: dict[str, str]) -> None:
     assert findings(**changes) == []
-
-
-@pytest.mark.parametrize(
-    ("changes", "seconds"),
-    [
-        ({}, "32 s"),
-        ({"sip_server__1__invite_retry_counts": "3", "sip_server__1__retry_counts": "1"}, "7.5 s"),
-        ({"sip_server__1__retry_counts": "0"}, "0.5 s"),
-        ({"sip_server__1__retry_counts": "20"}, "32 s"),
-    ],
-)
-def test_how_slow_a_dead_primary_is(changes: dict[str, str], seconds: str) -> None:
-    # rule C5
-    told = findings(sip_server__1__failback_mode="0", **changes)
-    assert [f" {seconds} " in found.message for found in told if found.code == "slow-while-primary-dead"] == [
-        True
-    ]
 
 
 def test_disabled_accounts_are_left_alone() -> None:

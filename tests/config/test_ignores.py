@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import phone_emulator.config
+import phone_emulator
 from phone_emulator.config import load_settings, load_text
 from phone_emulator.config.boot import read_boot
 from phone_emulator.config.diagnostic import CODES
@@ -101,8 +101,8 @@ def test_in_a_boot_file() -> None:
 
 
 def test_each_code_is_somewhere_in_the_source() -> None:
-    folder = Path(phone_emulator.config.__file__).parent
+    folder = Path(phone_emulator.__file__).parent
     source = "".join(
-        path.read_text(encoding="utf-8") for path in folder.glob("*.py") if path.name != "diagnostic.py"
+        path.read_text(encoding="utf-8") for path in folder.rglob("*.py") if path.name != "diagnostic.py"
     )
     assert {code for code in CODES if not re.search(rf'"{code}"', source)} == set()

@@ -235,6 +235,7 @@ def play(
     callee: CalleeBehaviour = CalleeBehaviour.ANSWER,
     zone: str | None = None,
     silence: Silence = Silence.AUTO,
+    reaction: float = 0.0,
     seed: int = 1,
     **behaviours: Any,
 ) -> None:
@@ -261,7 +262,9 @@ def play(
     bus, events = Bus(), list[Event]()
     bus.subscribe(events.append)
     lab = Lab(world, made.plan, made.config, bus)
-    phone = Phone(made.config, world, bus, lab.phone_options(PhoneOptions(silence=silence)))
+    phone = Phone(
+        made.config, world, bus, lab.phone_options(PhoneOptions(silence=silence, reaction=reaction))
+    )
     cast = {name: Actor(SERVERS[name], script) for name, script in scripts.items()}
 
     async def main() -> None:

@@ -68,10 +68,15 @@ def test_the_last_target_gets_64_t1(method: str, silence: Silence) -> None:
         (Silence.RETRY_COUNTS, FailoverConfig(retry_counts=1, invite_retry_counts=2), 3.5, 1.5),
         (Silence.RETRY_COUNTS, FailoverConfig(retry_counts=1), 1.5, 1.5),
         (Silence.RETRY_COUNTS, FailoverConfig(invite_retry_counts=1), 1.5, 7.5),
+        (Silence.ATTEMPTS, FailoverConfig(), 3.5, 3.5),
+        (Silence.ATTEMPTS, FailoverConfig(retry_counts=3, invite_retry_counts=3), 3.5, 3.5),
+        (Silence.ATTEMPTS, FailoverConfig(retry_counts=1), 0.5, 0.5),
+        (Silence.ATTEMPTS, FailoverConfig(invite_retry_counts=4), 7.5, 3.5),
+        (Silence.ATTEMPTS, FailoverConfig(retry_counts=5, invite_retry_counts=20), 32.0, 11.5),
     ],
 )
 def test_the_silence_option(silence: Silence, keys: FailoverConfig, invite: float, register: float) -> None:
-    """``retry-counts``: the keys, or their documented default, 3, where none is set."""
+    """``retry-counts`` and ``attempts``: the keys, or their documented default, 3, where none is set."""
     # rule C5
     for method, expected in (("INVITE", invite), ("REGISTER", register)):
         assert wait_for(method, keys, T1, UDP, last=False, silence=silence).seconds == expected
@@ -130,6 +135,23 @@ def test_why_names_the_key_and_its_value() -> None:
     assert wait.why == "within 64*T1 = 32.0 s"
 
 
+def test_attempts_count_sends() -> None:
+    # rule C5
+    wait = wait_for(
+        "INVITE", FailoverConfig(invite_retry_counts=3), T1, UDP, last=False, silence=Silence.ATTEMPTS
+    )
+    assert (wait.seconds, wait.why) == (3.5, "to 3 sends (invite_retry_counts = 3), given up at 3.5 s")
+
+
+@pytest.mark.parametrize("silence", [Silence.AUTO, Silence.RETRY_COUNTS, Silence.ATTEMPTS])
+@pytest.mark.parametrize("timers", [T1, TimerConfig(t1=2.0)])
+def test_no_retry_is_one_send_given_up_at_t1(silence: Silence, timers: TimerConfig) -> None:
+    # rule C5
+    keys = FailoverConfig(retry_counts=0, invite_retry_counts=0)
+    for method in ("INVITE", "REGISTER"):
+        assert wait_for(method, keys, timers, UDP, last=False, silence=silence).seconds == timers.t1
+
+
 def test_what_the_option_is_called() -> None:
     # rule C5
-    assert [str(silence) for silence in Silence] == ["auto", "timer-b", "retry-counts"]
+    assert [str(silence) for silence in Silence] == ["auto", "timer-b", "retry-counts", "attempts"]

@@ -47,6 +47,23 @@ def test_counts_down_to_the_next_server(monkeypatch: pytest.MonkeyPatch) -> None
     perform(play, monkeypatch)
 
 
+def test_foretells_whom_it_will_pass_over(monkeypatch: pytest.MonkeyPatch) -> None:  # rule D5
+    async def play(stage: Stage) -> None:
+        await stage.break_server("primary", "silent")
+        await stage.break_server("secondary", "silent")
+        await stage.dial("1002")
+        begun = stage.phone.calls[0].started
+        await stage.until(begun + 19.6)
+        assert "no answer yet, next server in 12.4 s" in stage.text()
+        assert "− 3 fallback   192.168.1.13:5060/udp  passed over" in stage.text()
+        assert "192.168.1.13 already failed in this route as primary" in stage.text()
+        await stage.until(begun + 51.6)
+        assert "no answer yet, giving up in 12.4 s" in stage.text()
+        assert "− 3 fallback   192.168.1.13:5060/udp  passed over" in stage.text()
+
+    perform(play, monkeypatch, overrides=("account.1.sip_server.2.address=192.168.1.13",))
+
+
 def test_a_provisional_answer_ends_the_countdown(monkeypatch: pytest.MonkeyPatch) -> None:  # rule C4
     async def play(stage: Stage) -> None:
         await stage.break_server("primary", "trying")

@@ -30,7 +30,7 @@ def test_a_call_that_the_far_end_holds() -> None:
 
 
 def sentence(call: Call) -> tuple[Mark, str]:
-    view = route_view(call, call.seat.now, lambda server: [], None)
+    view = route_view(call, call.seat.now, None)
     return view.mark, view.sentence
 
 

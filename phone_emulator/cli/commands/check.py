@@ -13,6 +13,7 @@ from phone_emulator.cli.options import PROVISIONING, Common, cfg_argument, commo
 from phone_emulator.config import CfgError, Diagnostic, Severity, examine, examine_reading
 from phone_emulator.config.diagnostic import CODES
 from phone_emulator.config.ignores import unknown_code
+from phone_emulator.redundancy.surprises import RULES
 
 
 def _code(text: str) -> str:
@@ -96,12 +97,14 @@ def _examined(phones: list[tuple[str, ...]], common: Common, faults: list[str]) 
 
 def _of_one(files: tuple[str, ...], common: Common) -> list[Diagnostic]:
     """What is said of one phone, its provisioning server's files included; raises CfgError."""
+    firmware = common.firmware or ""
     if not common.provisioned:
-        return examine(files, common.overrides, common.model, firmware=common.firmware or "")
+        return examine(files, common.overrides, common.model, firmware=firmware, more=RULES)
     from phone_emulator.cli.provision import provision
 
     provisioner = provision(files, common)
-    return [*provisioner.boot_said, *examine_reading(provisioner.reading(), firmware=common.firmware or "")]
+    told = examine_reading(provisioner.reading(), firmware=firmware, more=RULES)
+    return [*provisioner.boot_said, *told]
 
 
 def _line(diagnostic: Diagnostic, form: str) -> str:

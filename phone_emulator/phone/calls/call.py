@@ -153,6 +153,11 @@ class Call:
         self._settled = asyncio.Event()
         self._over = asyncio.Event()
 
+    @property
+    def to_come(self) -> list[Attempt]:
+        """The attempts that are still to be made while nobody answers, as its walk foretells them."""
+        return []
+
     # -- what people see -----------------------------------------------------------------------------------
 
     @property

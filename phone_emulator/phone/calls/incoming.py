@@ -64,6 +64,8 @@ class IncomingCall(Call):
         self.caller = caller
         self.diverted_by = caller.diverted_by
         """Who sent the call here, as Diversion says; empty for nobody."""
+        self.left = line.servers.left(server.flow.remote.host)
+        """Which server it came through, where that is not one in use (R17)."""
         self.dialog = dialog_of_request(server.request, self._tag)
         self.channel.flow = server.flow
         self.session.note(server.request)
@@ -92,7 +94,8 @@ class IncomingCall(Call):
             expire = partial(self._expire, lifetime)
             self._expiring = self.tasks.call_at(world.now() + lifetime, expire, "expiring")
         sent_by = f", sent by {self.diverted_by}" if self.diverted_by else ""
-        self._happened(CallEvent.INVITE, f"{self.remote} calls{sent_by}")
+        through = f", {self.left}" if self.left else ""
+        self._happened(CallEvent.INVITE, f"{self.remote} calls{sent_by}{through}")
         delay = asked_delay(self._server.request) if config.intercom else None
         if delay is None and self.seat.account.auto_answer:
             delay = config.auto_answer_delay
@@ -106,6 +109,9 @@ class IncomingCall(Call):
         self._happened(CallEvent.INVITE, f"{self.remote} takes the place of {other.remote}")
         self._replaced = self.beside = other
         self.answer()
+
+    def _settle(self, result: CallResult, reason: str, status: int | None = None) -> None:
+        super()._settle(result, f"{reason}; it came {self.left}" if self.left else reason, status)
 
     def answer(self) -> None:
         """Answer the call; another one that talks is held. Raises CallError when it does not ring."""

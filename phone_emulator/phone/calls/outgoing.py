@@ -80,6 +80,11 @@ class OutgoingCall(Call):
         """Its early dialogs, until the call is up; the newest last."""
         return [fork.dialog for fork in self._forks] if self.state is CallState.RINGING else []
 
+    @property
+    def to_come(self) -> list[Attempt]:
+        """The attempts that are still to be made while nobody answers, as its walk foretells them."""
+        return self.servers.to_come(self._walk)
+
     def start(self) -> None:
         """Dial."""
         self._happened(CallEvent.DIAL, f"calling {self.remote}")

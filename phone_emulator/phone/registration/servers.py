@@ -22,7 +22,18 @@ from phone_emulator.events import (
     Transport,
 )
 from phone_emulator.phone.seat import LiveCall, Seat
-from phone_emulator.redundancy import Failback, Hop, Locate, Ordered, Try, Walk, hops, moves_on, server_order
+from phone_emulator.redundancy import (
+    Failback,
+    Hop,
+    Locate,
+    Ordered,
+    Try,
+    Walk,
+    foretold,
+    hops,
+    moves_on,
+    server_order,
+)
 from phone_emulator.world.address import canonical
 from phone_emulator.world.faults import as_reason
 
@@ -65,6 +76,19 @@ class Servers:
         asked = (known.target.address for known in self.record.targets)
         listed = (target.address for targets in self._lists.values() for target in targets)
         return host in {*asked, *listed}
+
+    def left(self, host: str) -> str:
+        """Which target at the IP address *host* is not the one in use, for people; empty where none is (R17).
+
+        What it sends is served all the same: ``only_signal_with_registered`` is about what the phone sends.
+        """
+        current = [failback.current for failback in self.failbacks.values()]
+        used = {target.address for target in (*self.bindings.targets, *current) if target is not None}
+        if not used or host in used:
+            return ""
+        listed = (target for targets in self._lists.values() for target in targets)
+        found = next((target for target in listed if target.address == host), None)
+        return "" if found is None else f"through {found}, which is not a server in use"
 
     def are_at(self, host: str, port: int | None) -> bool:
         """Whether one of them is at the IP address *host* and *port*; None for whichever it has."""
@@ -137,11 +161,22 @@ class Servers:
                     await send(step)
                     walk.ended(step.attempt)
                     self._remember(step.attempt, walk)
+                await self._react(walk, step.attempt)
         self._tell_ended(walk.route, told, call)
         last = walk.route[-1] if walk.route else None
         if last is None or moves_on(last) or last.outcome not in (Outcome.ANSWERED, Outcome.REJECTED):
             return None
         return last
+
+    async def _react(self, walk: Walk, attempt: Attempt) -> None:
+        """Take the time that the phone needs to act on the answer to *attempt* (``--reaction``)."""
+        reaction, answered = self._seat.context.reaction, (attempt.status or 0) >= 300
+        if reaction and answered and any(each.outcome is None for each in self.to_come(walk)):
+            await asyncio.sleep(reaction)
+
+    def to_come(self, walk: Walk) -> list[Attempt]:
+        """What *walk* has still to try, and whom it will pass over, as far as is known; see `foretold`."""
+        return foretold(walk, lambda hop: self.targets(hop.server), self._seat.now)
 
     @contextlib.contextmanager
     def attempting(self, attempt: Attempt, call: str | None) -> Iterator[None]:
@@ -204,20 +239,22 @@ class Servers:
         now = self._seat.now
         ordered, current, returning = failback.order(targets, now, idle=self._seat.idle(call))
         only = method != "REGISTER" and self._only_registered(hop)
+        registered = self._registered(ordered)
+        which = (
+            "the registered server only" if registered else "the line is registered at none of its targets"
+        )
+        left_out = f"only_signal_with_registered = 1: {which}"
         if returning:
             first, *others = ordered
             why = f"{first.role} again: the failback of mode {int(failback.mode)} is due"
-            return Ordered([first, *(self._registered(others) if only else others)], why, returning=True)
+            others = [target for target in others if target in registered or not only]
+            return Ordered([first, *others], why, returning=True, left_out=left_out)
         if current is None:
             return Ordered(ordered)
         if not only:
             mode = f"failback_mode = {int(failback.mode)}"
             return Ordered(ordered, f"{current.role} first: it is the one in use since the failover ({mode})")
-        registered = self._registered(ordered)
-        which = (
-            "the registered server only" if registered else "the line is registered at none of its targets"
-        )
-        return Ordered(registered, f"only_signal_with_registered = 1: {which}")
+        return Ordered(registered, left_out)
 
     def _registered(self, targets: Sequence[Target]) -> list[Target]:
         """Those of *targets* where the line is registered."""

@@ -25,6 +25,8 @@ class Context:
     config: PhoneConfig
     device: Device
     silence: Silence
+    reaction: float
+    """Seconds that the phone takes to act on an answer before it moves on."""
     offer: Offer
     host: str
     """The phone's own IP address; the first one where it has two."""

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum, auto
 from typing import TYPE_CHECKING
 
-from phone_emulator.events import DIRECT, Attempt, Direction, Outcome, Target
+from phone_emulator.events import Attempt, Direction, Outcome, Target
+from phone_emulator.phone.calls.incoming import IncomingCall
 from phone_emulator.phone.transfer.transfer import under_way
-from phone_emulator.redundancy import server_order
 from phone_emulator.redundancy.walk import moves_on
 from phone_emulator.tui.spans import seconds
 from phone_emulator.tui.words import outcome_word, parting_word
 
 if TYPE_CHECKING:
     from phone_emulator.phone.calls.call import Call
-
-KnownTargets = Callable[[int], Sequence[Target]]
-"""The targets of server 1 or 2 that are known, primary first; empty where none is."""
 
 
 class Mark(StrEnum):
@@ -74,37 +71,46 @@ class RouteView:
     """How much of the wait is left, 0..1; None when nothing is waited for."""
 
 
-def route_view(call: Call, now: float, known: KnownTargets, origin: tuple[str, str] | None) -> RouteView:
+def route_view(call: Call, now: float, origin: tuple[str, str] | None) -> RouteView:
     """The route of *call* at *now*.
 
     Args:
         call: in either direction.
         now: seconds since the world began.
-        known: tells the targets of a server that may still come.
         origin: role and place that an incoming call came from, where they are known.
     """
     title = f"{call.id} · {'to' if call.direction is Direction.OUTGOING else 'from'} {call.remote}"
     if call.direction is Direction.INCOMING:
         mark = _result_mark(call)
         role, place = origin or ("", "")
-        rows = [RouteRow(mark, 1, role or "peer", place, "INVITE came in", "", "", "")] if origin else []
+        left = call.left if isinstance(call, IncomingCall) else ""
+        rows = [RouteRow(mark, 1, role or "peer", place, "INVITE came in", "", left, "")] if origin else []
         return RouteView(title, tuple(rows), mark, _incoming_sentence(call))
     going_on = call.result is None
     live = call.route[-1] if call.route and call.route[-1].outcome is None else None
-    heard = live is not None and live.status is not None  # the call stays where anything was heard (C4)
-    to_come = _to_come(call, known) if going_on and not heard else []
+    to_come = call.to_come if going_on else []
+    asked = [attempt.target for attempt in to_come if attempt.outcome is None]
     before = [None, *call.route]
     rows = [_attempt_row(attempt, now, last) for attempt, last in zip(call.route, before, strict=False)]
     rows += [
-        RouteRow(Mark.TO_COME, len(rows) + position, target.role, _place(target), "waiting", "", "", "")
-        for position, target in enumerate(to_come, 1)
+        RouteRow(
+            Mark.TO_COME if each.outcome is None else Mark.PASSED,
+            each.n,
+            each.target.role,
+            _place(each.target),
+            "waiting" if each.outcome is None else "passed over",
+            "",
+            each.detail,
+            "",
+        )
+        for each in to_come
     ]
     if not going_on:
         return RouteView(title, tuple(rows), _result_mark(call), _end_sentence(call))
     if live is None:
-        where = _looking_up(call, to_come)
+        where = _between(call, asked)
         return RouteView(title, tuple(rows), Mark.LIVE, where)
-    sentence, share = _wait_sentence(live, now, more=bool(to_come))
+    sentence, share = _wait_sentence(live, now, more=bool(asked))
     return RouteView(title, tuple(rows), Mark.LIVE, sentence, share)
 
 
@@ -138,21 +144,6 @@ def _sends(attempt: Attempt) -> str:
     return f"{attempt.method} sent {len(attempt.sends)} times: {times} s"
 
 
-def _to_come(call: Call, known: KnownTargets) -> list[Target]:
-    """The targets after those of the route, as far as they are known, in the order of the walk."""
-    found: list[Target] = []
-    tried = {(attempt.target.server, attempt.target.role) for attempt in call.route}
-    last = call.route[-1].target.server if call.route else None
-    if last == DIRECT:
-        return []
-    order = server_order(call.seat.account, call.servers.bindings.working_server)
-    servers = [hop.server for hop in order]
-    begun = servers.index(last) if last in servers else 0
-    for hop in order[begun:]:
-        found += [target for target in known(hop.server) if (target.server, target.role) not in tried]
-    return found
-
-
 def _wait_sentence(attempt: Attempt, now: float, *, more: bool) -> tuple[str, float | None]:
     if attempt.status:
         role = attempt.target.role
@@ -166,9 +157,12 @@ def _wait_sentence(attempt: Attempt, now: float, *, more: bool) -> tuple[str, fl
     return f"{head}, {then} {seconds(left)}", left / whole if whole else 0.0
 
 
-def _looking_up(call: Call, to_come: Sequence[Target]) -> str:
-    if to_come:
-        return f"looking up {to_come[0].host}"
+def _between(call: Call, asked: Sequence[Target]) -> str:
+    """What goes on while no request is out: *asked* are the targets to come."""
+    if asked and asked[0].address and call.route:
+        return f"{asked[0]} is next"
+    if asked:
+        return f"looking up {asked[0].host}"
     servers = call.seat.account.servers
     return f"looking up {servers[0].address}" if servers else "no server is configured"
 

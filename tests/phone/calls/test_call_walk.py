@@ -565,6 +565,8 @@ def test_server_1_as_a_literal_address() -> None:
     [
         (Silence.TIMER_B, {"invite_retry_counts": 3}, 32.0),
         (Silence.RETRY_COUNTS, {}, 7.5),
+        (Silence.ATTEMPTS, {"invite_retry_counts": 3}, 3.5),
+        (Silence.ATTEMPTS, {}, 3.5),
         (Silence.AUTO, {}, 32.0),
     ],
 )

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from phone_emulator.events import CallState
-from phone_emulator.phone import CallResult
+from phone_emulator.events import CallChanged, CallState
+from phone_emulator.phone import CallResult, IncomingCall
 from tests.phone.stage import SUCCESSIVE, Stage, play, server_1, server_2
 
 ONLY_1 = server_2(address="")
@@ -78,10 +78,69 @@ def test_while_failed_over_only_the_registered_server_is_asked() -> None:
         await stage.behave(primary="ok", secondary={"INVITE": 503})
         second = stage.phone.dial("1002")
         assert await second.settled() is CallResult.FAILED
-        assert [attempt.target.role for attempt in second.route] == ["secondary"]
+        told = [(attempt.target.role, str(attempt.outcome)) for attempt in second.route]
+        assert told == [("secondary", "unavailable"), ("primary", "skipped")]
         assert second.route[0].why == "only_signal_with_registered = 1: the registered server only"
 
     play(story, ONLY_1 | ONLY)
+
+
+def test_whom_only_signal_with_registered_passes_over_is_foretold() -> None:
+    # rule R9
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary=503)
+        await (first := stage.phone.dial("1002")).settled()
+        await first.hang_up()
+        await stage.behave(secondary="silent")
+        call = stage.phone.dial("1002")
+        await asyncio.sleep(1)
+        told = [(each.target.role, each.outcome and str(each.outcome), each.detail) for each in call.to_come]
+        assert told == [("primary", "skipped", "only_signal_with_registered = 1: the registered server only")]
+        assert await call.settled() is CallResult.FAILED
+        assert [(each.target.role, str(each.outcome), each.detail) for each in call.route[1:]] == told
+        assert call.to_come == []
+
+    play(story, ONLY_1 | ONLY)
+
+
+@pytest.mark.parametrize("keys", [{}, {"only_signal_with_registered": 0}])
+def test_a_server_that_was_left_is_served(keys: dict[str, int]) -> None:
+    """A call from there and the requests within it are answered, and it is told where it came from."""
+
+    # rule R17
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary={"INVITE": 503, "REGISTER": 503})
+        await (away := stage.phone.dial("1002")).settled()
+        await away.hang_up()
+        assert stage.registered() == ["secondary"]
+        await stage.behave(primary="ok")
+        stage.mark()
+        theirs = stage.lab.call_phone(stage.phone, server="primary")
+        assert theirs is not None
+        await asyncio.sleep(1)
+        call = stage.phone.calls[-1]
+        assert isinstance(call, IncomingCall)
+        through = "through primary 192.168.1.13:5060/udp, which is not a server in use"
+        rung = next(event for event in stage.events if isinstance(event, CallChanged))
+        assert rung.reason == f"1002 calls, {through}"
+        call.answer()
+        assert await call.settled() is CallResult.ANSWERED
+        assert call.reason == f"answered by this phone; it came {through}"
+        await theirs.settled()
+        await theirs.hold()
+        assert call.far_held
+        await theirs.hang_up()
+        await call.over()
+        assert [line.partition(" ")[2] for line in stage.ladder("BYE")] == ["<< BYE .13", ">> 200 BYE .13"]
+        stage.lab.call_phone(stage.phone, server="secondary")
+        await asyncio.sleep(1)
+        again = stage.phone.calls[-1]
+        assert isinstance(again, IncomingCall)
+        assert again.left == ""
+
+    play(story, ONLY_1 | ONLY | server_1(**keys))
 
 
 def test_registered_nowhere_no_server_is_asked() -> None:

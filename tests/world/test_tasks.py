@@ -202,7 +202,7 @@ def test_what_strangers_sent_does_not_reach_the_terminal_as_it_is() -> None:
     with faulted() as raised:
         world.run(main())
     (fault,) = raised.value.told
-    assert fault.error == "LookupError: \\x1b[2J\\x202e\\x0aWarning: none"
+    assert fault.error == "LookupError: \\x1b[2J\\u202e\\x0aWarning: none"
     assert "\x1b" not in fault.traceback
 
 

@@ -11,18 +11,35 @@ from phone_emulator.config.model import AccountConfig, PhoneConfig
 from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
 from phone_emulator.lab.lab import Lab, served_domains
 from phone_emulator.lab.plans import Stage
+from phone_emulator.lab.vocabulary import CALLEE, SERVER, offers
 from phone_emulator.phone import CallError
 from phone_emulator.world import WorldError
 
-HELP = """\
-primary silent        a server reads, answers nothing; so for every server by its name
-secondary 503         ... answers every request with a status; INVITE=503 only that method's
-fallback refuse       ... is not there (ICMP, reset); trying, ringing, delay=2s, loss=0.2, ok
-callee busy           the called user: answer, busy, reject, no-answer
-call [USER]           the called user calls a phone that is registered here
-status                the servers, who is registered where, live calls
-help                  this list
-quit                  stop the lab"""
+HELP_WIDTH = 28
+
+
+def help_lines() -> list[str]:
+    """What can be said at the prompt."""
+    return [
+        "NAME                  how a server behaves",
+        "NAME BEHAVIOUR        ... and from now on; INVITE=503 is about that request only:",
+        *(_help_line(text, means) for text, means in offers(SERVER)),
+        "callee                what the called user does",
+        "callee BEHAVIOUR      ... and from now on:",
+        *(_help_line(text, means) for text, means in offers(CALLEE)),
+        "call [USER]           the called user calls a phone that is registered here",
+        "status                the servers, who is registered where, live calls",
+        "help                  this list",
+        "quit                  stop the lab",
+    ]
+
+
+def _help_line(text: str, means: str) -> str:
+    return (
+        f"  {text:<{HELP_WIDTH}} {means}"
+        if len(text) <= HELP_WIDTH
+        else f"  {text}\n  {'':<{HELP_WIDTH}} {means}"
+    )
 
 
 class LabPrompt:
@@ -89,7 +106,7 @@ class LabPrompt:
             click.echo(line)
 
     async def _help(self, lab: Lab, rest: str) -> None:
-        click.echo(HELP)
+        click.echo("\n".join(help_lines()))
 
 
 def status_lines(lab: Lab) -> list[str]:

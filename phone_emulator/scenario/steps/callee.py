@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from phone_emulator.lab.vocabulary import CALLEE
 from phone_emulator.scenario.kinds import StepKind
 from phone_emulator.scenario.model import Step
 from phone_emulator.scenario.schema import CalleeValue, Model
@@ -26,8 +27,9 @@ KIND = StepKind(
     model=CalleeStep,
     act=act,
     shorthand="behaviour",
+    short_mapping=lambda key: key.strip().lower().replace("_", "-") in CALLEE,
     where=OF_THE_LAB,
-    says="Called users behave differently from now on.",
+    says="Called users behave differently from now on; see [called users](#called-users).",
     example="callee: busy",
     takes_time=False,
 )

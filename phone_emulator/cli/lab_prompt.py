@@ -86,7 +86,7 @@ class LabPrompt:
     async def _callee(self, lab: Lab, behaviour: str) -> None:
         if behaviour:
             lab.callee.behaviour = CalleeBehaviour.parse(behaviour)
-        click.echo(f"callee: {lab.callee.behaviour}")
+        click.echo(f"callee: {clean(str(lab.callee.behaviour))}")
 
     async def _call(self, lab: Lab, user: str) -> None:
         bound = [
@@ -117,7 +117,7 @@ def status_lines(lab: Lab) -> list[str]:
         lines.append(f"{name:<12} {server.address!s:<22} {server.behaviour!s:<12} registered: {users}")
     callee = lab.callee
     lines.append(
-        f"{'callee':<12} {callee.address!s:<22} {callee.behaviour!s:<12} live calls: {callee.live_calls}"
+        f"{'callee':<12} {callee.address!s:<22} {clean(str(callee.behaviour)):<12} live calls: {callee.live_calls}"
     )
     return lines
 

@@ -114,6 +114,11 @@ class Behaviour:
         return self.answers and self.kind is not BehaviourKind.MUTE
 
     @property
+    def connects(self) -> bool:
+        """Whether calls get through, as far as they come."""
+        return self.kind is BehaviourKind.OK or self.min_expires is not None
+
+    @property
     def challenges(self) -> bool:
         """Whether it challenges whatever it is told."""
         return self.kind in (BehaviourKind.CHALLENGE_FOREVER, BehaviourKind.CHALLENGE_BROKEN)

@@ -46,13 +46,15 @@ class Meter:
 
     def judge(self, message: Message, now: float) -> tuple[Behaviour, float]:
         """The behaviour that holds for *message*, and how many seconds it waits for its turn."""
+        while self._met and now >= next(iter(self._met.values()))[1]:
+            del self._met[next(iter(self._met))]
         if not self._met and not self.behaviour.counts and not self._limited():
             return self.behaviour, 0.0
         if not isinstance(message, Request):
-            return self._of_the_past(message.top_via.parameters.get("branch") or "", now), 0.0
+            return self._of_the_past(message.branch or ""), 0.0
         branch, method = self._fingerprint.branch(message), message.method
         if branch in self._met or method not in COUNTED:
-            return self._of_the_past(branch, now), 0.0
+            return self._of_the_past(branch), 0.0
         before = self.behaviour
         found, keep = self._counted(method), before.counts
         wait = 0.0
@@ -100,13 +102,18 @@ class Meter:
         if own.next is not None:
             left = own.next - 1
             after = replace(own, next=left) if left else _of_one_method(self._before, method)
-            self.behaviour = replace(whole, per_method={**whole.per_method, method: after})
+            rest = {name: each for name, each in whole.per_method.items() if name != method}
+            plain = replace(whole, per_method=rest)
+            is_as_all = not left and after == plain.for_method(method)
+            self.behaviour = (
+                plain if is_as_all else replace(whole, per_method={**whole.per_method, method: after})
+            )
         return whole
 
-    def _of_the_past(self, branch: str, now: float) -> Behaviour:
+    def _of_the_past(self, branch: str) -> Behaviour:
         """What a message meets that does not count: what its request met, else as if nothing were counted."""
         met = self._met.get(branch)
-        if met is not None and now < met[1]:
+        if met is not None:
             return met[0]
         whole = self.behaviour
         if whole.next is not None:
@@ -123,10 +130,8 @@ class Meter:
         return max(0.0, passed[0] + 1.0 - now) if len(passed) == rate else 0.0
 
     def _remember(self, branch: str, met: Behaviour, now: float) -> None:
-        for old in list(self._met):
-            if now < self._met[old][1] and len(self._met) < MAX_REMEMBERED:
-                break
-            del self._met[old]
+        if len(self._met) >= MAX_REMEMBERED:
+            del self._met[next(iter(self._met))]
         self._met[branch] = met, now + REMEMBERED
 
 

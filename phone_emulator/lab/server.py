@@ -87,7 +87,6 @@ class SipServer:
             world,
             address.host,
             _ports(address.port, transports, tls_port),
-            None,
             self._hear,
             self._ignore,
             max_connections,

@@ -47,7 +47,6 @@ class Transports:
         world: World,
         host: str,
         ports: dict[Transport, int],
-        tls: TlsServer | None,
         heard: Heard,
         ignored: Ignored,
         max_connections: int,
@@ -55,7 +54,7 @@ class Transports:
         self._world = world
         self._host = host
         self._asked = ports
-        self.tls = tls
+        self.tls: TlsServer | None = None
         """What TLS clients are shown from the next `open` on."""
         self._heard = heard
         self._ignored = ignored
@@ -108,7 +107,8 @@ class Transports:
             return
         self._lifetime = seconds
         for connection in self._connections.values():
-            self._limit(connection)
+            if connection.stream is not None:
+                self._limit(connection)
 
     def _limit(self, connection: _Connection) -> None:
         """Let *connection* live as long as it may from now on."""

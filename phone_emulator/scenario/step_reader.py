@@ -157,8 +157,9 @@ def _below(node: Node | None, key: str) -> Node | None:
 
 def spelled_out(does: StepKind, node: Node) -> Node:
     """The mapping that a shorthand stands for: ``wait: 5s`` is ``wait: {time: 5s}``."""
-    if isinstance(node.value, dict) and any(does.short_mapping(key) for key in node.value):
-        return Node(node.line, {does.shorthand: node})
+    if does.short_mapping and isinstance(node.value, dict) and node.value:
+        short = does.model.model_fields.keys().isdisjoint(node.value)
+        return Node(node.line, {does.shorthand: node}) if short else node
     if isinstance(node.value, dict | list) or (node.value is not None and not does.shorthand):
         return node
     return Node(node.line, {} if node.value is None else {does.shorthand: node})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from phone_emulator.lab.vocabulary import CALLEE
 from phone_emulator.scenario.kinds import StepKind
 from phone_emulator.scenario.model import Step
 from phone_emulator.scenario.schema import CalleeValue, Model
@@ -27,7 +26,7 @@ KIND = StepKind(
     model=CalleeStep,
     act=act,
     shorthand="behaviour",
-    short_mapping=lambda key: key.strip().lower().replace("_", "-") in CALLEE,
+    short_mapping=True,
     where=OF_THE_LAB,
     says="Called users behave differently from now on; see [called users](#called-users).",
     example="callee: busy",

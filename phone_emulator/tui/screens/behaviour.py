@@ -36,7 +36,7 @@ class BehaviourScreen(Overlay[str]):
         super().__init__()
         self._title = title
         self._current = current
-        self._choices = choices
+        self.choices = choices
         self._read = read
         self._example = example
 
@@ -65,11 +65,11 @@ class BehaviourScreen(Overlay[str]):
         with Vertical(classes="box") as box:
             box.border_title = self._title
             box.border_subtitle = "Enter: take it · Esc: leave it"
-            names = [str(self._read(text)) for text, _ in self._choices]
+            names = [str(self._read(text)) for text, _ in self.choices]
             choices = OptionList(
                 *(
                     Option(_choice(text, means, name == self._current), id=text)
-                    for name, (text, means) in zip(names, self._choices, strict=True)
+                    for name, (text, means) in zip(names, self.choices, strict=True)
                 ),
                 id="choices",
                 markup=False,

@@ -115,10 +115,8 @@ def status_lines(lab: Lab) -> list[str]:
     for name, server in lab.servers.items():
         users = ", ".join(server.bindings) or "nobody"
         lines.append(f"{name:<12} {server.address!s:<22} {server.behaviour!s:<12} registered: {users}")
-    callee = lab.callee
-    lines.append(
-        f"{'callee':<12} {callee.address!s:<22} {clean(str(callee.behaviour)):<12} live calls: {callee.live_calls}"
-    )
+    callee, does = lab.callee, clean(str(lab.callee.behaviour))
+    lines.append(f"{'callee':<12} {callee.address!s:<22} {does:<12} live calls: {callee.live_calls}")
     return lines
 
 

@@ -144,6 +144,16 @@ def test_a_called_user_describes_itself_as_it_was_told(body: str, world: WorldNa
 
 
 @in_both_worlds
+def test_a_called_user_keeps_to_its_description_while_the_call_is_up(world: WorldName) -> None:
+    body = "v=0\\no=- 1 1 IN IP4 127.0.0.1\\ns=told\\nc=IN IP4 127.0.0.1\\nt=0 0\\nm=audio 4000 RTP/AVP 0\\n"
+    text = (
+        f'callee: {{sdp: "{body}"}}\nsteps:\n- call: "1002"\n  expect: {{result: answered}}\n- hold: {{}}\n'
+    )
+    said = [message.data for message in played(text, world).messages]
+    assert sum(b"SIP/2.0 200" in data[:12] and b"s=told\r\n" in data for data in said) == 2
+
+
+@in_both_worlds
 def test_a_server_without_tag_and_with_rewritten_headers_is_passed_by_its_answers(world: WorldName) -> None:
     text = (
         "steps:\n- server: {name: primary, behaviour: rewrite-contact rewrite-to}\n"

@@ -62,7 +62,7 @@ class Voice:
         self.audio: Audio | None = None
         """The RTP session, while the call has one."""
         self.script: bytes | None = None
-        """Answered with in place of this end's own description: a called user of the lab says anything."""
+        """What goes out in place of this end's own description: a called user of the lab says anything."""
 
     @property
     def speechless(self) -> str:
@@ -132,6 +132,10 @@ class Voice:
             self.audio.close()
             self.audio = None
 
+    def as_told(self, body: bytes) -> bytes:
+        """A description of this end, as it goes out in an answer."""
+        return self.script if body and self.script is not None else body
+
     @property
     def hold_direction(self) -> str:
         """How a hold is offered (``account.X.hold_use_inactive``, ``sip.rfc2543_hold``)."""
@@ -167,8 +171,6 @@ class Voice:
             again: in the same session, whose version then counts on.
             held: the far end stays on hold.
         """
-        if self.script is not None:
-            return self.script
         version = self._version + again
         try:
             theirs = sdp.parse(offer)

@@ -251,6 +251,8 @@ def _checked(found: Behaviour) -> Behaviour:
     if found.next is not None:
         if found == Behaviour(next=found.next, per_method=found.per_method):
             raise ValueError("next goes with what the next requests meet: {next: 3, status: 503}")
+        if found.kind is BehaviourKind.REFUSE:
+            raise ValueError("next counts requests, and to a server that is not there (refuse) none come")
         apart = [entry for entry in found.said() if not entry.methods or entry.of in (*_OF_DATAGRAMS, "rate")]
         if apart:
             raise ValueError(f"next counts requests, and {apart[0].name} is not about single ones")

@@ -261,7 +261,6 @@ SERVER: Mapping[str, Entry] = _table(
         of="status",
         bare=True,
         way=True,
-        methods=ANSWERED,
         offers=(("503", "not available: the next server is tried"),),
     ),
     Entry(
@@ -270,7 +269,6 @@ SERVER: Mapping[str, Entry] = _table(
         says="the same, with Retry-After",
         reads=_seconds("retry_after"),
         of="retry_after",
-        methods=ANSWERED,
         offers=(("503 retry-after 30", "the same, with Retry-After"),),
     ),
     Entry(
@@ -284,10 +282,9 @@ SERVER: Mapping[str, Entry] = _table(
     Entry(
         name="refuse",
         form="`refuse`",
-        says="is not there: ICMP port unreachable, TCP reset",
+        says="is not there: ICMP port unreachable, TCP reset; by method it is `silent`",
         changes={"kind": BehaviourKind.REFUSE},
         way=True,
-        methods=SERVER_ONLY,
         offers=(("refuse", "closed port: ICMP over UDP, reset over TCP"),),
     ),
     Entry(
@@ -306,7 +303,6 @@ SERVER: Mapping[str, Entry] = _table(
         says="answers INVITE with 100, then nothing; the rest as `ok`",
         changes={"kind": BehaviourKind.TRYING},
         way=True,
-        methods=frozenset({"INVITE"}),
         offers=(("trying", "100, then nothing: the call stays here"),),
     ),
     Entry(
@@ -315,7 +311,6 @@ SERVER: Mapping[str, Entry] = _table(
         says="answers INVITE with 100 and 180, then nothing; the rest as `ok`",
         changes={"kind": BehaviourKind.RINGING},
         way=True,
-        methods=frozenset({"INVITE"}),
         offers=(
             ("ringing", "180, then nothing: the call stays here"),
             ("404", "Not Found: an answer, no other server"),

@@ -11,18 +11,35 @@ from phone_emulator.config.model import AccountConfig, PhoneConfig
 from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
 from phone_emulator.lab.lab import Lab, served_domains
 from phone_emulator.lab.plans import Stage
+from phone_emulator.lab.vocabulary import CALLEE, SERVER, offers
 from phone_emulator.phone import CallError
 from phone_emulator.world import WorldError
 
-HELP = """\
-primary silent        a server reads, answers nothing; so for every server by its name
-secondary 503         ... answers every request with a status; INVITE=503 only that method's
-fallback refuse       ... is not there (ICMP, reset); trying, ringing, delay=2s, loss=0.2, ok
-callee busy           the called user: answer, busy, reject, no-answer
-call [USER]           the called user calls a phone that is registered here
-status                the servers, who is registered where, live calls
-help                  this list
-quit                  stop the lab"""
+HELP_WIDTH = 28
+
+
+def help_lines() -> list[str]:
+    """What can be said at the prompt."""
+    return [
+        "NAME                  how a server behaves",
+        "NAME BEHAVIOUR        ... and from now on; INVITE=503 is about that request only:",
+        *(_help_line(text, means) for text, means in offers(SERVER)),
+        "callee                what the called user does",
+        "callee BEHAVIOUR      ... and from now on:",
+        *(_help_line(text, means) for text, means in offers(CALLEE)),
+        "call [USER]           the called user calls a phone that is registered here",
+        "status                the servers, who is registered where, live calls",
+        "help                  this list",
+        "quit                  stop the lab",
+    ]
+
+
+def _help_line(text: str, means: str) -> str:
+    return (
+        f"  {text:<{HELP_WIDTH}} {means}"
+        if len(text) <= HELP_WIDTH
+        else f"  {text}\n  {'':<{HELP_WIDTH}} {means}"
+    )
 
 
 class LabPrompt:
@@ -69,7 +86,7 @@ class LabPrompt:
     async def _callee(self, lab: Lab, behaviour: str) -> None:
         if behaviour:
             lab.callee.behaviour = CalleeBehaviour.parse(behaviour)
-        click.echo(f"callee: {lab.callee.behaviour}")
+        click.echo(f"callee: {clean(str(lab.callee.behaviour))}")
 
     async def _call(self, lab: Lab, user: str) -> None:
         bound = [
@@ -89,7 +106,7 @@ class LabPrompt:
             click.echo(line)
 
     async def _help(self, lab: Lab, rest: str) -> None:
-        click.echo(HELP)
+        click.echo("\n".join(help_lines()))
 
 
 def status_lines(lab: Lab) -> list[str]:
@@ -98,10 +115,8 @@ def status_lines(lab: Lab) -> list[str]:
     for name, server in lab.servers.items():
         users = ", ".join(server.bindings) or "nobody"
         lines.append(f"{name:<12} {server.address!s:<22} {server.behaviour!s:<12} registered: {users}")
-    callee = lab.callee
-    lines.append(
-        f"{'callee':<12} {callee.address!s:<22} {callee.behaviour!s:<12} live calls: {callee.live_calls}"
-    )
+    callee, does = lab.callee, clean(str(lab.callee.behaviour))
+    lines.append(f"{'callee':<12} {callee.address!s:<22} {does:<12} live calls: {callee.live_calls}")
     return lines
 
 

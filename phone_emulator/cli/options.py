@@ -332,7 +332,7 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
             "type": _words(_down),
             "multiple": True,
             "metavar": "ROLE=BEHAVIOUR",
-            "help": "How a server of the lab fails: silent, refuse, 503, trying, … (callee=busy). "
+            "help": "How a server of the lab fails: silent, refuse, 503, 'next 3 503', … (callee=busy). "
             "May be repeated.",
         },
     ),

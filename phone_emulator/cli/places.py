@@ -51,6 +51,8 @@ class Places:
                 known = ", ".join([*self.names, CALLEE])
                 raise click.BadParameter(f"there is no server {role!r} here: {known}", param_hint="'--down'")
             name = self.names[role]
+            if wrong := behaviour.why_not(places[name].transports):
+                raise click.BadParameter(f"{role}: {wrong}", param_hint="'--down'")
             places[name] = dataclasses.replace(places[name], behaviour=behaviour)
         return Places(tuple(places.values()), self.names, callee)
 

@@ -2,78 +2,42 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
-import yaml
+from phone_emulator.events import Transport
 
-from phone_emulator.durations import format_duration, parse_duration
-from phone_emulator.numbers import number
-
-
-class BehaviourKind(StrEnum):
-    """What a server does with a request."""
-
-    OK = "ok"
-    """Challenges, registers, connects calls."""
-    STATUS = "status"
-    """Answers everything with one status."""
-    SILENT = "silent"
-    """Reads, answers nothing."""
-    REFUSE = "refuse"
-    """UDP: ICMP port unreachable; TCP and TLS: reset."""
-    TRYING = "trying"
-    """100, then nothing."""
-    RINGING = "ringing"
-    """180, and nobody answers."""
-
-
-class CalleeBehaviour(StrEnum):
-    """What a called user does."""
-
-    ANSWER = "answer"
-    BUSY = "busy"
-    REJECT = "reject"
-    NO_ANSWER = "no-answer"
-
-    @classmethod
-    def parse(cls, value: str) -> CalleeBehaviour:
-        """The behaviour of that name. :raises ValueError: in words for people."""
-        try:
-            return cls(value.strip().lower().replace("_", "-"))
-        except ValueError:
-            names = ", ".join(cls)
-            raise ValueError(f"a called user cannot be {value!r}: one of {names}") from None
-
-
-METHODS = (
-    "REGISTER",
-    "INVITE",
-    "ACK",
-    "BYE",
-    "CANCEL",
-    "OPTIONS",
-    "SUBSCRIBE",
-    "NOTIFY",
-    "INFO",
-    "REFER",
-    "UPDATE",
-    "PRACK",
-    "MESSAGE",
-    "PUBLISH",
+from .vocabulary import (
+    CALLEE,
+    COUNTED,
+    METHODS,
+    SERVER,
+    BadCertificate,
+    BehaviourKind,
+    BrokenChallenge,
+    CalleeKind,
+    Entry,
+    Over,
+    known,
 )
-_WORDS = {str(kind): kind for kind in BehaviourKind if kind is not BehaviourKind.STATUS}
-SHARES = {
-    "loss": "that get lost",
-    "duplicate": "that come twice",
-    "reorder": "that others overtake",
-}
-"""What may happen to datagrams, both ways: the settings that take a share."""
-_SETTINGS = ("status", "retry_after", "delay", *SHARES)
-_CLAUSE = re.compile(r"(?P<method>[A-Za-z]+)\s*[:=]\s*(?P<rest>.*)", re.DOTALL)
+from .wording import Said, Wording
+
+__all__ = ["METHODS", "Behaviour", "BehaviourKind", "CalleeBehaviour", "CalleeKind"]
+
+_SERVERS = Wording(
+    SERVER,
+    "there is no behaviour",
+    "write ok, silent, refuse, trying, ringing, a status such as 503, or {status: 503, retry_after: 30}, "
+    "{delay: 2s}, {loss: 0.2, duplicate: 0.1, reorder: 0.1}, {INVITE: 503, REGISTER: ok}; "
+    f"all the words: {known(SERVER)}",
+    bare="status",
+    methods=True,
+)
+_CALLED = Wording(CALLEE, "a called user cannot be", f"one of {known(CALLEE)}")
+_HANDED_DOWN = ("delay", "loss", "duplicate", "reorder", "no_to_tag", "rewrite_contact", "rewrite_to")
+"""What holds for a method with a behaviour of its own, too, unless that says otherwise."""
+_OF_DATAGRAMS = ("loss", "duplicate", "reorder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +45,15 @@ class Behaviour:
     """How a server treats requests: one way for all, with exceptions per method.
 
     As text, the way for all and each method's way are separated by commas, and the words of each are
-    separated by spaces: ``503 retry-after 30``, ``silent``, ``delay 2s``, ``ok, INVITE: 503``.
+    separated by spaces: ``503 retry-after 30``, ``silent``, ``delay 2s``, ``ok, INVITE: 503``. What each
+    word does is in `SERVER`.
     """
 
     kind: BehaviourKind = BehaviourKind.OK
     status: int | None = None
     """The final status, 200..699; only with ``STATUS``."""
     retry_after: int | None = None
-    """Seconds in a Retry-After header; only with ``STATUS``."""
+    """Seconds in a Retry-After header; only with a status."""
     delay: float = 0.0
     """Seconds before each answer."""
     loss: float = 0.0
@@ -98,6 +63,23 @@ class Behaviour:
     reorder: float = 0.0
     """The share of datagrams that come late, so that others overtake them, 0..1."""
     per_method: Mapping[str, Behaviour] = field(default_factory=dict, hash=False)
+    min_expires: int | None = None
+    """Seconds below which a lease is refused; only with the status 423."""
+    next: int | None = None
+    """How many requests it holds for; None for all."""
+    rate: int | None = None
+    """Requests a second that it holds for; None for any number."""
+    then: int | Over | None = None
+    """What becomes of more than that: a status, or what stands in its place; None for 503."""
+    challenge: BrokenChallenge | None = None
+    """What is wrong with the challenge; only with ``CHALLENGE_BROKEN``."""
+    no_to_tag: bool = False
+    rewrite_contact: bool = False
+    rewrite_to: bool = False
+    close_after: float | None = None
+    """Seconds that a connection lives."""
+    certificate: BadCertificate | None = None
+    """What is wrong with the certificate; None for nothing."""
 
     @classmethod
     def parse(cls, value: object) -> Behaviour:
@@ -109,174 +91,169 @@ class Behaviour:
         """
         if isinstance(value, Behaviour):
             return value
-        if isinstance(value, Mapping):
-            return _from_mapping(value)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return _with_status(cls(), value)
-        if isinstance(value, str):
-            return _from_text(value)
-        raise ValueError(f"a behaviour cannot be {_shown(value)}: {_HELP}")
+        said, methods = _SERVERS.read(value)
+        per_method: dict[str, Behaviour] = {}
+        for method, setting in methods.items():
+            own = Behaviour.parse(setting)
+            if own.per_method:
+                raise ValueError(f"{method}: a method's behaviour names no further methods")
+            for entry in own.said():
+                if method not in entry.methods:
+                    raise ValueError(f"{method}: {_nothing(entry)}")
+            per_method[method] = own
+        return _checked(_with(cls(per_method=per_method), said))
 
     @property
     def answers(self) -> bool:
         """Whether anything is said at all."""
         return self.kind not in (BehaviourKind.SILENT, BehaviourKind.REFUSE)
 
+    @property
+    def heard(self) -> bool:
+        """Whether what is said arrives at phones."""
+        return self.answers and self.kind is not BehaviourKind.MUTE
+
+    @property
+    def connects(self) -> bool:
+        """Whether calls get through, as far as they come."""
+        return self.kind is BehaviourKind.OK or self.min_expires is not None
+
+    @property
+    def challenges(self) -> bool:
+        """Whether it challenges whatever it is told."""
+        return self.kind in (BehaviourKind.CHALLENGE_FOREVER, BehaviourKind.CHALLENGE_BROKEN)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it holds for a number of requests only, in any part."""
+        return self.next is not None or any(own.next is not None for own in self.per_method.values())
+
     def for_method(self, method: str) -> Behaviour:
-        """What holds for *method*; the server's delay and shares hold unless the method has its own."""
+        """What holds for *method*; the server's delay, shares and habits do unless the method has its own."""
         own = self.per_method.get(method)
         if own is None:
             return replace(self, per_method={}) if self.per_method else self
-        return replace(
-            own,
-            delay=own.delay or self.delay,
-            loss=own.loss or self.loss,
-            duplicate=own.duplicate or self.duplicate,
-            reorder=own.reorder or self.reorder,
-        )
+        handed: Mapping[str, Any] = {name: getattr(own, name) or getattr(self, name) for name in _HANDED_DOWN}
+        return replace(own, **handed)
+
+    def said(self) -> list[Entry]:
+        """The words for it, without those for single methods."""
+        return [entry for entry in SERVER.values() if entry.name != "ok" and entry.said(self)]
+
+    def why_not(self, transports: Collection[Transport], who: str = "the server") -> str:
+        """Why it means nothing where *who* speaks *transports*, for people; empty where it does."""
+        for entry in self.said():
+            if entry.needs and not entry.needs & {*transports}:
+                wanted, spoken = (
+                    " or ".join(sorted(map(str.upper, each))) for each in (entry.needs, transports)
+                )
+                return f"{entry.name} is about {wanted} connections, and {who} speaks {spoken} only"
+        return ""
 
     def __str__(self) -> str:
-        words: list[str] = []
-        if self.kind is BehaviourKind.STATUS:
-            words.append(str(self.status))
-            if self.retry_after is not None:
-                words.append(f"retry-after {self.retry_after}")
-        elif self.kind is not BehaviourKind.OK:
-            words.append(str(self.kind))
-        if self.delay:
-            words.append(f"delay {format_duration(self.delay)}")
-        words += [f"{name} {share:g}" for name in SHARES if (share := getattr(self, name))]
+        words = [entry.said(self) for entry in self.said()]
         clauses = [" ".join(words)] if words else []
         clauses += [f"{method}: {own}" for method, own in self.per_method.items()]
         return ", ".join(clauses) or "ok"
 
 
-_HELP = (
-    "write ok, silent, refuse, trying, ringing, a status such as 503, or {status: 503, retry_after: 30}, "
-    "{delay: 2s}, {loss: 0.2, duplicate: 0.1, reorder: 0.1}, {INVITE: 503, REGISTER: ok}"
-)
+@dataclass(frozen=True, slots=True)
+class CalleeBehaviour:
+    """What a called user does; see `CALLEE`."""
+
+    kind: CalleeKind = CalleeKind.ANSWER
+    sdp: str | None = None
+    """How it describes itself, whatever was offered; None for as it can."""
+    hang_up_after: float | None = None
+    """Seconds from the answer to its BYE; None for never."""
+
+    ANSWER: ClassVar[CalleeBehaviour]
+    BUSY: ClassVar[CalleeBehaviour]
+    REJECT: ClassVar[CalleeBehaviour]
+    NO_ANSWER: ClassVar[CalleeBehaviour]
+
+    @classmethod
+    def parse(cls, value: object) -> CalleeBehaviour:
+        """The behaviour that a person wrote: ``busy``, ``{"hang_up_after": "5s"}``.
+
+        :raises ValueError: in words for people.
+        """
+        if isinstance(value, CalleeBehaviour):
+            return value
+        said, _ = _CALLED.read(value)
+        found: CalleeBehaviour = _with(cls(), said)
+        if found.kind is not CalleeKind.ANSWER and (found.sdp, found.hang_up_after) != (None, None):
+            raise ValueError(f"{found.kind}: who does not answer describes nothing and hangs nothing up")
+        return _PLAIN.get(found, found)
+
+    @property
+    def body(self) -> bytes | None:
+        """The description that it answers with, as it goes out; None for its own."""
+        return None if self.sdp is None else self.sdp.replace("\r\n", "\n").replace("\n", "\r\n").encode()
+
+    def __str__(self) -> str:
+        if self.sdp is not None:
+            said = ", ".join(
+                f"{entry.name.replace('-', '_')}: {entry.writes(getattr(self, entry.of))}"
+                for entry in CALLEE.values()
+                if entry.of and entry.said(self)
+            )
+            return f"{{{said}}}"
+        words = [said for entry in CALLEE.values() if (said := entry.said(self))]
+        return " ".join(words)
 
 
-def _shown(value: object) -> str:
-    return "empty" if value is None else repr(value)
+CalleeBehaviour.ANSWER = CalleeBehaviour()
+CalleeBehaviour.BUSY = CalleeBehaviour(CalleeKind.BUSY)
+CalleeBehaviour.REJECT = CalleeBehaviour(CalleeKind.REJECT)
+CalleeBehaviour.NO_ANSWER = CalleeBehaviour(CalleeKind.NO_ANSWER)
+_PLAIN = {
+    each: each
+    for each in (
+        CalleeBehaviour.ANSWER,
+        CalleeBehaviour.BUSY,
+        CalleeBehaviour.REJECT,
+        CalleeBehaviour.NO_ANSWER,
+    )
+}
 
 
-def _with_status(base: Behaviour, value: object) -> Behaviour:
-    """*base* answering with a status, or in the way named where a status may stand."""
-    text = str(value).strip().lower()
-    if text in _WORDS:
-        return replace(base, kind=_WORDS[text], status=None)
-    status = None if isinstance(value, bool) or len(text) != 3 else number(text, 999)
-    if status is None:
-        raise ValueError(f"there is no behaviour {_shown(value)}: {_HELP}")
-    if not 200 <= status <= 699:
-        hint = {100: " (say trying)", 180: " (say ringing)"}.get(status, "")
-        raise ValueError(f"a server answers with a final status, 200 to 699, not {status}{hint}")
-    if status == 200:
-        return replace(base, kind=BehaviourKind.OK, status=None)
-    return replace(base, kind=BehaviourKind.STATUS, status=status)
+def _with(base: Any, said: list[Said]) -> Any:
+    changes: dict[str, Any] = {}
+    for _, each in said:
+        changes |= each
+    return replace(base, **changes)
 
 
-def _with_setting(base: Behaviour, name: str, value: object) -> Behaviour:
-    """*base* with one of ``status``, ``retry_after``, ``delay`` and the shares."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(f"{name} cannot be {_shown(value)}")
-    if name == "status":
-        return _with_status(base, value)
-    if name == "delay":
-        return replace(base, delay=parse_duration(value))
-    if name in SHARES:
-        share: Mapping[str, Any] = {name: _share(name, str(value))}
-        return replace(base, **share)
-    try:
-        seconds = parse_duration(value)
-    except ValueError as fault:
-        raise ValueError(f"retry_after: {fault}") from None
-    if seconds != int(seconds):
-        raise ValueError(f"retry_after is whole seconds, not {value}")
-    return replace(base, retry_after=int(seconds))
+def _or(transports: Collection[Transport]) -> str:
+    return " or ".join(sorted(each.upper() for each in transports))
 
 
-def _share(name: str, text: str) -> float:
-    match = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*(%?)", text.strip())
-    share = float(match[1]) / (100 if match[2] else 1) if match else -1.0
-    if not 0 <= share <= 1:
-        raise ValueError(
-            f"{name} is the share of datagrams {SHARES[name]}, 0 to 1 or 0% to 100%, not {text!r}"
-        )
-    return share
+def _nothing(entry: Entry) -> str:
+    """Why the word of *entry* means nothing for the request that it stands at."""
+    if not entry.methods:
+        return f"{entry.name} is about the whole server, not about single requests"
+    if len(entry.methods) > len(COUNTED) - 1:
+        return f"{entry.name} means nothing for it"
+    return f"{entry.name} means nothing for it, only for {', '.join(sorted(entry.methods))}"
 
 
-def _checked(behaviour: Behaviour) -> Behaviour:
-    if behaviour.retry_after is not None and behaviour.kind is not BehaviourKind.STATUS:
+def _checked(found: Behaviour) -> Behaviour:
+    """*found*, where its words go together; raises ValueError."""
+    status = found.kind is BehaviourKind.STATUS
+    over = found.rate is not None and not isinstance(found.then, Over)
+    if found.retry_after is not None and not (status or over):
         raise ValueError("retry_after goes with a status: {status: 503, retry_after: 30}")
-    return behaviour
-
-
-def _method(name: str) -> str:
-    method = name.strip().upper()
-    if method not in METHODS:
-        raise ValueError(f"there is no request {name!r}, and a behaviour has no such setting: {_HELP}")
-    return method
-
-
-def _as_in_a_scenario(text: str) -> Mapping[Any, Any]:
-    """The mapping that *text* is, in YAML: what a scenario file may say, a command may be told."""
-    try:
-        value = yaml.load(text, Loader=yaml.BaseLoader)  # its numbers are read like all others
-    except (yaml.YAMLError, RecursionError):
-        value = None
-    if not isinstance(value, Mapping):
-        raise ValueError(f"there is no behaviour {_shown(text)}: {_HELP}")
-    return value
-
-
-def _from_mapping(value: Mapping[Any, Any]) -> Behaviour:
-    if not value:
-        raise ValueError(f"the behaviour is empty: {_HELP}")
-    base = Behaviour()
-    per_method: dict[str, Behaviour] = {}
-    for key, setting in value.items():
-        name = str(key).strip()
-        plain = name.lower().replace("-", "_")
-        if plain in _SETTINGS:
-            base = _with_setting(base, plain, setting)
-            continue
-        own = Behaviour.parse(setting)
-        if own.per_method:
-            raise ValueError(f"{name}: a method's behaviour names no further methods")
-        per_method[_method(name)] = own
-    return _checked(replace(base, per_method=per_method))
-
-
-def _from_text(text: str) -> Behaviour:
-    if text.lstrip().startswith("{"):
-        return _from_mapping(_as_in_a_scenario(text))
-    base = Behaviour()
-    per_method: dict[str, Behaviour] = {}
-    for clause in text.split(","):
-        match = _CLAUSE.fullmatch(clause.strip())
-        if match and match["method"].lower() not in _SETTINGS:
-            per_method[_method(match["method"])] = _checked(_from_words(Behaviour(), match["rest"]))
-        else:
-            base = _from_words(base, clause)
-    return _checked(replace(base, per_method=per_method))
-
-
-def _from_words(base: Behaviour, text: str) -> Behaviour:
-    """*base* changed by words such as ``503 retry-after 30 delay=2s``."""
-    words = re.sub(r"\s*[:=]\s*", " ", text).split()
-    if not words:
-        raise ValueError(f"the behaviour is empty: {_HELP}")
-    position = 0
-    while position < len(words):
-        name = words[position].lower().replace("-", "_")
-        position += 1
-        if name not in _SETTINGS:
-            base = _with_status(base, words[position - 1])
-            continue
-        if position == len(words):
-            raise ValueError(f"{name} needs a value, as in {name}={'2s' if name == 'delay' else '0.2'}")
-        base = _with_setting(base, name, words[position])
-        position += 1
-    return base
+    if found.min_expires is not None and (not status or found.status != 423):
+        raise ValueError("min_expires goes with 423: {status: 423, min_expires: 120}")
+    if found.then is not None and found.rate is None:
+        raise ValueError("then goes with a rate: {rate: 200, then: 503}")
+    if found.next is not None:
+        if found == Behaviour(next=found.next, per_method=found.per_method):
+            raise ValueError("next goes with what the next requests meet: {next: 3, status: 503}")
+        if found.kind is BehaviourKind.REFUSE:
+            raise ValueError("next counts requests, and to a server that is not there (refuse) none come")
+        apart = [entry for entry in found.said() if not entry.methods or entry.of in (*_OF_DATAGRAMS, "rate")]
+        if apart:
+            raise ValueError(f"next counts requests, and {apart[0].name} is not about single ones")
+    return found

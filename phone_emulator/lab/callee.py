@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 
 from phone_emulator.config.model import AccountConfig, CodecConfig, PhoneConfig, ServerConfig
 from phone_emulator.events import Address, Bus, CallChanged, CallState, Direction, Event
-from phone_emulator.lab.behaviour import CalleeBehaviour
+from phone_emulator.lab.behaviour import CalleeBehaviour, CalleeKind
 from phone_emulator.phone import CallError, IncomingCall, OutgoingCall, Phone, PhoneOptions
 from phone_emulator.phone.transfer.transfer import transfer_blind
 from phone_emulator.world.base import World
 
-REFUSALS = {CalleeBehaviour.BUSY: 486, CalleeBehaviour.REJECT: 603}
+REFUSALS = {CalleeKind.BUSY: 486, CalleeKind.REJECT: 603}
 """What a callee who does not take the call answers."""
 
 
@@ -96,12 +96,21 @@ class Callee:
     def _take(self, call: IncomingCall) -> None:
         if call.state is not CallState.RINGING:
             return
-        refusal = REFUSALS.get(self.behaviour)
+        behaviour = self.behaviour
+        refusal = REFUSALS.get(behaviour.kind)
         if refusal is not None:
             call.reject(refusal)
-        elif self.behaviour is CalleeBehaviour.ANSWER:
+        elif behaviour.kind is CalleeKind.ANSWER:
+            call.voice.script = behaviour.body
             with contextlib.suppress(CallError):  # no common codec: refused already
                 call.answer()
+                if behaviour.hang_up_after is not None:
+                    due = self._world.now() + behaviour.hang_up_after
+                    call.tasks.call_at(due, lambda: self._leave(call), "the time to hang up")
+
+    def _leave(self, call: IncomingCall) -> None:
+        if call in self._phone.calls:
+            call.spawn(call.hang_up(), "hanging up")
 
 
 def _account(index: int, number: str, server: Address, callers: Sequence[AccountConfig]) -> AccountConfig:

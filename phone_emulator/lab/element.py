@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping
 
 from phone_emulator.lab.behaviour import Behaviour, BehaviourKind
 from phone_emulator.lab.challenger import Challenger
+from phone_emulator.lab.disguise import Disguise
 from phone_emulator.lab.fingerprint import Fingerprint
 from phone_emulator.lab.flow import Flow, flow_of_via, stamped
 from phone_emulator.lab.mailbox import Mailbox
 from phone_emulator.lab.proxy import Proxy, ProxyError
 from phone_emulator.lab.registrar import Registrar
 from phone_emulator.lab.site import Site
+from phone_emulator.lab.vocabulary import COUNTED
+from phone_emulator.phone.wire.event_package import expires_of
 from phone_emulator.sip.body import SDP
 from phone_emulator.sip.message import Message, MessageError, Request, Response, response_to
 from phone_emulator.sip.warning import warning
@@ -45,9 +48,16 @@ class Element:
         self._fingerprint = fingerprint
         self._proxy = proxy
         self._mailbox = Mailbox(site, fingerprint)
+        self._disguise = Disguise(site)
 
     def receive(self, message: Message, source: Flow, behaviour: Behaviour, now: float) -> list[Outgoing]:
         """What leaves when *message* comes from *source*. Raises ValueError where no answer can go."""
+        return [
+            (self._disguise.put_on(leaving, behaviour.for_method(leaving.cseq.method), flow), flow)
+            for leaving, flow in self._received(self._disguise.taken_off(message), source, behaviour, now)
+        ]
+
+    def _received(self, message: Message, source: Flow, behaviour: Behaviour, now: float) -> list[Outgoing]:
         if isinstance(message, Request):
             return self._request(_stamp(message, source), source, behaviour, now)
         if isinstance(message, Response) and behaviour.for_method(message.cseq.method).answers:
@@ -74,18 +84,20 @@ class Element:
             return []
         if method == "ACK":
             return self._ack(request, source, now)
-        if own.kind is BehaviourKind.STATUS:
+        if own.min_expires is None and own.kind is BehaviourKind.STATUS:
             return [self._status(request, own, now)]
+        if own.challenges and method in COUNTED and self._is_ours(request):
+            return [self._answer(request, *self._challenge(request, own, now))]
         if method == "INVITE" and own.kind in (BehaviourKind.TRYING, BehaviourKind.RINGING):
             return self._no_end(request, own.kind)
         if method == "CANCEL":
             invited = behaviour.for_method("INVITE").kind
             if invited in (BehaviourKind.TRYING, BehaviourKind.RINGING):
                 return self._cancel(request, invited)
-        return self._ok(request, source, now)
+        return self._ok(request, source, now, own.min_expires or 0)
 
-    def _ok(self, request: Request, source: Flow, now: float) -> list[Outgoing]:
-        """The behaviour ``ok``: register, challenge, forward."""
+    def _ok(self, request: Request, source: Flow, now: float, min_expires: int) -> list[Outgoing]:
+        """The behaviour ``ok``: register, challenge, forward; no lease shorter than *min_expires* (s)."""
         method = request.method
         try:
             uri = request.request_uri
@@ -93,13 +105,16 @@ class Element:
             return [self._answer(request, 416)]
         if method == "REGISTER" and self._site.owns(uri):
             refused = self._challenger.judge(request, 401, now)
-            return [self._answer(request, *(refused or self._registrar.register(request, source, now)))]
+            answer = refused or self._registrar.register(request, source, now, min_expires)
+            return [self._answer(request, *answer)]
         if method == "OPTIONS" and uri.user is None and self._site.owns(uri):
             return [self._answer(request, 200, [("Allow", ALLOW), ("Accept", SDP)])]
+        if method == "SUBSCRIBE" and 0 < expires_of(request, min_expires) < min_expires:
+            return [self._answer(request, 423, [("Min-Expires", str(min_expires))])]
         if self._mailbox.concerns(request) and self._site.owns(uri):
             answer, told = self._mailbox.subscribe(request, source, now)
             return [self._answer(request, *answer), *([told] if told is not None else [])]
-        if method == "INVITE" and request.to_tag is None and request.from_.uri.user in self._accounts:
+        if method == "INVITE" and request.to_tag is None and self._is_ours(request):
             refused = self._challenger.judge(request, 407, now)
             if refused is not None:
                 return [self._answer(request, *refused)]
@@ -116,6 +131,20 @@ class Element:
             return [self._proxy.forward(request, source, now)]
         except ProxyError:
             return []
+
+    def _is_ours(self, request: Request) -> bool:
+        """Whether one of the server's own users asks: others are not challenged."""
+        return request.from_.uri.user in self._accounts
+
+    def _challenge(
+        self, request: Request, behaviour: Behaviour, now: float
+    ) -> tuple[int, list[tuple[str, str]]]:
+        """A challenge that is answered in vain, or that cannot be answered at all."""
+        status = 401 if request.method == "REGISTER" else 407
+        if behaviour.challenge is not None:
+            return self._challenger.broken(request, status, now, behaviour.challenge)
+        shown = "Authorization" in request.headers or "Proxy-Authorization" in request.headers
+        return self._challenger.challenge(request, status, now, stale=shown)
 
     def _status(self, request: Request, behaviour: Behaviour, now: float) -> Outgoing:
         status = behaviour.status or 503

@@ -14,8 +14,9 @@ from phone_emulator.config.model import AccountConfig, PhoneConfig
 from phone_emulator.events import Address, Bus, Event, ServerChanged, Transport
 from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
 from phone_emulator.lab.callee import Callee
+from phone_emulator.lab.certificates import Authority
 from phone_emulator.lab.nameserver import NameServer
-from phone_emulator.lab.server import SipServer
+from phone_emulator.lab.server import MakeCertificate, SipServer
 from phone_emulator.lab.zone import Zone
 from phone_emulator.phone import OutgoingCall, Phone, PhoneOptions
 from phone_emulator.sip.values import HOST_PORT
@@ -73,7 +74,7 @@ class Lab:
         self._bus = bus
         domains = served_domains(config)
         self._domain = domains[0] if domains else "lab.invalid"
-        tls = self._certificate(world, plan, domains)
+        tls, bad_tls = self._certificate(world, plan, domains)
         # The servers' own bus: what they refuse is not what the phone refuses.
         servers_bus = Bus()
         servers_bus.subscribe(self._relay)
@@ -84,6 +85,7 @@ class Lab:
                 Address(place.address, place.port),
                 transports=place.transports,
                 tls=tls if Transport.TLS in place.transports else None,
+                bad_tls=bad_tls,
                 tls_port=place.tls_port,
                 domain=self._domain,
                 names=domains[1:],
@@ -101,7 +103,7 @@ class Lab:
         """The CA that the servers' certificates are signed by."""
 
     async def start(self) -> None:
-        """Start everything; raises WorldError, and leaves nothing running then."""
+        """Start everything; raises WorldError, ValueError, and leaves nothing running then."""
         try:
             for nameserver in self.nameservers:
                 await nameserver.start()
@@ -121,7 +123,7 @@ class Lab:
             await nameserver.stop()
 
     async def behave(self, name: str, behaviour: Behaviour) -> None:
-        """Let the server *name* behave differently from now on."""
+        """Let the server *name* behave differently from now on; raises WorldError, ValueError."""
         await self.servers[name].behave(behaviour)
 
     def change_zone(self, zone: Zone) -> None:
@@ -163,16 +165,18 @@ class Lab:
         return self.callee.call(user, self._domain, names[0], caller) if names else None
 
     @staticmethod
-    def _certificate(world: World, plan: Plan, domains: Sequence[str]) -> TlsServer | None:
+    def _certificate(
+        world: World, plan: Plan, domains: Sequence[str]
+    ) -> tuple[TlsServer | None, MakeCertificate | None]:
+        """The certificate of all servers, and how those are made that clients should not accept."""
         if not any(Transport.TLS in place.transports for place in plan.places):
-            return None
+            return None, None
         own = [name for place in plan.places for name in (place.address, *place.names)]
         names = tuple(dict.fromkeys([*domains, *own]))
         if world.virtual:
-            return TlsServer(names=names, ca_pem="lab")
-        from phone_emulator.lab.certificates import certificates
-
-        return certificates(names)
+            return TlsServer(names=names, ca_pem="lab"), None
+        authority = Authority()
+        return authority.issue(names), lambda wrong: authority.issue_bad(names, wrong)
 
     def _relay(self, event: Event) -> None:
         if isinstance(event, ServerChanged):

@@ -60,8 +60,12 @@ class Registrar:
         contacts = self._live(user, now)
         return contacts[next(reversed(contacts))] if contacts else None
 
-    def register(self, request: Request, source: Flow, now: float) -> Answer:
-        """Carry out an authenticated REGISTER from *source*; raises MessageError for a broken To."""
+    def register(self, request: Request, source: Flow, now: float, min_expires: int = 0) -> Answer:
+        """Carry out an authenticated REGISTER from *source*; raises MessageError for a broken To.
+
+        *min_expires* (s) is asked for where it is more than the registrar's own.
+        """
+        least = max(min_expires, self._min_expires)
         user = request.to.uri.user or ""
         if user not in self._users:
             return 404, []
@@ -82,8 +86,8 @@ class Registrar:
                 return 400, []
             named = delta_seconds(parameter(after_address(value), "expires"))
             asked = next(each for each in (named, default, DEFAULT_EXPIRES) if each is not None)
-            if 0 < asked < self._min_expires:
-                return 423, [("Min-Expires", str(self._min_expires))]
+            if 0 < asked < least:
+                return 423, [("Min-Expires", str(least))]
             old = contacts.get(uri)
             if old is not None and _outdated(old, call_id, cseq):
                 return 500, []
@@ -91,7 +95,7 @@ class Registrar:
                 continue
             contacts.pop(uri, None)
             if asked:
-                expires_at = now + min(asked, self._max_expires)
+                expires_at = now + min(asked, max(least, self._max_expires))
                 contacts[uri] = Binding(uri, source, expires_at, call_id, cseq)
         while len(contacts) > MAX_CONTACTS:
             del contacts[min(contacts, key=lambda uri: contacts[uri].expires_at)]

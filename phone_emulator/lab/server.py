@@ -8,14 +8,17 @@ from functools import partial
 
 from phone_emulator.events import Address, Bus, MessageIgnored, ServerChanged, Transport
 from phone_emulator.lab.behaviour import METHODS, Behaviour, BehaviourKind
+from phone_emulator.lab.certificates import simulated_fault
 from phone_emulator.lab.challenger import Challenger
 from phone_emulator.lab.element import Element, Outgoing
 from phone_emulator.lab.fingerprint import Fingerprint
 from phone_emulator.lab.flow import Flow, Unroutable
+from phone_emulator.lab.meter import Meter
 from phone_emulator.lab.proxy import Proxy
 from phone_emulator.lab.registrar import Binding, Registrar
 from phone_emulator.lab.site import Site
 from phone_emulator.lab.transports import Transports
+from phone_emulator.lab.vocabulary import BadCertificate
 from phone_emulator.sip.message import Message, MessageError, Request
 from phone_emulator.sip.parser import parse
 from phone_emulator.sip.refusal import refusal
@@ -24,6 +27,7 @@ from phone_emulator.world.tasks import Tasks
 
 MAX_DELAYED = 10_000
 """Messages that one server may hold back at a time."""
+MakeCertificate = Callable[[BadCertificate], TlsServer]
 OVERTAKEN = 0.05
 """Seconds by which a reordered datagram is late."""
 
@@ -47,6 +51,7 @@ class SipServer:
         *,
         transports: Sequence[Transport] = (Transport.UDP, Transport.TCP),
         tls: TlsServer | None = None,
+        bad_tls: MakeCertificate | None = None,
         tls_port: int | None = None,
         domain: str,
         names: Collection[str] = (),
@@ -72,20 +77,23 @@ class SipServer:
         self._world = world
         self._tasks = Tasks(world, f"the server {name}")
         self._bus = bus
-        self._behaviour = behaviour or Behaviour()
+        self._tls, self._bad_tls = tls, bad_tls
+        self._callee = callee
         self._running = False
         self._delayed = 0
+        self._spoken = frozenset(transports)
         self._site = Site(address.host, (domain, *names))
         self._transports = Transports(
             world,
             address.host,
             _ports(address.port, transports, tls_port),
-            tls,
             self._hear,
             self._ignore,
             max_connections,
         )
         fingerprint = Fingerprint(world.unguessable.randbytes(16))
+        self._meter = Meter(Behaviour(), fingerprint)
+        self._meter.change(behaviour or Behaviour())
         self._registrar = Registrar(accounts, max_expires=max_expires, min_expires=min_expires)
         challenger = Challenger(realm or domain, accounts, fingerprint)
         proxy = Proxy(
@@ -95,8 +103,8 @@ class SipServer:
 
     @property
     def behaviour(self) -> Behaviour:
-        """How it behaves now."""
-        return self._behaviour
+        """How it behaves now; a count in it is what is left of it."""
+        return self._meter.behaviour
 
     @property
     def bindings(self) -> dict[str, tuple[Binding, ...]]:
@@ -109,11 +117,17 @@ class SipServer:
         return dict(self._site.ports)
 
     async def start(self) -> None:
-        """Open the sockets, and close them again where the behaviour is ``refuse``; raises WorldError."""
+        """Open the sockets, and close them again where the behaviour is ``refuse``.
+
+        Raises WorldError; ValueError where the behaviour means nothing here.
+        """
+        self._check(self.behaviour)
         self._running = True
+        self._transports.tls = self._certificate(self.behaviour)
+        self._transports.close_after(self.behaviour.close_after)
         # Opened in any case: the address must exist, and be free, for its ports to refuse.
         self._site.ports = await self._transports.open()
-        if self._behaviour.kind is BehaviourKind.REFUSE:
+        if self.behaviour.kind is BehaviourKind.REFUSE:
             self._transports.close(reset=True)
 
     async def stop(self) -> None:
@@ -122,22 +136,49 @@ class SipServer:
         self._transports.close(reset=False)
 
     async def behave(self, behaviour: Behaviour) -> None:
-        """Behave differently from now on; raises WorldError where closed sockets cannot be opened again."""
-        refused = self._behaviour.kind is BehaviourKind.REFUSE
-        refuses = behaviour.kind is BehaviourKind.REFUSE
-        self._behaviour = behaviour
-        if self._running and refuses and not refused:
-            self._transports.close(reset=True)
-        elif self._running and refused and not refuses:
-            self._site.ports = await self._transports.open()
+        """Behave differently from now on.
+
+        Raises WorldError where closed sockets cannot be opened again; ValueError where that means nothing of
+        a server with these transports.
+        """
+        self._check(behaviour)
+        before = self.behaviour
+        self._meter.change(behaviour)
+        await self._become(before)
+
+    def _check(self, behaviour: Behaviour) -> None:
+        if wrong := behaviour.why_not(self._spoken):
+            raise ValueError(f"server {self.name}: {wrong}")
+
+    async def _become(self, before: Behaviour) -> None:
+        """Do with the sockets what the behaviour now asks for, which was *before*; tell of it."""
+        behaviour = self.behaviour
+        refused, refuses = (each.kind is BehaviourKind.REFUSE for each in (before, behaviour))
+        if self._running:
+            self._transports.tls = self._certificate(behaviour)
+            self._transports.close_after(behaviour.close_after)
+            if refuses and not refused:
+                self._transports.close(reset=True)
+            elif refused and not refuses:
+                self._site.ports = await self._transports.open()
+            elif before.certificate is not behaviour.certificate:
+                await self._transports.open_again(Transport.TLS)
         if self._bus is not None:
             self._bus.tell(ServerChanged(at=self._world.now(), server=self.name, behaviour=str(behaviour)))
+
+    def _certificate(self, behaviour: Behaviour) -> TlsServer | None:
+        """What is shown over TLS."""
+        if self._tls is None or behaviour.certificate is None:
+            return self._tls
+        if self._bad_tls is None:
+            return simulated_fault(self._tls, behaviour.certificate)
+        return self._bad_tls(behaviour.certificate)
 
     def _hear(self, data: bytes, source: Flow) -> None:
         try:
             message = parse(data)
             method = message.cseq.method
-            own = self._behaviour.for_method(method)
+            own = self.behaviour.for_method(method)
         except MessageError as error:
             self._refuse(data, source, error)
             return
@@ -149,8 +190,26 @@ class SipServer:
         method = message.cseq.method
         if isinstance(message, Request):
             self.received[method if method in METHODS else "other"] += 1
+        before, now = self.behaviour, self._world.now()
         try:
-            outgoing = self._element.receive(message, source, self._behaviour, self._world.now())
+            behaviour, wait = self._meter.judge(message, now)
+        except MessageError as error:
+            self._refuse(data, source, error)
+            return
+        self._after(wait, partial(self._answer, message, data, source, behaviour), data, source)
+        if before.counts and not self.behaviour.counts:
+            due = now + behaviour.for_method(method).delay
+            self._tasks.call_at(due, partial(self._turn_back, before, self.behaviour), "the old behaviour")
+
+    def _turn_back(self, before: Behaviour, behaviour: Behaviour) -> None:
+        """The last request that counted was answered: go on as *behaviour* says, unless that has changed."""
+        if self.behaviour is behaviour and self._running:
+            self._tasks.spawn(self._become(before), "the return to the old behaviour")
+
+    def _answer(self, message: Message, data: bytes, source: Flow, behaviour: Behaviour) -> None:
+        """Do with *message* what *behaviour* says."""
+        try:
+            outgoing = self._element.receive(message, source, behaviour, self._world.now())
         except MessageError as error:
             self._refuse(data, source, error)
             return
@@ -158,8 +217,8 @@ class SipServer:
             self._ignore(data, source, str(error))
             return
         if outgoing:
-            delay = self._behaviour.for_method(method).delay
-            self._after(delay, partial(self._send, outgoing), data, source)
+            delay = behaviour.for_method(message.cseq.method).delay
+            self._after(delay, partial(self._send, outgoing, behaviour), data, source)
 
     def _after(self, seconds: float, act: Callable[[], None], data: bytes, source: Flow) -> None:
         """Call *act* in *seconds*, at once for 0; *data* and *source*: what it is about."""
@@ -176,23 +235,26 @@ class SipServer:
         self._delayed -= 1
         act()
 
-    def _send(self, outgoing: list[Outgoing]) -> None:
+    def _send(self, outgoing: list[Outgoing], behaviour: Behaviour) -> None:
         for message, flow in outgoing:
+            own = behaviour.for_method(message.cseq.method)
+            if not own.heard and not (flow.transport is Transport.UDP and flow.remote == self._callee):
+                continue
             data = message.to_bytes()
             send = partial(
                 self._transports.send,
                 data,
                 flow,
                 dial=isinstance(message, Request),
-                failed=partial(self._undelivered, message, flow),
+                failed=partial(self._undelivered, message, flow, behaviour),
             )
-            for late in self._passages(self._behaviour.for_method(message.cseq.method), flow):
+            for late in self._passages(own, flow):
                 self._after(late, send, data, flow)
 
-    def _undelivered(self, message: Message, flow: Flow, reason: str) -> None:
+    def _undelivered(self, message: Message, flow: Flow, behaviour: Behaviour, reason: str) -> None:
         self._ignore(message.to_bytes(), flow, f"could not be sent on: {reason}")
         if isinstance(message, Request):
-            self._send(self._element.undeliverable(message))
+            self._send(self._element.undeliverable(message), behaviour)
 
     def _passages(self, behaviour: Behaviour, flow: Flow) -> list[float]:
         """How late, in seconds, each copy of a message passes: none where it is a datagram and gets lost.
@@ -212,10 +274,10 @@ class SipServer:
 
     def _refuse(self, data: bytes, source: Flow, error: MessageError) -> None:
         """Tell what is wrong with what cannot be understood; refuse a request of which enough can."""
-        response = refusal(data, error) if self._behaviour.answers else None
+        response = refusal(data, error) if self.behaviour.heard else None
         self._ignore(data, source, str(error), None if response is None else response.status)
         if response is not None:
-            failed = partial(self._undelivered, response, source)
+            failed = partial(self._undelivered, response, source, self.behaviour)
             self._transports.send(response.to_bytes(), source, dial=False, failed=failed)
 
     def _ignore(self, data: bytes, source: Flow, reason: str, status: int | None = None) -> None:

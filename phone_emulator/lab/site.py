@@ -44,9 +44,10 @@ class Site:
         user = f"{flow.token}@" if flow.transport.reliable else ""
         return f"<sip:{user}{self._host_port(flow.transport)}{_parameter(flow.transport)};lr>"
 
-    def contact(self, transport: Transport) -> str:
-        """The server's own Contact."""
-        return f"<sip:{self._host_port(transport)}{_parameter(transport)}>"
+    def contact(self, transport: Transport, user: str = "") -> str:
+        """The server's own Contact, for *user* where one is named."""
+        at = f"{user}@" if user else ""
+        return f"<sip:{at}{self._host_port(transport)}{_parameter(transport)}>"
 
     def _host_port(self, transport: Transport) -> str:
         return f"{bracketed(self.host)}:{self.ports[transport]}"

@@ -15,6 +15,7 @@ from phone_emulator.world.base import (
     SendFailed,
     Stream,
     StreamReceiver,
+    TimerHandle,
     TlsClient,
     TlsServer,
     World,
@@ -46,7 +47,6 @@ class Transports:
         world: World,
         host: str,
         ports: dict[Transport, int],
-        tls: TlsServer | None,
         heard: Heard,
         ignored: Ignored,
         max_connections: int,
@@ -54,12 +54,14 @@ class Transports:
         self._world = world
         self._host = host
         self._asked = ports
-        self._tls = tls
+        self.tls: TlsServer | None = None
+        """What TLS clients are shown from the next `open` on."""
         self._heard = heard
         self._ignored = ignored
         self._max_connections = max_connections
+        self._lifetime: float | None = None
         self._udp: DatagramSocket | None = None
-        self._listeners: list[Listener] = []
+        self._listeners: dict[Transport, Listener] = {}
         self._connections: dict[Flow, _Connection] = {}
         self._tasks = Tasks(world, f"the server at {host}")
 
@@ -73,10 +75,7 @@ class Transports:
             for transport, port in self._asked.items():
                 if transport is Transport.UDP:
                     continue
-                tls = self._tls if transport is Transport.TLS else None
-                listener = await self._world.listen(Address(self._host, port), self._accept, tls=tls)
-                self._listeners.append(listener)
-                ports[transport] = listener.local.port
+                ports[transport] = await self._listen(transport, port)
         except OSError:
             self.close(reset=False)
             raise
@@ -84,13 +83,55 @@ class Transports:
         self._asked = {**self._asked, **ports}
         return ports
 
+    async def _listen(self, transport: Transport, port: int) -> int:
+        tls = self.tls if transport is Transport.TLS else None
+        listener = await self._world.listen(Address(self._host, port), self._accept, tls=tls)
+        self._listeners[transport] = listener
+        return listener.local.port
+
+    async def open_again(self, transport: Transport) -> None:
+        """Close what is open of *transport*, in order, and listen anew; raises WorldError."""
+        listener = self._listeners.pop(transport, None)
+        if listener is None:
+            return
+        listener.close()
+        for flow, connection in list(self._connections.items()):
+            if flow.transport is transport:
+                del self._connections[flow]
+                connection.close(reset=False)
+        await self._listen(transport, self._asked[transport])
+
+    def close_after(self, seconds: float | None) -> None:
+        """Close each connection *seconds* after it was opened, those that are open after now; None: never."""
+        if seconds == self._lifetime:
+            return
+        self._lifetime = seconds
+        for connection in self._connections.values():
+            if connection.stream is not None:
+                self._limit(connection)
+
+    def _limit(self, connection: _Connection) -> None:
+        """Let *connection* live as long as it may from now on."""
+        if connection.end is not None:
+            connection.end.cancel()
+            connection.end = None
+        if self._lifetime is not None:
+            due = self._world.now() + self._lifetime
+            connection.end = self._tasks.call_at(
+                due, lambda: self._hang_up(connection), "the end of a connection"
+            )
+
+    def _hang_up(self, connection: _Connection) -> None:
+        self.forget(connection)
+        connection.close(reset=False)
+
     def close(self, *, reset: bool) -> None:
         """Close everything; *reset* resets the open connections, else they end in order."""
         self._tasks.cancel()
         if self._udp is not None:
             self._udp.close()
             self._udp = None
-        for listener in self._listeners:
+        for listener in self._listeners.values():
             listener.close()
         self._listeners.clear()
         connections = list(self._connections.values())
@@ -146,6 +187,7 @@ class Transports:
             connection.give_up(str(error))
         else:
             connection.opened(stream)
+            self._limit(connection)
 
     def _accept(self, stream: Stream) -> StreamReceiver:
         flow = Flow(stream.transport, stream.remote)
@@ -156,6 +198,7 @@ class Transports:
             return connection
         self._connections[flow] = connection
         connection.opened(stream)
+        self._limit(connection)
         return connection
 
     def hear(self, data: bytes, flow: Flow) -> None:
@@ -187,6 +230,8 @@ class _Connection:
     def __init__(self, owner: Transports, flow: Flow) -> None:
         self.flow = flow
         self.stream: Stream | None = None
+        self.end: TimerHandle | None = None
+        """When it is closed, where that is settled."""
         self._owner = owner
         self._framer = Framer()
         self._waiting: list[tuple[bytes, Failed]] = []
@@ -218,6 +263,7 @@ class _Connection:
     def close(self, *, reset: bool) -> None:
         stream, self.stream = self.stream, None
         self._waiting.clear()
+        self._forget_end()
         if stream is not None:
             if reset:
                 stream.abort()
@@ -237,4 +283,10 @@ class _Connection:
 
     def connection_lost(self, reason: str) -> None:
         self.stream = None
+        self._forget_end()
         self._owner.forget(self)
+
+    def _forget_end(self) -> None:
+        if self.end is not None:
+            self.end.cancel()
+            self.end = None

@@ -83,7 +83,7 @@ class Own:
 
 
 def read_expectation(
-    node: Node, own: Own, calls: Calls, step: str, faults: Faults, context: Mapping[str, tuple[str, ...]]
+    node: Node, own: Own, calls: Calls, step: str, faults: Faults, context: Mapping[str, object]
 ) -> Expect | None:
     """The expectation that *node* is, or None and faults.
 

@@ -29,6 +29,8 @@ class StepKind:
     """The step as somebody writes it, on a line."""
     shorthand: str = ""
     """The key that a plain value stands for: ``wait: 5s``, ``hangup: c1``."""
+    short_mapping: bool = False
+    """Whether a mapping without any of its keys stands for that key, too: ``callee: {hang_up_after: 5s}``."""
     where: Where = EVERYWHERE
     """In which worlds it means something; its keys count where it does, and so do those of its ``expect``."""
 

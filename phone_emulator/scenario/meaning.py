@@ -17,7 +17,8 @@ from .faults import Faults, read
 from .files import read_zone, scalar_text
 from .model import Scenario, ServerSpec
 from .schema import FileModel, ServerModel, WorldName
-from .step_reader import StepReader
+from .step_reader import StepReader, spelled_out
+from .steps import callee
 from .steps.callee import CalleeStep
 from .tree import Node
 from .worlds import FILE, SERVER, Where, why_not
@@ -31,13 +32,14 @@ def scenario(root: Node, file: str, world: WorldName | None, faults: Faults) -> 
     servers = _servers(keys.get("servers"), faults)
     config = _config(keys.get("config"), folder, faults)
     zone = read_zone(keys.get("zone"), folder, file, faults)
-    callee = _callee(keys.get("callee"), faults)
+    called = _callee(keys.get("callee"), faults)
     asked = world or scalar_text(keys.get("world")) or "simulated"
     _refuse_elsewhere(keys, FILE, asked, "", faults)
     named = _entries(keys.get("servers"))
     for name, entry in named.items():
         _refuse_elsewhere(_entries(entry), SERVER, asked, f"server {name!r}: ", faults)
-    steps = StepReader(asked, folder, file, tuple(named), faults).read(keys.get("steps"))
+    transports = {name: spec.transports for name, spec in servers.items()}
+    steps = StepReader(asked, folder, file, tuple(named), faults, transports).read(keys.get("steps"))
     if top is None:
         return None
     lines = {key: node.line for key, node in keys.items()}
@@ -51,7 +53,7 @@ def scenario(root: Node, file: str, world: WorldName | None, faults: Faults) -> 
         set=top.set,
         zone=zone,
         servers=servers,
-        callee=callee,
+        callee=called,
         steps=steps,
         lines=lines,
     )
@@ -91,9 +93,7 @@ def _config(node: Node | None, folder: Path, faults: Faults) -> tuple[Path, ...]
 def _callee(node: Node | None, faults: Faults) -> CalleeBehaviour:
     if node is None:
         return CalleeBehaviour.ANSWER
-    if not isinstance(node.value, dict):
-        node = Node(node.line, {"behaviour": node})
-    model = read(CalleeStep, node, "callee", faults)
+    model = read(CalleeStep, spelled_out(callee.KIND, node), "callee", faults)
     return model.behaviour if model is not None else CalleeBehaviour.ANSWER
 
 

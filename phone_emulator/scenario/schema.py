@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -24,6 +24,7 @@ from pydantic import (
 from phone_emulator.durations import parse_duration
 from phone_emulator.events import CallState, Outcome, Transport
 from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
+from phone_emulator.lab.vocabulary import CALLEE, known
 from phone_emulator.phone.dialling.number import why_undialable
 
 from .tree import RawFloat, RawInt
@@ -76,9 +77,25 @@ def _behaviour(value: Any) -> Behaviour:
 
 
 def _callee(value: Any) -> CalleeBehaviour:
-    if not isinstance(value, str):
-        raise ValueError(f"expected one of {', '.join(CalleeBehaviour)}, got {shown(value)}")
+    if not isinstance(value, str | dict):
+        raise ValueError(f"expected one of {known(CALLEE)}, got {shown(value)}")
     return CalleeBehaviour.parse(value)
+
+
+def _of_that_server(value: Behaviour, info: ValidationInfo) -> Behaviour:
+    """What means something for the server that stands beside it: one of the file, with its transports."""
+    servers: Mapping[str, Collection[Transport]] = (info.context or {}).get("transports") or {}
+    transports = servers.get(str(info.data.get("name")))
+    if transports and (wrong := value.why_not(transports)):
+        raise ValueError(wrong)
+    return value
+
+
+def _of_its_transports(value: Behaviour, info: ValidationInfo) -> Behaviour:
+    """What means something beside these ``transports``."""
+    if wrong := value.why_not(info.data.get("transports") or tuple(Transport)):
+        raise ValueError(wrong)
+    return value
 
 
 def _address(value: Any) -> str:
@@ -141,6 +158,7 @@ Text = Annotated[str, BeforeValidator(_some_text)]
 Number = Annotated[str, BeforeValidator(_number)]
 Duration = Annotated[float, BeforeValidator(_duration)]
 BehaviourValue = Annotated[Behaviour, BeforeValidator(_behaviour)]
+OwnBehaviourValue = Annotated[Behaviour, BeforeValidator(_behaviour), AfterValidator(_of_that_server)]
 CalleeValue = Annotated[CalleeBehaviour, BeforeValidator(_callee)]
 IpAddress = Annotated[str, BeforeValidator(_address)]
 ServerName = Annotated[str, BeforeValidator(_server)]
@@ -182,7 +200,7 @@ class ServerModel(Model):
     transports: Annotated[
         list[Annotated[Transport, Field(strict=False)]], BeforeValidator(_listed), Field(min_length=1)
     ] = [Transport.UDP, Transport.TCP, Transport.TLS]
-    behaviour: BehaviourValue = Behaviour()
+    behaviour: Annotated[BehaviourValue, AfterValidator(_of_its_transports)] = Behaviour()
     names: Names = []
 
 

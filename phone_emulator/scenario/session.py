@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from phone_emulator.config import CfgError, load
 from phone_emulator.config.diagnostic import Diagnostic, Severity
-from phone_emulator.config.model import PhoneConfig
+from phone_emulator.config.model import PhoneConfig, TransportType
 from phone_emulator.config.reader import OVERRIDES
 from phone_emulator.events import (
     Attempt,
@@ -27,8 +27,10 @@ from phone_emulator.events import (
     MessageReceived,
     MessageSent,
     Outcome,
+    Transport,
 )
 from phone_emulator.lab import plans
+from phone_emulator.lab.behaviour import Behaviour
 from phone_emulator.lab.lab import Lab, Place
 from phone_emulator.lab.zone import Zone, ZoneError, parse_zone
 from phone_emulator.phone import Call, CallResult, Phone, PhoneOptions
@@ -247,6 +249,7 @@ def prepare(scenario: Scenario, options: RunOptions) -> Prepared:
     else:
         faults += _unknown_lines(scenario, config)
         faults += _unnamed_lines(scenario, config)
+        faults += _unmet_behaviours(scenario, config)
     zone = _zone(scenario.zone, faults)
     zones = {step.number: _zone(step.zone, faults) for step in scenario.steps if step.zone is not None}
     if faults:
@@ -363,6 +366,25 @@ def _unnamed_lines(scenario: Scenario, config: PhoneConfig) -> list[str]:
         and step.expect is not None
         and step.expect.registered is not None
         and step.expect.line is None
+    ]
+
+
+def _unmet_behaviours(scenario: Scenario, config: PhoneConfig) -> list[str]:
+    """Behaviours that are about connections which no line of the phone ever opens."""
+    asked = {server.transport_type for account in config.lines for server in account.servers}
+    if TransportType.DNS_NAPTR in asked:
+        return []
+    spoken = [Transport[transport_type.name] for transport_type in sorted(asked)]
+    said = [(spec.line, f"server {spec.name!r}", spec.behaviour) for spec in scenario.servers.values()]
+    said += [
+        (step.line, str(step), behaviour)
+        for step in scenario.steps
+        if isinstance(behaviour := getattr(step.args, "behaviour", None), Behaviour)
+    ]
+    return [
+        f"{scenario.file}:{line}: {where}: behaviour: {wrong}"
+        for line, where, behaviour in said
+        if (wrong := behaviour.why_not(spoken, "the phone"))
     ]
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
+
+from phone_emulator.events import Transport
 
 from .expectations import Calls, Made, Own, read_expectation
 from .faults import Faults, read
@@ -26,13 +29,22 @@ class StepReader:
     :param world: where the scenario runs; some steps cannot be done in the real one.
     :param folder: what paths are relative to.
     :param servers: the names of the file's servers.
+    :param transports: what those of them speak that are without faults.
     """
 
-    def __init__(self, world: str, folder: Path, file: str, servers: tuple[str, ...], faults: Faults) -> None:
+    def __init__(
+        self,
+        world: str,
+        folder: Path,
+        file: str,
+        servers: tuple[str, ...],
+        faults: Faults,
+        transports: Mapping[str, Collection[Transport]],
+    ) -> None:
         self._world = world
         self._folder = folder
         self._file = file
-        self._context = {"servers": servers}
+        self._context: dict[str, object] = {"servers": servers, "transports": transports}
         self._faults = faults
         self._calls = Calls()
 
@@ -74,7 +86,7 @@ class StepReader:
         if name == _ALONE:
             args, own = does.model(), Own(does)
         else:
-            node = _spelled_out(does, keys[name])
+            node = spelled_out(does, keys[name])
             args = read(does.model, node, where, self._faults, self._context)
             args, call = self._with_call(does, node, args, where)
             if wrong := why_not_there(self._world, does.where, name):
@@ -143,8 +155,11 @@ def _below(node: Node | None, key: str) -> Node | None:
     return found if isinstance(found, Node) else None
 
 
-def _spelled_out(does: StepKind, node: Node) -> Node:
+def spelled_out(does: StepKind, node: Node) -> Node:
     """The mapping that a shorthand stands for: ``wait: 5s`` is ``wait: {time: 5s}``."""
+    if does.short_mapping and isinstance(node.value, dict) and node.value:
+        short = does.model.model_fields.keys().isdisjoint(node.value)
+        return Node(node.line, {does.shorthand: node}) if short else node
     if isinstance(node.value, dict | list) or (node.value is not None and not does.shorthand):
         return node
     return Node(node.line, {} if node.value is None else {does.shorthand: node})

@@ -160,8 +160,8 @@ class SipLab:
         self._known(name)
         self.do(lambda: self.running.behave(name, wish))
 
-    def callee(self, behaviour: str) -> None:
-        """Called users do so from now on: ``answer``, ``busy``, ``reject``, ``no-answer``."""
+    def callee(self, behaviour: object) -> None:
+        """Called users do so from now on: ``answer``, ``busy``, ``{"hang_up_after": "5s"}`` …"""
         wish = CalleeBehaviour.parse(behaviour)
 
         async def change() -> None:

@@ -173,8 +173,8 @@ class VirtualPhone:
         name, wish = self._name(role), Behaviour.parse(behaviour)
         self._stepper.do(lambda: self._lab.behave(name, wish))
 
-    def callee(self, behaviour: str) -> None:
-        """Called users do so from now on: ``answer``, ``busy``, ``reject``, ``no-answer``."""
+    def callee(self, behaviour: object) -> None:
+        """Called users do so from now on: ``answer``, ``busy``, ``{"hang_up_after": "5s"}`` …"""
         self._lab.callee.behaviour = CalleeBehaviour.parse(behaviour)
 
     def dns(self, behaviour: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
+from phone_emulator.lab.behaviour import Behaviour
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,14 @@ class LabControl(Protocol):
         """Every server, in the order of the list."""
 
     async def behave(self, name: str, behaviour: Behaviour) -> None:
-        """The server *name* behaves like this from now on; raises WorldError."""
+        """The server *name* behaves like this from now on; raises WorldError, ValueError."""
 
     @property
-    def callee_behaviour(self) -> CalleeBehaviour:
-        """What the called user does."""
+    def callee_behaviour(self) -> str:
+        """What the called user does, in the words of :class:`CalleeBehaviour`."""
 
     def behave_callee(self, behaviour: str) -> None:
-        """The called user does this from now on (:class:`CalleeBehaviour`); raises ValueError."""
+        """The called user does this from now on; raises ValueError."""
 
     def call_phone(self) -> None:
         """Somebody calls the phone; raises ValueError when nobody can."""

@@ -40,13 +40,13 @@ class LabPanel:
         ]
 
     async def behave(self, name: str, behaviour: Behaviour) -> None:
-        """The server *name* behaves like this from now on; raises WorldError."""
+        """The server *name* behaves like this from now on; raises WorldError, ValueError."""
         await self._lab.behave(name, behaviour)
 
     @property
-    def callee_behaviour(self) -> CalleeBehaviour:
+    def callee_behaviour(self) -> str:
         """What the called user does."""
-        return self._lab.callee.behaviour
+        return str(self._lab.callee.behaviour)
 
     def behave_callee(self, behaviour: str) -> None:
         """The called user does this from now on; raises ValueError."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from phone_emulator.lab.behaviour import Behaviour
 from phone_emulator.phone.dialling.number import why_undialable
 
 from .changes import Change, parse_change
+from .stage import Site
 from .timeline import AFTERMATH, MAX_CALLS, CallOrder, Timeline
 
 SHORTEST = 1.0
@@ -90,6 +92,16 @@ def read_orders(
             "call less often, or make --for shorter"
         )
     return timeline
+
+
+def check_changes(changes: Iterable[Change], site: Site) -> None:
+    """Refuse behaviours that mean nothing of the server which they are for; raises OrderError."""
+    places = {place.name: place for place in site.places}
+    for change in changes:
+        if isinstance(change.behaviour, Behaviour):
+            place = places[site.names[change.role]]
+            if wrong := change.behaviour.why_not(place.transports):
+                raise OrderError(f"{change.role}: {wrong}")
 
 
 def check_destination(number: str) -> None:

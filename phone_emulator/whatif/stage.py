@@ -21,7 +21,7 @@ from phone_emulator.events import (
     Target,
 )
 from phone_emulator.lab import plans
-from phone_emulator.lab.behaviour import Behaviour, BehaviourKind, CalleeBehaviour
+from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
 from phone_emulator.lab.lab import Lab, Place
 from phone_emulator.lab.zone import Zone
 from phone_emulator.phone import CallResult, OutgoingCall, Phone, PhoneOptions
@@ -143,7 +143,7 @@ class Stage:
     def works(self, address: str, port: int) -> bool:
         """Whether the server there connects calls now."""
         servers = (self.lab.servers[place.name] for place in self.site.places if _at(place, address, port))
-        return any(server.behaviour.for_method("INVITE").kind is BehaviourKind.OK for server in servers)
+        return any(server.behaviour.for_method("INVITE").connects for server in servers)
 
     def _keep(self, event: Event) -> None:
         if isinstance(event, MessageSent | MessageReceived | MessageIgnored):

@@ -151,6 +151,10 @@ class TlsClient:
     """Our own certificate with its chain, and its key, for servers that ask for one; empty for none."""
 
 
+UNKNOWN_CA = "a CA that nobody knows"
+"""In the simulated world: the CA that no client trusts."""
+
+
 @dataclass(frozen=True, slots=True)
 class TlsServer:
     """How to accept TLS connections."""
@@ -166,6 +170,8 @@ class TlsServer:
 
     In the simulated world the client's `identity_pem` must hold this text.
     """
+    expired: bool = False
+    """In the simulated world: whether the certificate has expired. A real one says so itself."""
 
 
 class World(Protocol):

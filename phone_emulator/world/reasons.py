@@ -22,6 +22,7 @@ ICMP_HOST_UNREACHABLE = "ICMP host unreachable"
 
 TLS_NOT_SPOKEN = "the peer does not speak TLS"
 TLS_UNKNOWN_CA = "certificate is signed by an unknown authority"
+TLS_EXPIRED = "certificate has expired"
 TLS_SELF_SIGNED = "certificate is self-signed"
 TLS_NO_CERTIFICATE = "the peer wants a certificate of ours, and we have none"
 TLS_NOT_TRUSTED = "the peer does not trust our certificate: its CA is unknown there"

@@ -10,6 +10,7 @@ from phone_emulator.events import Address, Transport
 from . import peer_names, reasons
 from .address import canonical, is_ipv6, unsendable
 from .base import (
+    UNKNOWN_CA,
     Accept,
     ConnectFailed,
     SendFailed,
@@ -255,8 +256,12 @@ def handshake_fault(client: TlsClient, server: TlsServer | None, address: str) -
         return reasons.TLS_NOT_TRUSTED if client.identity_pem else reasons.TLS_NO_CERTIFICATE
     if not client.verify:
         return ""
+    if server.ca_pem == UNKNOWN_CA:
+        return reasons.TLS_UNKNOWN_CA
     if client.ca_pem is not None and not client.machine_cas and not _holds(client.ca_pem, server.ca_pem):
         return reasons.TLS_UNKNOWN_CA
+    if server.expired:
+        return reasons.TLS_EXPIRED
     wanted = (client.server_name or address).rstrip(".")
     return peer_names.fault(server.names, wanted) if client.check_name else ""
 

@@ -20,7 +20,7 @@ from .base import TlsClient, TlsFailed, TlsServer, WorldError
 # OpenSSL's X509_V_ERR_… numbers.
 _VERIFICATION = {
     9: "certificate is not valid yet",
-    10: "certificate has expired",
+    10: reasons.TLS_EXPIRED,
     18: reasons.TLS_SELF_SIGNED,
     19: reasons.TLS_UNKNOWN_CA,
     20: reasons.TLS_UNKNOWN_CA,

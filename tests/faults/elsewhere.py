@@ -17,7 +17,7 @@ from phone_emulator.cli.provision_again import kept_provisioned
 from phone_emulator.cli.site import site_of
 from phone_emulator.config import load
 from phone_emulator.events import CheckSync, Event, InternalFault, ProvisioningStep
-from phone_emulator.lab.behaviour import Behaviour
+from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
 from phone_emulator.lab.calling import call_in
 from phone_emulator.lab.plans import EXAMPLE_CFG, example_config
 from phone_emulator.phone import IncomingCall
@@ -59,6 +59,23 @@ async def being_slow(on: Stage) -> None:
     await on.behave(primary={"delay": "1s"})
     await on.phone.register()
     await asyncio.sleep(60)
+
+
+async def counting(on: Stage) -> None:
+    """A server refuses one request and goes back to what it was; a called user hangs up."""
+    await on.behave(primary="next 1 503")
+    on.lab.callee.behaviour = CalleeBehaviour(hang_up_after=5.0)
+    await on.phone.register()
+    call = on.phone.dial("1002")
+    await call.settled()
+    await call.over()
+
+
+async def closing(on: Stage) -> None:
+    """A server closes each connection after a while."""
+    await on.behave(primary="close-after 5s")
+    await on.phone.register()
+    await asyncio.sleep(20)
 
 
 async def losing_its_connection(on: Stage) -> None:
@@ -120,6 +137,8 @@ FAILOVER = {
 IN_THE_LAB: tuple[tuple[LabStory, dict[str, str]], ...] = (
     (calling_both_ways, {}),
     (being_slow, {}),
+    (counting, {}),
+    (closing, OVER_TCP),
     (losing_its_connection, OVER_TCP),
     (going_back, FAILOVER),
     (going_back, FAILOVER | {"account.1.sip_server.1.failback_mode": "2"}),

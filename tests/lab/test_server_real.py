@@ -9,10 +9,10 @@ import pytest
 
 from phone_emulator.events import Address, Transport
 from phone_emulator.lab.behaviour import Behaviour
-from phone_emulator.lab.certificates import certificates
-from phone_emulator.lab.server import SipServer
+from phone_emulator.lab.certificates import Authority, certificates
+from phone_emulator.lab.server import MakeCertificate, SipServer
 from phone_emulator.sip.message import response_to
-from phone_emulator.world.base import ConnectFailed, TlsClient, TlsServer
+from phone_emulator.world.base import ConnectFailed, TlsClient, TlsFailed, TlsServer
 from phone_emulator.world.real import RealWorld
 from tests.lab.peers import DOMAIN, TCP, TLS, UDP, Peer
 
@@ -40,6 +40,7 @@ def ladder(
     story: Callable[[SipServer, Callable[[Transport], Awaitable[Peer]], Peer], Coroutine[Any, Any, None]],
     transports: tuple[Transport, ...],
     certificate: TlsServer | None = None,
+    bad_tls: MakeCertificate | None = None,
 ) -> None:
     """Run *story* with a started server, a way to make phones, and a callee."""
     world = RealWorld(seed=1)
@@ -52,6 +53,7 @@ def ladder(
             SERVER,
             transports=transports,
             tls=certificate,
+            bad_tls=bad_tls,
             domain=DOMAIN,
             accounts={"1001": "secret"},
             callee=callee.local,
@@ -108,3 +110,75 @@ def test_silent_keeps_the_port_open() -> None:
         assert phone.lost == []
 
     ladder(story, (UDP, TCP))
+
+
+@pytest.mark.parametrize("transport", [UDP, TCP])
+def test_mute_hears_and_is_not_heard(transport: Transport) -> None:
+    async def story(server: SipServer, phones: Callable[[Transport], Awaitable[Peer]], callee: Peer) -> None:
+        phone = await phones(transport)
+        invite = await phone.authenticated(phone.make("INVITE"))
+        await server.behave(Behaviour.parse("mute"))
+        phone.send(invite)
+        callee.send(response_to(await callee.request(), 200, to_tag="to-1"))
+        phone.send(phone.make("MESSAGE", cseq=9))
+        assert (await callee.request()).method == "MESSAGE"  # behind the 200, which was heard before it
+        await server.behave(Behaviour.parse("ok"))
+        phone.send(phone.make("OPTIONS", f"sip:{DOMAIN}", cseq=10))
+        await phone.response(200, "OPTIONS")
+
+    ladder(story, (UDP, TCP))
+
+
+def test_the_next_two_requests_over_every_transport() -> None:
+    async def story(server: SipServer, phones: Callable[[Transport], Awaitable[Peer]], callee: Peer) -> None:
+        phone, connected = await phones(UDP), await phones(TCP)
+        await server.behave(Behaviour.parse("next 2 503"))
+        for peer, status in ((phone, 503), (connected, 503), (phone, 200)):
+            peer.send(peer.make("OPTIONS", f"sip:{DOMAIN}", cseq=status))
+            await peer.response(status)
+
+    ladder(story, (UDP, TCP))
+
+
+@pytest.mark.parametrize("transport", [TCP, TLS])
+def test_close_after_ends_a_connection(transport: Transport, certificate: TlsServer) -> None:
+    # rule R14
+    async def story(server: SipServer, phones: Callable[[Transport], Awaitable[Peer]], callee: Peer) -> None:
+        phone = await phones(transport)
+        await server.behave(Behaviour.parse("close-after 10ms"))
+        assert await phone.failure() == ""
+        await server.behave(Behaviour.parse("ok"))
+        again = await phones(transport)
+        again.send(again.make("OPTIONS", f"sip:{DOMAIN}"))
+        await again.response(200)
+
+    ladder(story, (transport,), certificate)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ("expired", "certificate has expired"),
+        ("wrong-name", f"certificate is for wrong-name.invalid, not {DOMAIN}"),
+        ("unknown-ca", "certificate is signed by an unknown authority"),
+    ],
+)
+def test_certificates_that_no_client_should_take(wrong: str, why: str) -> None:
+    # RFC 5922
+    authority = Authority()
+    good = authority.issue([DOMAIN, SERVER.host])
+
+    async def story(server: SipServer, phones: Callable[[Transport], Awaitable[Peer]], callee: Peer) -> None:
+        phone = await phones(TLS)
+        phone.send(phone.make("OPTIONS", f"sip:{DOMAIN}"))
+        await phone.response(200)  # the server, too, has finished the handshake
+        await server.behave(Behaviour.parse({"certificate": wrong}))
+        assert await phone.failure() == ""
+        with pytest.raises(TlsFailed, match=why):
+            await phones(TLS)
+        await server.behave(Behaviour.parse("ok"))
+        again = await phones(TLS)
+        again.send(again.make("OPTIONS", f"sip:{DOMAIN}"))
+        await again.response(200)
+
+    ladder(story, (TLS,), good, lambda wrong: authority.issue_bad(good.names, wrong))

@@ -18,7 +18,7 @@ from phone_emulator.config.model import PhoneConfig
 from phone_emulator.report.json import json_line
 from phone_emulator.report.pcapng import write_pcapng
 from phone_emulator.report.text import attempt_line, call_lines, wants_colour
-from phone_emulator.whatif.orders import OrderError, read_orders
+from phone_emulator.whatif.orders import OrderError, check_changes, read_orders
 from phone_emulator.whatif.timeline import Outcome, play
 from phone_emulator.whatif.words import clock
 
@@ -124,6 +124,7 @@ def simulate(
         timeline = read_orders(
             written, site.names, line=chosen, length=length, duration=duration, register=register
         )
+        check_changes(timeline.changes, site)
     except OrderError as error:
         raise click.UsageError(str(error)) from None
     log = event_log(common.log_level, sys.stderr)

@@ -425,6 +425,7 @@ class Call:
         """The response that `respond` sends."""
         refreshes = server.request.method in ("INVITE", "UPDATE") and status < 300
         contact = self.channel.identity.contact(server.flow.local, server.flow.transport) if refreshes else ""
+        body = self.voice.as_told(body)
         return self.channel.identity.response(server.request, status, contact=contact, body=body, extra=extra)
 
     async def _terminate(

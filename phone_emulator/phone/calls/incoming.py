@@ -342,5 +342,10 @@ class IncomingCall(Call):
         flow = self._server.flow
         contact = self.channel.identity.contact(flow.local, flow.transport) if status < 300 else ""
         return self.channel.identity.response(
-            self._server.request, status, to_tag=self._tag, contact=contact, body=body, extra=extra
+            self._server.request,
+            status,
+            to_tag=self._tag,
+            contact=contact,
+            body=self.voice.as_told(body),
+            extra=extra,
         )

@@ -61,6 +61,8 @@ class Voice:
         """What both ends have agreed on last; None before that, and while nothing is to be said."""
         self.audio: Audio | None = None
         """The RTP session, while the call has one."""
+        self.script: bytes | None = None
+        """What goes out in place of this end's own description: a called user of the lab says anything."""
 
     @property
     def speechless(self) -> str:
@@ -129,6 +131,10 @@ class Voice:
         if self.audio is not None:
             self.audio.close()
             self.audio = None
+
+    def as_told(self, body: bytes) -> bytes:
+        """A description of this end, as it goes out in an answer."""
+        return self.script if body and self.script is not None else body
 
     @property
     def hold_direction(self) -> str:

@@ -26,8 +26,9 @@ KIND = StepKind(
     model=CalleeStep,
     act=act,
     shorthand="behaviour",
+    short_mapping=True,
     where=OF_THE_LAB,
-    says="Called users behave differently from now on.",
+    says="Called users behave differently from now on; see [called users](#called-users).",
     example="callee: busy",
     takes_time=False,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from phone_emulator.scenario.kinds import StepKind
 from phone_emulator.scenario.model import Step
-from phone_emulator.scenario.schema import BehaviourValue, Model, ServerName
+from phone_emulator.scenario.schema import Model, OwnBehaviourValue, ServerName
 from phone_emulator.scenario.session import Session
 from phone_emulator.scenario.worlds import OF_THE_LAB
 
@@ -13,7 +13,7 @@ class ServerStep(Model):
     """``server``: it behaves differently from now on."""
 
     name: ServerName
-    behaviour: BehaviourValue
+    behaviour: OwnBehaviourValue
 
 
 async def act(session: Session, step: Step, args: ServerStep) -> None:
@@ -27,7 +27,7 @@ KIND = StepKind(
     model=ServerStep,
     act=act,
     where=OF_THE_LAB,
-    says="A server of the file behaves differently from now on; the behaviours are those of the guide.",
+    says="A server of the file behaves differently from now on; see [behaviours](#behaviours).",
     example="server: {name: primary, behaviour: silent}",
     takes_time=False,
 )

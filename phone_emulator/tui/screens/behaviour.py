@@ -10,32 +10,16 @@ from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from phone_emulator.events import Transport
 from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
+from phone_emulator.lab.vocabulary import CALLEE, SERVER, offers
+from phone_emulator.tui.lab_control import ServerView
 from phone_emulator.tui.theme import BAD, DIM, STRONG
 
 from .overlay import Overlay
 
-SERVER_CHOICES = (
-    ("ok", "works"),
-    ("503", "not available: the next server is tried"),
-    ("503 retry-after 30", "the same, with Retry-After"),
-    ("silent", "answers nothing: a wait, then the next server"),
-    ("refuse", "closed port: ICMP over UDP, reset over TCP"),
-    ("trying", "100, then nothing: the call stays here"),
-    ("ringing", "180, then nothing: the call stays here"),
-    ("404", "Not Found: an answer, no other server"),
-    ("486", "Busy Here: an answer, no other server"),
-    ("500", "Server Internal Error: an answer as well"),
-    ("ok, INVITE: 503", "registers, but takes no calls"),
-    ("delay 2s", "answers late"),
-    ("loss 0.3", "loses three datagrams in ten"),
-)
-CALLEE_CHOICES = (
-    (CalleeBehaviour.ANSWER, "takes the call"),
-    (CalleeBehaviour.BUSY, "486 Busy Here"),
-    (CalleeBehaviour.REJECT, "603 Decline"),
-    (CalleeBehaviour.NO_ANSWER, "lets it ring"),
-)
+COLUMN, WIDEST = 20, 36
+"""Characters of a behaviour in the list: most have so many; beyond the second number it is cut short."""
 
 
 class BehaviourScreen(Overlay[str]):
@@ -46,45 +30,54 @@ class BehaviourScreen(Overlay[str]):
         title: str,
         current: str,
         choices: Sequence[tuple[str, str]],
-        check: Callable[[str], object] | None,
+        read: Callable[[str], object],
+        example: str,
     ) -> None:
         super().__init__()
         self._title = title
         self._current = current
-        self._choices = choices
-        self._check = check
+        self.choices = choices
+        self._read = read
+        self._example = example
 
     @classmethod
-    def for_server(cls, name: str, current: str) -> BehaviourScreen:
-        """What shall the server *name* do?"""
-        return cls(f"{name}: from now on", current, SERVER_CHOICES, Behaviour.parse)
+    def for_server(cls, server: ServerView) -> BehaviourScreen:
+        """What shall *server* do?"""
+
+        def read(text: str) -> Behaviour:
+            behaviour = Behaviour.parse(text)
+            if wrong := behaviour.why_not([Transport(each) for each in server.transports]):
+                raise ValueError(wrong)
+            return behaviour
+
+        choices = [choice for choice in offers(SERVER) if _means_something(read, choice[0])]
+        example = "503 delay=2s, ok, INVITE: silent …"
+        return cls(f"{server.name}: from now on", server.behaviour, choices, read, example)
 
     @classmethod
     def for_callee(cls, current: str) -> BehaviourScreen:
         """What shall the called user do?"""
-        return cls("called user: from now on", current, CALLEE_CHOICES, None)
+        example = "hang-up-after 30s …"
+        return cls("called user: from now on", current, offers(CALLEE), CalleeBehaviour.parse, example)
 
     def compose(self) -> ComposeResult:
-        """The list, and for servers the field."""
+        """The list, and the field."""
         with Vertical(classes="box") as box:
             box.border_title = self._title
             box.border_subtitle = "Enter: take it · Esc: leave it"
+            names = [str(self._read(text)) for text, _ in self.choices]
             choices = OptionList(
                 *(
-                    Option(_choice(text, means, text == self._current), id=text)
-                    for text, means in self._choices
+                    Option(_choice(text, means, name == self._current), id=text)
+                    for name, (text, means) in zip(names, self.choices, strict=True)
                 ),
                 id="choices",
                 markup=False,
             )
-            names = [text for text, _ in self._choices]
             choices.highlighted = names.index(self._current) if self._current in names else 0
             yield choices
-            if self._check is not None:
-                yield Input(
-                    placeholder="or write one: 503 delay=2s, ok, INVITE: silent …", compact=True, id="own"
-                )
-                yield Static(id="fault", markup=False)
+            yield Input(placeholder=f"or write one: {self._example}", compact=True, id="own")
+            yield Static(id="fault", markup=False)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Chosen from the list."""
@@ -94,8 +87,7 @@ class BehaviourScreen(Overlay[str]):
         """Written by hand; said what is wrong with it, if anything is."""
         event.stop()
         try:
-            if self._check is not None:
-                self._check(event.value)
+            self._read(event.value)
         except ValueError as error:
             self.query_one("#fault", Static).update(Content.styled(str(error), BAD))
             return
@@ -103,4 +95,13 @@ class BehaviourScreen(Overlay[str]):
 
 
 def _choice(text: str, means: str, current: bool) -> Content:
-    return Content.assemble(("▸ " if current else "  ", DIM), (f"{text:<20} ", STRONG), (means, DIM))
+    shown = text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
+    return Content.assemble(("▸ " if current else "  ", DIM), (f"{shown:<{COLUMN}} ", STRONG), (means, DIM))
+
+
+def _means_something(read: Callable[[str], object], text: str) -> bool:
+    try:
+        read(text)
+    except ValueError:
+        return False
+    return True

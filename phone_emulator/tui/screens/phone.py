@@ -301,9 +301,7 @@ class PhoneScreen(Screen[None]):
         if lab is None:
             return
         if server is not None:
-            answer = await self.app.push_screen_wait(
-                BehaviourScreen.for_server(server.name, server.behaviour)
-            )
+            answer = await self.app.push_screen_wait(BehaviourScreen.for_server(server))
         else:
             answer = await self.app.push_screen_wait(BehaviourScreen.for_callee(lab.callee_behaviour))
         if answer is not None:

@@ -84,5 +84,5 @@ def _callee_row(behaviour: str, width: int) -> Content:
     return Content.assemble(
         ("✓ " if well else "✗ ", GOOD if well else BAD),
         (f"{'called user':<{width + 23}} ", STRONG),
-        (behaviour, GOOD if well else BAD),
+        (clean(behaviour), GOOD if well else BAD),
     )

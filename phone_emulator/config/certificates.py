@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 
 from phone_emulator.config.diagnostic import Diagnostic, Findings, Severity
+from phone_emulator.config.local_files import named_file
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.config.reader import Setting
 
@@ -16,15 +16,6 @@ LARGEST = 5 * 1024 * 1024
 """Bytes of a certificate file, as the phone takes them."""
 SHOWS_ITS_OWN = 1
 """Value of ``static.security.dev_cert``."""
-
-
-def local_path(url: str) -> Path | None:
-    """The file of this machine that *url* names, by its path or as ``file:``; None for one on a server."""
-    if url.lower().startswith("file:"):
-        return Path(url[len("file:") :].removeprefix("//"))
-    if url.startswith(("/", "./", "../")) or os.path.isfile(url):  # which no odd name makes raise
-        return Path(url)
-    return None
 
 
 def read_pem(path: Path) -> str:
@@ -70,7 +61,7 @@ def unusable(config: PhoneConfig, values: Mapping[str, Setting]) -> list[Diagnos
     findings = Findings()
     shown = config.dev_cert == SHOWS_ITS_OWN
     for key, url in ((TRUSTED, config.trusted_certificates_url), (OWN, config.server_certificates_url)):
-        path = local_path(url) if url else None
+        path = named_file(url, key) if url else None
         if path is None:
             continue
         severity = Severity.ERROR

@@ -25,6 +25,7 @@ Code = Literal[
     "fused-line",
     "include",
     "key-case",
+    "local-file",
     "long-line",
     "newer-key",
     "no-account",

@@ -45,9 +45,8 @@ def named_file(text: str, source: str) -> Path | None:
         return None
     if url:
         return Path(text[len("file:") :].removeprefix("//"))
-    return (
-        Path(text) if text.startswith(_PATHS) or os.path.isfile(text) else None
-    )  # no odd name makes it raise
+    here = text.startswith(_PATHS) or os.path.isfile(text)  # which no odd name makes raise
+    return Path(text) if here else None
 
 
 def as_url(text: str) -> str:

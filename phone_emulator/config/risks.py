@@ -92,9 +92,7 @@ def _passwords_in_clear(_: PhoneConfig, values: Settings) -> Iterator[Risk]:
             yield Risk(setting, setting.key, "password-in-clear", Severity.WARNING, message)
     server = values.get(_SERVER_URL)
     if secrets and server is not None and (url := server.given) and (scheme := _in_clear(_as_url(url))):
-        message = (
-            f"{_SERVER_URL}: passwords come over {scheme}, readable for others: expected https"
-        )
+        message = f"{_SERVER_URL}: passwords come over {scheme}, readable for others: expected https"
         yield Risk(server, _SERVER_URL, "password-in-clear", Severity.WARNING, message)
 
 

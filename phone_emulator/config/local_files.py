@@ -15,7 +15,7 @@ NETWORK = "network://"
 
 _NETWORK = re.compile(r"(?!file:)[a-z][a-z0-9+.-]*://", re.IGNORECASE).match
 _FILE = re.compile(r"file:", re.IGNORECASE).match
-_URL = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE).match
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://|file:", re.IGNORECASE).match
 _PATHS = ("/", "./", "../")
 
 
@@ -50,5 +50,5 @@ def named_file(text: str, source: str) -> Path | None:
 
 
 def as_url(text: str) -> str:
-    """*text*, which is no file of this machine, as a URL: one without a scheme is TFTP."""
+    """*text*, which is no path, as a URL: one without a scheme is TFTP."""
     return text if _URL(text) is not None else f"tftp://{text}"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from phone_emulator.config.certificates import OWN, TRUSTED, read_pem, weaknesses
 from phone_emulator.config.diagnostic import Code, Diagnostic, Findings, Severity
-from phone_emulator.config.local_files import named_file
+from phone_emulator.config.local_files import as_url, named_file
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.config.reader import Setting
 from phone_emulator.config.secret import Secret
@@ -54,6 +54,8 @@ def risks(config: PhoneConfig, values: Settings) -> list[Diagnostic]:
 
 
 def _answered_for_all(config: PhoneConfig, values: Settings) -> Iterator[Risk]:
+    if "INVITE" in f"{config.validated_methods} {config.digested_methods}".upper():
+        return  # sip.request_validation.* says who may call
     for account in config.lines:
         key = f"account.{account.index}.auto_answer"
         if account.auto_answer and not config.trust_ctrl:
@@ -91,7 +93,7 @@ def _passwords_in_clear(_: PhoneConfig, values: Settings) -> Iterator[Risk]:
             message = f"the file holds passwords, and came over {scheme}, readable for others: expected https"
             yield Risk(setting, setting.key, "password-in-clear", Severity.WARNING, message)
     server = values.get(_SERVER_URL)
-    if secrets and server is not None and (url := server.given) and (scheme := _in_clear(_as_url(url))):
+    if secrets and server is not None and (url := server.given) and (scheme := _in_clear(as_url(url))):
         message = f"{_SERVER_URL}: passwords come over {scheme}, readable for others: expected https"
         yield Risk(server, _SERVER_URL, "password-in-clear", Severity.WARNING, message)
 
@@ -99,10 +101,6 @@ def _passwords_in_clear(_: PhoneConfig, values: Settings) -> Iterator[Risk]:
 def _in_clear(url: str) -> str:
     """The scheme of *url*, where it protects nothing; else empty."""
     return next((each.removesuffix("://") for each in _IN_CLEAR if url.lower().startswith(each)), "")
-
-
-def _as_url(text: str) -> str:
-    return text if "://" in text or text.lower().startswith("file:") else f"tftp://{text}"
 
 
 def _weak_keys(config: PhoneConfig, values: Settings) -> Iterator[Risk]:

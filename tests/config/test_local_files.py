@@ -43,4 +43,7 @@ def test_a_server_does_not_learn_which_files_there_are(
     (tmp_path / "ca.pem").touch()
     assert named_file("ca.pem", "http://h/a.cfg") is None
     assert as_url("ca.pem") == "tftp://ca.pem"
+    assert as_url("pbx:69/ca.pem") == "tftp://pbx:69/ca.pem"
+    assert as_url("pbx/a://b") == "tftp://pbx/a://b"
+    assert as_url("FILE:x") == "FILE:x"
     assert as_url("https://h/ca.pem") == "https://h/ca.pem"

@@ -35,6 +35,8 @@ def told(text: str, name: str = "x.cfg") -> list[str]:
         ("account.1.auto_answer = 1\nsip.trust_ctrl = 0", ["6:warning:answers-strangers"]),
         ("account.1.auto_answer = 1\nsip.trust_ctrl = 1", []),
         ("account.1.auto_answer = 1\naccount.1.sip_trust_ctrl = 1", []),
+        ("account.1.auto_answer = 1\nsip.request_validation.source.list = INVITE", []),
+        ("account.1.auto_answer = 1\nsip.request_validation.digest.list = INVITE, NOTIFY", []),
         ("account.2.auto_answer = 1", []),  # which is not enabled
         ("static.security.trust_certificates = 0", ["6:warning:unchecked-certificate"]),
         ("security.trust_certificates = 0", ["6:warning:unchecked-certificate"]),

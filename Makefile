@@ -12,6 +12,8 @@
 #   make wheels  the wheel, installed and started on each Python that it is for
 #   make coverage   which lines of which module no unit test reaches
 #   make lock    writes requirements/ for pyproject.toml; with UPGRADE=1 the newest versions of all
+#   make audit   looks the locked packages up for published holes, on the network
+#   make licenses   the licences of what the program runs with; fails where one is not allowed
 #   make lab     the embedded servers alone, for other phones to try
 #   make clean   remove what the others made
 
@@ -41,7 +43,7 @@ FIND_PYTHON = for python in $(PHONE_PYTHON) $(PYTHONS); do \
 		"install one, or name it: make PHONE_PYTHON=/path/to/python3 run" >&2; \
 	exit 1
 
-.PHONY: run test test-compiled test-newest test-oldest check quick mutants nightly bench coverage wheels lab lock clean
+.PHONY: run test test-compiled test-newest test-oldest check quick mutants nightly bench coverage wheels lab lock audit licenses clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/phone-emulator
@@ -92,6 +94,14 @@ wheels: $(VENV)/dev.stamp
 lock: $(UV)
 	@$(BIN)/python scripts/lock $(UV) $(if $(UPGRADE),--upgrade)
 
+# As they are locked, each hash compared; nothing of them is installed.
+audit: build/audit/stamp
+	build/audit/bin/pip-audit --progress-spinner off --disable-pip --require-hashes \
+		$(foreach name,run dev uv audit,--requirement requirements/$(name).txt)
+
+licenses: $(VENV)/run.stamp
+	@$(BIN)/python scripts/licenses
+
 # Away from the source, which would be imported in place of what is installed.
 test-compiled: $(COMPILED)/stamp
 	@command -v gcc >/dev/null || { echo "make: test-compiled is skipped: there is no gcc" >&2; exit 0; }; \
@@ -136,6 +146,11 @@ $(VENV)/dev.stamp: pyproject.toml requirements/dev.txt $(VENV)/venv.stamp
 $(UV): requirements/uv.txt $(VENV)/venv.stamp
 	@$(BIN)/python -m venv --clear build/uv
 	@build/uv/bin/python $(LOCKED) requirements/uv.txt
+	@touch $@
+
+build/audit/stamp: requirements/audit.txt $(VENV)/venv.stamp
+	@$(BIN)/python -m venv --clear build/audit
+	@build/audit/bin/python $(LOCKED) requirements/audit.txt
 	@touch $@
 
 $(COMPILED)/locked.stamp: $(COMPILED)/venv.stamp

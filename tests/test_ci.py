@@ -1,4 +1,4 @@
-"""The CI files of the forges do what `.ci/run` does, on every Python that the package is for."""
+"""The CI files of the forges do what `.ci/run` does, on every Python that the package is for; and audit."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_forge_does_the_steps_of_ci(name: str) -> None:
     run = "\n".join(
         line for line in (ROOT / ".ci" / "run").read_text().splitlines() if line.startswith("step ")
     )
-    assert steps(text) == steps(run)
+    assert steps(text) == steps(run) | {"audit"}  # which asks a service that not every machine reaches
 
 
 def test_the_matrix_is_every_python_of_the_package() -> None:

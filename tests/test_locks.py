@@ -21,6 +21,7 @@ WANTED = {
     "dev": [*RUNS, *EXTRAS["test"], *EXTRAS["check"], *COMPILES],
     "bench": EXTRAS["bench"],
     "uv": ["uv"],
+    "audit": ["pip-audit"],
 }
 PIN = re.compile(
     r"^([a-z0-9-]+)==(\S+)((?: ; .*?)?) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE

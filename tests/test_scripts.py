@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from email.message import Message
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -74,3 +75,64 @@ def test_a_campaign_of_the_night_is_there(name: str) -> None:
     files = [Path(word) for word in command if "/" in word]
     assert files
     assert all((SCRIPTS.parent / file).exists() for file in files)
+
+
+@pytest.mark.parametrize(
+    ("expression", "allowed"),
+    [
+        ("MIT", True),
+        ("Apache-2.0 OR BSD-3-Clause", True),
+        ("GPL-3.0-only OR MIT", True),
+        ("Apache-2.0 AND MIT", True),
+        ("GPL-3.0-only AND MIT", False),
+        ("(MIT OR GPL-3.0-only) AND GPL-3.0-only", False),
+        ("(MIT OR ISC) AND Zlib", True),
+        ("GPL-3.0-or-later", False),
+        ("MIT License …", False),
+        ("", False),
+    ],
+)
+def test_licenses_lets_pass_what_may_be_used(expression: str, allowed: bool) -> None:
+    assert script("licenses").allowed(expression) is allowed
+
+
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        ({"License-Expression": "ISC", "License": "other"}, "ISC"),
+        ({"Classifier": "License :: OSI Approved :: MIT License", "License": "long"}, "MIT"),
+        ({"Classifier": "License :: OSI Approved :: GNU General Public License v3 (GPLv3)"}, "GNU General"),
+        ({"Classifier": "License :: OSI Approved", "License": "BSD License"}, "BSD-3-Clause"),
+        ({"License": "MIT"}, "MIT"),
+        ({"License": "Copyright somebody\nand more"}, "Copyright somebody …"),
+        ({}, ""),
+    ],
+)
+def test_licenses_takes_a_package_at_its_word(headers: dict[str, str], found: str) -> None:
+    said = Message()
+    for name, value in headers.items():
+        said[name] = value
+    assert script("licenses").licence(said).startswith(found)
+    assert bool(found) == bool(script("licenses").licence(said))
+
+
+def test_licenses_fails_for_what_is_locked_and_not_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pin = "no-such-package-here==1.0{} \\\n    --hash=sha256:0\n"
+    lock = tmp_path / "x.txt"
+    lock.write_text(pin.format(" ; sys_platform == 'win32'"))
+    assert script("licenses").main([str(lock)]) == 0
+    assert "not for this machine" in capsys.readouterr().out
+    lock.write_text(pin.format(""))
+    assert script("licenses").main([str(lock)]) == 1
+    told = capsys.readouterr().err
+    assert told == "licenses: no-such-package-here 1.0: its licence is not an allowed one: unknown\n"
+
+
+def test_licenses_reads_every_pin_of_the_lock(capsys: pytest.CaptureFixture[str]) -> None:
+    lock = SCRIPTS.parent / "requirements" / "run.txt"
+    assert script("licenses").main([]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == lock.read_text().count("==") - lock.read_text().count(
+        " == "
+    )

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from phone_emulator.config.certificates import OWN, TRUSTED, local_path, need_key, pem, read_pem
+from phone_emulator.config.certificates import OWN, TRUSTED, need_key, pem, read_pem
+from phone_emulator.config.local_files import named_file
 from phone_emulator.config.model import PhoneConfig
 
 from .talk import say
@@ -56,7 +57,7 @@ def with_certificates(options: PhoneOptions, config: PhoneConfig, *, fetch: bool
 def _read(key: str, url: str, options: PhoneOptions, config: PhoneConfig, *, fetch: bool) -> str:
     if not url:
         return ""
-    path = local_path(url)
+    path = named_file(url, key)  # `build` has refused those that a server named
     if path is not None:
         try:
             return read_pem(path)

@@ -80,7 +80,7 @@ class Desk:
         if common.pcap is not None:
             from phone_emulator.report.pcapng import write_pcapng
 
-            write_pcapng(common.pcap, [(name, self.messages)], epoch=self.epoch)
+            write_pcapng(common.pcap, [(name, self.messages)], epoch=self.epoch, mask=common.mask)
 
 
 def load_cfg(cfg: Sequence[str], common: Common) -> PhoneConfig:

@@ -7,7 +7,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,10 +32,11 @@ class Common:
     """What the common options say."""
 
     overrides: tuple[str, ...] = ()
-    """``--set``"""
+    """``--set``, then ``--set-from``"""
     world: str | None = None
     format: str = "text"
     pcap: Path | None = None
+    mask: bool = False
     seed: int | None = None
     silence: str = "auto"
     reaction: float = 0.0
@@ -230,6 +231,15 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
             "help": "A cfg key; the last word wins. May be repeated.",
         },
     ),
+    "set_from": (
+        ("--set-from",),
+        {
+            "multiple": True,
+            "metavar": "KEY=SOURCE",
+            "help": "A cfg key whose value is in file:PATH or env:NAME, or asked for (prompt): passwords. "
+            "Wins over --set. May be repeated.",
+        },
+    ),
     "world": (
         ("--world",),
         {"type": click.Choice(WORLDS), "help": "Where it happens: virtual time, loopback, or the network."},
@@ -244,6 +254,13 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
             "type": OUTPUT,
             "metavar": "FILE.pcapng",
             "help": "Write every SIP message to a file for Wireshark.",
+        },
+    ),
+    "mask": (
+        ("--mask",),
+        {
+            "is_flag": True,
+            "help": "Leave nothing in the file of --pcap that a password can be guessed by, and no SRTP key.",
         },
     ),
     "seed": (
@@ -396,6 +413,7 @@ SCENARIO = (
     "world",
     "format",
     "pcap",
+    "mask",
     "seed",
     "silence",
     "reaction",
@@ -419,18 +437,20 @@ def common_options(*names: str, **defaults: Any) -> Callable[[_Command], Callabl
     """Give a command the common options *names*; it gets them as its first argument, a :class:`Common`.
 
     Args:
-        names: fields of :class:`Common`.
+        names: fields of :class:`Common`; whoever takes ``overrides`` takes ``--set-from`` too.
         defaults: of those that differ from the table's in this command.
     """
+
+    options = [each for name in names for each in ((name, "set_from") if name == "overrides" else (name,))]
 
     def decorate(command: _Command) -> Callable[..., Any]:
         @functools.wraps(command)
         def with_common(**given: Any) -> Any:
-            said = {name: given.pop(name) for name in names}
-            return command(Common(**{k: v for k, v in said.items() if v is not None}), **given)
+            said = {name: given.pop(name) for name in options}
+            return command(_common(**{k: v for k, v in said.items() if v is not None}), **given)
 
         wrapped: Callable[..., Any] = with_common
-        for name in reversed(names):
+        for name in reversed(options):
             words, settings = _OPTIONS[name]
             if name in defaults:
                 settings = settings | {"default": defaults[name], "show_default": True}
@@ -440,6 +460,20 @@ def common_options(*names: str, **defaults: Any) -> Callable[[_Command], Callabl
     unknown = set(names) - {field.name for field in fields(Common)}
     assert not unknown, unknown
     return decorate
+
+
+def _common(set_from: tuple[str, ...] = (), **said: Any) -> Common:
+    """What the options say; raises click.UsageError."""
+    common = Common(**said)
+    if common.mask and common.pcap is None:
+        raise click.UsageError("--mask is about --pcap, which is not given.")
+    if not (set_from or common.overrides or common.provision):
+        return common
+    from .secrets import read_elsewhere, tell_of_exposed
+
+    if common.log_level != "error":
+        tell_of_exposed(common.overrides, common.provision)
+    return replace(common, overrides=(*common.overrides, *read_elsewhere(set_from)))
 
 
 def cfg_argument(*, required: bool = True) -> Callable[[_Command], _Command]:

@@ -14,7 +14,7 @@ import click
 from phone_emulator.cleaning import clean, clean_lines
 from phone_emulator.config import Diagnostic, Loaded, Severity
 from phone_emulator.config.effects import in_one_line
-from phone_emulator.config.reader import OVERRIDES
+from phone_emulator.config.reader import COMMAND_LINE
 from phone_emulator.events import (
     CallChanged,
     CallForwarded,
@@ -85,10 +85,10 @@ def tell_of(loaded: Loaded, log_level: str) -> None:
 
 
 def tell_without_effect(found: Iterable[Diagnostic]) -> None:
-    """Say what has no effect: each ``--set``, and the sum of the files."""
+    """Say what has no effect: each ``--set`` and ``--set-from``, and the sum of the files."""
     of_files = []
     for each in found:
-        if each.file == OVERRIDES:
+        if each.file in COMMAND_LINE:
             say(str(each))
         else:
             of_files.append(each)

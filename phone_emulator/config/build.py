@@ -11,6 +11,7 @@ from typing import Any
 from phone_emulator.cleaning import brief
 from phone_emulator.config.catalogue import SERVERS, Parameter, catalogue, fill, is_ip
 from phone_emulator.config.diagnostic import Code, Diagnostic, Findings, Severity
+from phone_emulator.config.local_files import LocalFileRefused, as_url, from_network, named_file
 from phone_emulator.config.model import (
     AccountConfig,
     CodecConfig,
@@ -221,9 +222,20 @@ class _Builder:
             message = f"{_said(setting, parameter)}: {error}; {default} is kept"
             self._warn(setting, "bad-value", message)
             return None
+        if parameter.type == "url" and from_network(setting.file):
+            return self._url_of_server(setting, text)
         if parameter.gap is not None and parameter.gap[0] <= int(text) <= parameter.gap[1]:
             self._warn(setting, "raised", f"{_said(setting, parameter)} counts as {value}")
         return value
+
+    def _url_of_server(self, setting: Setting, text: str) -> str | None:
+        """*text*, which a server's file says, as a URL; None where it is a file of this machine."""
+        try:
+            named_file(text, setting.file)
+        except LocalFileRefused as error:
+            self._warn(setting, "local-file", f"{setting.key} = {brief(text)} {error}; no value is kept")
+            return None
+        return as_url(text)
 
     def _static_records(self) -> list[StaticRecord]:
         """Rule D7, both spellings."""

@@ -105,7 +105,12 @@ class Parameter:
             low, high = self.range
             gap = "" if self.gap is None else f", not {self.gap[0]}..{self.gap[1]}"
             return f"{'a number' if self.type == 'float' else 'an integer'} in {low:g}..{high:.0f}{gap}"
-        words = {"host": "a domain name or an IP address", "int": "an integer", "float": "a number"}
+        words = {
+            "host": "a domain name or an IP address",
+            "url": "a URL or a file",
+            "int": "an integer",
+            "float": "a number",
+        }
         return words.get(self.type, "a password" if self.type == "secret" else "any text")
 
     def parse(self, text: str) -> Value:

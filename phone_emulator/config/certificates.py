@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from phone_emulator.cleaning import brief
 from phone_emulator.config.diagnostic import Diagnostic, Findings, Severity
+from phone_emulator.config.local_files import named_file
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.config.reader import Setting
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 TRUSTED, OWN = "static.trusted_certificates.url", "static.server_certificates.url"
 LARGEST = 5 * 1024 * 1024
 """Bytes of a certificate file, as the phone takes them."""
 SHOWS_ITS_OWN = 1
 """Value of ``static.security.dev_cert``."""
-
-
-def local_path(url: str) -> Path | None:
-    """The file of this machine that *url* names, by its path or as ``file:``; None for one on a server."""
-    if url.lower().startswith("file:"):
-        return Path(url[len("file:") :].removeprefix("//"))
-    if url.startswith(("/", "./", "../")) or os.path.isfile(url):  # which no odd name makes raise
-        return Path(url)
-    return None
 
 
 def read_pem(path: Path) -> str:
@@ -60,6 +56,46 @@ def need_key(text: str) -> None:
         raise ValueError("holds no private key: expected the certificate and its key, PEM, in one file")
 
 
+def weaknesses(text: str) -> list[str]:
+    """What is weak about the certificates in the PEM *text*, a sentence for each that is.
+
+    As NIST SP 800-57 part 1 (table 2) and SP 800-131A have it: 112 bits of strength, no MD5 and no SHA-1.
+    """
+    from cryptography import x509  # slow to import, and seldom needed
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    try:
+        certificates = x509.load_pem_x509_certificates(text.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        return []
+    found = []
+    for certificate in certificates:
+        try:
+            why = _weakness(certificate)
+            subject = brief(certificate.subject.rfc4514_string()) or "no name"
+        except (ValueError, UnsupportedAlgorithm):
+            continue
+        if why:
+            found.append(f"the certificate of {subject} {why}")
+    return found
+
+
+def _weakness(certificate: Certificate) -> str:
+    """Why *certificate* is weak, or nothing. A root's own signature protects nothing."""
+    from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+
+    key = certificate.public_key()
+    if isinstance(key, rsa.RSAPublicKey | dsa.DSAPublicKey) and key.key_size < 2048:
+        kind = "an RSA" if isinstance(key, rsa.RSAPublicKey) else "a DSA"
+        return f"has {kind} key of {key.key_size} bits: expected 2048 at least"
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.key_size < 224:
+        return f"has an elliptic key of {key.curve.key_size} bits: expected 224 at least"
+    signed = certificate.signature_hash_algorithm
+    if signed is not None and signed.name in ("md5", "sha1") and certificate.issuer != certificate.subject:
+        return f"is signed with {signed.name.upper()}, which can be forged: expected SHA-256"
+    return ""
+
+
 def unusable(config: PhoneConfig, values: Mapping[str, Setting]) -> list[Diagnostic]:
     """What is wrong with the files of this machine that *config* names.
 
@@ -70,7 +106,7 @@ def unusable(config: PhoneConfig, values: Mapping[str, Setting]) -> list[Diagnos
     findings = Findings()
     shown = config.dev_cert == SHOWS_ITS_OWN
     for key, url in ((TRUSTED, config.trusted_certificates_url), (OWN, config.server_certificates_url)):
-        path = local_path(url) if url else None
+        path = named_file(url, key) if url else None
         if path is None:
             continue
         severity = Severity.ERROR

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Literal, get_args
 
 Code = Literal[
+    "answers-strangers",
     "bad-certificate",
     "bad-ignore",
     "bad-key",
@@ -25,6 +26,7 @@ Code = Literal[
     "fused-line",
     "include",
     "key-case",
+    "local-file",
     "long-line",
     "newer-key",
     "no-account",
@@ -44,9 +46,11 @@ Code = Literal[
     "no-such-server",
     "no-user",
     "not-utf8",
+    "old-tls",
     "older-name",
     "one-retry-key",
     "open-reading",
+    "password-in-clear",
     "placeholder",
     "port-disables-srv",
     "raised",
@@ -58,8 +62,10 @@ Code = Literal[
     "static-record",
     "tls-port",
     "two-bindings",
+    "unchecked-certificate",
     "unknown-key",
     "unregistered-at-secondary",
+    "weak-key",
     "weak-password",
 ]
 """The name of a finding, for scripts and for those who ignore it."""

@@ -12,7 +12,7 @@ from phone_emulator.config.catalogue import MOST_REMEMBERED, SERVERS, Parameter,
 from phone_emulator.config.diagnostic import Code, Diagnostic, Findings, Severity
 from phone_emulator.config.effective import canonical
 from phone_emulator.config.models import generation_of
-from phone_emulator.config.reader import OVERRIDES, Reading, Setting
+from phone_emulator.config.reader import COMMAND_LINE, Reading, Setting
 from phone_emulator.config.secret import Secret
 
 LONGEST_REMEMBERED = 100
@@ -75,7 +75,7 @@ class _Judge:
             return
         parameter = catalogue().find(key)
         if parameter is None:
-            if setting.file != OVERRIDES:
+            if setting.file not in COMMAND_LINE:
                 yield self._unknown(key)
             return
         yield from self._of_another_generation(setting, parameter)

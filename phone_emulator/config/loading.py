@@ -11,12 +11,14 @@ from phone_emulator.config.build import build
 from phone_emulator.config.certificates import unusable
 from phone_emulator.config.check import Rule, surprises
 from phone_emulator.config.diagnostic import Diagnostic, Findings, Severity
+from phone_emulator.config.effective import by_todays_name
 from phone_emulator.config.effects import without_effect
 from phone_emulator.config.ignores import Ignores
 from phone_emulator.config.keys import oddities
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.config.models import DEFAULT_MODEL
 from phone_emulator.config.reader import CfgError, Reading, Setting, file_bytes, read, read_text
+from phone_emulator.config.risks import risks
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +95,11 @@ def examine_reading(reading: Reading, *, firmware: str = "", more: Sequence[Rule
     # A fused line is also a wrong value; it is told once.
     fused = {(found.file, found.line, "bad-value") for found in odd if found.code == "fused-line"}
     said = [found for found in loaded.diagnostics if (found.file, found.line, found.code) not in fused]
+    risky = reading.ignores.without(risks(loaded.config, by_todays_name(loaded.settings)))
     idle = Findings()
     for found in loaded.without_effect():
         idle.add(found.file, found.line, found.key, found.severity, found.code, found.message)
-    return _in_order(reading, [*said, *reading.ignores.without(odd), *idle.list()])
+    return _in_order(reading, [*said, *reading.ignores.without(odd), *risky, *idle.list()])
 
 
 def load_settings(

@@ -27,6 +27,9 @@ MOST_LINES = 500_000
 LONGEST_LINE = 64 * 2**10
 OVERRIDES = "--set"
 """The file that overrides of the command line are said to come from."""
+SET_FROM = "--set-from"
+"""The same for those whose value was read elsewhere."""
+COMMAND_LINE = (OVERRIDES, SET_FROM)
 
 _BLANKS = " \t"
 _PLAIN_LINE = re.compile(r"[ \t]*([a-z0-9_]+(?:\.[a-z0-9_]+)*)[ \t]*=[ \t]*(.*)").match
@@ -40,6 +43,10 @@ _LINE_ENDS = re.compile(r"[\0\r\n]").search
 _EACH_COUNTS = {"static.security.user_password", "security.user_password"}
 """Keys whose lines add up, one per user (``user:password``), instead of replacing each other."""
 _BOOT_ONLY = {"overwrite_mode", "specific_model.excluded_mode", "static.specific_model.excluded_mode"}
+
+
+class ReadElsewhere(str):
+    """An override, ``KEY=VALUE``, whose value was read where nobody else sees it (``--set-from``)."""
 
 
 class CfgError(Exception):
@@ -57,7 +64,7 @@ class Origin(StrEnum):
     FACTORY = "factory"
     PROVISIONED = "provisioned"
     USER = "user"
-    """At the phone, or with ``--set``; kept in ``<mac>-local.cfg``."""
+    """At the phone, or with ``--set`` or ``--set-from``; kept in ``<mac>-local.cfg``."""
 
 
 class Setting(NamedTuple):
@@ -67,7 +74,7 @@ class Setting(NamedTuple):
     value: str
     """As it stands in the file, blanks around it removed; a `Secret` where the key says so."""
     file: str
-    """The file as the user named it, or ``--set``."""
+    """The file as the user named it, or ``--set``, or ``--set-from``."""
     line: int
 
     @property
@@ -84,7 +91,7 @@ class Setting(NamedTuple):
     @property
     def origin(self) -> Origin:
         """Who said it, as far as the file's name tells."""
-        user = self.file == OVERRIDES or self.file.endswith("-local.cfg")
+        user = self.file in COMMAND_LINE or self.file.endswith("-local.cfg")
         return Origin.USER if user else Origin.PROVISIONED
 
     @property
@@ -253,18 +260,22 @@ class _Reader:
     def override(self, overrides: Sequence[str]) -> list[str]:
         """Takes in the command line's last words; returns a fault for each that is none."""
         faults = []
-        for number, text in enumerate(overrides, 1):
+        count = dict.fromkeys(COMMAND_LINE, 0)
+        for text in overrides:
+            source = SET_FROM if isinstance(text, ReadElsewhere) else OVERRIDES
+            count[source] += 1
+            number = count[source]
             key, equals, value = text.partition("=")
             key = key.strip()
             if not equals or not _KEY(key) or _LINE_ENDS(text) or _CONTROL(text):
-                faults.append(f"{OVERRIDES}:{number}: expected KEY=VALUE, such as account.1.enable=1")
+                faults.append(f"{source}:{number}: expected KEY=VALUE, such as account.1.enable=1")
                 continue
             if not _PLAIN_KEY(key):
                 key = catalogue().in_case(key) or key
             if catalogue().pattern(key) is None:
                 message = f"{brief(key)} is not a known parameter{suggestion(key)}"
-                self._warn(OVERRIDES, number, key, "unknown-key", message)
-            self._set(key, value.strip(_BLANKS), OVERRIDES, number)
+                self._warn(source, number, key, "unknown-key", message)
+            self._set(key, value.strip(_BLANKS), source, number)
         return faults
 
     def _odd_line(self, name: str, number: int, line: str) -> int:

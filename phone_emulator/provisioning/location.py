@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from phone_emulator.cleaning import brief
+from phone_emulator.config.local_files import LocalFileRefused, named_file
 from phone_emulator.config.model import Secret
 
 
@@ -97,12 +98,13 @@ class Location:
         return replace(self, path=f"{folder}/{name}")
 
 
-def parse_location(text: str, variables: Mapping[str, str] | None = None) -> Location:
+def parse_location(text: str, variables: Mapping[str, str] | None = None, *, source: str = "") -> Location:
     """The location that *text* names; raises LocationError.
 
     Args:
         text: a URL, or ``host/path`` for TFTP.
         variables: what stands for ``$PN``, ``$MAC``, …, by name in upper case.
+        source: who says it, as `named_file` has it; empty for who sits at this machine.
     """
     text = _filled(text.strip(), variables or {})
     if not text:
@@ -120,10 +122,7 @@ def parse_location(text: str, variables: Mapping[str, str] | None = None) -> Loc
         raise LocationError(f"{shown}: expected tftp, ftp, http, https or file, not {brief(name)}")
     scheme = Scheme(name)
     if scheme is Scheme.FILE:
-        path = text.partition(":")[2]
-        return Location(
-            scheme=scheme, path=os.path.abspath(path.removeprefix("//").removeprefix("localhost"))
-        )
+        return _of_this_machine(text, source)
     try:
         parts = urllib.parse.urlsplit(text, allow_fragments=False)
         port = parts.port
@@ -144,16 +143,32 @@ def parse_location(text: str, variables: Mapping[str, str] | None = None) -> Loc
     )
 
 
-def resolve(base: Location, target: str, variables: Mapping[str, str] | None = None) -> Location:
+def _of_this_machine(text: str, source: str) -> Location:
+    """The file that *text*, ``file:…``, names; raises LocationError where *source* may not name any."""
+    try:
+        path = named_file(text, source)
+    except LocalFileRefused as error:
+        raise LocationError(f"{brief(text)} {error}") from None
+    return Location(scheme=Scheme.FILE, path=os.path.abspath(str(path).removeprefix("localhost")))
+
+
+def resolve(
+    base: Location, target: str, variables: Mapping[str, str] | None = None, *, source: str = ""
+) -> Location:
     """*target* as a file at *base* means it: a URL, an absolute path, or relative to the folder of *base*.
 
-    Raises LocationError; also where a server's file names one on this machine.
+    Raises LocationError; also where what came over the network names a file on this machine.
+
+    Args:
+        base: a file or a folder.
+        target: what is named.
+        variables: as of `parse_location`.
+        source: who names it, where that is not the file at *base*.
     """
+    source = source or str(base)
     target = _filled(target.strip(), variables or {})
     if _SCHEME.match(target):
-        found = parse_location(target)
-        if found.scheme is Scheme.FILE and base.scheme is not Scheme.FILE:
-            raise LocationError(f"{brief(target)} is on this machine, which a server's file may not name")
+        found = parse_location(target, source=source)
         if found.origin == base.origin and not found.user:
             found = replace(found, user=base.user, password=base.password)
         return found
@@ -162,6 +177,8 @@ def resolve(base: Location, target: str, variables: Mapping[str, str] | None = N
     path, _, query = target.partition("?") if base.scheme in _QUERIED else (target, "", "")
     if not path.startswith("/"):
         path = f"{base.file('').path}{path}"
+    if base.scheme is Scheme.FILE:
+        _of_this_machine(f"file:{path}", source)
     return replace(base, path=_without_dots(path), query=query)
 
 

@@ -99,15 +99,15 @@ class Plan:
         """The file was not there."""
         self._go_on(there=False)
 
-    def local(self, path: str = "") -> None:
+    def local(self, path: str = "", source: str = "") -> None:
         """The local file is wanted, too: at *path* (a URL or a folder), else with the others.
 
-        Raises ProvisioningError.
+        *source* is the file that says so. Raises ProvisioningError.
         """
+        folder = self._base
         try:
-            folder = (
-                resolve(self._base, path.removesuffix("/") + "/", self._variables) if path else self._base
-            )
+            if path:
+                folder = resolve(folder, path.removesuffix("/") + "/", self._variables, source=source)
         except LocationError as error:
             raise ProvisioningError([f"static.auto_provision.custom.sync.path: {error}"]) from None
         self._local = folder.file(f"{self._handset.mac}-local.cfg")

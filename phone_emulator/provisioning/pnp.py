@@ -10,6 +10,7 @@ import socket
 import struct
 from typing import cast
 
+from phone_emulator.config.local_files import NETWORK
 from phone_emulator.events import Address
 from phone_emulator.provisioning.errors import ProvisioningError
 from phone_emulator.provisioning.handset import Handset
@@ -65,7 +66,7 @@ async def find_server(
     finally:
         transport.close()
     try:
-        parse_location(protocol.url.result(), handset.variables())
+        parse_location(protocol.url.result(), handset.variables(), source=NETWORK)
     except LocationError as error:
         raise ProvisioningError([f"--pnp: the server's URL {error}"]) from None
     return protocol.url.result()

@@ -22,6 +22,9 @@ from phone_emulator.provisioning.location import Location, LocationError, parse_
 from phone_emulator.provisioning.plan import Plan, Wish
 from phone_emulator.provisioning.settings import ProvisioningSettings, provisioning_settings
 
+MOST_SECONDS = 900.0
+"""Of one cycle, with all its files, redirects, attempts and the waits between them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
@@ -129,7 +132,7 @@ class Provisioner:
         async with self._running:
             self._tell(ProvisioningState.STARTED, self.base, f"provisioning {self.handset.mac}")
             try:
-                changed = await self._cycle()
+                changed = await self._in_time()
             except CfgError as error:
                 self._tell(ProvisioningState.FAILED, self.base, error.faults[0])
                 raise
@@ -137,6 +140,15 @@ class Provisioner:
             told = f"{count} file{'s' * (count != 1)}" + ("" if changed else ", nothing new")
             self._tell(ProvisioningState.DONE, self.base, told)
             return changed
+
+    async def _in_time(self) -> bool:
+        """As `_cycle`, whatever servers do to make it last."""
+        try:
+            async with asyncio.timeout(MOST_SECONDS):
+                return await self._cycle()
+        except TimeoutError:
+            why = f"is not provisioned after {MOST_SECONDS:g} s; what was fetched until then is not used"
+            raise ProvisioningError([f"{self.base}: {self.handset.mac} {why}"]) from None
 
     async def _cycle(self) -> bool:
         settings = self.settings
@@ -151,7 +163,7 @@ class Provisioner:
             if wish is None:
                 if synced or not (asked := self._settings_after(files, boot)).sync:
                     break
-                plan.local(asked.sync_path)
+                plan.local(asked.sync_path, asked.sync_path_source)
                 synced = True
                 continue
             data = await self._fetch(wish, settings)

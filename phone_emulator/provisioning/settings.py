@@ -51,6 +51,8 @@ class ProvisioningSettings:
     """Whether ``<mac>-local.cfg`` is fetched, too. ``custom.sync``"""
     sync_path: str = ""
     """Where it is; empty: with the others. ``custom.sync.path``"""
+    sync_path_source: str = ""
+    """The file that says ``custom.sync.path``."""
     only_encrypted: bool = False
     """``update_file_mode``"""
     common_key: Secret = field(default_factory=Secret)
@@ -95,4 +97,6 @@ def provisioning_settings(settings: Mapping[str, Setting]) -> ProvisioningSettin
             continue
         with suppress(ValueError):  # which is said when the files are loaded
             facts[attribute] = parameter.parse(text)
+            if attribute == "sync_path" and setting is not None:
+                facts["sync_path_source"] = setting.file
     return ProvisioningSettings(**facts)

@@ -18,7 +18,7 @@ from phone_emulator.events import Address, MessageReceived, Transport
 from phone_emulator.saving import saved
 
 from .result import Message
-from .wire import source_and_destination
+from .wire import masked, source_and_destination
 
 _SECTION, _INTERFACE, _PACKET = 0x0A0D0D0A, 1, 6
 _ETHERNET = 1
@@ -45,10 +45,12 @@ class PcapngWriter:
 
     :param stream: a binary stream; it is not closed.
     :param epoch: seconds since 1970 of the instant 0 of messages.
+    :param mask: whether what a password can be guessed by is crossed out.
     """
 
-    def __init__(self, stream: BinaryIO, *, epoch: float = 0.0) -> None:
+    def __init__(self, stream: BinaryIO, *, epoch: float = 0.0, mask: bool = False) -> None:
         self._stream = stream
+        self._mask = mask
         self._epoch = epoch
         self._interfaces = 0
         self._flows: dict[tuple[int, frozenset[Address]], _Flow] = {}
@@ -65,8 +67,9 @@ class PcapngWriter:
     def write(self, message: Message, interface: int = 0) -> None:
         """Write *message*; the first on a connection brings the connection's handshake."""
         source, destination = source_and_destination(message)
+        whole = masked(message.data) if self._mask else message.data
         if message.transport is Transport.UDP:
-            data = message.data[:_DATAGRAM]
+            data = whole[:_DATAGRAM]
             header = struct.pack("!HHHH", *_ports(source, destination), 8 + len(data), 0)
             frame = _ip_frame(source, destination, _UDP, header + data, 6)
             self._packet(interface, message.at, frame, _remark(message))
@@ -74,8 +77,8 @@ class PcapngWriter:
         clear = "sent over TLS, shown in the clear" if message.transport is Transport.TLS else ""
         comment = "; ".join(filter(None, (_remark(message), clear)))
         flow = self._flow(interface, message)
-        for start in range(0, len(message.data), _SEGMENT):
-            part = message.data[start : start + _SEGMENT]
+        for start in range(0, len(whole), _SEGMENT):
+            part = whole[start : start + _SEGMENT]
             self._segment(interface, message.at, flow, source, destination, _PSH | _ACK, part, comment)
             comment = ""
 
@@ -121,17 +124,22 @@ class PcapngWriter:
 
 
 def write_pcapng(
-    path: str | Path, captures: Iterable[tuple[str, Iterable[Message]]], *, epoch: float = 0.0
+    path: str | Path,
+    captures: Iterable[tuple[str, Iterable[Message]]],
+    *,
+    epoch: float = 0.0,
+    mask: bool = False,
 ) -> None:
     """Write a capture file: for each (name of scenario, messages) an interface.
 
     Why a message was refused or ignored is its packet's comment.
 
     :param epoch: seconds since 1970 of the instant 0 of every capture.
+    :param mask: whether what a password can be guessed by is crossed out.
     :raises OSError: when the file cannot be written.
     """
     with saved(Path(path), private=True) as stream:
-        writer = PcapngWriter(stream, epoch=epoch)
+        writer = PcapngWriter(stream, epoch=epoch, mask=mask)
         for name, messages in captures:
             interface = writer.interface(clean(name))
             for message in messages:

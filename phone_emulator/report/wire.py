@@ -16,6 +16,12 @@ _CREDENTIALS = re.compile(
     r"^((?:Proxy-)?Authorization[ \t]*:[ \t]*)((?:[^\r\n]|\r?\n[ \t])*)", re.IGNORECASE | re.MULTILINE
 )
 _PARAMETER = re.compile(r'\s*((?:"(?:[^"\\]|\\.)*"|[^,"])*)\s*(?:,|$)', re.DOTALL)
+_PROOF = re.compile(
+    r"^((?:Proxy-)?Authentication-Info[ \t]*:[ \t]*)((?:[^\r\n]|\r?\n[ \t])*)", re.IGNORECASE | re.MULTILINE
+)
+_GUESSABLE = re.compile(r'(\b(?:response|rspauth)\s*=\s*"?)([^",\s]+)', re.IGNORECASE)
+"""What a password can be tried against (RFC 7616 sections 3.4.1 and 3.5). Rather too much than too little:
+what stands in somebody's quotes counts too."""
 _KEY = re.compile(r"^(a=crypto:[^\r\n]*?inline:)[^|\s]+", re.IGNORECASE | re.MULTILINE)
 
 
@@ -43,6 +49,7 @@ def label(data: bytes) -> str:
 def shown_text(data: bytes) -> str:
     """A message as text: line ends as ``\\n``, no digest responses and no SRTP keys in it."""
     text = _CREDENTIALS.sub(_without_response, data.decode("utf-8", "replace"))
+    text = _PROOF.sub(_masked_digest, text)
     text = _KEY.sub(r"\1••••", text)
     return clean_lines(text.replace("\r\n", "\n").rstrip())
 
@@ -54,6 +61,31 @@ def _without_response(match: re.Match[str]) -> str:
     parts = [part[1] for part in _PARAMETER.finditer(rest)]
     kept = [part for part in parts if part and not re.match(r"\s*response\s*=", part, re.IGNORECASE)]
     return f"{match[1]}{scheme} {', '.join(kept)}"
+
+
+def masked(data: bytes) -> bytes:
+    """A message of the same length, with no digest response, no other credentials and no SRTP key in it."""
+    text = _CREDENTIALS.sub(_masked_credentials, data.decode("latin-1"))
+    text = _PROOF.sub(_masked_digest, text)
+    text = _KEY.sub(lambda key: key[1] + _crosses(key[0][len(key[1]) :]), text)
+    return text.encode("latin-1")
+
+
+def _masked_credentials(match: re.Match[str]) -> str:
+    scheme = re.match(r"\S*", match[2])
+    assert scheme is not None
+    if scheme[0].lower() == "digest":
+        return _masked_digest(match)
+    rest = match[2][scheme.end() :]
+    return f"{match[1]}{scheme[0]}{_crosses(rest)}" if rest.strip() else match[1] + _crosses(match[2])
+
+
+def _masked_digest(match: re.Match[str]) -> str:
+    return match[1] + _GUESSABLE.sub(lambda found: found[1] + _crosses(found[2]), match[2])
+
+
+def _crosses(text: str) -> str:
+    return re.sub(r"\S", "x", text)
 
 
 def names_of(attempts: Iterable[Attempt]) -> dict[Endpoint, str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from phone_emulator.config import CfgError, load
 from phone_emulator.config.diagnostic import Diagnostic, Severity
 from phone_emulator.config.model import PhoneConfig, TransportType
-from phone_emulator.config.reader import OVERRIDES
+from phone_emulator.config.reader import COMMAND_LINE, OVERRIDES
 from phone_emulator.events import (
     Attempt,
     AttemptStarted,
@@ -241,9 +241,9 @@ def prepare(scenario: Scenario, options: RunOptions) -> Prepared:
         warnings = tuple(
             _placed(str(found), scenario)
             for found in (*surprising, *without_effect)
-            if found.file == OVERRIDES
+            if found.file in COMMAND_LINE
         )
-        idle = tuple(found for found in without_effect if found.file != OVERRIDES)
+        idle = tuple(found for found in without_effect if found.file not in COMMAND_LINE)
     except CfgError as error:
         faults += [_placed(fault, scenario) for fault in error.faults]
     else:

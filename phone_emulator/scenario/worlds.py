@@ -60,9 +60,11 @@ SERVER: Mapping[str, Where] = {
 
 OPTION: Mapping[str, Where] = {
     "overrides": EVERYWHERE,
+    "set_from": EVERYWHERE,
     "world": EVERYWHERE,
     "format": EVERYWHERE,
     "pcap": EVERYWHERE,
+    "mask": EVERYWHERE,
     # The real world's chance is seeded by it, too.
     "seed": EVERYWHERE,
     "silence": EVERYWHERE,

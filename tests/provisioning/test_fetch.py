@@ -212,6 +212,12 @@ def test_redirects_are_followed(location: str) -> None:
     assert redirecting(ProvisioningServer({"/real.cfg": CFG}), location) == (CFG, [200])
 
 
+@pytest.mark.parametrize("location", ["file:/etc/passwd", "FILE:///etc/passwd", "file:x.cfg"])
+def test_a_redirect_leads_to_no_file_of_this_machine(location: str) -> None:
+    with pytest.raises(FetchError, match=r"redirects badly: .* is on this machine"):
+        redirecting(ProvisioningServer({}), location)
+
+
 def test_credentials_do_not_follow_a_redirect() -> None:
     server = ProvisioningServer({"/real.cfg": CFG}, guard=Guard.BASIC, accounts={"u": "p"})
     with pytest.raises(FetchError, match="wants a user name"):

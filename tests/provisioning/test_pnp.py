@@ -91,3 +91,9 @@ def test_nobody_answers() -> None:
 def test_an_answer_that_is_no_url() -> None:
     with pytest.raises(ProvisioningError, match="the server's URL gopher"):
         ask(Server("gopher://x"))
+
+
+@pytest.mark.parametrize("url", ["file:/etc", "file:///etc/x.cfg", "FILE:x.boot"])
+def test_the_network_sends_the_phone_to_no_file_of_this_machine(url: str) -> None:
+    with pytest.raises(ProvisioningError, match=r"the server's URL .* is on this machine"):
+        ask(Server(url))

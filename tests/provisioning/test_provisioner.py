@@ -14,9 +14,10 @@ import pytest
 from phone_emulator.config import CfgError, PhoneConfig, crypt
 from phone_emulator.events import Address, Bus, CheckSync, Event, ProvisioningState, ProvisioningStep
 from phone_emulator.lab.provisioning import Guard, ProvisioningServer
-from phone_emulator.provisioning import Provisioner, ProvisioningError, handset_of
+from phone_emulator.provisioning import Provisioner, ProvisioningError, Ways, handset_of
 from phone_emulator.provisioning.fetching import FetchError, Manner
 from phone_emulator.provisioning.repeat import Repeat
+from phone_emulator.world import SimulatedWorld
 from tests.patience import patient
 
 MAC = "001565aabbcc"
@@ -513,3 +514,76 @@ def test_a_failure_while_running_is_told_and_survived() -> None:
 
     assert story.run(fail_then_mend()) == ["mended"]
     assert [state for state, _ in story.steps].count(ProvisioningState.FAILED) == 2
+
+
+# -- what a server cannot have -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["static.trusted_certificates.url", "static.server_certificates.url"])
+@pytest.mark.parametrize("prefix", ["", "file:", "file://", "FILE:"])
+def test_a_fetched_file_names_no_certificate_of_this_machine(key: str, prefix: str, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.pem"
+    secret.write_text("not for servers")
+    story = Story({f"{MAC}.cfg": cfg("1001", f"{key} = {prefix}{secret}\nstatic.security.dev_cert = 1\n")})
+
+    async def once() -> tuple[PhoneConfig, list[str]]:
+        provisioner = story.provisioner()
+        await provisioner.run()
+        loaded = provisioner.loaded()
+        return loaded.config, [str(each) for each in loaded.diagnostics if key in str(each)]
+
+    config, [said] = story.run(once())
+    assert not config.trusted_certificates_url
+    assert not config.server_certificates_url
+    assert f":6: warning: local-file: {key} = " in said
+    assert said.endswith("is on this machine, which what a server says may not name; no value is kept")
+
+
+def test_a_certificate_without_a_scheme_is_on_a_server_as_a_server_says_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ca.pem").write_text("not for servers")
+    story = Story({f"{MAC}.cfg": cfg("1001", "static.trusted_certificates.url = ca.pem\n")})
+    assert story.run(story.once()).trusted_certificates_url == "tftp://ca.pem"
+
+
+@pytest.mark.parametrize("path", ["/etc", "file:/etc", "."])
+def test_a_fetched_file_sends_for_no_local_settings_of_this_machine(path: str, tmp_path: Path) -> None:
+    synced = f"static.auto_provision.custom.sync = 1\nstatic.auto_provision.custom.sync.path = {path}\n"
+    story = Story({"a.cfg": cfg("1001", synced)})
+
+    async def once() -> None:
+        (tmp_path / f"{MAC}.boot").write_bytes(boot(f"{story.server.url}a.cfg"))
+        handset = handset_of("SIP-T46S", "66.86.0.15", MAC)
+        await Provisioner(f"file:{tmp_path}", handset, bus=story.bus, now=story.now).run()
+
+    with pytest.raises(ProvisioningError, match=r"custom\.sync\.path: .* is on this machine"):
+        story.run(once())
+
+
+def test_a_cycle_ends_whatever_servers_do() -> None:
+    world = SimulatedWorld()
+    story = Story(
+        {},
+        "static.auto_provision.attempt_before_failed=10",
+        "static.auto_provision.retry_delay_after_file_transfer_failed=300",
+    )
+
+    async def nowhere(host: str) -> list[str]:
+        raise FetchError(f"{host} cannot be looked up", passing=True)
+
+    async def once() -> None:
+        await Provisioner(
+            "http://pbx.example.com/",
+            handset_of("SIP-T46S", "66.86.0.15", MAC),
+            bus=story.bus,
+            now=world.now,
+            overrides=story.overrides,
+            ways=Ways(lookup=nowhere),
+        ).run()
+
+    with pytest.raises(ProvisioningError, match=rf"{MAC} is not provisioned after 900 s; what was fetched"):
+        world.run(once())
+    assert world.now() == 900.0
+    assert story.steps[-1][0] is ProvisioningState.FAILED

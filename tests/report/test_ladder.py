@@ -31,6 +31,7 @@ def test_no_messages_no_ladder() -> None:
         'authorization : digest username="a",\r\n  response="5ec4e7"',
         'Authorization: Digest username="x,y", realm="q\\"r", response=5ec4e7',
         "Authorization: Basic 5ec4e7",
+        'Authentication-Info: qop=auth, rspauth="5ec4e7"',
         "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:5ec4e7|2^20",
     ],
 )

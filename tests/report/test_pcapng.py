@@ -115,3 +115,41 @@ def test_tshark_reads_every_message(capture: Path) -> None:
     bad = ("ip.checksum", "udp.checksum", "tcp.checksum")
     wrong = " || ".join(f'{field}.status == "Bad"' for field in bad)
     assert shown(f"{wrong} || _ws.malformed || tcp.analysis.flags") == []
+
+
+DIGEST = b'Digest username="u", realm="r", nonce="n", uri="sip:b", response="5ec4e75ec4e7", nc=00000001'
+SECRET = b"5ec4e7"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"Authorization: " + DIGEST,
+        b"proxy-authorization :" + DIGEST.replace(b", ", b",\r\n  "),
+        b"Authorization: " + DIGEST.replace(b'"5ec4e75ec4e7"', b" 5ec4e7"),
+        b"Authorization: Basic 5ec4e7==",
+        b"Authorization: 5ec4e7",
+        b'Authentication-Info: rspauth="5ec4e7", nextnonce="n2"',
+        b'Proxy-Authentication-Info: qop=auth,\r\n\trspauth="5ec4e7"',
+        b"Content-Length: 60\r\n\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:5ec4e7|2^20|1:4",
+    ],
+)
+@pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP])
+def test_a_masked_capture_has_nothing_to_guess_a_password_by(header: bytes, transport: Transport) -> None:
+    data = b"REGISTER sip:a SIP/2.0\r\nCall-ID: \xff\r\n" + header + b"\r\nCSeq: 1 REGISTER\r\n\r\n"
+    local, remote = Address("192.168.1.100", 5060), Address("192.168.1.13", 5060)
+    said: list[bytes] = []
+    for mask in (False, True):
+        stream = io.BytesIO()
+        writer = PcapngWriter(stream, mask=mask)
+        writer.interface("x")
+        writer.write(MessageSent(at=0, local=local, remote=remote, transport=transport, data=data))
+        said.append(stream.getvalue())
+    plain, hidden = said
+    assert SECRET in plain
+    assert SECRET not in hidden
+    assert len(hidden) == len(plain)  # framing, Content-Length and lengths of packets hold
+    assert b"Call-ID: \xff\r\n" in hidden
+    assert b"CSeq: 1 REGISTER\r\n" in hidden
+    for kept in (b'username="u"', b'nonce="n"', b'nextnonce="n2"', b"|2^20|1:4"):
+        assert (kept in hidden) == (kept in plain)

@@ -72,7 +72,8 @@ def run(
         if html is not None:
             write_html(html, results, not_run)
         if common.pcap is not None:
-            write_pcapng(common.pcap, [(result.scenario, result.messages) for result in results])
+            captures = [(result.scenario, result.messages) for result in results]
+            write_pcapng(common.pcap, captures, mask=common.mask)
     passed = sum(result.verdict is Verdict.PASSED for result in results)
     if not common.json:
         rest = f", {len(not_run)} not run" if not_run else ""

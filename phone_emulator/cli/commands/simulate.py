@@ -135,7 +135,7 @@ def simulate(
         keep_messages=common.pcap is not None,
     )
     if common.pcap is not None:
-        write_pcapng(common.pcap, [("simulate", outcome.messages)])
+        write_pcapng(common.pcap, [("simulate", outcome.messages)], mask=common.mask)
     single = len(timeline.calls) == 1 and timeline.length is None
     for text in _json(outcome, single) if common.json else _text(outcome, single):
         click.echo(text)

@@ -11,6 +11,7 @@ HERE = Path(__file__).parent
 PAGE = HERE.parent.parent / "docs" / "peers.md"
 COLUMNS = {
     "## Calls": ("test_called_peer.py", "test_calling_peer.py", "test_baresip_calls.py"),
+    "## Past the server": ("test_direct_dialogs.py",),
     "## Answers": ("test_peer_answers.py",),
     "## Sound": ("test_sound.py",),
     "## Credentials": ("test_peer_challenges.py",),
@@ -19,7 +20,7 @@ COLUMNS = {
     "## Streams": ("test_peer_streams.py",),
 }
 CELL = re.compile(r"`(\w+)`(?: \(([A-Z, ]+)\))?")
-MARKS = {"every_transport": "UDP, TCP, TLS", "streams": "TCP, TLS"}
+MARKS = {"every_transport": "UDP, TCP, TLS", "streams": "TCP, TLS", "udp_and_tcp": "UDP, TCP"}
 
 
 def on_the_page() -> set[tuple[str, str, str]]:

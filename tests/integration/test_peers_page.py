@@ -12,6 +12,7 @@ PAGE = HERE.parent.parent / "docs" / "peers.md"
 COLUMNS = {
     "## Calls": ("test_called_peer.py", "test_calling_peer.py", "test_baresip_calls.py"),
     "## Past the server": ("test_direct_dialogs.py",),
+    "## Through a B2BUA": ("test_b2bua_calls.py",),
     "## Answers": ("test_peer_answers.py",),
     "## Sound": ("test_sound.py",),
     "## Credentials": ("test_peer_challenges.py",),

@@ -66,7 +66,8 @@ class Account(pj.Account):  # type: ignore[misc]
         self.phone = phone
 
     def onRegState(self, prm: Any) -> None:
-        tell("registered" if self.getInfo().regIsActive else "unregistered", str(prm.code))
+        self.phone.registered = prm.code < 300 and prm.expiration > 0
+        tell("registered" if self.phone.registered else "unregistered", str(prm.code))
 
     def onIncomingCall(self, prm: Any) -> None:
         call = Call(self.phone, prm.callId)
@@ -79,6 +80,7 @@ class Phone:
 
     def __init__(self, settings: dict[str, str]) -> None:
         self.calls: list[Call] = []
+        self.registered = False
         self.endpoint = pj.Endpoint()
         self.endpoint.libCreate()
         config = pj.EpConfig()
@@ -176,7 +178,7 @@ def main() -> None:
     phone.account.setRegistration(False)
     for _ in range(1000):
         phone.endpoint.libHandleEvents(10)
-        if not phone.calls and not phone.account.getInfo().regIsActive:
+        if not phone.calls and not phone.registered:
             break
     # Its objects are not to be ended in any order, by the interpreter.
     os._exit(0)

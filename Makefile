@@ -14,6 +14,7 @@
 #   make lock    writes requirements/ for pyproject.toml; with UPGRADE=1 the newest versions of all
 #   make audit   looks the locked packages up for published holes, on the network
 #   make licenses   the licences of what the program runs with; fails where one is not allowed
+#   make peers   the phones and servers that are Python packages, for the integration tests
 #   make lab     the embedded servers alone, for other phones to try
 #   make clean   remove what the others made
 
@@ -43,7 +44,7 @@ FIND_PYTHON = for python in $(PHONE_PYTHON) $(PYTHONS); do \
 		"install one, or name it: make PHONE_PYTHON=/path/to/python3 run" >&2; \
 	exit 1
 
-.PHONY: run test test-compiled test-newest test-oldest check quick mutants nightly bench coverage wheels lab lock audit licenses clean
+.PHONY: run test test-compiled test-newest test-oldest check quick mutants nightly bench coverage wheels lab lock audit licenses peers clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/phone-emulator
@@ -142,6 +143,18 @@ $(VENV)/dev.stamp: pyproject.toml requirements/dev.txt $(VENV)/venv.stamp
 	@$(BIN)/python $(LOCKED) requirements/dev.txt
 	@$(BIN)/python $(PROJECT) --editable .
 	@touch $@ $(VENV)/run.stamp
+
+peers: build/peers/stamp
+
+# Tests of those that cannot be installed here are skipped. What comes as source is built by what dev.txt brought.
+build/peers/stamp: requirements/peers.txt $(VENV)/dev.stamp
+	@echo "make: installing the phones and servers that are Python packages into build/peers"
+	@$(BIN)/python -m venv --clear build/peers
+	@{ $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --require-hashes \
+		--requirement requirements/peers.txt --wheel-dir build/peers/wheels && \
+		build/peers/bin/python $(INSTALL) --no-deps build/peers/wheels/*.whl; } || \
+		echo "make: not everything can be installed here that the phone is tested against" >&2
+	@touch $@
 
 $(UV): requirements/uv.txt $(VENV)/venv.stamp
 	@$(BIN)/python -m venv --clear build/uv

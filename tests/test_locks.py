@@ -20,6 +20,7 @@ WANTED = {
     "run": RUNS,
     "dev": [*RUNS, *EXTRAS["test"], *EXTRAS["check"], *COMPILES],
     "bench": EXTRAS["bench"],
+    "peers": [*EXTRAS["bench"], "pjsua2-python>=2.15,<3"],
     "uv": ["uv"],
     "audit": ["pip-audit"],
 }
@@ -46,7 +47,7 @@ def test_what_pyproject_asks_for_is_locked(name: str) -> None:
         assert version in wanted.specifier, f"{name}.txt has {wanted.name} {version}, not {wanted}: make lock"
 
 
-@pytest.mark.parametrize("name", ["run", "bench"])
+@pytest.mark.parametrize("name", ["run", "bench", "peers"])
 def test_the_locks_agree(name: str) -> None:
     dev = pins("dev")
     assert {package: dev.get(package, version) for package, version in pins(name).items()} == pins(name)

@@ -9,131 +9,53 @@ from typing import Literal
 import pytest
 
 from phone_emulator.events import CallChanged, CallState, MediaChanged, MessageReceived, MessageSent
-from phone_emulator.media.sound import Sound
-from phone_emulator.phone import Call, IncomingCall
 from phone_emulator.phone.transfer.transfer import transfer_blind
-from tests.integration.harness.baresip import Account, Baresip, Control
+from tests.integration.harness.baresip import Baresip
 from tests.integration.harness.certificates import Certificates
 from tests.integration.harness.far_end import TRANSPORTS, Transport, only_server
-from tests.integration.harness.kamailio import USERS, Kamailio
+from tests.integration.harness.kamailio import Kamailio
 from tests.integration.harness.live import LivePhone, aside
 from tests.integration.harness.net import Net
+from tests.integration.harness.scene import (
+    EAGER,
+    EARLY,
+    FORKED,
+    MANUAL,
+    TONE,
+    Scene,
+    account,
+    answered,
+    answers,
+    kamailio,
+)
 from tests.integration.harness.stage import Stage
-from tests.media.listening import loudest
 from tests.patience import until, wait_until
 
 pytestmark = pytest.mark.integration
 every_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 
-TONE = 440
-MANUAL: Mapping[Transport, str] = {"udp": "1002", "tcp": "1003", "tls": "1004"}
-"""Who waits to be told what to do with a call."""
-EARLY: Mapping[Transport, str] = {"udp": "1012", "tcp": "1013", "tls": "1014"}
-"""Who sounds its tone before it answers."""
-FORKED: Mapping[Transport, str] = {"udp": "1022", "tcp": "1023", "tls": "1024"}
-"""Who has two phones, that wait to be told."""
-EAGER = "1032"
-"""Who has two phones that both answer at once; over UDP."""
-CAST = {
-    **USERS,
-    **{user: f"secret{user}" for cast in (MANUAL, EARLY, FORKED) for user in cast.values()},
-    EAGER: "e",
-}
-
 
 @pytest.fixture(scope="module")
-def server(lasting_stage: Stage, certificates: Certificates, net: Net) -> Kamailio:
-    """Kamailio at the primary's address, over all three transports; it knows the whole cast."""
-    kamailio = Kamailio(
-        "primary",
-        net.primary,
-        lasting_stage.folder("primary"),
-        callee=f"{net.callee}:9",
-        certificate=certificates.issue(net.primary),
-        users=CAST,
-    )
-    lasting_stage.processes.append(kamailio)
-    return kamailio.start()
+def server(lasting_stage: Stage, certificates: Certificates) -> Kamailio:
+    """Kamailio, which stays in the way of the dialogs."""
+    return kamailio(lasting_stage, certificates).start()
 
 
 @pytest.fixture(scope="module")
 def baresip(server: Kamailio, lasting_stage: Stage, certificates: Certificates, net: Net) -> Baresip:
     """baresip with an account for every part of the cast, each over its own transport."""
-    ports = {"udp": "5060", "tcp": "5060;transport=tcp", "tls": "5061;transport=tls"}
-
-    def account(user: str, transport: Transport, answer: Literal["auto", "manual", "early"]) -> Account:
-        return Account(user, CAST[user], f"{net.primary}:{ports[transport]}", answer)
-
-    accounts = [account(user, transport, "manual") for transport, user in MANUAL.items()]
-    accounts += [account(user, transport, "early") for transport, user in EARLY.items()]
-    accounts += [account(user, transport, "manual") for transport, user in FORKED.items() for _ in range(2)]
-    accounts += [account(EAGER, "udp", "auto")] * 2
+    accounts = [account(net, user, transport, "manual") for transport, user in MANUAL.items()]
+    accounts += [account(net, user, transport, "early") for transport, user in EARLY.items()]
+    accounts += [
+        account(net, user, transport, "manual") for transport, user in FORKED.items() for _ in range(2)
+    ]
+    accounts += [account(net, EAGER, "udp", "auto")] * 2
     folder = lasting_stage.folder("baresip")
     peer = Baresip(net.peer, folder, accounts, hertz=TONE, ca_file=certificates.ca_file)
     lasting_stage.processes.append(peer)
     peer.start()
     wait_until(lambda: len(server.bindings()) == len(accounts), "baresip to be registered")
     return peer
-
-
-class Scene:
-    """The phone, registered over one transport, and the remote control of baresip."""
-
-    def __init__(self, live: LivePhone, transport: Transport, control: Control) -> None:
-        self.live = live
-        self.transport = transport
-        self.baresip = control
-
-    async def place(self, user: str) -> Call:
-        """The phone calls *user*; returns when baresip has heard of it."""
-        call = self.live.phone.dial(user)
-        await self.baresip.told("CALL_INCOMING")
-        return call
-
-    async def talking(self, user: str) -> Call:
-        """The phone calls *user*, who answers."""
-        call = await self.place(user)
-        await self.baresip.do("accept")
-        assert await call.settled() == "answered"
-        return call
-
-    async def ringing(self, user: str) -> IncomingCall:
-        """baresip calls the phone as *user*; the call as soon as it rings."""
-        await self.be(user)
-        await self.baresip.do("dial", "1001")
-        return await self.live.called()
-
-    async def called(self, user: str) -> IncomingCall:
-        """baresip calls the phone as *user*, and the phone answers."""
-        call = await self.ringing(user)
-        call.answer()
-        await self.baresip.told("CALL_ESTABLISHED")
-        return call
-
-    async def hang_up(self, call: Call) -> None:
-        """The phone hangs up, and baresip is told."""
-        await call.hang_up()
-        await self.baresip.told("CALL_CLOSED")
-        answered(call)
-
-    async def be(self, user: str) -> None:
-        """What baresip is told from now on is for *user*."""
-        server = self.live.phone.line().account.servers[0]
-        await self.baresip.do("uafind", f"sip:{user}@{server.address}:{server.port}")
-
-    async def is_heard(self, call: Call) -> None:
-        """Wait for RTP both ways: baresip tells when it hears, the phone must hear the tone."""
-        await self.tone(call)
-        await self.baresip.told("CALL_RTPESTAB")
-
-    async def tone(self, call: Call) -> None:
-        """Wait for baresip's tone."""
-        audio = call.voice.audio
-        assert audio is not None
-        audio.record(2.0)
-        await until(lambda: audio.recording.seconds >= 0.1, "sound from baresip")
-        heard = audio.recording
-        assert loudest(Sound(heard.rate, heard.samples[-heard.rate // 10 :])) == TONE
 
 
 Story = Callable[[Scene], Awaitable[None]]
@@ -160,11 +82,6 @@ def play(lone: LivePhone, server: Kamailio, baresip: Baresip) -> Iterator[Callab
 
     yield play
     server.challenge_dialogs(0)
-
-
-def answered(call: Call) -> None:
-    """The call was answered and is over."""
-    assert (call.result, call.state) == ("answered", "ended"), call.reason
 
 
 # -- registration --------------------------------------------------------------------------------------------
@@ -303,12 +220,6 @@ def test_both_hold_and_resume(transport: Transport, play: Callable[..., None]) -
         answered(call)
 
     play(transport, story)
-
-
-def answers(live: LivePhone) -> list[bytes]:
-    """The 200s to INVITEs that the phone has sent."""
-    sent = [event.data for event in live.told(MessageSent)]
-    return [data for data in sent if data.startswith(b"SIP/2.0 200") and b" INVITE\r\n" in data]
 
 
 @every_transport

@@ -1,16 +1,23 @@
-"""docs/peers.md names every test of the matrix, in its own column and with its transports."""
+"""docs/peers.md names every test of the matrix, with its transports, and the version of each peer."""
 
 from __future__ import annotations
 
 import ast
+import platform
 import re
+import subprocess
 from collections import Counter
 from pathlib import Path
+
+import pytest
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent.parent / "docs" / "peers.md"
 COLUMNS = {
     "## Calls": ("test_called_peer.py", "test_calling_peer.py", "test_baresip_calls.py"),
+    "## Past the server": ("test_direct_dialogs.py",),
+    "## Through a B2BUA": ("test_b2bua_calls.py",),
+    "## pjsip": ("test_pjsip_calls.py",),
     "## Answers": ("test_peer_answers.py",),
     "## Sound": ("test_sound.py",),
     "## Credentials": ("test_peer_challenges.py",),
@@ -19,14 +26,15 @@ COLUMNS = {
     "## Streams": ("test_peer_streams.py",),
 }
 CELL = re.compile(r"`(\w+)`(?: \(([A-Z, ]+)\))?")
-MARKS = {"every_transport": "UDP, TCP, TLS", "streams": "TCP, TLS"}
+MARKS = {"every_transport": "UDP, TCP, TLS", "streams": "TCP, TLS", "udp_and_tcp": "UDP, TCP"}
 
 
 def on_the_page() -> set[tuple[str, str, str]]:
     """File, test and transports of each cell; ``one`` for those that run over one transport."""
     found = set()
     for section in re.split(r"^(?=## )", PAGE.read_text(), flags=re.MULTILINE):
-        files = COLUMNS.get(section.partition("\n")[0], ())
+        if (files := COLUMNS.get(section.partition("\n")[0])) is None:
+            continue
         for row in re.findall(r"^\| (?!what |-)(.*)\|$", section, flags=re.MULTILINE):
             for file, cell in zip(files, row.split("|")[1:], strict=True):
                 for name, transports in CELL.findall(cell):
@@ -51,3 +59,35 @@ def test_the_page_is_true() -> None:
     assert page - files == set(), "on the page, but not so in the tests"
     assert files - page == set(), "in the tests, but not so on the page"
     assert Counter(file for file, *_ in page)["test_called_peer.py"] > 20
+
+
+VERSIONS = dict(re.findall(r"^\| \w+ \| `([\w-]+)` \| ([\w.:+-]+) \|$", PAGE.read_text(), flags=re.MULTILINE))
+LOCK = HERE.parent.parent / "requirements" / "peers.txt"
+LOCKED = {"pjsua2-python", "sippy"}
+DEBIAN = {"kamailio", "sip-tester", "baresip-core", "linphone-cli"}
+
+
+def test_the_page_has_the_version_of_each_peer() -> None:
+    assert VERSIONS.keys() == LOCKED | DEBIAN
+
+
+@pytest.mark.parametrize("package", sorted(LOCKED))
+def test_the_version_is_the_locked_one(package: str) -> None:
+    assert re.findall(rf"^{package}==(\S+)", LOCK.read_text(), re.MULTILINE) == [VERSIONS[package]]
+
+
+@pytest.mark.parametrize("package", sorted(DEBIAN))
+def test_the_version_is_what_runs_here(package: str) -> None:
+    """On the Debian of the page; others have other versions, and the tests are for them too."""
+    system = platform.freedesktop_os_release()
+    if (system["ID"], system.get("VERSION_ID")) != ("debian", "12"):
+        pytest.skip(f"the page tells of Debian 12, this is {system['ID']} {system.get('VERSION_ID')}")
+    asked = subprocess.run(
+        ["dpkg-query", "--show", "--showformat=${Version}", package],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if asked.returncode:
+        pytest.skip(f"not installed: {package} (scripts/install_test_servers)")
+    assert asked.stdout == VERSIONS[package]

@@ -408,7 +408,6 @@ def test_rewrite_to_changes_the_uri_and_keeps_the_tag() -> None:
 
 
 def test_close_after_ends_each_connection_in_order() -> None:
-    # rule R14
     async def story(lab: Lab) -> None:
         phone, datagrams = await lab.phone(TCP), await lab.phone()
         await asyncio.sleep(9)

@@ -142,7 +142,6 @@ def test_the_next_two_requests_over_every_transport() -> None:
 
 @pytest.mark.parametrize("transport", [TCP, TLS])
 def test_close_after_ends_a_connection(transport: Transport, certificate: TlsServer) -> None:
-    # rule R14
     async def story(server: SipServer, phones: Callable[[Transport], Awaitable[Peer]], callee: Peer) -> None:
         phone = await phones(transport)
         await server.behave(Behaviour.parse("close-after 10ms"))

@@ -37,9 +37,9 @@ class Binding:
 class Kamailio(Process):
     """One Kamailio at *address*: UDP and TCP at *port*, TLS at 5061 when it has a certificate.
 
-    It challenges REGISTER (401) and INVITE (407) with digest, stays in the route set, and sends calls to
-    the user's registered contacts, or to *callee* (``address:port``) for everybody else. `stop` and `start`
-    close and open its ports; registrations live in memory and do not outlast a stop.
+    It challenges REGISTER (401) and INVITE (407) with digest, stays in the route set unless told not to,
+    and sends calls to the user's registered contacts, or to *callee* (``address:port``) for everybody else.
+    `stop` and `start` close and open its ports; registrations live in memory and do not outlast a stop.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Kamailio(Process):
         min_expires: int = 1,
         max_expires: int = 3600,
         algorithm: Literal["MD5", "SHA-256"] = "MD5",
+        record_routes: bool = True,
         namespace: str | None = None,
     ) -> None:
         """A server that is not started yet.
@@ -66,6 +67,7 @@ class Kamailio(Process):
             min_expires: seconds, of leases.
             max_expires: seconds, of leases.
             algorithm: of the digest.
+            record_routes: whether it stays in the way of the dialogs (``record_route()``).
         """
         require("kamailio")
         super().__init__(name, directory, namespace)
@@ -96,6 +98,7 @@ class Kamailio(Process):
             "MIN_EXPIRES": str(min_expires),
             "MAX_EXPIRES": str(max_expires),
             "ALGORITHM": algorithm,
+            "RECORD_ROUTES": str(int(record_routes)),
         }
         text = TEMPLATE.read_text()
         for key, value in values.items():

@@ -19,9 +19,12 @@ from phone_emulator.events import (
     MessageReceived,
     MessageSent,
     Outcome,
+    ServerChanged,
+    Target,
     Transport,
 )
 from phone_emulator.phone import Call, CallError, OutgoingCall
+from phone_emulator.scenario.model import Step
 from phone_emulator.scenario.reader import parse_scenario
 from phone_emulator.scenario.session import RunOptions, Session, make_session, prepare
 from phone_emulator.sip import connection
@@ -65,6 +68,8 @@ class Bindings:
     """Server of the lab: user: Contacts."""
     by_phone: dict[int, dict[int, float | None]]
     """Line: the servers (1, 2) at which it has a live binding, as it knows, and when each lapses."""
+    targets: dict[int, list[Target]]
+    """Line: where that is."""
 
 
 @dataclass(eq=False)
@@ -90,6 +95,8 @@ class Recording:
     """Calls that never came to an end."""
     rest: int = 0
     """The place of the first event after the calls had ended and the lines were unregistered."""
+    rested_at: float = 0.0
+    """When that was, in virtual seconds."""
 
     def hear(self, event: Event) -> None:
         """Keep *event*, and what may change of it afterwards."""
@@ -202,6 +209,19 @@ class Recording:
         """Whether the phone was restarted between these two places, or at them."""
         return any(since < end and begin <= until for begin, end in self.reboots)
 
+    def cut_off(self, invite: Seen, place: int) -> bool:
+        """Whether the server of *invite* takes no connection at *place*, so that nothing can be sent there."""
+        if invite.transport is Transport.UDP:
+            return False
+        name = next(
+            name for name, server in self.world.servers.items() if server["address"] == invite.remote.host
+        )
+        how = str(self.world.servers[name].get("behaviour", "ok"))
+        for event in self.events[: place + 1]:
+            if isinstance(event, ServerChanged) and event.server == name:
+                how = event.behaviour
+        return how.startswith("refuse")
+
     def changes(self, call: Call) -> list[tuple[int, CallChanged]]:
         """The states of *call*."""
         return [
@@ -235,6 +255,49 @@ async def _main(recording: Recording) -> None:
     assert lab is not None
     await lab.start()
     await session.phone.start()
+    endpoint = session.phone.context.endpoint
+    if recording.world.overlapping:
+        await _overlap(recording)
+    else:
+        await _one_by_one(recording)
+        await _come_to_rest(recording)
+        endpoint = session.phone.context.endpoint  # a reboot has made another
+    await lab.stop()
+    recording.idle_transactions = endpoint.live_transactions
+    recording.idle_left = _left(session)
+    await session.phone.stop()
+    recording.stopped_left = _left(session)
+
+
+async def _overlap(recording: Recording) -> None:
+    """Begin each step in its moment, whatever the earlier ones do; then stop the phone."""
+    session, loop = recording.session, asyncio.get_running_loop()
+    under_way = []
+    for step in session.scenario.steps:
+        if step.kind == "wait":
+            await step.does.act(session, step, step.args)
+        else:
+            under_way.append(loop.create_task(_begin(session, step)))
+            await asyncio.sleep(0)  # it has begun
+        _keep_bindings(recording)
+    recording.calls = dict(session.calls)
+    await session.phone.stop()
+    recording.rest, recording.rested_at = len(recording.events), session.world.now()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(*under_way)
+    except TimeoutError:
+        recording.endless = [f"{step.get_name()} goes on" for step in under_way if not step.done()]
+    await asyncio.sleep(_rest(recording))
+
+
+async def _begin(session: Session, step: Step) -> None:
+    with contextlib.suppress(CallError):
+        await step.does.act(session, step, step.args)
+
+
+async def _one_by_one(recording: Recording) -> None:
+    session = recording.session
     for step in session.scenario.steps:
         began = len(recording.events)
         with contextlib.suppress(CallError):
@@ -243,12 +306,6 @@ async def _main(recording: Recording) -> None:
             recording.reboots.append((began, len(recording.events)))
         _keep_bindings(recording)
     recording.calls = dict(session.calls)
-    await _come_to_rest(recording)
-    await lab.stop()
-    recording.idle_transactions = session.phone.context.endpoint.live_transactions
-    recording.idle_left = _left(session)
-    await session.phone.stop()
-    recording.stopped_left = _left(session)
 
 
 async def _come_to_rest(recording: Recording) -> None:
@@ -264,14 +321,21 @@ async def _come_to_rest(recording: Recording) -> None:
         return
     for line in session.phone.lines.values():
         await line.registrar.unregister()
-    recording.rest = len(recording.events)
-    # Timers B to M are 64*T1 at most, one after another; RFC 3261 section 17.1.1.2 has 32 s for timer D.
-    # An idle connection stays open for a while.
-    pause = max(3 * 64 * recording.config.timers.t1 + 100, 2 * connection.IDLE)
+    recording.rest, recording.rested_at = len(recording.events), session.world.now()
+    pause = _rest(recording)
     await asyncio.sleep(pause)
     if session.phone.calls:  # a slow server brought one more in the meantime
         await _hang_up(session)
         await asyncio.sleep(pause)
+
+
+def _rest(recording: Recording) -> float:
+    """Seconds after which nothing is left of any request.
+
+    Timers B to M are 64*T1 at most, one after another; RFC 3261 section 17.1.1.2 has 32 s for timer D. An idle
+    connection stays open for a while.
+    """
+    return max(3 * 64 * recording.config.timers.t1 + 100, 2 * connection.IDLE)
 
 
 async def _hang_up(session: Session) -> None:
@@ -298,5 +362,6 @@ def _keep_bindings(recording: Recording) -> None:
                 number: {binding.number: binding.expires_at for binding in line.bindings if binding.live}
                 for number, line in session.phone.lines.items()
             },
+            {number: list(line.bindings.targets) for number, line in session.phone.lines.items()},
         )
     )

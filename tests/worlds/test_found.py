@@ -152,3 +152,29 @@ def test_a_registration_that_was_lost_keeps_no_connection_open() -> None:
     steps += [{"call": {"to": "2001", "id": "c1"}}, {"wait": "100s"}]
     domain = Domain(DOMAINS[0], own=("192.168.1.13",))
     judge(World((domain,), {"s13": {"address": "192.168.1.13"}}, BASE | settings, tuple(steps)))
+
+
+def test_a_registration_that_a_call_made_of_an_unregistered_line_ends_with_its_lease() -> None:
+    # rule R9
+    # rule R12
+    servers = {
+        "s13": {"address": "192.168.1.13", "behaviour": "503"},
+        "s14": {"address": "192.168.1.14"},
+    }
+    settings = {
+        f"{LINE}sip_server.1.address": DOMAINS[0],
+        f"{LINE}sip_server.1.port": "5060",
+        f"{LINE}sip_server.1.expires": "60",
+        f"{LINE}sip_server.1.register_on_enable": "1",
+    }
+    steps = (
+        {"call": {"to": "2001", "id": "c1"}},
+        {"hangup": {"call": "c1"}},
+        {"wait": "59s"},
+        {"wait": "10s"},
+    )
+    domain = Domain(DOMAINS[0], own=("192.168.1.13", "192.168.1.14"))
+    story = World((domain,), servers, BASE | settings, steps)
+    moments = [(each.at, [target.role for target in each.targets[1]]) for each in play(story).bindings]
+    assert moments == [(0.0, ["secondary"]), (0.0, ["secondary"]), (59.0, ["secondary"]), (69.0, [])]
+    judge(story)

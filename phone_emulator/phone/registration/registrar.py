@@ -126,6 +126,11 @@ class Registrar:
             if hop.server == 1:
                 self._registered_at(done.target)
             self._renewed.set()
+            # Its server may be one that nobody keeps: the line was unregistered, or works elsewhere (R4).
+            self._tasks.spawn(
+                self._expire(self.bindings[hop.server]),
+                f"the end of the registration at server {hop.server}",
+            )
         return done
 
     async def unregister(self, why: str = "the line was unregistered") -> None:
@@ -207,10 +212,15 @@ class Registrar:
         expires_at = binding.expires_at
         assert expires_at is not None
         await asyncio.sleep(expires_at - self._context.world.now())
-        if binding.expires_at == expires_at:
+        await binding.turns.free()  # a REGISTER may be under way, and renew it (R13)
+        if binding.live and binding.expires_at == expires_at:
             self._requests.forget(binding)
-            binding.expires_at = None
-            self._requests.change(binding, binding.state, binding.reason)
+            binding.expires_at = binding.next_at = None
+            if binding.state is RegistrationState.REGISTERED:
+                over = "its lease has run out: the line is not kept registered there"
+                self._requests.change(binding, RegistrationState.UNREGISTERED, over)
+            else:
+                self._requests.change(binding, binding.state, binding.reason)
 
     async def _keep(self, group: Sequence[Hop], first_cycle: asyncio.Event, held: Binding | None) -> None:
         failures = 0

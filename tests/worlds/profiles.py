@@ -1,6 +1,7 @@
 """How many random worlds: 300; with ``CI=true`` 2,000.
 
-``HYPOTHESIS_PROFILE=brief`` plays 40, ``HYPOTHESIS_PROFILE=deep`` 20,000 new ones.
+``HYPOTHESIS_PROFILE=brief`` plays 40, ``HYPOTHESIS_PROFILE=deep`` 20,000 new ones. Of those in
+which everything overlaps: 100, 20 and 5,000.
 """
 
 from __future__ import annotations
@@ -31,3 +32,10 @@ def worlds_profile() -> settings:
     if named in ("brief", "deep"):
         return settings.get_profile(f"worlds-{named}")
     return settings.get_profile("worlds-ci" if os.environ.get("CI") == "true" else "worlds-quick")
+
+
+def overlapping_profile() -> settings:
+    """The same for worlds in which everything overlaps: a few in every run, 5,000 new ones at night."""
+    profile = worlds_profile()
+    named = os.environ.get("HYPOTHESIS_PROFILE")
+    return settings(profile, max_examples={"brief": 20, "deep": 5000}.get(named or "", 100))

@@ -210,17 +210,16 @@ class Recording:
         return any(since < end and begin <= until for begin, end in self.reboots)
 
     def cut_off(self, invite: Seen, place: int) -> bool:
-        """Whether the server of *invite* takes no connection at *place*, so that nothing can be sent there."""
+        """Whether the connection of *invite* was lost before *place*: its transaction ended with it."""
         if invite.transport is Transport.UDP:
             return False
         name = next(
             name for name, server in self.world.servers.items() if server["address"] == invite.remote.host
         )
-        how = str(self.world.servers[name].get("behaviour", "ok"))
-        for event in self.events[: place + 1]:
-            if isinstance(event, ServerChanged) and event.server == name:
-                how = event.behaviour
-        return how.startswith("refuse")
+        return any(
+            isinstance(event, ServerChanged) and event.server == name and event.behaviour.startswith("refuse")
+            for event in self.events[invite.place : place + 1]
+        )
 
     def changes(self, call: Call) -> list[tuple[int, CallChanged]]:
         """The states of *call*."""
@@ -332,8 +331,8 @@ async def _come_to_rest(recording: Recording) -> None:
 def _rest(recording: Recording) -> float:
     """Seconds after which nothing is left of any request.
 
-    Timers B to M are 64*T1 at most, one after another; RFC 3261 section 17.1.1.2 has 32 s for timer D. An idle
-    connection stays open for a while.
+    Timers B to M are 64*T1 at most, one after another; RFC 3261 section 17.1.1.2 has 32 s for timer D.
+    An idle connection stays open for a while.
     """
     return max(3 * 64 * recording.config.timers.t1 + 100, 2 * connection.IDLE)
 

@@ -69,6 +69,11 @@ class World:
     steps: tuple[Mapping[str, Any], ...]
     callee: str = "answer"
     seed: int = 0
+    overlapping: bool = False
+    """Whether no step waits for another to end, a ``wait`` is the time between two, and the phone stops after
+    the last."""
+    calm: float | None = None
+    """Seconds at the end in which nothing happens and every server is well; None for none."""
 
     @property
     def zone(self) -> str:
@@ -85,7 +90,10 @@ class World:
         whole["callee"] = self.callee
         whole["steps"] = [_plain(step) for step in self.steps]
         dumped = yaml.dump(whole, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
-        return f"# phone-emulator run --seed {self.seed} THIS-FILE\n{dumped}"
+        head = f"# phone-emulator run --seed {self.seed} THIS-FILE\n"
+        if self.overlapping:
+            head += "# In tests/worlds no step waits for another to end.\n"
+        return head + dumped
 
     def setting(self, key: str, default: str = "") -> str:
         """A cfg value."""

@@ -62,9 +62,14 @@ def routes(recording: Recording) -> list[Route]:
         if not before:
             cycles.append(Route(f"REGISTER at {event.at:g} s", "REGISTER", [attempt], None))
         else:
-            latest = max(reversed(before), key=lambda cycle: cycle.attempts[-1].ended or 0.0)
+            latest = max(reversed(before), key=lambda cycle: _fits(attempt, cycle.attempts[-1]))
             latest.attempts.append(attempt)
     return found + cycles
+
+
+def _fits(attempt: Attempt, last: Attempt) -> tuple[bool, float]:
+    """How well *attempt* goes on after *last*: its reason names that one; of several the latest."""
+    return attempt.why.startswith(f"{last.target.role} {last.target.address}:"), last.ended or 0.0
 
 
 def _may_follow(attempt: Attempt, last: Attempt) -> bool:

@@ -35,6 +35,20 @@ def every_call_ends(recording: Recording) -> Iterator[str]:
             yield f"{call.direction} call {call.remote}: result {call.result}, reason {call.reason!r}"
 
 
+def no_outcome_is_empty(recording: Recording) -> Iterator[str]:
+    """Every attempt that was made has its outcome, its end and a sentence, and so has every call."""
+    attempts = [*recording.registrations, *(each for call in recording.outgoing for each in call.route)]
+    for attempt in attempts:
+        if attempt.outcome is None or attempt.ended is None or not attempt.detail:
+            yield (
+                f"{attempt.method} to {attempt.target} at {attempt.started:g} s: outcome {attempt.outcome}, "
+                f"ended {attempt.ended}, {attempt.detail!r}"
+            )
+    for call in recording.calls.values():
+        if call.result is None or not call.reason:
+            yield f"{call.direction} call {call.remote}: result {call.result}, reason {call.reason!r}"
+
+
 def nothing_left(recording: Recording) -> Iterator[str]:
     """A phone without calls and registrations has no transaction, task or timer."""
     if recording.idle_transactions:

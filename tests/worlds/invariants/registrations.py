@@ -106,7 +106,7 @@ def leases_are_given_back(recording: Recording) -> Iterator[str]:
     """Whoever holds a lease when the line is unregistered was asked to forget it."""
     if recording.reboots or not recording.rest:
         return  # a phone that restarts knows nothing of its earlier life
-    end = recording.events[recording.rest - 1].at
+    end = recording.rested_at
     asked: dict[str, Request] = {}
     held: dict[tuple[str, Address], float] = {}
     ended: dict[tuple[str, Address], int] = {}

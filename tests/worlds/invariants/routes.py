@@ -76,6 +76,8 @@ def redundant_addresses(recording: Recording) -> Iterator[str]:
             if _rests(each):
                 if not any(_asks_for_rest(other, each) for other in recording.registrations):
                     yield f"{route.name}: {each.target} is passed over, and has not asked for time"
+            elif each.detail.startswith("only_signal_with_registered"):
+                continue
             elif (each.outcome is Outcome.SKIPPED) != (skips and again):
                 yield f"{route.name}: {each.target} {each.outcome}, failed before: {sorted(failed)}"
             if each.outcome is Outcome.SKIPPED and (each.sent or each.sends):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.worlds.invariants import life, registrations, routes, wire
+from tests.worlds.invariants import life, recovery, registrations, routes, wire
 from tests.worlds.invariants.common import Invariant
 from tests.worlds.recording import Recording
 
@@ -31,8 +31,11 @@ INVARIANTS = (
     Invariant("one-register-at-a-time", "R13", registrations.one_register_at_a_time),
     Invariant("leases-are-given-back", "R12", registrations.leases_are_given_back),
     Invariant("registered-first", "R9", registrations.registered_first),
+    Invariant("registered-where-it-calls", "R9", recovery.registered_where_it_calls),
+    Invariant("registered-again", "F1 F2 F3 R1 R2 R4 R7 R8", recovery.registered_again),
     Invariant("failback", "F0 F1 F2 F3 F4 F5", registrations.failback),
     Invariant("every-call-ends", "C4 C9", life.every_call_ends),
+    Invariant("no-outcome-is-empty", "R16", life.no_outcome_is_empty),
     Invariant("nothing-left", "R12", life.nothing_left),
     Invariant("can-be-told", "C1", life.can_be_told),
 )

@@ -105,7 +105,7 @@ def hang_ups(recording: Recording) -> Iterator[str]:
             response.status >= 200 and (seen.place <= due or near(seen.at, now)) for seen, response in heard
         ):
             continue
-        if recording.rebooted(invite.place, due + 1):
+        if recording.rebooted(invite.place, due + 1) or recording.cut_off(invite, due):
             continue
         if not any(each.place > due for each in _requests(recording, "CANCEL", invite.branch)):
             yield f"call to {call.remote}: no CANCEL to {invite.remote} after the hang-up"

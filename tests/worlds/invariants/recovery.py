@@ -41,7 +41,10 @@ def registered_where_it_calls(recording: Recording) -> Iterator[str]:
             if event.at != attempt.sends[0]:
                 continue  # with credentials: it began before
             there = last.get(target.server)
-            if target.server not in keyed or there is None or there.remote == target.remote:
+            # The other server's binding may be at the same place.
+            if target.server not in keyed or target.remote in {each.remote for each in last.values()}:
+                continue
+            if there is None:
                 continue
             if target.role not in FIRST or (there.role not in FIRST and target.server not in forgetful):
                 yield f"INVITE to {target} at {event.at:g} s, though the line is registered at {there}"

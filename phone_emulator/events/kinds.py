@@ -79,6 +79,8 @@ class RegistrationChanged(Event):
     """When the next REGISTER is due: refresh, retry or probe."""
     reason: str
     """One sentence for people."""
+    unreachable: str = ""
+    """Why calls may not reach the line there, for people: its connection is lost (R14); empty if they do."""
 
 
 # -- calls -----------------------------------------------------------------------------------------------

@@ -94,6 +94,7 @@ class Line:
             registered_nowhere=self.registrar.started and not registered,
             targets=self.servers.record.targets,
             next=tuple(sorted(planned, key=lambda plan: plan.at)),
+            unreachable="; ".join(each.reach.unreachable for each in self.bindings if each.reach.unreachable),
         )
 
     async def register_first(self, step: Try) -> bool:

@@ -147,6 +147,7 @@ class Phone:
             on_request=self._on_request,
             on_ack=self._on_ack,
             on_stray=self._on_stray,
+            on_lost=self._on_lost,
             locate=self._locate,
         )
         await endpoint.open()
@@ -414,6 +415,10 @@ class Phone:
             if late := line.registrar.late(response, flow):
                 return late
         return self.dialogs.stray(response, flow, self.context.endpoint.clients)
+
+    def _on_lost(self, flow: Flow, reason: str) -> None:
+        for line in self.lines.values():
+            line.registrar.connection_lost(flow, reason)
 
     async def _locate(self, host: str, port: int | None, transport: Transport) -> Sequence[Address]:
         context = self.context

@@ -92,6 +92,9 @@ def scenario_lines(result: ScenarioResult, *, colour: bool = False, routes: bool
         f"        {clean(result.file)}: {failure.step}: {clean(failure.message)}"
         for failure in result.failures
     ]
+    lines += [
+        f"        line {line.line}: {clean(line.unreachable)}" for line in result.health if line.unreachable
+    ]
     if routes or result.verdict is not Verdict.PASSED:
         lines += [f"        {line}" for line in route_lines(result, colour=colour)]
     return lines

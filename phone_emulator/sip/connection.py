@@ -12,13 +12,17 @@ from phone_emulator.world.faults import as_reason
 from phone_emulator.world.tasks import Tasks
 
 from .flow import Flow
-from .framing import MAX_SIZE, PING, Framer
+from .framing import MAX_SIZE, PING, PONG, Framer
 from .headers import MessageError
 
 IDLE = 600.0
 """Seconds after which a connection is closed over which nothing came or went, and no line is registered."""
 MESSAGE_TIME = 32.0
 """Seconds within which a message that has begun must be whole: what a transaction lasts (64*T1)."""
+
+
+PONG_TIME = 10.0
+"""Seconds within which a keep-alive is answered; else the connection is dead (RFC 5626 section 4.4.1)."""
 
 
 class ConnectionUser(Protocol):
@@ -67,20 +71,27 @@ class Connection:
         self._framer = Framer()
         self._begun: float | None = None
         """When the message began to come that is not whole yet."""
+        self._pinged: float | None = None
+        """When the first keep-alive left since something came."""
+        self._answers_pings = False
+        """Whether the peer does: many pass keep-alives over, and are not dead for that."""
         self._timer: TimerHandle | None = None
         self.lost = False
-        self._closed = False
+        self.closed = False
         """Whether this end has closed it."""
 
     def opened(self, flow: Flow) -> None:
         """The connection is up."""
         self.flow = flow
-        flow.used = self._world.now()
+        flow.opened = flow.used = self._world.now()
         self._watch()
 
     def data_received(self, data: bytes) -> None:
         """The next bytes."""
         self.flow.used = now = self._world.now()
+        if self._pinged is not None:
+            self._pinged = None
+            self._answers_pings = self._answers_pings or data == PONG
         try:
             messages = self._framer.feed(data)
             for message in messages:
@@ -102,7 +113,7 @@ class Connection:
         """The connection has ended."""
         if self.lost:
             return
-        if self._framer.pending and not self._closed:
+        if self._framer.pending and not self.closed:
             lacking = f"half a message, and the connection has ended: {self._framer.lacking}"
             self._layer.ignored(self.flow, lacking, self._framer.rest, unread=True)
         self.lost = True
@@ -112,10 +123,20 @@ class Connection:
 
     def close(self) -> None:
         """Close the connection."""
-        self._closed = True
+        self.closed = True
         self._rest()
         if self.flow.stream is not None:
             self.flow.stream.close()
+
+    def ping(self) -> None:
+        """Send a keep-alive; raises SendFailed. A peer that has answered one must answer each in time."""
+        now = self._world.now()
+        if self.flow.stream is not None:
+            self.flow.stream.send(PING)
+            self.flow.used = now
+            if self._pinged is None:
+                self._pinged = now
+                self._watch()
 
     def _give_up(self, error: MessageError) -> None:
         """Refuse the request that cannot be cut, and close: nothing tells where the next one starts."""
@@ -132,6 +153,13 @@ class Connection:
             self.close()
             self.connection_lost(reason)
 
+    def _abort(self, reason: str) -> None:
+        """Reset a dead connection: nobody would answer an orderly end."""
+        self.closed = True
+        if self.flow.stream is not None:
+            self.flow.stream.abort()
+        self.connection_lost(reason)
+
     # -- waiting -------------------------------------------------------------------------------------------
 
     def _watch(self) -> None:
@@ -144,6 +172,12 @@ class Connection:
             lacking = f"half a message, and no more of it within {MESSAGE_TIME:.0f} s"
             self._break_off(f"{lacking}: {self._framer.lacking}", self._framer.rest)
             return
+        pong_due = None
+        if self._pinged is not None and self._answers_pings:
+            pong_due = self._pinged + PONG_TIME
+            if now >= pong_due:
+                self._abort(f"no answer to a keep-alive within {PONG_TIME:.0f} s")
+                return
         idle_since = now if self.flow.registrations else self.flow.used
         if now >= idle_since + IDLE:
             self.close()
@@ -152,6 +186,8 @@ class Connection:
         due = idle_since + IDLE
         if self._begun is not None:
             due = min(due, self._begun + MESSAGE_TIME)
+        if pong_due is not None:
+            due = min(due, pong_due)
         name = f"watching the connection with {self.flow.remote}"
         self._timer = self._tasks.call_at(due, self._watch, name, on_fault=self._fault)
 

@@ -13,7 +13,6 @@ from phone_emulator.world.tasks import Tasks
 
 from .connection import Connection, ConnectionUser
 from .flow import Flow
-from .framing import PING
 
 MAX_CONNECTIONS = 1000
 """Incoming connections beyond these are refused, so that a peer cannot use up the machine."""
@@ -71,7 +70,7 @@ class Connections:
         """The flow of an open connection to *remote*, made when there is none; see `TransportLayer.flow`."""
         key = (transport, remote, tls.server_name if tls else "")
         connection = self._open.get(key)
-        if connection is None:
+        if connection is None or connection.flow.lost:
             async with asyncio.timeout(within):
                 connection = await self._connected(key, tls)
         return connection.flow
@@ -105,10 +104,9 @@ class Connections:
     def ping(self, transport: Transport, remote: Address) -> None:
         """Keep those to *remote* open."""
         for (kind, where, _), connection in self._open.items():
-            if (kind, where) == (transport, remote) and connection.flow.stream is not None:
+            if (kind, where) == (transport, remote):
                 with contextlib.suppress(SendFailed):
-                    connection.flow.stream.send(PING)
-                    connection.flow.used = self._world.now()
+                    connection.ping()
 
     def bound_unsent(self) -> None:
         """Reset the connection with most unsent bytes, where those of all are too many."""

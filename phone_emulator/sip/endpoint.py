@@ -11,7 +11,7 @@ from .flow import Flow
 from .message import MessageError, Request, Response
 from .server import MAX_SERVER_TRANSACTIONS, AckHandler, RequestHandler, Servers
 from .timers import Timers
-from .transport import DATAGRAM_LIMIT, TransportLayer
+from .transport import DATAGRAM_LIMIT, Lost, TransportLayer
 from .way_back import Locate, WaysBack, nowhere, quoted_response
 
 
@@ -29,6 +29,7 @@ class Endpoint:
         on_request: called with each new request but ACK and CANCEL.
         on_ack: called with each ACK that belongs to no transaction: those to a 2xx.
         on_stray: called with each response that matches no transaction.
+        on_lost: called when a connection has ended by the far end, or by what came over it.
         locate: looks up where the sent-by of a Via leads (RFC 3263 section 5); by itself nothing is.
         datagram_limit: bytes that a request may have over UDP; a longer one goes over TCP (section 18.1.1).
             0 lets every request go over UDP.
@@ -51,6 +52,7 @@ class Endpoint:
         on_request: RequestHandler,
         on_ack: AckHandler,
         on_stray: StrayHandler,
+        on_lost: Lost = lambda flow, reason: None,
         locate: Locate = nowhere,
         datagram_limit: int = DATAGRAM_LIMIT,
         dscp: int = 0,
@@ -69,6 +71,7 @@ class Endpoint:
             received=self._received,
             malformed=self._malformed,
             failed=self._flow_failed,
+            lost=on_lost,
             datagram_limit=datagram_limit,
             dscp=dscp,
         )

@@ -20,6 +20,8 @@ class Flow:
     """The connection; None over UDP."""
     lost: bool = False
     """Whether the connection has ended."""
+    opened: float = 0.0
+    """When the connection came up."""
     used: float = 0.0
     """When something last came or went over the connection."""
     registrations: frozenset[str] = frozenset()

@@ -40,6 +40,8 @@ Received = Callable[[Request | Response, Flow], None]
 Malformed = Callable[[bytes, Flow, MessageError, bool], None]
 """Also gets whether nobody was told of the bytes before."""
 Failed = Callable[[Flow, str, bytes], None]
+Lost = Callable[[Flow, str], None]
+"""Gets why a connection has ended: empty where the far end closed it in order."""
 
 
 class TooLarge(Exception):
@@ -70,6 +72,7 @@ class TransportLayer:
             it.
         failed: called when a flow is known to be dead, with the reason, and with the beginning of the
             datagram that showed it, as far as that is known.
+        lost: called behind that when a connection has ended by the far end, or by what came over it.
         datagram_limit: bytes that a request may have over UDP; 0 for no limit.
         dscp: 0..63, how packets are marked.
     """
@@ -87,6 +90,7 @@ class TransportLayer:
         received: Received,
         malformed: Malformed,
         failed: Failed,
+        lost: Lost = lambda flow, reason: None,
         datagram_limit: int = DATAGRAM_LIMIT,
         dscp: int = 0,
     ) -> None:
@@ -100,6 +104,7 @@ class TransportLayer:
         self._received = received
         self._malformed = malformed
         self._failed = failed
+        self._lost = lost
         self._datagram_limit = datagram_limit
         self._dscp = dscp
         self._udp: dict[bool, DatagramSocket] = {}
@@ -209,6 +214,7 @@ class TransportLayer:
             try:
                 flow.stream.send(data)
             except SendFailed:
+                flow.lost = True
                 flow.stream.abort()  # nothing goes through it any more: the next message takes a new one
                 raise
             flow.used = self._world.now()
@@ -330,6 +336,8 @@ class TransportLayer:
         """A connection has ended."""
         self._connections.lost(connection)
         self._failed(connection.flow, reason or "connection closed by the peer", b"")
+        if reason or not connection.closed:  # else this end has ended it, and for no fault of it
+            self._lost(connection.flow, reason)
 
 
 def _read(data: bytes) -> Request | Response | MessageError:

@@ -22,6 +22,9 @@ REGISTRATION = {
 NOWHERE = "No Service: registered nowhere"
 """A state of its own: the line should be registered, and no server holds it."""
 
+UNREACHABLE = "Registered, may be unreachable"
+"""Calls may not come: the connection that it is registered over is lost."""
+
 CALL = {
     CallState.CALLING: "Calling",
     CallState.RINGING: "Ringing",

@@ -61,7 +61,8 @@ def registration_lines(line: Line, now: float) -> list[str]:
         head = f"line {line.number} ({line.account.shown_label}), server {binding.number}"
         if binding.target is not None and binding.expires_at is not None:
             left = binding.expires_at - now
-            lines.append(f"{head}: registered at {binding.target}, expires in {left:.0f} s")
+            doubt = f"; {binding.reach.unreachable}" if binding.reach.unreachable else ""
+            lines.append(f"{head}: registered at {binding.target}, expires in {left:.0f} s{doubt}")
         else:
             lines.append(f"{head}: {binding.state}: {binding.reason}")
     return lines
@@ -69,7 +70,11 @@ def registration_lines(line: Line, now: float) -> list[str]:
 
 def _as_json(line: Line, now: float) -> dict[str, Any]:
     registered = [
-        binding.target.as_json() | {"expires_in": round((binding.expires_at or now) - now, 3)}
+        binding.target.as_json()
+        | {
+            "expires_in": round((binding.expires_at or now) - now, 3),
+            "unreachable": binding.reach.unreachable or None,
+        }
         for binding in line.bindings
         if binding.target is not None
     ]

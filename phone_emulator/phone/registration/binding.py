@@ -12,6 +12,7 @@ from phone_emulator.phone.wire.identity import new_call_id
 from phone_emulator.redundancy import hops
 
 from .lease import Contact, Lease, Place, place_of
+from .reach import Reach
 from .turn import Turns
 
 ATTEMPTS_KEPT = 1000
@@ -41,6 +42,8 @@ class Binding:
     """Whether ``Contact: *`` goes before the first REGISTER since the phone started (R11)."""
     least: int = 0
     """Seconds: the longest Min-Expires that a 423 has named (R15)."""
+    reach: Reach = field(default_factory=Reach)
+    """How it is reached over TCP or TLS (R14)."""
     turns: Turns = field(default_factory=Turns)
     """Who registers it now (R13)."""
     leases: dict[Place, Lease] = field(default_factory=dict)

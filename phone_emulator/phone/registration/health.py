@@ -67,6 +67,8 @@ class LineHealth:
     """Every target that was asked so far, server 1 first."""
     next: tuple[NextRegister, ...]
     """In order of time."""
+    unreachable: str = ""
+    """Why calls may not reach it though it is registered, for people (R14); empty if they do."""
 
     def as_json(self) -> dict[str, Any]:
         """The line as ``run --format json`` prints it."""
@@ -74,6 +76,7 @@ class LineHealth:
             "line": self.line,
             "registered": [target.role for target in self.registered],
             "registered_nowhere": self.registered_nowhere,
+            "unreachable": self.unreachable or None,
             "targets": [target.as_json() for target in self.targets],
             "next": [plan.as_json() for plan in self.next],
         }

@@ -20,6 +20,7 @@ from phone_emulator.world.tasks import Tasks
 from .binding import Binding
 from .keepalive import KeepAlive
 from .lease import Lease
+from .losses import Losses
 from .requests import Requests, granted_reason
 from .servers import Servers
 
@@ -58,6 +59,7 @@ class Registrar:
         self.bindings = servers.bindings
         self.keepalive = KeepAlive(seat, servers.bindings)
         self._requests = Requests(seat, servers, self.keepalive.start)
+        self._losses = Losses(seat, servers, self._requests)
         self.followers: list[Follower] = []
         self._tasks = Tasks(seat.context.world, f"line {seat.number}")
         self._loops: list[asyncio.Task[None]] = []
@@ -78,6 +80,11 @@ class Registrar:
         binding.next_at = binding.refresh_at
         self._requests.change(binding, binding.state, reason)
         self._renewed.set()
+
+    def connection_lost(self, flow: Flow, reason: str) -> None:
+        """A connection has ended; *reason* is empty where the far end closed it in order (R14)."""
+        if self.started and self._losses.take(flow, reason):
+            self._renewed.set()
 
     async def register(self) -> None:
         """Start registering, or start anew; returns when the first cycle has ended, well or badly."""

@@ -121,7 +121,9 @@ class Requests:
             )
             binding.removed(attempt.target)
             return False
+        survived = self._seat.exchange.registered_over(binding.call_id) is flow
         self._hold(binding, draft.shown, attempt.target, grant, asked)
+        binding.reach.renewed(survived=survived, closed=draft.reconnects)
         self._seat.exchange.keep_open(binding.call_id, flow)
         self._seat.exchange.service_routes.learn(flow.remote, response)
         self._context.gruus[self._gruu_key(binding)] = granted_gruu(response, draft.shown)
@@ -132,7 +134,7 @@ class Requests:
         now = self._now
         lease = max(grant.seconds, MIN_LEASE)
         overlap = self._seat.account.register_expires_overlap
-        self.forget(binding)
+        self._leave(binding)
         binding.target, binding.own, binding.registered_at = target, own, now
         binding.refresh_at = now + refresh_delay(lease, overlap, guessed=grant.guessed)
         binding.expires_at = max(now + lease, binding.refresh_at)
@@ -269,6 +271,10 @@ class Requests:
 
     def forget(self, binding: Binding) -> None:
         """What came with *binding* is gone with it: what the registrar gave, and its connection."""
+        self._leave(binding)
+        binding.reach.forgotten()
+
+    def _leave(self, binding: Binding) -> None:
         self._seat.exchange.keep_open(binding.call_id, None)
         if binding.target is not None:
             self._seat.exchange.service_routes.forget(binding.target.remote)
@@ -293,6 +299,7 @@ class Requests:
                 expires_at=binding.expires_at,
                 next_at=binding.next_at,
                 reason=reason,
+                unreachable=binding.reach.unreachable,
             )
         )
 

@@ -47,6 +47,8 @@ class Draft:
     """What was asked for so far; None before the first attempt."""
     proven: bool = False
     """Whether its last request carried any of them."""
+    reconnects: int = 0
+    """How often the target closed the connection behind an answer that was not the last."""
     redirection: Redirection | None = None
     """Where an INVITE was sent instead; None before the first attempt."""
     shown: str = ""
@@ -162,6 +164,10 @@ class Exchange:
             flow.registrations |= {call_id}
             self._registered_over[call_id] = flow
 
+    def registered_over(self, call_id: str) -> Flow | None:
+        """Where the registration *call_id* is reached; None where it is lost."""
+        return self._registered_over.get(call_id)
+
     async def flow_to(self, target: Target, within: float | None, why: str) -> Flow:
         """A way to *target*; raises RequestFailed (C6)."""
         try:
@@ -194,7 +200,12 @@ class Exchange:
             registers = draft.request.method == "REGISTER"
             draft.credentials = self.registering if registers else self.new_credentials()
         challenged = 0
+        answered = False
+        """Whether the target has answered over this connection."""
         for _ in range(MAX_REQUESTS):
+            if flow.lost:  # closed behind the last answer: the server is there, and is asked anew
+                draft.reconnects += 1
+                flow, answered = await self.flow_to(attempt.target, wait.connect, wait.connect_why), False
             request = draft.for_flow(flow)
             self.service_routes.attach(request, flow.remote)
             shown = draft.credentials.attach(request, flow.remote)
@@ -207,12 +218,16 @@ class Exchange:
                 watch.started(client)
                 response = await self._final(client, attempt, watch)
             except RequestFailed as failure:
+                if flow.lost and answered and attempt.outcome is None:
+                    draft.next_cseq()  # it was closed before the request was read
+                    continue
                 raise _explained(failure, attempt) from None
             except BaseException:
                 self.endpoint.clients.give_up(client, "nobody waits for an answer any more")
                 raise
             finally:
                 attempt.remark = client.remark or attempt.remark
+            answered = True
             if attempt.outcome is not None:
                 return response, flow  # given up meanwhile: nothing new is sent
             if response.status in (401, 407):

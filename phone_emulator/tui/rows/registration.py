@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from phone_emulator.events import LampState, RegistrationState
 from phone_emulator.tui.spans import clock
-from phone_emulator.tui.words import NOWHERE, REGISTRATION
+from phone_emulator.tui.words import NOWHERE, REGISTRATION, UNREACHABLE
 
 if TYPE_CHECKING:
     from phone_emulator.events import MessagesWaiting
     from phone_emulator.phone.line import Line
     from phone_emulator.phone.presence.blf import Lamp
     from phone_emulator.phone.registration.binding import Binding
-    from phone_emulator.phone.registration.health import TargetHealth
+    from phone_emulator.phone.registration.health import LineHealth, TargetHealth
 
 SYMBOLS = {
     RegistrationState.UNREGISTERED: "·",
@@ -24,6 +24,7 @@ SYMBOLS = {
     RegistrationState.FAILED: "✗",
     RegistrationState.UNREGISTERING: "…",
 }
+_UNREACHABLE = "!"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class BindingRow:
     reason: str
     working: bool
     """Whether calls start here."""
+    unreachable: str = ""
+    """Why calls may not come from here; empty if they do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ class LineRow:
     """``2 New Voice Mail(s)``; empty for none."""
     lamps: tuple[LampRow, ...] = ()
     """Its BLF keys."""
+    unreachable: bool = False
+    """Whether calls may not reach it at one of the servers where it is registered."""
 
 
 def line_rows(lines: Iterable[Line], now: float, chosen: int | None) -> list[LineRow]:
@@ -104,14 +109,23 @@ def _line_row(line: Line, now: float, chosen: bool) -> LineRow:
         number=line.number,
         label=account.shown_label,
         who=f"{account.display_name} {account.user}@{host}".strip(),
-        word=NOWHERE if health.registered_nowhere and best in _GIVEN_UP else REGISTRATION[best],
+        word=_word(health, best),
         registered=any(binding.live for binding in bindings),
         chosen=chosen,
         bindings=rows,
         troubles=tuple(_trouble_row(target, now) for target in health.targets if not target.works),
         mail=_mail(line.mailbox.told),
         lamps=tuple(_lamp_row(lamp) for lamp in line.subscriptions.lamps),
+        unreachable=bool(health.unreachable),
     )
+
+
+def _word(health: LineHealth, best: RegistrationState) -> str:
+    if health.registered_nowhere and best in _GIVEN_UP:
+        return NOWHERE
+    if health.unreachable and best is RegistrationState.REGISTERED:
+        return UNREACHABLE
+    return REGISTRATION[best]
 
 
 def _mail(mailbox: MessagesWaiting | None) -> str:
@@ -153,14 +167,16 @@ def _binding_row(binding: Binding, now: float, working: bool) -> BindingRow:
         role, place = target.role, f"{target.remote}/{target.transport}"
     else:
         role, place = f"server {binding.number}", binding.server.address
+    unreachable = binding.reach.unreachable
     return BindingRow(
-        symbol=SYMBOLS[binding.state],
+        symbol=_UNREACHABLE if unreachable else SYMBOLS[binding.state],
         word=REGISTRATION[binding.state],
         role=role,
         place=place,
         lease=_lease(binding, now),
         reason=binding.reason,
         working=working,
+        unreachable=unreachable,
     )
 
 

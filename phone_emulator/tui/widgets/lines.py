@@ -16,7 +16,7 @@ SCROLLBAR = 2
 """Columns that the pane loses where it scrolls."""
 TROUBLES_SHOWN = 3
 """Per line; the rest is in the log."""
-_STYLES = {"✓": GOOD, "✗": BAD, "…": WAITING, "·": DIM}
+_STYLES = {"✓": GOOD, "!": WAITING, "✗": BAD, "…": WAITING, "·": DIM}
 
 
 class LinesPane(TextPane):
@@ -47,7 +47,8 @@ def _trouble(row: TroubleRow, columns: int) -> list[Content]:
 
 def _line(row: LineRow, several: bool) -> Content:
     marker = "▸ " if several and row.chosen else "  "
-    style = GOOD if row.registered else WAITING if row.word.endswith("ing") else BAD
+    waits = row.unreachable or (not row.registered and row.word.endswith("ing"))
+    style = WAITING if waits else GOOD if row.registered else BAD
     return Content.assemble(
         marker,
         (f"{row.number} {clean(row.label)}", STRONG),
@@ -77,6 +78,8 @@ def _binding(row: BindingRow, places: int, columns: int) -> list[Content]:
             return [Content.assemble(head, lease)]
         return [head, hanging(Content(" " * 16), row.lease, DIM, columns - SCROLLBAR)]
     lines = [Content.assemble(head, (row.word, style), (f"  {row.lease}", DIM) if row.lease else "")]
-    if row.symbol == "✗":
+    if row.unreachable:
+        lines.append(hanging(Content(" " * 6), clean(row.unreachable), DIM, columns))
+    elif row.symbol == "✗":
         lines.append(hanging(Content(" " * 6), clean(row.reason), DIM, columns))
     return lines

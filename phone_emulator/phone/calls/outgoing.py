@@ -57,6 +57,10 @@ class OutgoingCall(Call):
         self._offer = b""
         self._client: ClientTransaction | None = None
         self._provisional = False
+        self._asked_at = 0.0
+        """When the attempt that goes on began to send its INVITE."""
+        self._ringing_out: TimerHandle | None = None
+        """When it has rung for long enough."""
         self._forks = Forks()
         """Who has answered the INVITE with a 1xx."""
         self._sounding: Fork | None = None
@@ -208,17 +212,16 @@ class OutgoingCall(Call):
         self.channel.identity = draft.identity
         if draft.credentials is not None:
             self.channel.credentials = draft.credentials
-        self._begin_attempt(None)
         watch = Watch(
             sent=lambda: self.servers.progressed(attempt, self.id),
             started=self._transaction_started,
             provisional=lambda response, client: self._heard(response, client, attempt),
         )
-        guard = self._guard(attempt)
+        self._asked_at = self.seat.now
         try:
             found = await self.seat.exchange.run(attempt, draft, watch)
         finally:
-            guard.cancel()
+            self._ring_as_long_as_it_likes()
         if self.voice.pretends:
             attempt.detail = f"{attempt.detail} ({self.voice.pretends})"
         client, forks = self._client, self._forks
@@ -276,23 +279,27 @@ class OutgoingCall(Call):
         shown = self.seat.exchange.new_credentials(known=self._directly is None)
         return Draft(identity, request, credentials=shown)
 
-    def _guard(self, attempt: Attempt) -> asyncio.Task[None]:
-        """Bound the time that a call may ring without an answer (C4; ``phone_setting.ringback_timeout``)."""
-        limit = self.seat.context.config.ringback_timeout
+    def _bound_ringing(self, attempt: Attempt) -> None:
+        """Bound the time that a call may ring without an answer (C4; ``phone_setting.ringback_timeout``).
 
-        async def ring_out() -> None:
-            started = attempt.started
-            while True:
-                await asyncio.sleep(max(started + limit - self.seat.now, 0.0))
-                if attempt.outcome is not None:
-                    return
-                if self._provisional:
-                    break
-                started = self.seat.now
-            text = f"answered {attempt.status}, then nothing for {limit} s (phone_setting.ringback_timeout)"
-            self._give_up(CallEvent.TIME_OUT, Outcome.NO_RESPONSE, CallResult.FAILED, text)
+        It is as long from the INVITE on; so long once more where nobody had answered it by then.
+        """
+        limit, passed = self.seat.context.config.ringback_timeout, self.seat.now - self._asked_at
+        spans = passed // limit + 1 if limit else 0
 
-        return self.spawn(ring_out(), "ringback timeout")
+        def ring_out() -> None:
+            if attempt.outcome is None and self._provisional:
+                rang = f"answered {attempt.status}, then nothing for {limit} s"
+                text = f"{rang} (phone_setting.ringback_timeout)"
+                self._give_up(CallEvent.TIME_OUT, Outcome.NO_RESPONSE, CallResult.FAILED, text)
+
+        self._ring_as_long_as_it_likes()
+        self._ringing_out = self.tasks.call_at(self._asked_at + spans * limit, ring_out, "ringback timeout")
+
+    def _ring_as_long_as_it_likes(self) -> None:
+        if self._ringing_out is not None:
+            self._ringing_out.cancel()
+            self._ringing_out = None
 
     def _begin_attempt(self, client: ClientTransaction | None) -> None:
         self._client, self._provisional, self._cancel_sent = client, False, False
@@ -339,7 +346,9 @@ class OutgoingCall(Call):
     def _heard(self, response: Response, client: ClientTransaction, attempt: Attempt) -> None:
         """A 1xx came: a CANCEL that was held back may leave now (RFC 3261 section 9.1)."""
         self.heard_at = self.seat.now
-        self._provisional = True
+        if not self._provisional:
+            self._provisional = True
+            self._bound_ringing(attempt)
         fork = self._forks.heard(client.request, response)
         if fork is not None:
             self.channel.flow, self.channel.target = client.flow, attempt.target

@@ -298,6 +298,7 @@ def test_a_cancelled_invite_without_its_end_is_waited_for_64_t1() -> None:
         pytest.param(1.0, 20, 20.0, id="it rings, and nobody answers"),
         pytest.param(25.0, 20, 40.0, id="asked again where nothing has rung yet"),
         pytest.param(19.0, 20, 20.0, id="however late it began to ring"),
+        pytest.param(1.0, 0, 1.0, id="not at all"),
     ],
 )
 def test_how_long_a_call_may_ring(first: float, limit: int, ends: float) -> None:

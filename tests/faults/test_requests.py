@@ -249,8 +249,8 @@ def deciders() -> list[tuple[type[Any], str]]:
     ]
 
 
-SELDOM = {(Resolver, "forget"), (Resolver, "next_expiry")}
-"""Whoever calls them waits for them, and nothing else does."""
+SELDOM = {(Resolver, "forget"), (Resolver, "next_expiry"), (Walk, "rehearsal")}
+"""Whoever calls them waits for them, and nothing else does: faces, and forecasts for people."""
 
 
 @pytest.mark.parametrize("always", [False, True], ids=["once", "always"])

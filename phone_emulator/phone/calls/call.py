@@ -532,6 +532,9 @@ class Call:
         self._settle(CallResult.FAILED, reason, 200)
         self.session.give_up(reason)
 
+    def came_up(self) -> None:
+        """A late offer has its answer: nothing new to a call that is up."""
+
     def _settle(self, result: CallResult, reason: str, status: int | None = None) -> None:
         """The result is known."""
         if self.result is None:

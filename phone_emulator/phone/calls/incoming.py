@@ -263,13 +263,13 @@ class IncomingCall(Call):
             body = late_offer = self.voice.offer()
         response = self._response(200, body, self.session.grant(self._server.request))
         if not late_offer:
-            self._up()
+            self.came_up()
         await self.session.repeat(self._server, response, late_offer=late_offer)
-        if late_offer and not self.session.silent:
-            self._up()
 
-    def _up(self) -> None:
-        """The call is answered, and can be talked in: after a late offer that waits for the ACK."""
+    def came_up(self) -> None:
+        """The call is answered, and can be talked in: with the ACK that answers a late offer."""
+        if self.result is not None:
+            return
         self.answered_at = self.seat.now
         self._settle(CallResult.ANSWERED, f"answered by this phone{self.session.muteness}", 200)
         if self._replaced is not None:

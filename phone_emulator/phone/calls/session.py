@@ -86,6 +86,9 @@ class Dialogue(Protocol):
     def came_to_nothing(self, reason: str) -> None:
         """Nothing can be said: the call has failed for *reason*, and ends with a BYE."""
 
+    def came_up(self) -> None:
+        """What was offered last has its answer, and something can be said."""
+
 
 class Session:
     """What both ends of a call have agreed to say to each other.
@@ -265,6 +268,8 @@ class Session:
         wrong = self.connect(Agreement(acceptance.offer, sdp_of(ack), answered_here=False))
         if self.silent:  # else the old session stays
             self._call.came_to_nothing(f"the ACK answers this phone's offer with {wrong}")
+        else:
+            self._call.came_up()
 
     def give_up(self, reason: str, by: EndedBy = EndedBy.US) -> None:
         """End the call, for *reason*, without waiting for it."""

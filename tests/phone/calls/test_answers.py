@@ -267,6 +267,22 @@ def test_nothing_common_in_the_ack() -> None:
     play(story)
 
 
+def test_a_late_offer_is_answered_whatever_comes_right_behind_its_ack() -> None:
+    async def story(on: Play) -> None:
+        invite, _, call = await on.ringing(body=b"")
+        call.answer()
+        response = await on.far.response(200)
+        ack = on.far.ack(invite, response, PCMU)
+        ack.headers.add("Content-Type", "application/sdp")
+        on.far.send(ack)
+        own, phone = (response.headers.values(name)[0] for name in ("From", "To"))
+        on.far.send(on.far.inside("BYE", invite.call_id, own, phone))
+        await on.far.response(200, "BYE")
+        assert (call.result, call.status) == (CallResult.ANSWERED, 200)
+
+    play(story)
+
+
 def test_a_late_offer_is_answered_with_the_ack() -> None:
     async def story(on: Play) -> None:
         invite, _, call = await on.ringing(body=b"")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from phone_emulator.cli.group import cli
+from tests import addresses
 from tests.patience import NET
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,9 +91,8 @@ def start(request: pytest.FixtureRequest) -> Start:
 
 @pytest.fixture
 def own_address() -> str:
-    """The phone's address in a loopback network that no other test process uses."""
-    number = os.getpid()
-    return f"127.{64 + number // 250 % 150}.{number % 250}.21"
+    """See `addresses.own_address`."""
+    return addresses.own_address()
 
 
 @pytest.fixture

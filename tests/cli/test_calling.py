@@ -99,9 +99,10 @@ def test_the_same_seed_is_the_same_run(call: Run) -> None:
 
 
 @pytest.mark.parametrize(("world", "told"), [("simulated", False), ("lab", True)])
-def test_a_seed_is_told_where_there_are_sockets(call: Run, world: str, told: bool) -> None:
+def test_a_seed_is_told_where_there_are_sockets(call: Run, own_address: str, world: str, told: bool) -> None:
+    where = ("--local-address", own_address) if told else ()
     for seed, expected in ((("--seed", 1), told), ((), False)):
-        done = call("--world", world, *seed, "--duration", "0")
+        done = call("--world", world, *where, *seed, "--duration", "0")
         assert ("foretells" in done.stderr) is expected
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from phone_emulator.scenario.reader import parse_scenario
 from phone_emulator.scenario.runner import run
 from phone_emulator.scenario.schema import WorldName
 from phone_emulator.scenario.session import RunOptions, prepare
+from tests.addresses import own_address
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 HEAD = f"""\
@@ -26,8 +26,6 @@ servers:
   secondary: {{address: 192.168.1.14}}
   fallback: {{address: 192.168.1.15}}
 """
-NETWORK = f"127.{60 + os.getpid() % 150}.{os.getpid() // 150 % 250}.21"
-"""One for each process that tests."""
 WORLDS: tuple[WorldName, ...] = ("simulated", "lab")
 in_both_worlds = pytest.mark.parametrize("world", WORLDS)
 OVER_TLS = (
@@ -37,7 +35,7 @@ OVER_TLS = (
 
 
 def played(text: str, world: WorldName) -> ScenarioResult:
-    phone = PhoneOptions(local_address=NETWORK) if world == "lab" else PhoneOptions()
+    phone = PhoneOptions(local_address=own_address()) if world == "lab" else PhoneOptions()
     options = RunOptions(phone=phone, keep_messages=True)
     result = run(prepare(parse_scenario(HEAD + text, "t.yaml", world=world), options), options)
     assert result.failures == []

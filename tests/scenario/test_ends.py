@@ -17,12 +17,14 @@ from phone_emulator.events import (
     Transport,
     Wait,
 )
+from phone_emulator.phone import PhoneOptions
 from phone_emulator.report.json import json_line
 from phone_emulator.report.result import CallReport, ScenarioResult, Verdict
 from phone_emulator.report.text import scenario_lines
 from phone_emulator.scenario.session import RunOptions, settled
 from phone_emulator.sip.message import Request
 from phone_emulator.sip.parser import parse
+from tests.addresses import own_address
 from tests.scenario.playing import played
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -39,7 +41,8 @@ def play(steps: str, head: str = "", world: str = "simulated") -> tuple[Scenario
     """What became of the *steps*, and every REGISTER with Expires 0."""
     events: list[Event] = []
     text = HEAD.format(world=world) + head + "steps:\n" + steps
-    result = played(text, RunOptions(listeners=(events.append,)))
+    phone = PhoneOptions(local_address=own_address() if world == "lab" else "")
+    result = played(text, RunOptions(phone=phone, listeners=(events.append,)))
     sent = [parse(event.data) for event in events if isinstance(event, MessageSent)]
     requests = [message for message in sent if isinstance(message, Request) and message.method == "REGISTER"]
     return result, [request for request in requests if request.headers.get("Expires") == "0"]

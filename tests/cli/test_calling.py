@@ -220,7 +220,7 @@ def test_register_as_json(run: Run, example: Path) -> None:
     primary, fallback = told["registered"]
     assert primary == {
         "server": 1, "role": "primary", "host": "yealink.pbx.com", "address": "192.168.1.13", "port": 5060,
-        "transport": "udp", "expires_in": 3600,
+        "transport": "udp", "expires_in": 3600, "unreachable": None,
     }  # fmt: skip
     assert (fallback["role"], fallback["expires_in"]) == ("fallback", 3600)
 

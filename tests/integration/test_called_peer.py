@@ -191,7 +191,9 @@ def test_two_answers_of_a_fork(transport: Transport, peers: Peers) -> None:
     first = [answer(200, sdp(), tag="a"), hear("ACK", To="tag=a")]
     second = [answer(200, sdp(), tag="b"), hear("ACK", To="tag=b"), hear("BYE", To="tag=b"), reply(200)]
     end = [hear("BYE", To="tag=a"), reply(200)]
-    answered(peers.place(transport, [*ringing, *first, *second, *end], hang_up_at(peers, "> BYE")))
+    # SIPp hears nothing of the first dialog while it has to answer in the second: the third 200 ends that.
+    story = [*ringing, *first, *second, *end]
+    answered(peers.place(transport, story, hang_up_at(peers, "< 200", 3)))
 
 
 @every_transport

@@ -136,14 +136,17 @@ class Recording:
     @cached_property
     def invites(self) -> list[Seen]:
         """Every INVITE that left outside a dialog, retransmissions included."""
-        return [
-            seen
-            for seen in self.messages
-            if seen.sent
-            and seen.request is not None
-            and seen.request.method == "INVITE"
-            and seen.request.to_tag is None
-        ]
+        return [seen for seen in self._every_invite if seen.message.to_tag is None]
+
+    @cached_property
+    def changes_asked_for(self) -> list[Seen]:
+        """The re-INVITEs that left, retransmissions included."""
+        return [seen for seen in self._every_invite if seen.message.to_tag is not None]
+
+    @property
+    def _every_invite(self) -> list[Seen]:
+        sent = [(seen, seen.request) for seen in self.messages if seen.sent]
+        return [seen for seen, request in sent if request is not None and request.method == "INVITE"]
 
     @cached_property
     def first_invites(self) -> list[Seen]:
@@ -152,18 +155,6 @@ class Recording:
         for seen in self.invites:
             first.setdefault(seen.branch, seen)
         return list(first.values())
-
-    @cached_property
-    def changes_asked_for(self) -> list[Seen]:
-        """The re-INVITEs that left, retransmissions included."""
-        return [
-            seen
-            for seen in self.messages
-            if seen.sent
-            and seen.request is not None
-            and seen.request.method == "INVITE"
-            and seen.request.to_tag is not None
-        ]
 
     @cached_property
     def responses(self) -> dict[str, list[tuple[Seen, Response]]]:

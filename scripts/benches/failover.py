@@ -104,7 +104,10 @@ def part(core: int, *arguments: str) -> Iterator[tuple[str, Callable[[], None]]]
 
     os.sched_setaffinity(process.pid, {core})
     try:
-        yield process.stdout.readline().strip(), order
+        first = process.stdout.readline().strip()
+        if not first:
+            raise RuntimeError(f"{PART.name} {arguments[0]} did not start, for the reason above")
+        yield first, order
     finally:
         orders.close()
         process.wait()

@@ -63,6 +63,9 @@ class Voice:
         """The RTP session, while the call has one."""
         self.script: bytes | None = None
         """What goes out in place of this end's own description: a called user of the lab says anything."""
+        unspoken = ", ".join(unspoken_titles(context.codecs(account)))
+        self.pretends = f"offers {unspoken}, which it cannot speak: --offer declared" if unspoken else ""
+        """What is offered without being spoken here, for people; empty for nothing."""
 
     @property
     def speechless(self) -> str:
@@ -75,14 +78,6 @@ class Voice:
     def unspoken(self) -> str:
         """What people call the agreed codec, where it cannot be spoken here; empty where it can."""
         return "" if self.agreed is None else self.agreed.unspoken
-
-    @property
-    def pretends(self) -> str:
-        """What is offered without being spoken here, for people; empty for nothing."""
-        unspoken = unspoken_titles(self._context.codecs(self._account))
-        if not unspoken:
-            return ""
-        return f"offers {', '.join(unspoken)}, which it cannot speak: --offer declared"
 
     async def open(self) -> None:
         """Open an RTP port of the configured range; raises VoiceError."""

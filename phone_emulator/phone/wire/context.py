@@ -50,7 +50,7 @@ class Context:
 
     def host_for(self, remote: str) -> str:
         """The phone's own address of the IP version of *remote*; the first one where it has none such."""
-        return next((host for host in self.hosts if (":" in host) is (":" in remote)), self.host)
+        return self.other_host if self.other_host and (":" in remote) is not (":" in self.host) else self.host
 
     def identity(self, account: AccountConfig, server: ServerConfig) -> Identity:
         """How the line of *account* names itself towards *server*."""

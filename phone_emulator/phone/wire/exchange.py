@@ -313,12 +313,14 @@ def _mended(response: Response, draft: Draft) -> bool:
         return False
     if response.status == 422:
         return session_expires.ask_longer(request, response)
+    if response.status == 503 or response.status >= 600:
+        return False  # C2: the server itself; RFC 3261 section 21.6: nobody wants the call anywhere
     if draft.redirection is None:
         draft.redirection = Redirection(request.uri)
     if response.status < 400:
         draft.redirection.redirected(response)
-    elif response.status == 503 or response.status >= 600 or not draft.redirection.begun:
-        return False  # C2: the server itself; RFC 3261 section 21.6: nobody wants the call anywhere
+    elif not draft.redirection.begun:
+        return False
     uri = draft.redirection.next()
     if uri is not None:
         draft.redirect(uri, draft.redirection.headers)

@@ -10,6 +10,7 @@ import hashlib
 import urllib.parse
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from phone_emulator.config.model import AccountConfig, PhoneConfig, ServerConfig
 from phone_emulator.events import Address, Transport
@@ -18,6 +19,7 @@ from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.message import Request, Response, response_to
 from phone_emulator.sip.tel import number_in
 from phone_emulator.sip.uri_request import request_uri
+from phone_emulator.sip.values import REMEMBERED
 from phone_emulator.world.chance import Chance
 
 from . import option_tags
@@ -294,8 +296,13 @@ class Identity:
         return f'"{name}" <{self.address_of_record}>' if name else f"<{self.address_of_record}>"
 
     def _user(self, user: str) -> str:
-        escaped = urllib.parse.quote(user, safe=USER_SAFE)
+        escaped = _escaped(user)
         return escaped if self.hash_as_23 else escaped.replace("%23", "#")
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _escaped(user: str) -> str:
+    return urllib.parse.quote(user, safe=USER_SAFE)
 
 
 def new_call_id(source: Chance, account: AccountConfig, local_host: str, style: WireStyle = V8X) -> str:

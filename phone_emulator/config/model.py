@@ -8,6 +8,7 @@ from enum import IntEnum
 from functools import lru_cache
 
 from phone_emulator.config.secret import Secret as Secret
+from phone_emulator.events import Transport
 
 _ADDRESS_OF_RECORD = re.compile(
     r"(?:sips?:)?(.+)@((?:[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)", re.IGNORECASE
@@ -22,6 +23,11 @@ class TransportType(IntEnum):
     TCP = 1
     TLS = 2
     DNS_NAPTR = 3
+
+    @property
+    def transport(self) -> Transport:
+        """The transport where no record says another."""
+        return Transport.UDP if self is TransportType.DNS_NAPTR else Transport[self.name]
 
 
 class FailbackMode(IntEnum):

@@ -12,14 +12,6 @@ from phone_emulator.events import Source, Target, Transport, role_name
 from .preference import preferred
 from .records import NaptrRecord, SrvRecord, key_of, literal_address
 
-TRANSPORTS = {
-    TransportType.UDP: Transport.UDP,
-    TransportType.TCP: Transport.TCP,
-    TransportType.TLS: Transport.TLS,
-    TransportType.DNS_NAPTR: Transport.UDP,
-}
-"""The transport where no record says another."""
-
 SERVICES = {"SIP+D2U": Transport.UDP, "SIP+D2T": Transport.TCP, "SIPS+D2T": Transport.TLS}
 """The NAPTR services of RFC 3263 section 4.1 that the phone speaks."""
 
@@ -53,7 +45,7 @@ class Everything:
 
 def first_step(host: str, port: int, transport_type: TransportType) -> Literal | AddressOnly | Everything:
     """What a server's address, port (0: none) and transport_type say to ask for: the table of rule D1."""
-    transport = TRANSPORTS[transport_type]
+    transport = transport_type.transport
     address = literal_address(host)
     if address is not None:
         return Literal(address, transport, port or transport.default_port)

@@ -13,8 +13,6 @@ from phone_emulator.config.model import (
 )
 from phone_emulator.events import Transport
 
-_TRANSPORTS = {TransportType.TCP: Transport.TCP, TransportType.TLS: Transport.TLS}
-
 
 @dataclass(frozen=True, slots=True)
 class Hop:
@@ -35,7 +33,7 @@ class Hop:
     @property
     def transport(self) -> Transport:
         """Over which it is asked where no record says another (D1)."""
-        return _TRANSPORTS.get(self.transport_type, Transport.UDP)
+        return self.transport_type.transport
 
     @property
     def keys(self) -> str:

@@ -216,13 +216,9 @@ class Channel:
                 with contextlib.suppress(RequestFailed):
                     return await exchange.flow_to(self.target, wait, "")
                 return None
-        types = {
-            Transport.UDP: TransportType.UDP,
-            Transport.TCP: TransportType.TCP,
-            Transport.TLS: TransportType.TLS,
-        }
         server = self.identity.server
-        hop = Hop(server.number, host, uri.port or 0, types[transport], server.failover, server)
+        transport_type = TransportType[transport.name]
+        hop = Hop(server.number, host, uri.port or 0, transport_type, server.failover, server)
         try:
             targets = await self.seat.locate(hop)
             target = targets[0]

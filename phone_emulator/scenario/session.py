@@ -27,7 +27,6 @@ from phone_emulator.events import (
     MessageReceived,
     MessageSent,
     Outcome,
-    Transport,
 )
 from phone_emulator.lab import plans
 from phone_emulator.lab.behaviour import Behaviour
@@ -143,7 +142,6 @@ class Session:
     bus: Bus
     lab: Lab | None
     phone: Phone
-    phone_options: PhoneOptions
     zones: dict[int, Zone]
     """The zone of each ``dns`` step, by its number."""
     calls: dict[str, Call] = field(default_factory=dict)
@@ -291,7 +289,7 @@ def make_session(prepared: Prepared, options: RunOptions) -> Session:
         lab = Lab(world, stage.plan, config, bus)
         phone_options = lab.phone_options(phone_options)
     phone = Phone(config, world, bus, phone_options)
-    session = Session(scenario, options, config, world, bus, lab, phone, phone_options, prepared.zones)
+    session = Session(scenario, options, config, world, bus, lab, phone, prepared.zones)
     if not world.virtual:
         session.epoch = time.time() - world.now()
     for listener in options.listeners:
@@ -374,7 +372,7 @@ def _unmet_behaviours(scenario: Scenario, config: PhoneConfig) -> list[str]:
     asked = {server.transport_type for account in config.lines for server in account.servers}
     if TransportType.DNS_NAPTR in asked:
         return []
-    spoken = [Transport[transport_type.name] for transport_type in sorted(asked)]
+    spoken = [transport_type.transport for transport_type in sorted(asked)]
     said = [(spec.line, f"server {spec.name!r}", spec.behaviour) for spec in scenario.servers.values()]
     said += [
         (step.line, str(step), behaviour)

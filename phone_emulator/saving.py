@@ -10,16 +10,14 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
-PRIVATE = 0o600
-"""Who may read keys, captures and recordings: their owner."""
 _EVERYBODY = 0o666
 """Who may read a report, but for what the umask takes away."""
 
 
 @contextlib.contextmanager
-def saved(path: Path, *, private: bool) -> Iterator[BinaryIO]:
+def saved(path: Path, *, private: bool) -> Iterator[IO[bytes]]:
     """A file to write, which takes the place of *path* once all is written; until then nothing is changed.
 
     What is no regular file (``/dev/stdout``, a pipe) is written to as it is; a link leads to its file.
@@ -37,28 +35,20 @@ def saved(path: Path, *, private: bool) -> Iterator[BinaryIO]:
             with target.open("wb") as file:
                 yield file
             return
-        with _beside(target) as (descriptor, name):
-            if not private:
-                os.chmod(name, _EVERYBODY & ~_umask())
-            with os.fdopen(descriptor, "wb") as file:
+        prefix = f".{target.name[:100]}."
+        with tempfile.NamedTemporaryFile(prefix=prefix, dir=target.parent, delete=False) as file:
+            try:
+                if not private:
+                    os.chmod(file.name, _EVERYBODY & ~_umask())
                 yield file
-            os.replace(name, target)
+                file.close()
+                os.replace(file.name, target)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(file.name)
+                raise
     except OSError as error:
         error.filename, error.filename2 = str(path), None
-        raise
-
-
-@contextlib.contextmanager
-def _beside(target: Path) -> Iterator[tuple[int, str]]:
-    """A new file beside *target*, removed where something goes wrong."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
-    try:
-        yield descriptor, name
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.close(descriptor)
-        with contextlib.suppress(OSError):
-            os.unlink(name)
         raise
 
 

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from phone_emulator.cleaning import clean
 from phone_emulator.events import Address, MessageReceived, Transport
@@ -48,7 +48,7 @@ class PcapngWriter:
     :param mask: whether what a password can be guessed by is crossed out.
     """
 
-    def __init__(self, stream: BinaryIO, *, epoch: float = 0.0, mask: bool = False) -> None:
+    def __init__(self, stream: IO[bytes], *, epoch: float = 0.0, mask: bool = False) -> None:
         self._stream = stream
         self._mask = mask
         self._epoch = epoch

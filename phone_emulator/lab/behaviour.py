@@ -144,10 +144,10 @@ class Behaviour:
         """Why it means nothing where *who* speaks *transports*, for people; empty where it does."""
         for entry in self.said():
             if entry.needs and not entry.needs & {*transports}:
-                wanted, spoken = (
-                    " or ".join(sorted(map(str.upper, each))) for each in (entry.needs, transports)
+                return (
+                    f"{entry.name} is about {_or(entry.needs)} connections, "
+                    f"and {who} speaks {_or(transports)} only"
                 )
-                return f"{entry.name} is about {wanted} connections, and {who} speaks {spoken} only"
         return ""
 
     def __str__(self) -> str:
@@ -233,7 +233,7 @@ def _nothing(entry: Entry) -> str:
     """Why the word of *entry* means nothing for the request that it stands at."""
     if not entry.methods:
         return f"{entry.name} is about the whole server, not about single requests"
-    if len(entry.methods) > len(COUNTED) - 1:
+    if len(entry.methods) >= len(COUNTED):
         return f"{entry.name} means nothing for it"
     return f"{entry.name} means nothing for it, only for {', '.join(sorted(entry.methods))}"
 

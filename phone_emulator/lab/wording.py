@@ -50,11 +50,11 @@ class Wording:
             said, methods = [self._word(str(value), value)], {}
         else:
             raise ValueError(f"{self._lead} {shown(value)}: {self._help}")
-        seen: dict[str, str] = {}
+        seen: set[str] = set()
         for entry, _ in said:
             if entry.name in seen:
                 raise ValueError(f"{entry.name} stands there twice")
-            seen[entry.name] = entry.name
+            seen.add(entry.name)
         ways = [entry.name for entry, _ in said if entry.way]
         if len(ways) > 1:
             raise ValueError(f"{ways[0]} and {ways[1]}: only one of them can be")

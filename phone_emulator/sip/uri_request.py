@@ -20,7 +20,13 @@ MAX_HEADERS = 16
 """Headers that it may carry."""
 TAKEN = frozenset(
     {
-        *("diversion", "expires", "history-info", "priority", "referred-by", "replaces", "subject"),
+        "diversion",
+        "expires",
+        "history-info",
+        "priority",
+        "referred-by",
+        "replaces",
+        "subject",
         "user-to-user",
     }
 )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Literal
 
 import pytest
 
 from phone_emulator.events import CallChanged, CallState, MediaChanged, MessageReceived, MessageSent
-from phone_emulator.phone.transfer.transfer import transfer_blind
 from tests.integration.harness.baresip import Baresip
 from tests.integration.harness.certificates import Certificates
 from tests.integration.harness.far_end import TRANSPORTS, Transport, only_server
@@ -25,7 +23,6 @@ from tests.integration.harness.scene import (
     Scene,
     account,
     answered,
-    answers,
     kamailio,
 )
 from tests.integration.harness.stage import Stage
@@ -210,11 +207,7 @@ def test_both_hold_and_resume(transport: Transport, play: Callable[..., None]) -
             await call.hold()
             await call.resume()
         assert [change.state for change in scene.live.told(CallChanged)][-4:] == ["held", "talking"] * 2
-        for order, direction in (("hold", b"a=recvonly"), ("resume", b"a=sendrecv")):
-            scene.live.events.clear()
-            await scene.baresip.do(order)
-            await until(lambda: bool(answers(scene.live)), f"baresip to {order}")
-            assert direction in answers(scene.live)[0]
+        await scene.is_held_and_resumed()
         await scene.is_heard(call)
         await call.hang_up()
         answered(call)
@@ -315,14 +308,7 @@ def test_the_phone_transfers_baresip(transport: Transport, play: Callable[..., N
 
     async def story(scene: Scene) -> None:
         call = await scene.talking(MANUAL[transport])
-        transfer = asyncio.create_task(transfer_blind(call, FORKED[transport]))
-        await scene.baresip.told("CALL_INCOMING")
-        await scene.baresip.do("accept")
-        await transfer
-        await call.over()
-        answered(call)
-        await scene.baresip.told("CALL_CLOSED")
-        await scene.baresip.do("hangup")
+        await scene.transfers(call, FORKED[transport])
 
     play(transport, story)
 
@@ -333,16 +319,8 @@ def test_baresip_transfers_the_phone(transport: Transport, play: Callable[..., N
 
     async def story(scene: Scene) -> None:
         first = await scene.talking(MANUAL[transport])
-        await scene.baresip.do("transfer", FORKED[transport])
-        await scene.baresip.told("CALL_INCOMING")
-        second = scene.live.phone.calls[1]
+        second = await scene.is_transferred(first, FORKED[transport])
         assert second.remote.removeprefix("sip:").startswith(FORKED[transport])
-        await scene.baresip.do("accept")
-        assert await second.settled() == "answered"
-        await first.over()
-        await second.hang_up()
-        answered(first)
-        answered(second)
 
     play(transport, story)
 

@@ -5,13 +5,11 @@ Requests within the dialog go to the Contact of the other (RFC 3261 section 12.2
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from phone_emulator.events import CallState, MessageReceived, MessageSent
-from phone_emulator.phone.transfer.transfer import transfer_blind
 from phone_emulator.sip.message import Request
 from phone_emulator.sip.parser import parse
 from tests.integration.harness.baresip import Baresip
@@ -28,7 +26,6 @@ from tests.integration.harness.scene import (
     Scene,
     account,
     answered,
-    answers,
     kamailio,
 )
 from tests.integration.harness.stage import Stage
@@ -140,11 +137,7 @@ def test_both_hold_and_resume(transport: Transport, play: Play) -> None:
         call = await scene.talking(MANUAL["udp"])
         await call.hold()
         await call.resume()
-        for order, direction in (("hold", b"a=recvonly"), ("resume", b"a=sendrecv")):
-            scene.live.events.clear()
-            await scene.baresip.do(order)
-            await until(lambda: bool(answers(scene.live)), f"baresip to {order}")
-            assert direction in answers(scene.live)[0]
+        await scene.is_held_and_resumed()
         await scene.hang_up(call)
 
     play(transport, story)
@@ -171,14 +164,7 @@ def test_the_phone_transfers_baresip(transport: Transport, play: Play) -> None:
 
     async def story(scene: Scene) -> None:
         call = await scene.talking(MANUAL["udp"])
-        transfer = asyncio.create_task(transfer_blind(call, FORKED["udp"]))
-        await scene.baresip.told("CALL_INCOMING")
-        await scene.baresip.do("accept")
-        await transfer
-        await call.over()
-        answered(call)
-        await scene.baresip.told("CALL_CLOSED")
-        await scene.baresip.do("hangup")
+        await scene.transfers(call, FORKED["udp"])
 
     play(transport, story)
 
@@ -187,14 +173,6 @@ def test_the_phone_transfers_baresip(transport: Transport, play: Play) -> None:
 def test_baresip_transfers_the_phone(transport: Transport, play: Play) -> None:
     async def story(scene: Scene) -> None:
         first = await scene.talking(MANUAL["udp"])
-        await scene.baresip.do("transfer", FORKED["udp"])
-        await scene.baresip.told("CALL_INCOMING")
-        second = scene.live.phone.calls[1]
-        await scene.baresip.do("accept")
-        assert await second.settled() == "answered"
-        await first.over()
-        await second.hang_up()
-        answered(first)
-        answered(second)
+        await scene.is_transferred(first, FORKED["udp"])
 
     play(transport, story)

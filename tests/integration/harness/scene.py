@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Literal
 
 from phone_emulator.events import MessageSent
 from phone_emulator.media.sound import Sound
 from phone_emulator.phone import Call, IncomingCall
+from phone_emulator.phone.transfer.transfer import transfer_blind
 from tests.integration.harness.baresip import Account, Control
 from tests.integration.harness.certificates import Certificates
 from tests.integration.harness.far_end import Transport
@@ -114,6 +116,38 @@ class Scene:
         await until(lambda: audio.recording.seconds >= 0.1, "sound from baresip")
         heard = audio.recording
         assert loudest(Sound(heard.rate, heard.samples[-heard.rate // 10 :])) == TONE
+
+    async def is_held_and_resumed(self) -> None:
+        """baresip holds and resumes the call of the phone, which answers with the direction of each."""
+        for order, direction in (("hold", b"a=recvonly"), ("resume", b"a=sendrecv")):
+            self.live.events.clear()
+            await self.baresip.do(order)
+            await until(lambda: bool(answers(self.live)), f"baresip to {order}")
+            assert direction in answers(self.live)[0]
+
+    async def transfers(self, call: Call, user: str) -> None:
+        """The phone sends baresip to *user*, who answers: the phone's *call* is over."""
+        transfer = asyncio.create_task(transfer_blind(call, user))
+        await self.baresip.told("CALL_INCOMING")
+        await self.baresip.do("accept")
+        await transfer
+        await call.over()
+        answered(call)
+        await self.baresip.told("CALL_CLOSED")
+        await self.baresip.do("hangup")
+
+    async def is_transferred(self, first: Call, user: str) -> Call:
+        """baresip sends the phone to *user*, who answers; the call that this makes, over like *first*."""
+        await self.baresip.do("transfer", user)
+        await self.baresip.told("CALL_INCOMING")
+        second = self.live.phone.calls[1]
+        await self.baresip.do("accept")
+        assert await second.settled() == "answered"
+        await first.over()
+        await second.hang_up()
+        answered(first)
+        answered(second)
+        return second
 
 
 def answered(call: Call) -> None:

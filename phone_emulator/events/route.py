@@ -164,6 +164,8 @@ class Attempt:
     """When the request left, each time."""
     remark: str = ""
     """What else is worth telling of its way: that it went over TCP for its size. Part of ``detail``, too."""
+    answered_by: Address | None = None
+    """Where its answer came from, where that is not the target; None where it is, or nobody has answered."""
     line: int = 0
     """Whose REGISTER it is: X of ``account.X``; 0 for an attempt of a call, which has its line itself."""
     unregistered: bool = False
@@ -182,4 +184,5 @@ class Attempt:
             "outcome": None if self.outcome is None else str(self.outcome),
             "status": self.status,
             "detail": self.detail,
+            **({} if self.answered_by is None else {"answered_by": str(self.answered_by)}),
         }

@@ -14,6 +14,8 @@ from phone_emulator.sip.message import Request, Response
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.world.tasks import Tasks
 
+from .wire.known import Sources
+
 LATE_ANSWERS = 180.0
 """Seconds that an abandoned INVITE may still be answered: proxies let it ring so long (timer C, RFC 3261)."""
 UNWANTED = 100
@@ -25,6 +27,10 @@ End = Callable[[Response, Flow], Coroutine[Any, Any, Response | None]]
 
 class DialogUser(Protocol):
     """Who a dialog belongs to: a call or a subscription (RFC 5057)."""
+
+    @property
+    def sources(self) -> Sources:
+        """Where its messages may come from."""
 
     def receive(self, server: ServerTransaction) -> None:
         """A request came in within the dialog."""

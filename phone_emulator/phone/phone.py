@@ -31,21 +31,25 @@ from .calls.floor import Floor
 from .calls.incoming import IncomingCall
 from .calls.outgoing import OutgoingCall
 from .dialling.number import asked_by, at_address, dialled, why_undialable
-from .dialogs import Dialogs
+from .dialogs import Dialogs, DialogUser
 from .line import Line
 from .presence.notifier import Notifier
 from .reception import in_dialog
 from .reception.uas_core import UasCore, unsupported
 from .transfer.referral import Referrals
 from .wire.addresses import own_addresses
+from .wire.answer import Answer
 from .wire.certificates import Certificates, trust_of
 from .wire.context import Context
 from .wire.identity import Device
+from .wire.known import Network
 
 LAST_WORDS = 8
 """Times T1: how long a phone that stops waits for the answers to its BYEs and CANCELs."""
 STOPPED = "the phone was stopped"
 """Why what goes on at the end is cut short, for people."""
+UNKNOWN = "is known in no dialog: neither a server of the line, nor named by one"
+"""Of who sends a request within a dialog that is not theirs, for people."""
 HISTORY = 200
 """Calls that the history keeps."""
 
@@ -72,6 +76,8 @@ class PhoneOptions:
     """What the phone's own files add to those, and its own certificate."""
     large_requests_over_tcp: bool = True
     """Whether a request of more than 1,300 bytes leaves UDP for TCP (RFC 3261 section 18.1.1)."""
+    known: tuple[Network, ...] = ()
+    """``--known``: IP networks that count among the servers of every line."""
     any_user: bool = False
     """Whether calls to any number ring, at the line of the server that they come from (the lab's callee)."""
 
@@ -149,6 +155,8 @@ class Phone:
             on_stray=self._on_stray,
             on_lost=self._on_lost,
             locate=self._locate,
+            known=self.knows,
+            strict=config.trust_ctrl,
         )
         await endpoint.open()
         try:
@@ -175,6 +183,7 @@ class Phone:
             endpoint=endpoint,
             resolver=Resolver(self.world, nameservers, config.dns, bus=self.bus, source_host=host),
             trust=trust_of(config, options.ca_pem, options.certificates),
+            known=options.known,
             next_rtp_port=config.min_rtp_port + options.device.style.skipped_rtp_ports,
             sessions=options.device.style.first_session,
         )
@@ -392,6 +401,11 @@ class Phone:
         request = server.request
         _ = request.request_uri  # raises: 416 for a scheme that is not known here, 400 for no URI
         user = self.dialogs.user_of(request)
+        if user is not None and not user.sources.admits(server.source.host):
+            self._from_elsewhere(user, server)
+            return
+        if user is not None:
+            server.flow.prove(self.world.now())
         if isinstance(user, Call):
             user.receive(server)
             return
@@ -407,8 +421,29 @@ class Phone:
         user = self.dialogs.user_of(ack)
         if user is None:
             return "no such call is known here"
+        if not user.sources.admits(flow.remote.host):
+            return f"{flow.remote.host} {UNKNOWN}"
+        flow.prove(self.world.now())
         user.acknowledged(ack)
         return None
+
+    def _from_elsewhere(self, user: DialogUser, server: ServerTransaction) -> None:
+        """A request within a dialog of *user* came from where it does not know of: no dialog of its sender's.
+
+        Whom its server has named by a name only is looked up first.
+        """
+        if user.sources.unresolved:
+            name = f"whether {server.request.method} from {server.source.host} is of a dialog"
+            self.spawn(self._find_out(user, server), name)
+        else:
+            self.uas_core.answer(server, Answer(481, why=f"{server.source.host} {UNKNOWN}"))
+
+    async def _find_out(self, user: DialogUser, server: ServerTransaction) -> None:
+        await user.sources.look_up()
+        try:
+            self._on_request(server)
+        except MessageError as error:
+            self.uas_core.answer(server, Answer(error.status, why=str(error)))
 
     def _on_stray(self, response: Response, flow: Flow) -> str | None:
         for line in self.lines.values():
@@ -419,6 +454,10 @@ class Phone:
     def _on_lost(self, flow: Flow, reason: str) -> None:
         for line in self.lines.values():
             line.registrar.connection_lost(flow, reason)
+
+    def knows(self, host: str) -> bool:
+        """Whether the IP address *host* is that of a server of any line."""
+        return any(host in line.seat.known for line in self.lines.values())
 
     async def _locate(self, host: str, port: int | None, transport: Transport) -> Sequence[Address]:
         context = self.context

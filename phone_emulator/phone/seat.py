@@ -12,6 +12,7 @@ from phone_emulator.world.tasks import Tasks
 from .dialogs import Dialogs
 from .wire.context import Context
 from .wire.exchange import Exchange
+from .wire.known import KnownServers
 from .wire.lookup import targets_of
 
 OVER = (CallState.ENDING, CallState.ENDED)
@@ -36,7 +37,9 @@ class Seat:
         self.context = context
         self.account = account
         self.dialogs = dialogs
-        self.exchange = Exchange(context.endpoint, context.config, account, context.trust)
+        self.known = KnownServers(account, context.known)
+        """Whose word counts."""
+        self.exchange = Exchange(context.endpoint, context.config, account, context.trust, self.known)
         self.tasks = Tasks(context.world, f"line {account.index}")
         """What is done for the line that no part of it owns."""
         self.calls: list[LiveCall] = []

@@ -80,6 +80,8 @@ class ClientTransaction:
         self.timer: TimerHandle | None = None
         self.answered = False
         """Whether any response has come."""
+        self.source = flow.remote
+        """Where its last response came from; where it went, before the first."""
         self.success: Response | None = None
         """The first 2xx."""
         self._inbox: deque[Response | Exception] = deque()
@@ -148,11 +150,20 @@ class Clients:
         transports: what they are sent over.
         timers: T1, T2, T4.
         on_stray: called with each response that matches no transaction.
+        strict: whether a response counts for nothing that a stranger sends in place of who was asked
+            (``sip.trust_ctrl``).
     """
 
     def __init__(
-        self, world: World, transports: TransportLayer, timers: Timers, on_stray: StrayHandler
+        self,
+        world: World,
+        transports: TransportLayer,
+        timers: Timers,
+        on_stray: StrayHandler,
+        *,
+        strict: bool = False,
     ) -> None:
+        self._strict = strict
         self._world = world
         self._transports = transports
         self._timers = timers
@@ -227,12 +238,26 @@ class Clients:
         """Send the ACK to a 300-699 that came when the transaction of *invite* was over already."""
         self._send_ack(machines.ack_to(invite, response), flow)
 
-    def flow_failed(self, flow: Flow, reason: str) -> None:
-        """The transport says that *flow* is dead: who waits for a first answer there is told at once."""
+    def flow_failed(self, flow: Flow, reason: str, quoted: bytes = b"") -> bool:
+        """The transport says that *flow* is dead: who waits for a first answer there is told at once.
+
+        Args:
+            flow: that is dead.
+            reason: for people.
+            quoted: the beginning of the datagram that showed it: whose request began otherwise waits on.
+
+        Returns:
+            Whether one of the requests that wait there began so.
+        """
+        found = False
         for client in tuple(self._by_flow.get((flow.transport, flow.remote), ())):
-            if not client.answered and client.flow.stream is flow.stream:
+            if client.flow.stream is not flow.stream or not client.request.to_bytes().startswith(quoted):
+                continue
+            found = True
+            if not client.answered:
                 outcome = Outcome.SEND_FAILED if flow.transport.reliable else Outcome.ICMP
                 self._fail(client, outcome, reason)
+        return found
 
     def receive(self, response: Response, flow: Flow) -> None:
         """A response came in."""
@@ -242,6 +267,10 @@ class Clients:
         key = client_key(response)
         client = self._waiting.get(key)
         if client is not None:
+            if flow.remote != client.flow.remote and not self._attributed(client, response, flow):
+                return
+            client.source = flow.remote
+            flow.prove(self._world.now())
             try:
                 self._act(client, client.machine.receive(response, self._world.now()))
             except MessageError:
@@ -256,6 +285,14 @@ class Clients:
                 ignored = self._on_stray(response, flow)
             if ignored:
                 self._transports.ignored(flow, ignored, response.raw or response.to_bytes())
+
+    def _attributed(self, client: ClientTransaction, response: Response, flow: Flow) -> bool:
+        """Whether *response* counts, which came from elsewhere than the request of *client* went to."""
+        if not self._strict or self._transports.known(flow.remote.host):
+            return True
+        why = f"it came from {flow.remote}, and its request went to {client.flow.remote} (sip.trust_ctrl = 1)"
+        self._transports.ignored(flow, why, response.raw or response.to_bytes())
+        return False
 
     def _misdirected(self, response: Response) -> str:
         """Why *response* is not for this user agent (sections 8.1.3.3 and 18.1.2); empty where it is."""

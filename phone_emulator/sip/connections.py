@@ -11,11 +11,14 @@ from phone_emulator.events import Address, Transport
 from phone_emulator.world.base import ConnectFailed, SendFailed, Stream, TlsClient, TlsFailed, World
 from phone_emulator.world.tasks import Tasks
 
+from .allowance import Known
 from .connection import Connection, ConnectionUser
 from .flow import Flow
 
 MAX_CONNECTIONS = 1000
 """Incoming connections beyond these are refused, so that a peer cannot use up the machine."""
+KEPT_FOR_SERVERS = 250
+"""So many of them are this end's own servers' alone."""
 MAX_CONNECTIONS_OF_ONE = 100
 """The same for those of one IP address, so that one peer cannot keep out the others."""
 
@@ -36,6 +39,10 @@ class Layer(ConnectionUser, Protocol):
 
     def host_for(self, remote: str) -> str:
         """The local IP address of the IP version of *remote*."""
+
+    @property
+    def known(self) -> Known:
+        """Whether an IP address is that of a server of this user agent."""
 
 
 class Connections:
@@ -81,8 +88,11 @@ class Connections:
         local = self._layer.local(stream.transport, stream.remote.host)
         flow = connection.flow = Flow(stream.transport, local, stream.remote, stream)
         theirs = sum(each.flow.remote.host == stream.remote.host for each in self._accepted)
-        if len(self._accepted) >= MAX_CONNECTIONS:
-            self._layer.ignored(flow, f"connection refused: {MAX_CONNECTIONS} are open already", b"")
+        most = MAX_CONNECTIONS
+        if len(self._accepted) >= most - KEPT_FOR_SERVERS and not self._layer.known(stream.remote.host):
+            most -= KEPT_FOR_SERVERS
+        if len(self._accepted) >= most:
+            self._layer.ignored(flow, f"connection refused: {most} are open already", b"")
             stream.abort()
         elif theirs >= MAX_CONNECTIONS_OF_ONE:
             why = f"connection refused: {MAX_CONNECTIONS_OF_ONE} from this address are open already"

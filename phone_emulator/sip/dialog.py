@@ -57,6 +57,11 @@ class Dialog:
         request.headers.add("CSeq", f"{number} {method}")
         return request
 
+    @property
+    def route_uris(self) -> list[str]:
+        """The URIs of the route set, first hop first."""
+        return [_uri_of(route) for route in self.route_set]
+
     def next_hop(self) -> str:
         """The URI that in-dialog requests are sent to: the first route, else the remote target."""
         return _uri_of(self.route_set[0]) if self.route_set else self.remote_target

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from phone_emulator.events import Bus
 from phone_emulator.world.base import TlsServer, World
-from phone_emulator.world.reasons import ICMP_PORT_UNREACHABLE
 
+from .allowance import Known
 from .client import Clients, StrayHandler
 from .flow import Flow
 from .message import MessageError, Request, Response
 from .server import MAX_SERVER_TRANSACTIONS, AckHandler, RequestHandler, Servers
 from .timers import Timers
-from .transport import DATAGRAM_LIMIT, Lost, TransportLayer
+from .transport import BLANK, DATAGRAM_LIMIT, Lost, TransportLayer
 from .way_back import Locate, WaysBack, nowhere, quoted_response
+
+NOT_SENT = "but what it quotes is not known to have been sent there lately"
+"""Of an ICMP error, for people."""
 
 
 class Endpoint:
@@ -31,6 +34,9 @@ class Endpoint:
         on_stray: called with each response that matches no transaction.
         on_lost: called when a connection has ended by the far end, or by what came over it.
         locate: looks up where the sent-by of a Via leads (RFC 3263 section 5); by itself nothing is.
+        known: tells the addresses of this user agent's servers: others get no more than they may ask for, and
+            nothing that only they say is sent to a third one.
+        strict: whether responses count only where they come from who was asked, or from a known address.
         datagram_limit: bytes that a request may have over UDP; a longer one goes over TCP (section 18.1.1).
             0 lets every request go over UDP.
         dscp: 0..63, how its packets are marked.
@@ -54,6 +60,8 @@ class Endpoint:
         on_stray: StrayHandler,
         on_lost: Lost = lambda flow, reason: None,
         locate: Locate = nowhere,
+        known: Known = lambda host: True,
+        strict: bool = False,
         datagram_limit: int = DATAGRAM_LIMIT,
         dscp: int = 0,
         max_server_transactions: int = MAX_SERVER_TRANSACTIONS,
@@ -72,11 +80,12 @@ class Endpoint:
             malformed=self._malformed,
             failed=self._flow_failed,
             lost=on_lost,
+            known=known,
             datagram_limit=datagram_limit,
             dscp=dscp,
         )
         self.ways_back = WaysBack(world, self.transports, locate, 64 * timers.t1)
-        self.clients = Clients(world, self.transports, timers, on_stray)
+        self.clients = Clients(world, self.transports, timers, on_stray, strict=strict)
         self.servers = Servers(
             world,
             self.transports,
@@ -123,10 +132,14 @@ class Endpoint:
         self.servers.refuse_unread(data, flow, error, unread)
 
     def _flow_failed(self, flow: Flow, reason: str, data: bytes) -> None:
-        """*flow* is dead; a response is sent to the next place, where *data* shows that it was one."""
-        self.clients.flow_failed(flow, reason)
-        if reason == ICMP_PORT_UNREACHABLE:
-            self.servers.port_closed(flow.remote)
+        """*flow* is dead, as the datagram shows that begins with *data*, and drew an ICMP error.
+
+        A response is sent to the next place. Where nothing that was sent there lately began so, the error is
+        a forgery, or too late.
+        """
+        found = self.clients.flow_failed(flow, reason, data)
         response = quoted_response(data)
         if response is not None:
-            self.servers.response_returned(response, flow, reason)
+            found = self.servers.response_returned(response, flow, reason)
+        if not found and flow.stream is None and data.strip(BLANK) and not data.startswith(b"ACK "):
+            self.transports.ignored(flow, f"{reason}, {NOT_SENT}", data)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from phone_emulator.events import Address, Transport
 from phone_emulator.world.base import Stream, TlsClient
 
+from .allowance import Allowance
+
 
 @dataclass(slots=True, eq=False)
 class Flow:
@@ -30,6 +32,13 @@ class Flow:
     """Whether requests go over UDP here however large they are, since TCP was tried in vain."""
     tls: TlsClient | None = None
     """How the certificate was checked, of a connection that this end made over TLS."""
+    allowance: Allowance | None = None
+    """What may be sent there unproven: where a datagram came from; None where that is no question."""
+
+    def prove(self, now: float) -> None:
+        """Whoever is there has sent back what only this end could tell them."""
+        if self.allowance is not None:
+            self.allowance.prove(now)
 
     def via(self, branch: str, *, rport: bool = False) -> str:
         """The value of the Via header for a request on this flow (section 18.1.1)."""

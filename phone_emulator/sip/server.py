@@ -6,12 +6,15 @@ matches what comes in, and hands each new request to whoever uses the endpoint.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from zlib import crc32
 
 from phone_emulator.events import Address
 from phone_emulator.world.base import SendFailed, TimerHandle, World
+from phone_emulator.world.reasons import ICMP_PORT_UNREACHABLE
 from phone_emulator.world.tasks import Tasks
 
 from . import transaction as machines
@@ -34,9 +37,11 @@ MAX_SERVER_BYTES = 64 * 1024 * 1024
 """The same for their bytes: 20,000 of the longest would take 1.3 GB."""
 MAX_CLOSED = 1000
 """Ports that are known to be closed; older ones are forgotten."""
+SHARE_OF_ONE, SHARE_OF_STRANGERS = 10, 4
+"""One stranger gets a tenth of that room, and the last quarter of it is kept for the servers."""
 STATELESS_RESPONSES = 100
 """How many of those 503s, and of the 400s to what cannot be read, leave within a second: a flood is not
-answered with another one."""
+answered with another one. The servers have so many of their own."""
 RETRY_AFTER = 32
 """Seconds that such a 503 asks for: by then the transactions of now are over (timer J)."""
 
@@ -53,17 +58,23 @@ class ServerTransaction:
         "merge_key",
         "on_cancel",
         "request",
+        "source",
         "straight",
         "timer",
         "to_tag",
     )
 
-    def __init__(self, servers: Servers, request: Request, flow: Flow, key: machines.Key) -> None:
+    def __init__(
+        self, servers: Servers, request: Request, flow: Flow, key: machines.Key, source: Address
+    ) -> None:
         self._servers = servers
         self._machine: Transaction | None = None
         self.request = request
         """The request."""
         self.flow = flow
+        """Where the responses go."""
+        self.source = source
+        """Where it came from."""
         self.straight = server_kind(request) in STRAIGHT
         """Whether the request was handed on, and nothing has happened since."""
         self.key = key
@@ -143,14 +154,17 @@ class Servers:
         """Those that are dealt with."""
         self._bytes = 0
         """Of their requests."""
+        self._of_host: Counter[str] = Counter()
+        """How many of them came from each IP address."""
         self._mergeable: dict[machines.Key, ServerTransaction] = {}
         """Requests outside dialogs that are dealt with, by what a merged copy shares."""
         self._responded = Resting(world, timers.j)
         """Requests that were responded to, and how: repetitions draw the same again."""
         self._closed: dict[Address, None] = {}
         """Where ICMP says that nobody listens, and nothing has come from since; the latest last."""
-        self._stateless = (0.0, 0)
-        """The second in which requests were last refused without a transaction, and how many."""
+        self._stateless = {False: (0.0, 0), True: (0.0, 0)}
+        """The second in which requests were last refused without a transaction, and how many; of strangers,
+        and of the servers."""
 
     def __len__(self) -> int:
         return len(self._current) + len(self._responded)
@@ -183,12 +197,15 @@ class Servers:
         status, request = response.status, server.request
         if status != 487:
             reason = why or WHY.get(status) or response.reason
-            self._transports.ignored(server.flow, reason, request.raw or request.to_bytes(), status)
+            came = server.flow
+            if came.remote != server.source:
+                came = replace(came, remote=server.source)
+            self._transports.ignored(came, reason, request.raw or request.to_bytes(), status)
 
     def receive(self, request: Request, flow: Flow) -> None:
         """A request came in; raises MessageError where it cannot be understood."""
         via = request.via
-        where = response_flow(via, flow)
+        where = response_flow(via, flow, known=self._transports.known)
         stamp_source(request, via, flow)
         self.port_speaks(flow.remote)
         key = server_key(request, via=via)
@@ -198,16 +215,20 @@ class Servers:
             return
         server = self._current.get(key)
         if server is not None:
-            self._act(server, server.machine.receive(request, self.world.now()))
+            now, said_last = self.world.now(), server.machine.last_sent
+            if said_last is not None and said_last.to_tag and said_last.to_tag == request.to_tag:
+                flow.prove(now)
+            self._act(server, server.machine.receive(request, now))
             return
         if request.method == "ACK":
             self._acknowledged(request, flow)
             return
-        if len(self._current) >= self._most or self._bytes > MAX_SERVER_BYTES:
-            self._refuse_for_want_of_room(request, where)
+        if full := self._full(flow.remote.host):
+            self._refuse_for_want_of_room(request, where, full)
             return
-        server = self._current[key] = ServerTransaction(self, request, where, key)
+        server = self._current[key] = ServerTransaction(self, request, where, key, flow.remote)
         self._bytes += len(request.raw or b"")
+        self._of_host[flow.remote.host] += 1
         if server.straight:
             self._deliver(server, request)
         else:
@@ -216,7 +237,7 @@ class Servers:
     def refuse_unread(self, data: bytes, flow: Flow, error: MessageError, unread: bool) -> None:
         """Tell what is wrong with what cannot be read; refuse a request of which enough can."""
         response = refusal(data, error, self._user_agent)
-        if response is None or not self._may_refuse():
+        if response is None or not self._may_refuse(flow):
             self._transports.ignored(flow, str(error), data, unread=unread)
             return
         try:
@@ -224,12 +245,12 @@ class Servers:
         except MessageError:
             where = flow
         else:
-            where = response_flow(via, flow)
+            where = response_flow(via, flow, known=self._transports.known)
             stamp_source(response, via, flow)
         self._transports.ignored(flow, str(error), data, response.status, unread=unread)
         self._send(response, where)
 
-    def port_closed(self, place: Address) -> None:
+    def _port_closed(self, place: Address) -> None:
         """ICMP says that nobody listens at *place*: no response is repeated there by itself."""
         self._closed.pop(place, None)
         self._closed[place] = None
@@ -241,16 +262,26 @@ class Servers:
         if self._closed:
             self._closed.pop(place, None)
 
-    def response_returned(self, quoted: Response, flow: Flow, reason: str) -> None:
-        """The response that *quoted* is the beginning of drew an ICMP error (section 18.2.2)."""
+    def response_returned(self, quoted: Response, flow: Flow, reason: str) -> bool:
+        """The response that *quoted* is the beginning of drew an ICMP error (section 18.2.2).
+
+        Returns:
+            Whether such a response was sent lately.
+        """
         try:
             key = server_key(quoted)
         except MessageError:
-            return  # too little of it is quoted
+            return False
         said, server = self._responded.said(key), self._current.get(key)
         response = parse(said) if said else server.machine.last_sent if server is not None else None
-        if isinstance(response, Response) and response.status == quoted.status:
-            self._ways_back.send(response, flow, reason)
+        if not isinstance(response, Response):
+            return False
+        if response.status != quoted.status:
+            return True  # it has said something else since
+        if reason == ICMP_PORT_UNREACHABLE:
+            self._port_closed(flow.remote)
+        self._ways_back.send(response, flow, reason)
+        return True
 
     def _fault(self, server: ServerTransaction, error: Exception, work: str) -> None:
         """*work* about the request of *server* raised *error*."""
@@ -274,11 +305,27 @@ class Servers:
         if ignored:
             self._transports.ignored(flow, ignored, ack.raw or ack.to_bytes())
 
-    def _refuse_for_want_of_room(self, request: Request, flow: Flow) -> None:
+    def _full(self, host: str) -> str:
+        """Why no further request is taken from *host*, for people; empty where one is."""
+        dealt, size = len(self._current), self._bytes
+        theirs = self._of_host.get(host, 0)
+        if dealt >= self._most or size > MAX_SERVER_BYTES:
+            return f"{dealt} requests are being dealt with already"
+        kept = 1 - 1 / SHARE_OF_STRANGERS
+        alone = theirs * SHARE_OF_ONE >= self._most
+        if not alone and dealt < kept * self._most and size <= kept * MAX_SERVER_BYTES:
+            return ""
+        if self._transports.known(host):
+            return ""
+        if alone:
+            return f"{theirs} requests from {host}, which is no server of this phone, are being dealt with"
+        return f"{dealt} requests are being dealt with, and the room that is left is kept for the servers"
+
+    def _refuse_for_want_of_room(self, request: Request, flow: Flow, full: str) -> None:
         """Answer 503 without a transaction (section 8.2.7), to the first ones of each second."""
-        reason = f"{len(self._current)} requests are being dealt with already, no more are taken"
+        reason = f"{full}, no more are taken"
         data = request.raw or request.to_bytes()
-        if not self._may_refuse():
+        if not self._may_refuse(flow):
             self._transports.ignored(flow, reason, data)
             return
         self._transports.ignored(flow, reason, data, 503)
@@ -319,6 +366,12 @@ class Servers:
     def _cancelled(self, cancel: ServerTransaction) -> None:
         """Answer a CANCEL and tell the INVITE it is for (section 9.2)."""
         target = self._current.get(server_key(cancel.request, "INVITE"))
+        host, known = cancel.source.host, self._transports.known
+        if target is not None and host != target.source.host and not known(host):
+            # Who sent the INVITE sends its CANCEL (section 9.1); a server may do so from another address.
+            why = f"it came from {host}, and the INVITE that it would cancel from {target.source.host}"
+            self._answer(cancel, 481, why=why)
+            return
         if target is None:
             self._answer(cancel, 481, why="there is no INVITE that it could cancel")
             return
@@ -334,13 +387,14 @@ class Servers:
             except Exception as error:
                 self._fault(target, error, f"dealing with CANCEL from {cancel.flow.remote}")
 
-    def _may_refuse(self) -> bool:
+    def _may_refuse(self, flow: Flow) -> bool:
         """Whether one more response without a transaction is no flood yet."""
-        second, told = self._stateless
+        known = self._transports.known(flow.remote.host)
+        second, told = self._stateless[known]
         now = self.world.now()
         if now >= second + 1:
             second, told = now, 0
-        self._stateless = second, told + 1
+        self._stateless[known] = second, told + 1
         return told < STATELESS_RESPONSES
 
     def _act(
@@ -398,6 +452,10 @@ class Servers:
         if self._current.pop(server.key, None) is None:
             return False
         self._bytes -= len(server.request.raw or b"")
+        host = server.source.host
+        self._of_host[host] -= 1
+        if not self._of_host[host]:
+            del self._of_host[host]
         return True
 
     def _forget(self, server: ServerTransaction) -> None:

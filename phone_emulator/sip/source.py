@@ -7,6 +7,7 @@ import re
 from phone_emulator.events import Address
 from phone_emulator.world.address import is_unicast
 
+from .allowance import Known
 from .flow import Flow
 from .message import Message
 from .values import Via
@@ -36,16 +37,18 @@ def stamp_source(message: Message, via: Via, flow: Flow) -> None:
         message.headers.prepend("Via", value)
 
 
-def response_flow(via: Via, flow: Flow) -> Flow:
+def response_flow(via: Via, flow: Flow, *, known: Known) -> Flow:
     """Where responses to the request go whose top Via is *via* (RFC 3261 section 18.2.2, RFC 3581).
 
-    No group of hosts hears them, nor does the host of a ``maddr`` that is a name: the request's source does.
+    No group of hosts hears them, nor does the host of a ``maddr`` that is a name, or that a stranger gave:
+    the request's source does. *known* tells who is no stranger.
     """
     if flow.stream is not None:
         return flow
-    host = via.parameters.get("maddr")
-    if host is None or not is_unicast(host := host.strip("[]")):
+    port, maddr = via.port or flow.transport.default_port, (via.parameters.get("maddr") or "").strip("[]")
+    if maddr != flow.remote.host:
+        if is_unicast(maddr) and known(flow.remote.host):
+            return Flow(flow.transport, flow.local, Address(maddr, port))
         if "rport" in via.parameters:
             return flow
-        host = flow.remote.host
-    return Flow(flow.transport, flow.local, Address(host, via.port or flow.transport.default_port))
+    return Flow(flow.transport, flow.local, Address(flow.remote.host, port), allowance=flow.allowance)

@@ -17,6 +17,7 @@ from phone_emulator.world.base import (
 )
 from phone_emulator.world.tasks import Tasks
 
+from .allowance import FACTOR, Allowance, Allowances, Known
 from .body import SDP, type_of
 from .connection import Connection
 from .connections import UNSENT_UNHEEDED, Connections
@@ -73,6 +74,7 @@ class TransportLayer:
         failed: called when a flow is known to be dead, with the reason, and with the beginning of the
             datagram that showed it, as far as that is known.
         lost: called behind that when a connection has ended by the far end, or by what came over it.
+        known: whose datagrams are believed to come from where they say; see `allowance`.
         datagram_limit: bytes that a request may have over UDP; 0 for no limit.
         dscp: 0..63, how packets are marked.
     """
@@ -91,6 +93,7 @@ class TransportLayer:
         malformed: Malformed,
         failed: Failed,
         lost: Lost = lambda flow, reason: None,
+        known: Known = lambda host: True,
         datagram_limit: int = DATAGRAM_LIMIT,
         dscp: int = 0,
     ) -> None:
@@ -105,6 +108,8 @@ class TransportLayer:
         self._malformed = malformed
         self._failed = failed
         self._lost = lost
+        self.known = known
+        """Whether an IP address is that of a server of this user agent."""
         self._datagram_limit = datagram_limit
         self._dscp = dscp
         self._udp: dict[bool, DatagramSocket] = {}
@@ -114,6 +119,7 @@ class TransportLayer:
         self._connections = Connections(self, world, dscp)
         self._flows: dict[Address, Flow] = {}
         """Where datagrams came from lately."""
+        self._allowances = Allowances()
         self.sent_bys: frozenset[str] = frozenset()
         """What requests of this user agent name in their Via, and so the responses to them."""
 
@@ -154,6 +160,7 @@ class TransportLayer:
                 listener.close()
             self._listeners.clear()
             self._flows.clear()
+            self._allowances.clear()
             for socket in self._udp.values():
                 socket.close()
             self._udp.clear()
@@ -205,6 +212,8 @@ class TransportLayer:
     def send_bytes(self, data: bytes, flow: Flow) -> None:
         """Send the bytes of a message; raises SendFailed."""
         if flow.stream is None:
+            if flow.allowance is not None and not self._may_send(data, flow, flow.allowance):
+                return
             # A phone of one IP version lets its socket say why it cannot send to the other.
             socket = self._udp.get(":" in flow.remote.host) or self._udp.get(":" in self._host)
             if socket is None:
@@ -225,6 +234,16 @@ class TransportLayer:
             self._bus.tell(
                 MessageSent(at=now, local=flow.local, remote=flow.remote, transport=transport, data=data)
             )
+
+    def _may_send(self, data: bytes, flow: Flow, allowance: Allowance) -> bool:
+        """Whether *data* may go to who has perhaps not asked for it; tells the first time that it may not."""
+        if allowance.spend(len(data)) or self.known(flow.remote.host):
+            return True
+        if not allowance.told:
+            allowance.told = True
+            why = f"not sent: nobody at {flow.remote.host} has shown to be there, and it had {FACTOR} times"
+            self.ignored(flow, f"{why} the bytes that came from it", data, outwards=True)
+        return False
 
     def _tell_received(self, message: Request | Response, flow: Flow, data: bytes) -> None:
         """Tell of a message that came in, as it is on the wire."""
@@ -250,14 +269,22 @@ class TransportLayer:
         read = [
             (data, remote, _read(data)) for data, remote in came if data[:1] not in BLANK or data.strip(BLANK)
         ]
+        now = self._world.now()
         for data, remote, message in read:
             flow = self._flows.get(remote)
-            if flow is None:
-                if len(self._flows) >= MAX_FLOWS:
-                    self._flows.clear()
-                local = self.local(Transport.UDP, remote.host)
-                flow = self._flows[remote] = Flow(Transport.UDP, local, remote)
+            if flow is None or flow.allowance is None or now >= flow.allowance.fresh_until:
+                flow = self._new_flow(remote, now)
+            assert flow.allowance is not None
+            flow.allowance.received(len(data))
             self._act_on(message, data, flow)
+
+    def _new_flow(self, remote: Address, now: float) -> Flow:
+        """Where datagrams come from, *remote*, with what may be sent there."""
+        if len(self._flows) >= MAX_FLOWS:
+            self._flows.clear()
+        local, allowance = self.local(Transport.UDP, remote.host), self._allowances.of(remote.host, now)
+        flow = self._flows[remote] = Flow(Transport.UDP, local, remote, allowance=allowance)
+        return flow
 
     def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
         """An ICMP error came in for *remote*, which quotes the beginning of what was sent there."""

@@ -2,7 +2,7 @@
 
 Where their connection has ended, a new one is made to where the request came from, at the port of its Via;
 where nobody takes it there, and where a datagram draws an ICMP error, the response goes to where the sent-by
-of the Via leads (RFC 3263 section 5).
+of the Via leads (RFC 3263 section 5): to another host only where one of this end's servers has named it.
 """
 
 from __future__ import annotations
@@ -114,19 +114,26 @@ class WaysBack:
                 if not fault:
                     return
                 failed = f"no new one to {source}: {fault}"
-                for place in await self.locate(via.host.strip("[]"), via.port, flow.transport):
+                for place in await self._sent_by(via, flow):
                     if place != source and not await self._try(response, flow, place):
                         return
         except TimeoutError:
             pass
         self._tell(response, flow, f"{why}, and {failed}")
 
+    async def _sent_by(self, via: Via, flow: Flow) -> Sequence[Address]:
+        """Where the sent-by of *via* leads; a stranger's to its own host alone."""
+        host = via.host.strip("[]")
+        if host != flow.remote.host and not self._transports.known(flow.remote.host):
+            return ()
+        return await self.locate(host, via.port, flow.transport)
+
     async def _post(self, datagrams: _Datagrams, via: Via, flow: Flow, why: str, key: Key) -> None:
         """Send a response over UDP to one place after the other, until none draws an ICMP error."""
         failed = "and its Via leads nowhere else"
         try:
             async with asyncio.timeout(self._patience):
-                for place in await self.locate(via.host.strip("[]"), via.port, flow.transport):
+                for place in await self._sent_by(via, flow):
                     if place == flow.remote:
                         continue
                     datagrams.at, datagrams.failed = place, asyncio.get_running_loop().create_future()

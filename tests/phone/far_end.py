@@ -11,6 +11,7 @@ from typing import Any
 
 from phone_emulator.config import load_text
 from phone_emulator.events import (
+    Address,
     Bus,
     CallChanged,
     Event,
@@ -25,6 +26,7 @@ from phone_emulator.world.base import Stream
 from phone_emulator.world.simulated import SimulatedWorld
 from tests.lab.peers import PHONE, SERVER, Peer
 
+STRANGER = Address("192.168.1.66", 5060)
 UDP, TCP = Transport.UDP, Transport.TCP
 CFG = {
     "account.1.enable": "1",
@@ -169,6 +171,10 @@ class Play:
         self.phone = phone
         self.far = far
         self.events = events
+
+    async def stranger(self, at: Address = STRANGER) -> FarEnd:
+        """A far end that is none of the line's servers."""
+        return await FarEnd(self.world).bind(at, remote=PHONE)
 
     async def ringing(self, **how: Any) -> tuple[Request, Response, IncomingCall]:
         """The phone rings: the INVITE, its 180, the call."""

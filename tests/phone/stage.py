@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -237,12 +238,14 @@ def play(
     silence: Silence = Silence.AUTO,
     reaction: float = 0.0,
     seed: int = 1,
+    known: Sequence[str] = (),
     **behaviours: Any,
 ) -> None:
     """Play *story* with the guide's example phone.
 
     *settings* are cfg keys over the example's; *actors* put scripted servers in the place of the lab's, by
-    name; *behaviours* are what the lab's servers do at first: ``primary="silent"``.
+    name; *known* are the networks of ``--known``; *behaviours* are what the lab's servers do at
+    first: ``primary="silent"``.
     """
     config = load([CFG], [f"{key}={value}" for key, value in (settings or {}).items()]).config
     scripts = actors or {}
@@ -262,9 +265,8 @@ def play(
     bus, events = Bus(), list[Event]()
     bus.subscribe(events.append)
     lab = Lab(world, made.plan, made.config, bus)
-    phone = Phone(
-        made.config, world, bus, lab.phone_options(PhoneOptions(silence=silence, reaction=reaction))
-    )
+    options = PhoneOptions(silence=silence, reaction=reaction, known=tuple(map(ip_network, known)))
+    phone = Phone(made.config, world, bus, lab.phone_options(options))
     cast = {name: Actor(SERVERS[name], script) for name, script in scripts.items()}
 
     async def main() -> None:

@@ -202,10 +202,14 @@ def test_the_ports_that_are_known_are_bounded(monkeypatch: pytest.MonkeyPatch) -
         refuse(server)
         await asyncio.sleep(0.1)
         for port in (7001, 7002):
-            ends.endpoint.transports.datagram_failed(
-                Address("192.168.1.77", port), "ICMP port unreachable", b""
-            )
+            far = await Far(ends.world).bind(Address("192.168.1.77", port))
+            sent_by = f"192.168.1.77:{port}"
+            far.send(incoming("INVITE", branch=f"z9hG4bK{port}", sent_by=sent_by, call_id=str(port)))
+            await asyncio.sleep(0.01)
+            far.close()
+            refuse(ends.requests[-1])
         await asyncio.sleep(0.6)
-        assert [at for at, _, _ in said(ends, since)] == [0.0, 0.5]  # it was forgotten, and tried again
+        again = [at for at, where, _ in said(ends, since) if where == THERE]
+        assert again == [0.0, 0.5]  # it was forgotten, and tried again
 
     run(story)

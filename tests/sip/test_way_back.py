@@ -9,6 +9,7 @@ import pytest
 
 from phone_emulator.events import Address, MessageIgnored, Transport
 from phone_emulator.sip import way_back
+from phone_emulator.sip.endpoint import NOT_SENT
 from phone_emulator.sip.message import response_to
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.way_back import quoted_response
@@ -295,7 +296,7 @@ def test_an_icmp_error_for_a_response_of_before_is_nobodys() -> None:
         layer.datagram_failed(THERE, "ICMP port unreachable", ok.to_bytes())
         await asyncio.sleep(0.001)
         assert len(places.asked) == 1
-        assert ends.ignored == []
+        assert ends.ignored == [f"ICMP port unreachable, {NOT_SENT}"] * 4
 
     run(story)
 

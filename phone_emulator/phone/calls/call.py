@@ -26,6 +26,7 @@ from phone_emulator.phone.wire.caller import connected_party
 from phone_emulator.phone.wire.credentials import words_of
 from phone_emulator.phone.wire.errors import CallError as CallError
 from phone_emulator.phone.wire.identity import ALLOW, Identity
+from phone_emulator.phone.wire.known import Sources
 from phone_emulator.redundancy import Try
 from phone_emulator.sip import reason as reasons
 from phone_emulator.sip.client import RequestFailed
@@ -164,6 +165,11 @@ class Call:
     def via(self) -> str | None:
         """The role of the target that answered."""
         return self.route[-1].target.role if self.route and self.result is CallResult.ANSWERED else None
+
+    @property
+    def sources(self) -> Sources:
+        """Where messages of its dialogs may come from."""
+        return self.channel.sources
 
     @property
     def voice(self) -> Voice:
@@ -353,6 +359,8 @@ class Call:
 
     def _hand(self, handler: Handler, server: ServerTransaction) -> None:
         """Let *handler* take a request."""
+        dialog = self.dialog_of(server.request)
+        led_to = None if dialog is None else dialog.remote_target
         try:
             handler(self, server)
         except MessageError:
@@ -363,6 +371,8 @@ class Call:
             if server.final is not None or method == "BYE":
                 self.tasks.fault(error, f"dealing with {method}", self.fault)
             raise
+        moved = dialog is not None and dialog.remote_target != led_to
+        self.sources.heard(server.source.host, dialog if moved else None)
 
     def dialog_of(self, request: Request) -> Dialog | None:
         """The dialog that *request* of the far end belongs to."""

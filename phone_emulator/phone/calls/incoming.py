@@ -64,12 +64,12 @@ class IncomingCall(Call):
         self.caller = caller
         self.diverted_by = caller.diverted_by
         """Who sent the call here, as Diversion says; empty for nobody."""
-        self.left = line.servers.left(server.flow.remote.host)
+        self.left = line.servers.left(server.source.host)
         """Which server it came through, where that is not one in use (R17)."""
         self.dialog = dialog_of_request(server.request, self._tag)
-        self.channel.flow = server.flow
+        self.channel.begin(server, self.dialog)
         self.session.note(server.request)
-        self.voice.host = line.seat.context.host_for(server.flow.remote.host)
+        self.voice.host = line.seat.context.host_for(server.source.host)
         server.on_cancel = self._cancelled
         self.heard_at = self.seat.now
 
@@ -96,7 +96,7 @@ class IncomingCall(Call):
         sent_by = f", sent by {self.diverted_by}" if self.diverted_by else ""
         through = f", {self.left}" if self.left else ""
         self._happened(CallEvent.INVITE, f"{self.remote} calls{sent_by}{through}")
-        delay = asked_delay(self._server.request) if config.intercom else None
+        delay = asked_delay(self._server.request) if config.intercom and self.sources.founded else None
         if delay is None and self.seat.account.auto_answer:
             delay = config.auto_answer_delay
         if delay is not None and self.floor.alone(self):

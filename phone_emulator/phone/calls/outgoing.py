@@ -206,6 +206,8 @@ class OutgoingCall(Call):
             return
         if not await self._meet(attempt):
             return
+        if self._directly is not None:
+            self.sources.dialled(attempt.target.address)
         draft = self._drafts.get(hop.identity.number)
         if draft is None:
             draft = self._drafts[hop.identity.number] = self._draft(step)
@@ -319,12 +321,15 @@ class OutgoingCall(Call):
         """A 1xx came in, and is about to be heard: requests in its early dialog belong to this call."""
         fork = forks.heard(client.request, response)
         if fork is not None:
+            self.sources.heard(client.source.host, fork.dialog)
             self.seat.dialogs.confirm(self, fork.dialog)
 
     def _expect(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
         """A 2xx came in, and is about to be heard: requests in its dialog belong to this call."""
         with contextlib.suppress(MessageError):  # it will end the call
-            self.seat.dialogs.confirm(self, forks.confirm(client.request, response))
+            dialog = forks.confirm(client.request, response)
+            self.sources.heard(client.source.host, dialog)
+            self.seat.dialogs.confirm(self, dialog)
 
     def receive(self, server: ServerTransaction) -> None:
         """A request came in within a dialog of this call; right behind the 2xx it waits for the call."""

@@ -17,12 +17,14 @@ from phone_emulator.events import Address, Outcome, Target, Transport
 from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire.exchange import MAX_CHALLENGES
 from phone_emulator.phone.wire.identity import Identity, cancel_of
+from phone_emulator.phone.wire.known import Sources
 from phone_emulator.redundancy import Hop
 from phone_emulator.sip import values
 from phone_emulator.sip.client import ClientTransaction, RequestFailed
 from phone_emulator.sip.dialog import Dialog, dialog_of_response, dialog_to_end
 from phone_emulator.sip.flow import Flow
 from phone_emulator.sip.message import MessageError, Request, Response
+from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.tables import State
 from phone_emulator.world.address import is_unicast
 
@@ -47,8 +49,23 @@ class Channel:
         """The server that the dialog was set up through."""
         self.credentials = seat.exchange.new_credentials()
         """What its requests prove themselves with."""
+        self.sources = Sources(seat.known, self._addresses_of)
+        """Where its dialogs' messages may come from, and where its requests may go."""
         self._stays = False
         """Whether every request takes `flow`, wherever its dialog points."""
+
+    def begin(self, server: ServerTransaction, dialog: Dialog) -> None:
+        """The far end has begun *dialog* with the request of *server*: requests go back there."""
+        self.flow = server.flow
+        host = server.source.host
+        self.sources.begin(host)
+        self.sources.heard(host, dialog)
+        self.credentials.withheld = not self.sources.founded
+
+    def refresh(self, dialog: Dialog, message: Request | Response, host: str) -> None:
+        """Take over the far end's Contact from *message*, which came from the IP address *host*."""
+        dialog.refresh_target(message)
+        self.sources.heard(host, dialog)
 
     async def converse(
         self,
@@ -89,17 +106,20 @@ class Channel:
                 dialog, method, contact, body=body, content_type=content_type, extra=headers
             )
             shown = self.credentials.attach(request, flow.remote)
-            response = await self._final(request, dialog, flow)
+            response, source = await self._final(request, dialog, flow)
             if response.status < 300:
                 self.credentials.accepted(response, shown)
             if response.status not in (401, 407):
                 break
-            if not self.credentials.learn(response, shown, flow.remote):
+            if not self.credentials.learn(response, shown, flow.remote, source):
                 break
         return response
 
-    async def _final(self, request: Request, dialog: Dialog, flow: Flow) -> Response:
-        """The final response to a request in the dialog; a 2xx to a re-INVITE is acknowledged."""
+    async def _final(self, request: Request, dialog: Dialog, flow: Flow) -> tuple[Response, Address]:
+        """The final response to a request in the dialog, and where it came from.
+
+        A 2xx to a re-INVITE is acknowledged.
+        """
         context = self.seat.context
         client = context.endpoint.clients.request(request, flow, rport=self.seat.account.rport)
         try:
@@ -110,14 +130,14 @@ class Channel:
             raise
         if request.method in REFRESHING and response.status < 300:
             with contextlib.suppress(MessageError):
-                dialog.refresh_target(response)
+                self.refresh(dialog, response, client.source.host)
         if request.method == "INVITE" and response.status < 300:
             way = await self.way(dialog) or flow  # the 2xx may have moved the remote target, also to nowhere
             ack = self.acknowledge(dialog, way)
             client.on_late = lambda repeated: context.endpoint.clients.send_ack(
                 ack, way, rport=self.seat.account.rport
             )
-        return response
+        return response, client.source
 
     async def _final_of(self, client: ClientTransaction) -> Response:
         """The final response that *client* gets; raises RequestFailed."""
@@ -209,6 +229,10 @@ class Channel:
             return None
         exchange, wait = self.seat.exchange, 64 * self.seat.context.config.timers.t1
         known = self._stays or self._names_server(host, uri.port) or self._through_proxy()
+        if uri.scheme not in ("sip", "sips") and not self._stays:
+            return None
+        if self.flow is not None and not known and not self._may_go(host):
+            return None if self.flow.lost else self.flow
         if self.flow is not None and (known or _same(self.flow, host, uri)):
             if not self.flow.lost:
                 return self.flow
@@ -222,11 +246,25 @@ class Channel:
         try:
             targets = await self.seat.locate(hop)
             target = targets[0]
+            self.sources.resolved(host, (each.address for each in targets))
             if maddr:
                 target = replace(target, host=uri.host)  # what a certificate is for (RFC 5922 section 7.1)
             return await exchange.flow_to(target, wait, "")
         except (Unresolved, RequestFailed):
             return None
+
+    def _may_go(self, host: str) -> bool:
+        """Whether requests may go to *host*, where its dialog points: no stranger names a third one."""
+        return self.flow is None or host == self.flow.remote.host or self.sources.vouches(host)
+
+    async def _addresses_of(self, name: str) -> list[str]:
+        """The IP addresses of *name*, a host that a dialog names; none where it has none."""
+        server = self.identity.server
+        hop = Hop(server.number, name, 0, TransportType.UDP, server.failover, server)
+        try:
+            return [target.address for target in await self.seat.locate(hop)]
+        except Unresolved:
+            return []
 
     def _through_proxy(self) -> bool:
         """Whether dialogs stay with the outbound proxy (``sip.use_out_bound_in_dialog``)."""

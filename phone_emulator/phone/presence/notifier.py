@@ -16,6 +16,7 @@ from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.phone.wire.dialog_info import DialogInfo, DialogState
 from phone_emulator.phone.wire.event_package import GONE, event_id, event_of, expires_of
 from phone_emulator.phone.wire.identity import ALLOW, ALLOW_EVENTS, Identity
+from phone_emulator.phone.wire.known import Sources
 from phone_emulator.sip.body import accepts
 from phone_emulator.sip.dialog import dialog_of_request
 from phone_emulator.sip.message import MessageError, Request, Response
@@ -136,9 +137,9 @@ class Watcher:
         self._notifier = notifier
         self._seat = seat
         self._identity = identity
-        self._channel = Channel(seat, identity)
-        self._channel.flow = server.flow
         self._dialog = dialog_of_request(server.request, context.endpoint.new_tag())
+        self._channel = Channel(seat, identity)
+        self._channel.begin(server, self._dialog)
         self._event = server.request.headers.get("Event") or dialog_info.EVENT
         self._event_id = event_id(server.request)
         self._expires_at = context.world.now() + expires
@@ -175,6 +176,11 @@ class Watcher:
 
     # -- in the dialog -------------------------------------------------------------------------------------
 
+    @property
+    def sources(self) -> Sources:
+        """Where messages of its dialogs may come from."""
+        return self._channel.sources
+
     def receive(self, server: ServerTransaction) -> None:
         """A request came in within the subscription's dialog."""
         request = server.request
@@ -197,7 +203,7 @@ class Watcher:
         if self._ending is not None:
             self._respond(server, 481)
             return
-        self._dialog.refresh_target(request)
+        self._channel.refresh(self._dialog, request, server.source.host)
         self._expires_at = self._seat.now + expires
         self._ending = None if expires else "timeout"
         self._full = True

@@ -29,6 +29,7 @@ from phone_emulator.phone.wire.event_package import (
 )
 from phone_emulator.phone.wire.exchange import Draft
 from phone_emulator.phone.wire.identity import ALLOW, new_call_id
+from phone_emulator.phone.wire.known import Sources
 from phone_emulator.phone.wire.xml_body import XmlError
 from phone_emulator.redundancy import Try, hops, refresh_delay
 from phone_emulator.sip.body import Part
@@ -86,6 +87,8 @@ class Subscription:
         self._dialog: Dialog | None = None
         self._heard = False
         """Whether a NOTIFY has come."""
+        self._early: ServerTransaction | None = None
+        """A NOTIFY from elsewhere than the line's servers, which waits for the answer to the SUBSCRIBE."""
         self._expires = topic.expires
         self._expires_at = self._refresh_at = self._asked_at = 0.0
         self._over: Over | None = None
@@ -136,6 +139,11 @@ class Subscription:
 
     # -- what comes in -------------------------------------------------------------------------------------
 
+    @property
+    def sources(self) -> Sources:
+        """Where messages of its dialogs may come from."""
+        return self._channel.sources
+
     def awaits(self, notify: Request) -> bool:
         """Whether *notify*, of no known dialog, is the first of this subscription (RFC 6665 4.4.1)."""
         request = self._request
@@ -149,11 +157,33 @@ class Subscription:
         )
 
     def adopt(self, server: ServerTransaction) -> None:
-        """Take the NOTIFY that it awaits: it came before the answer to the SUBSCRIBE. Raises MessageError."""
+        """Take the NOTIFY that it awaits: it came before the answer to the SUBSCRIBE. Raises MessageError.
+
+        One that comes from elsewhere than the line's servers waits for the answer, which may name its sender.
+        """
         assert self._request is not None
         dialog = dialog_of_notify(self._request, server.request)
+        if self.sources.admits(server.source.host):
+            self._confirm(dialog)
+            self.receive(server)
+        elif self._early is None:
+            self._early = server
+        else:
+            self._respond(server, 481)
+
+    def _answered(self, dialog: Dialog) -> None:
+        """The 200 to the SUBSCRIBE has made *dialog*; a NOTIFY that waits for it is taken, or refused."""
         self._confirm(dialog)
-        self.receive(server)
+        attempt, early = self.attempts[-1], self._early
+        self.sources.heard((attempt.answered_by or attempt.target.remote).host, dialog)
+        if early is None or not self.sources.admits(early.source.host):
+            return
+        self._early = None
+        if early.request.from_tag == dialog.remote_tag:
+            with self._tasks.guarded("taking a NOTIFY", expected=(MessageError,)):
+                self.receive(early)
+        else:
+            self._respond(early, 481)
 
     def receive(self, server: ServerTransaction) -> None:
         """A request came in within the subscription's dialog."""
@@ -175,7 +205,7 @@ class Subscription:
         if refusal is not None:
             self._respond(server, refusal.status, refusal.headers)
             return
-        self._dialog.refresh_target(notify)
+        self._channel.refresh(self._dialog, notify, server.source.host)
         self._respond(server, 200)
         if self._task is None:  # un-subscribed: what is told still counts for nothing
             if state_of(notify) == "terminated":
@@ -296,7 +326,7 @@ class Subscription:
         self._granted(max(self._expires if granted is None else granted, LEAST_EXPIRES))
         if self._dialog is None:
             try:
-                self._confirm(dialog_of_response(request, response))
+                self._answered(dialog_of_response(request, response))
             except MessageError as error:
                 return Over(f"the answer cannot be used: {error}", pause(None, self._account))
         elif self._dialog.local_cseq < request.cseq.number:
@@ -380,6 +410,9 @@ class Subscription:
 
     def _forget(self) -> None:
         """Nothing is subscribed to any more."""
+        early, self._early = self._early, None
+        if early is not None:
+            self._respond(early, 481)
         self._drop_dialog()
         self._request = None
         self._lost()

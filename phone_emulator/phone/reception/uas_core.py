@@ -30,10 +30,12 @@ from . import text
 from .desk import Desk, Station
 from .in_dialog import abilities
 from .unsolicited import answer_to
-from .validation import RequestValidator
+from .validation import NO_SERVER, RequestValidator
 
 MAX_LIVE_CALLS = 100
 """Incoming calls beyond these are refused with 486, so that a peer cannot use up the memory."""
+MAX_OF_STRANGERS, MAX_OF_ONE_STRANGER = 50, 10
+"""The same for those that come from elsewhere than the line's servers, so that room is left for these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,26 @@ class Invitation:
     def busy(self) -> bool:
         """Whether there is no room for it (``call_waiting.enable``)."""
         waits = self.desk.config.call_waiting
-        return (not self.line.seat.idle() and not waits) or len(self.desk.calls) >= MAX_LIVE_CALLS
+        return (not self.line.seat.idle() and not waits) or bool(self.crowded)
+
+    @property
+    def known(self) -> bool:
+        """Whether it comes from one of the line's servers."""
+        return self.server.source.host in self.line.seat.known
+
+    @property
+    def crowded(self) -> str:
+        """Why the phone takes no further call from there, for people; empty where it does."""
+        calls, host = self.desk.calls, self.server.source.host
+        if len(calls) >= MAX_LIVE_CALLS:
+            return f"{MAX_LIVE_CALLS} calls are up already"
+        if self.known:
+            return ""
+        strangers = [call for call in calls if not call.sources.founded]
+        if len(strangers) >= MAX_OF_STRANGERS:
+            return f"{MAX_OF_STRANGERS} calls of strangers are up already"
+        theirs = sum(call.sources.admits(host) for call in strangers)
+        return f"{theirs} calls from {host} are up already" if theirs >= MAX_OF_ONE_STRANGER else ""
 
 
 class UasCore:
@@ -128,9 +149,10 @@ class UasCore:
         came_from = {via.host, via.parameters.get("received") or via.host}
 
         def fits(line: Station) -> tuple[bool, bool]:
-            account, servers = line.seat.account, line.servers
+            account = line.seat.account
             through = any(server.address in came_from for server in account.servers)
-            return account.domain.lower() in domains, through or any(map(servers.knows, came_from))
+            known = any(host in line.seat.known for host in came_from)
+            return account.domain.lower() in domains, through or known
 
         return max(named, key=fits)
 
@@ -192,6 +214,10 @@ class UasCore:
         except NotReplaced as error:
             self._refuse(invitation, Answer(error.status, why=error.why))
             return
+        if replaced is not None and not (invitation.known or replaced.sources.admits(server.source.host)):
+            why = f"{server.source.host} {NO_SERVER}, and is not known in the call that it would replace"
+            self._refuse(invitation, Answer(403, why=why))
+            return
         identity = self.identity_called(line, request)
         call = IncomingCall(line, desk.new_call_id(), invitation.caller, identity, server)
         if replaced is None:
@@ -250,7 +276,7 @@ class UasCore:
         if line is None:
             self.answer(server, Answer(404))
         else:
-            known = line.servers.knows(server.flow.remote.host)
+            known = server.source.host in line.seat.known
             self._desk.referrals.outside(line.seat, server, known=known)
 
     def on_in_dialog_only(self, server: ServerTransaction) -> None:
@@ -346,8 +372,7 @@ def room_left(invitation: Invitation) -> Answer | None:
     """``call_waiting.enable``, and no more calls than the phone can hold."""
     if not invitation.busy:
         return None
-    full = len(invitation.desk.calls) >= MAX_LIVE_CALLS
-    return Answer(486, why=f"{MAX_LIVE_CALLS} calls are up already" if full else "call_waiting.enable = 0")
+    return Answer(486, why=invitation.crowded or "call_waiting.enable = 0")
 
 
 def _forwarded(invitation: Invitation, why: Forward) -> Answer | None:

@@ -16,6 +16,20 @@ MAX_NONCES = 100
 """Challenges that may be open at once; older ones are forgotten, and asked anew."""
 
 
+KNOWN_ONLY = frozenset(
+    {
+        ("SUBSCRIBE", "dialog"),
+        ("NOTIFY", "dialog"),
+        ("NOTIFY", "talk"),
+        ("NOTIFY", "hold"),
+        ("NOTIFY", "check-sync"),
+    }
+)
+"""Requests of no dialog, by method and event, that are taken from the line's own servers only, whatever
+``sip.trust_ctrl`` says: they hear of calls, or operate the phone. REFER and Replaces are read elsewhere."""
+NO_SERVER = "is none of the line's servers"
+
+
 class RequestValidator:
     """Refuses requests of no dialog that do not come from where they may.
 
@@ -37,9 +51,12 @@ class RequestValidator:
         """
         config, request = self._desk.config, server.request
         lines = self._desk.lines.values() if line is None else (line,)
+        known = any(server.source.host in each.seat.known for each in lines)
+        if not known and (request.method, event_of(request)) in KNOWN_ONLY:
+            return Answer(403, why=f"{server.source.host} {NO_SERVER}")
         restricted = config.trust_ctrl or self._named(config.validated_methods, request)
-        if restricted and not any(each.servers.knows(server.flow.remote.host) for each in lines):
-            return Answer(403)
+        if restricted and not known:
+            return Answer(403, why=f"{server.source.host} {NO_SERVER}")
         if not self._named(config.digested_methods, request):
             return None
         passwords = {

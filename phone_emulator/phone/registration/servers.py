@@ -69,13 +69,8 @@ class Servers:
         targets = await self._seat.locate(hop)
         if hop.server != DIRECT:
             self._lists[hop.server] = targets
+            self._seat.known.note(target.address for target in targets)
         return targets
-
-    def knows(self, host: str) -> bool:
-        """Whether *host* is the address of one of the line's servers (``sip.trust_ctrl``)."""
-        asked = (known.target.address for known in self.record.targets)
-        listed = (target.address for targets in self._lists.values() for target in targets)
-        return host in {*asked, *listed}
 
     def left(self, host: str) -> str:
         """Which target at the IP address *host* is not the one in use, for people; empty where none is (R17).

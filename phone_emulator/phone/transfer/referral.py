@@ -20,6 +20,7 @@ from phone_emulator.phone.dialling.channel import Channel
 from phone_emulator.phone.dialling.number import why_undialable
 from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire.event_package import event_id, event_of, expires_of
+from phone_emulator.phone.wire.known import Sources
 from phone_emulator.sip import refer
 from phone_emulator.sip.dialog import Dialog, dialog_of_request
 from phone_emulator.sip.headers import key_of
@@ -124,6 +125,11 @@ class Referral:
         else:
             self._channel.seat.dialogs.release(self._dialog)
 
+    @property
+    def sources(self) -> Sources:
+        """Where messages of its dialogs may come from."""
+        return self._channel.sources
+
     def receive(self, server: ServerTransaction) -> None:
         """A request came in within a dialog that a REFER outside of calls has made."""
         if not self._dialog.accept_cseq(server.request):
@@ -152,7 +158,7 @@ class Referral:
         ) not in self._ids:
             return False
         ends = expires_of(request, LEASE) == 0
-        self._dialog.refresh_target(request)
+        self._channel.refresh(self._dialog, request, server.source.host)
         self._ends_at = self._channel.seat.now + (0 if ends else LEASE)
         flow = server.flow
         identity = self._channel.identity
@@ -280,8 +286,8 @@ class Referrals:
             raise MessageError("a REFER outside of calls is taken from the line's own servers only", 603)
         self._check_room(seat)
         channel = Channel(seat, context.identity(seat.account, seat.account.servers[0]))
-        channel.flow = server.flow
         dialog = dialog_of_request(request, context.endpoint.new_tag())
+        channel.begin(server, dialog)
         referral = Referral(self._dial, channel, dialog, request, None, numbered=False)
         seat.dialogs.confirm(referral, dialog)
         self._accept(referral, channel, server, to_tag=dialog.local_tag)

@@ -20,6 +20,7 @@ from phone_emulator.phone.wire.content import read_body
 from phone_emulator.phone.wire.credentials import words_of
 from phone_emulator.phone.wire.errors import CallError
 from phone_emulator.phone.wire.event_package import event_id, event_of, state_of
+from phone_emulator.phone.wire.known import Sources
 from phone_emulator.sip import refer, values
 from phone_emulator.sip.headers import delta_seconds, parameter
 from phone_emulator.sip.message import MessageError, Request
@@ -91,6 +92,11 @@ class Transfer:
 
     # -- what comes in -------------------------------------------------------------------------------------
 
+    @property
+    def sources(self) -> Sources:
+        """Where messages of the call's dialog may come from."""
+        return self._call.sources
+
     def receive(self, server: ServerTransaction) -> None:
         """A request came in within the dialog of a call that is over."""
         dialog = self._call.dialog
@@ -126,7 +132,7 @@ class Transfer:
             self._call.answer_with(server, refusal)
             return True
         if self._call.dialog is not None:
-            self._call.dialog.refresh_target(request)
+            self._call.channel.refresh(self._call.dialog, request, server.source.host)
         server.respond(self._call.channel.identity.response(request, 200))
         if part is not None:
             self._told = refer.parse_sipfrag(part.body) or self._told

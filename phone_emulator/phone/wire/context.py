@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from phone_emulator.config.model import AccountConfig, PhoneConfig, ServerConfig
@@ -14,6 +15,7 @@ from phone_emulator.world.base import World
 
 from .certificates import Trust
 from .identity import Device, Identity
+from .known import Network
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,6 +38,8 @@ class Context:
     resolver: Resolver
     trust: Trust
     """How TLS servers are met."""
+    known: Sequence[Network] = ()
+    """Whose word counts beside that of each line's servers (``--known``)."""
     next_rtp_port: int
     sessions: int
     """The number that the next SDP session takes, as the phone counts them since it booted."""

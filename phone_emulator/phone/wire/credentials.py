@@ -12,6 +12,7 @@ from phone_emulator.sip.reason import said_by
 from phone_emulator.world.chance import Chance
 
 from .identity import with_authorization
+from .known import KnownServers
 
 MAX_KNOWN = 20
 """Realms whose nonces are remembered."""
@@ -36,14 +37,18 @@ class Credentials:
 
     Args:
         account: user and password.
-        source: of the cnonces.
-        withheld: whether no challenge is answered: whoever asks is not one to show them to.
+        chance: of the cnonces.
+        known: whose challenges are answered.
+        withheld: whether none is: the way to whoever asks was chosen by a stranger, or by what was dialled.
     """
 
-    def __init__(self, account: AccountConfig, source: Chance, *, withheld: bool = False) -> None:
+    def __init__(
+        self, account: AccountConfig, chance: Chance, known: KnownServers, *, withheld: bool = False
+    ) -> None:
         self.withheld = withheld
         self._account = account
-        self._source = source
+        self._chance = chance
+        self._known = known
         self._sessions: dict[Key, digest.Session] = {}
 
     def attach(self, request: Request, remote: Address) -> Shown:
@@ -62,8 +67,18 @@ class Credentials:
             shown[key] = session.challenge.nonce, session.count
         return shown
 
-    def learn(self, response: Response, shown: Shown, remote: Address) -> bool:
+    def shown_to(self, remote: Address, source: Address) -> bool:
+        """Whether a challenge is answered that came from *source* to a request that went to *remote*."""
+        return not self.withheld and remote.host in self._known and source.host in self._known
+
+    def learn(self, response: Response, shown: Shown, remote: Address, source: Address) -> bool:
         """Take over the challenges of a 401 or 407 to a request that carried *shown*.
+
+        Args:
+            response: the 401 or 407.
+            shown: what `attach` has told.
+            remote: where the request went.
+            source: where the response came from.
 
         Returns:
             Whether it is worth another try. It is not where no challenge can be answered, and where the
@@ -73,7 +88,7 @@ class Credentials:
         for challenge in digest.challenges(response):
             by_realm.setdefault(challenge.realm, []).append(challenge)
         chosen = [each for each in map(digest.choose, by_realm.values()) if each is not None]
-        if not chosen or self.withheld or not self._account.password:
+        if not chosen or not self._account.password or not self.shown_to(remote, source):
             return False
         for challenge in chosen:
             nonce, count = shown.get((remote, challenge.proxy, challenge.realm), ("", 0))
@@ -102,6 +117,6 @@ class Credentials:
             request.uri,
             account.digest_user,
             account.password.reveal(),
-            f"{self._source.getrandbits(32):08x}",
+            f"{self._chance.getrandbits(32):08x}",
             request.body,
         )

@@ -20,6 +20,7 @@ from . import session_expires
 from .certificates import Trust
 from .credentials import Credentials
 from .identity import Identity
+from .known import KnownServers
 from .redirection import Redirection
 from .service_route import ServiceRoutes
 
@@ -47,6 +48,8 @@ class Draft:
     """What was asked for so far; None before the first attempt."""
     proven: bool = False
     """Whether its last request carried any of them."""
+    withheld: bool = False
+    """Whether the last challenge came from whom no credentials are shown."""
     reconnects: int = 0
     """How often the target closed the connection behind an answer that was not the last."""
     redirection: Redirection | None = None
@@ -105,12 +108,14 @@ class Exchange:
         config: of the phone.
         account: of the line.
         trust: how TLS servers are met.
+        known: whose challenges are answered.
     """
 
     endpoint: Endpoint
     config: PhoneConfig
     account: AccountConfig
     trust: Trust
+    known: KnownServers
     registering: Credentials = field(init=False)
     """Of every REGISTER: they use the nonce of the last one again, as the phone does."""
 
@@ -127,7 +132,8 @@ class Exchange:
 
         *known*: whether it goes to the line's servers; nobody else is shown them.
         """
-        return Credentials(self.account, self.endpoint.world.unguessable, withheld=not known)
+        chance = self.endpoint.world.unguessable
+        return Credentials(self.account, chance, self.known, withheld=not known)
 
     async def run(
         self, attempt: Attempt, draft: Draft, watch: Watch | None = None
@@ -150,8 +156,9 @@ class Exchange:
                 attempt.ended = world.now()
         if attempt.outcome is None:
             attempt.status = response.status
-            withheld = draft.credentials is not None and draft.credentials.withheld
-            attempt.outcome, detail = judge(response, self.account, proven=draft.proven, withheld=withheld)
+            attempt.outcome, detail = judge(
+                response, self.account, proven=draft.proven, withheld=draft.withheld
+            )
             attempt.detail = _with_remark(detail, attempt)
         return response, flow
 
@@ -217,6 +224,7 @@ class Exchange:
             try:
                 watch.started(client)
                 response = await self._final(client, attempt, watch)
+                _attribute(attempt, client)
             except RequestFailed as failure:
                 if flow.lost and answered and attempt.outcome is None:
                     draft.next_cseq()  # it was closed before the request was read
@@ -233,8 +241,9 @@ class Exchange:
             if response.status in (401, 407):
                 challenged += 1
                 learnt = challenged <= MAX_CHALLENGES and draft.credentials.learn(
-                    response, shown, flow.remote
+                    response, shown, flow.remote, client.source
                 )
+                draft.withheld = not draft.credentials.shown_to(flow.remote, client.source)
                 again = learnt or _mended(response, draft)
             elif response.status < 300:
                 draft.credentials.accepted(response, shown)
@@ -258,6 +267,7 @@ class Exchange:
             if response.status >= 200:
                 return response
             attempt.status = response.status
+            _attribute(attempt, client)
             watch.provisional(response, client)
 
 
@@ -292,9 +302,17 @@ def _unproven(response: Response, account: AccountConfig, *, proven: bool) -> st
     return "" if account.password else " and the line has no password"
 
 
+def _attribute(attempt: Attempt, client: ClientTransaction) -> None:
+    """Note who has answered the request of *attempt*, where that is not who was asked."""
+    attempt.answered_by = client.source if client.source != client.flow.remote else None
+
+
 def _with_remark(detail: str, attempt: Attempt) -> str:
-    """*detail* and what else is worth telling of the way that the request of *attempt* took."""
-    return f"{detail} ({attempt.remark})" if attempt.remark else detail
+    """*detail*, and what else is worth telling of the way of *attempt*'s request and its answer."""
+    remarks = [attempt.remark] if attempt.remark else []
+    if attempt.answered_by is not None:
+        remarks.append(f"the answer came from {attempt.answered_by}, which is not the target asked")
+    return f"{detail} ({'; '.join(remarks)})" if remarks else detail
 
 
 def _explained(failure: RequestFailed, attempt: Attempt) -> RequestFailed:

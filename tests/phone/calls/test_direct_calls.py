@@ -165,7 +165,7 @@ def test_who_was_called_directly_is_no_server() -> None:
         await other.accept_invite()
         await call.settled()
         line = on.phone.line(1)
-        assert not line.servers.knows("192.0.2.5")
+        assert "192.0.2.5" not in line.seat.known
         assert line.health().targets == ()
         other.send(other.invite(call_id="in-9"))
         await other.response(403)

@@ -133,8 +133,9 @@ def test_auto_answer_takes_the_first_call_only() -> None:
 @pytest.mark.parametrize("trust_ctrl", [0, 1])
 def test_a_stranger_calls(trust_ctrl: int) -> None:
     async def story(on: Play) -> None:
-        on.far.send(on.far.invite())  # no server of the line has been asked yet: the far end is a stranger
-        await on.far.response(403 if trust_ctrl else 180)
+        far = await on.stranger()
+        far.send(far.invite())
+        await far.response(403 if trust_ctrl else 180)
 
     play(story, sip__trust_ctrl=trust_ctrl)
 
@@ -628,7 +629,11 @@ def test_the_peer_is_told_apart_from_strangers() -> None:
             "forwarded to 1005: every call is forwarded",
         ),
         ({"account__1__dnd__enable": 1}, 480, "do not disturb is on"),
-        ({"sip__trust_ctrl": 1}, 403, "the source is not trusted"),
+        (
+            {"sip__trust_ctrl": 1, "account__1__sip_server__1__address": "192.168.1.99"},
+            403,
+            "192.168.1.13 is none of the line's servers",
+        ),
     ],
 )
 def test_a_call_that_is_refused_before_it_rings_is_told(

@@ -20,7 +20,7 @@ OUTSIDE: dict[str, tuple[int, list[tuple[str, str]]]] = {
     "OPTIONS": (200, []),
     "SUBSCRIBE": (200, [("Event", "dialog")]),
     "NOTIFY": (200, [("Event", "check-sync")]),
-    "REFER": (603, [("Refer-To", "<sip:1003@192.168.1.13>")]),  # of a stranger
+    "REFER": (202, [("Refer-To", "<sip:1003@192.168.1.13>")]),
 }
 
 

@@ -125,11 +125,15 @@ def test_of_two_calls_none_is_guessed() -> None:
         ),
         (
             {"sip__request_validation__source__list": "NOTIFY", "sip__request_validation__event": "talk"},
-            "check-sync",
+            "keep-alive",
             (200, 200),
         ),
-        ({"sip__request_validation__source__list": "SUBSCRIBE"}, "check-sync", (200, 200)),
-        ({}, "check-sync", (200, 200)),
+        ({"sip__request_validation__source__list": "SUBSCRIBE"}, "keep-alive", (200, 200)),
+        ({}, "keep-alive", (200, 200)),
+        ({}, "check-sync", (200, 403)),
+        ({}, "talk", (481, 403)),
+        ({}, "hold", (481, 403)),
+        ({}, "dialog", (481, 403)),
     ],
 )
 def test_whose_notify_is_obeyed(settings: dict[str, Any], event: str, statuses: tuple[int, int]) -> None:
@@ -148,7 +152,7 @@ def test_whose_notify_is_obeyed(settings: dict[str, Any], event: str, statuses: 
         stranger.send(request)
         await stranger.response(statuses[1], "NOTIFY")
         obeyed = sum(isinstance(each, CheckSync) for each in on.events)
-        assert obeyed == statuses.count(200)
+        assert obeyed == (statuses.count(200) if event == "check-sync" else 0)
 
     play(story, **settings)
 

@@ -67,8 +67,9 @@ def test_direct_calls_can_be_switched_off(uri: str) -> None:
 @pytest.mark.parametrize("uri", [OURS[0], OURS[2], "sip:1001@192.168.1.21"])
 def test_a_phone_that_trusts_its_servers_only_takes_no_direct_call(uri: str) -> None:
     async def story(on: Play) -> None:
-        on.far.send(invite(on, uri))
-        await on.far.response(403)
+        far = on.far = await on.stranger()
+        far.send(invite(on, uri))
+        await far.response(403)
 
     play(story, sip__trust_ctrl=1)
 

@@ -366,8 +366,9 @@ def test_a_server_may_have_the_phone_call_somebody() -> None:
 
 def test_nobody_else_may() -> None:
     async def story(on: Play) -> None:
-        on.far.send(outside(on.far))  # nothing has shown yet that this is the line's server
-        await on.far.response(603, "REFER")
+        far = await on.stranger()
+        far.send(outside(far))
+        await far.response(603, "REFER")
         assert on.phone.calls == []
         assert on.ignored == ["a REFER outside of calls is taken from the line's own servers only"]
 

@@ -8,16 +8,23 @@ import re
 
 import pytest
 
-from phone_emulator.config.model import AccountConfig
+from phone_emulator.config.model import AccountConfig, ServerConfig
 from phone_emulator.config.secret import Secret
 from phone_emulator.events import Address, CallState
 from phone_emulator.phone import CallError
 from phone_emulator.phone.wire.credentials import MAX_KNOWN, Credentials
+from phone_emulator.phone.wire.known import KnownServers
 from phone_emulator.sip.digest import Verdict, challenge_value, next_nonce, verify
 from phone_emulator.sip.message import Headers, Request, Response
 from tests.phone.far_end import Play, offer, play
 
 HERE, ELSEWHERE = Address("192.0.2.1", 5060), Address("192.0.2.2", 5060)
+SERVERS = KnownServers(
+    AccountConfig(
+        index=1,
+        servers=(ServerConfig(number=1, address=HERE.host), ServerConfig(number=2, address=ELSEWHERE.host)),
+    )
+)
 NAMES = {401: "WWW-Authenticate", 407: "Proxy-Authenticate"}
 
 
@@ -27,7 +34,7 @@ def challenged(status: int, *values: str) -> Response:
 
 def credentials(password: str = "secret") -> Credentials:
     account = AccountConfig(index=1, user_name="1001", password=Secret(password))
-    return Credentials(account, random.Random(1))
+    return Credentials(account, random.Random(1), SERVERS)
 
 
 def request(method: str = "INVITE", body: bytes = b"") -> Request:
@@ -54,7 +61,7 @@ def test_nothing_is_shown_before_it_is_asked_for() -> None:
 
 def test_a_nonce_is_used_again_and_counted() -> None:
     known = credentials()
-    assert known.learn(challenged(401, challenge_value("r", "n")), {}, HERE)
+    assert known.learn(challenged(401, challenge_value("r", "n")), {}, HERE, HERE)
     assert [shown_by(known) for _ in range(3)] == [
         [("Authorization", "n", str(count))] for count in (1, 2, 3)
     ]
@@ -63,8 +70,10 @@ def test_a_nonce_is_used_again_and_counted() -> None:
 def test_each_realm_is_answered() -> None:
     """Also several in one response, as forking proxies collect them (section 16.7)."""
     known = credentials()
-    assert known.learn(challenged(407, challenge_value("p", "n1"), challenge_value("q", "n2")), {}, HERE)
-    assert known.learn(challenged(401, challenge_value("u", "n3")), {}, HERE)
+    assert known.learn(
+        challenged(407, challenge_value("p", "n1"), challenge_value("q", "n2")), {}, HERE, HERE
+    )
+    assert known.learn(challenged(401, challenge_value("u", "n3")), {}, HERE, HERE)
     assert shown_by(known) == [
         ("Authorization", "n3", "1"),
         ("Proxy-Authorization", "n1", "1"),
@@ -79,14 +88,14 @@ def test_one_answer_a_realm_to_its_strongest_challenge() -> None:
         challenge_value("r", "n2", "SHA-256"),
         challenge_value("r", "n3", "X"),
     )
-    assert known.learn(challenged(401, *values), {}, HERE)
+    assert known.learn(challenged(401, *values), {}, HERE, HERE)
     assert shown_by(known) == [("Authorization", "n2", "1")]
 
 
 def test_credentials_are_for_who_asked() -> None:
     # rule C7
     known = credentials()
-    assert known.learn(challenged(401, challenge_value("r", "n")), {}, HERE)
+    assert known.learn(challenged(401, challenge_value("r", "n")), {}, HERE, HERE)
     assert shown_by(known, ELSEWHERE) == []
 
 
@@ -103,10 +112,10 @@ def test_credentials_are_for_who_asked() -> None:
 def test_when_another_try_is_worth_it(used: int, nonce: str, stale: bool, again: bool) -> None:
     # rule R10
     known = credentials()
-    assert known.learn(challenged(401, challenge_value("r", "old")), {}, HERE)
+    assert known.learn(challenged(401, challenge_value("r", "old")), {}, HERE, HERE)
     for _ in range(used):
         shown = known.attach(request(), HERE)
-    assert known.learn(challenged(401, challenge_value("r", nonce, stale=stale)), shown, HERE) is again
+    assert known.learn(challenged(401, challenge_value("r", nonce, stale=stale)), shown, HERE, HERE) is again
 
 
 @pytest.mark.parametrize(
@@ -119,23 +128,23 @@ def test_when_another_try_is_worth_it(used: int, nonce: str, stale: bool, again:
     ],
 )
 def test_challenges_that_cannot_be_answered(response: Response) -> None:
-    assert not credentials().learn(response, {}, HERE)
+    assert not credentials().learn(response, {}, HERE, HERE)
 
 
 def test_without_password_nothing_is_answered() -> None:
-    assert not credentials("").learn(challenged(401, challenge_value("r", "n")), {}, HERE)
+    assert not credentials("").learn(challenged(401, challenge_value("r", "n")), {}, HERE, HERE)
 
 
 def test_memory_is_bounded() -> None:
     known = credentials()
     for number in range(1000):
-        assert known.learn(challenged(401, challenge_value(f"r{number}", "n")), {}, HERE)
+        assert known.learn(challenged(401, challenge_value(f"r{number}", "n")), {}, HERE, HERE)
     assert len(shown_by(known)) == MAX_KNOWN
 
 
 def test_the_body_counts_where_the_server_wants_it_to() -> None:
     known = credentials()
-    assert known.learn(challenged(401, challenge_value("r", "n", qop="auth-int")), {}, HERE)
+    assert known.learn(challenged(401, challenge_value("r", "n", qop="auth-int")), {}, HERE, HERE)
     sent = request(body=b"v=0")
     known.attach(sent, HERE)
     value = sent.headers.get("Authorization") or ""
@@ -146,7 +155,7 @@ def test_the_body_counts_where_the_server_wants_it_to() -> None:
 
 def test_the_next_nonce_is_taken_over() -> None:
     known = credentials()
-    assert known.learn(challenged(401, challenge_value("r", "n")), {}, HERE)
+    assert known.learn(challenged(401, challenge_value("r", "n")), {}, HERE, HERE)
     shown = known.attach(request(), HERE)
     answered = Response(
         200, "OK", Headers([("Authentication-Info", 'qop=auth, nextnonce="a, b", nc=00000001')])

@@ -37,7 +37,7 @@ def test_over_udp_the_next_place_without_an_icmp_error_is_found() -> None:
         )
         assert [e for e in stage.events if isinstance(e, MessageIgnored) and e.outwards] == []
 
-    play(story, zone=ZONE)
+    play(story, zone=ZONE, known=["192.168.1.40"])
 
 
 def test_over_tcp_where_the_connection_has_ended() -> None:
@@ -59,4 +59,4 @@ def test_over_tcp_where_the_connection_has_ended() -> None:
         await taking.response(200, "INVITE")
         assert [e for e in stage.events if isinstance(e, MessageIgnored) and e.outwards] == []
 
-    play(story, zone=ZONE)
+    play(story, zone=ZONE, known=["192.168.1.40"])

@@ -54,6 +54,7 @@ class Common:
     client_cert: Path | None = None
     large_requests: str = "tcp"
     offer: str = "spoken"
+    known: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
 
     @property
     def provisioned(self) -> bool:
@@ -96,6 +97,7 @@ class Common:
             offer=Offer(self.offer),
             device=Device(model=self.model, firmware=firmware, mac=self.mac),
             nameservers=self.dns,
+            known=self.known,
         )
 
 
@@ -125,6 +127,13 @@ def _ip(text: str) -> str:
         return str(ipaddress.ip_address(text.strip("[]")))
     except ValueError:
         raise ValueError(f"{text!r} is not an IP address") from None
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(f"{text!r} is neither an IP address nor a network such as 192.0.2.0/24") from None
 
 
 def _own_ips(text: str) -> str:
@@ -335,6 +344,16 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
             "help": "A DNS server to ask instead of the cfg's or the machine's. May be repeated.",
         },
     ),
+    "known": (
+        ("--known",),
+        {
+            "type": _words(_network),
+            "multiple": True,
+            "metavar": "ADDRESS[/BITS]",
+            "help": "Addresses that count as the line's servers beside those that DNS gives: an SBC's pool. "
+            "May be repeated.",
+        },
+    ),
     "zone": (
         ("--zone",),
         {
@@ -422,6 +441,7 @@ SCENARIO = (
     "model",
     "firmware",
     "local_address",
+    "known",
     "dns",
 )
 """The options of commands whose files are scenarios."""

@@ -75,6 +75,7 @@ OPTION: Mapping[str, Where] = {
     "model": EVERYWHERE,
     "firmware": EVERYWHERE,
     "local_address": EVERYWHERE,
+    "known": EVERYWHERE,
     "dns": Where(
         frozenset({REAL}), "--dns is for --world real: the {world} world has a name server of its own"
     ),

@@ -2,7 +2,7 @@
 
 Where a datagram says it came from anybody can write into it: what is sent back may hit somebody who has asked
 for nothing, and must not be worth an attacker's while. So, as QUIC has it (RFC 9000 section 8.1), an address
-gets at most three times the bytes that came from it until it has sent back a To tag, a branch or a nonce of
+gets less than three times the bytes that came from it until it has sent back a To tag, a branch or a nonce of
 this end, which it can only know by having received it.
 """
 
@@ -41,7 +41,7 @@ class Allowance:
         """Whether *size* more bytes may go there; they count as sent."""
         if self.proven:
             return True
-        if size > self._left:
+        if size >= self._left:
             return False
         self._left -= size
         return True

@@ -24,6 +24,7 @@ from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.timers import Timers
 from phone_emulator.sip.transport import DATAGRAM_LIMIT
 from phone_emulator.world.base import World
+from phone_emulator.world.faults import as_reason
 from phone_emulator.world.tasks import OnFault, Tasks
 
 from .calls.call import Call, CallError, Handler
@@ -401,7 +402,7 @@ class Phone:
         request = server.request
         _ = request.request_uri  # raises: 416 for a scheme that is not known here, 400 for no URI
         user = self.dialogs.user_of(request)
-        if user is not None and not user.sources.admits(server.source.host):
+        if user is not None and not user.sources.admits(server.source.host, server.flow.transport):
             self._from_elsewhere(user, server)
             return
         if user is not None:
@@ -421,7 +422,7 @@ class Phone:
         user = self.dialogs.user_of(ack)
         if user is None:
             return "no such call is known here"
-        if not user.sources.admits(flow.remote.host):
+        if not user.sources.admits(flow.remote.host, flow.transport):
             return f"{flow.remote.host} {UNKNOWN}"
         flow.prove(self.world.now())
         user.acknowledged(ack)
@@ -434,9 +435,14 @@ class Phone:
         """
         if user.sources.unresolved:
             name = f"whether {server.request.method} from {server.source.host} is of a dialog"
-            self.spawn(self._find_out(user, server), name)
+            refuse = partial(self._answer_fault, server)
+            self.spawn(self._find_out(user, server), name, refuse)
         else:
             self.uas_core.answer(server, Answer(481, why=f"{server.source.host} {UNKNOWN}"))
+
+    def _answer_fault(self, server: ServerTransaction, error: Exception) -> None:
+        """Finding out whose the request of *server* is raised *error*."""
+        self.uas_core.answer(server, Answer(500, why=as_reason(error)))
 
     async def _find_out(self, user: DialogUser, server: ServerTransaction) -> None:
         await user.sources.look_up()

@@ -241,8 +241,8 @@ class TransportLayer:
             return True
         if not allowance.told:
             allowance.told = True
-            why = f"not sent: nobody at {flow.remote.host} has shown to be there, and it had {FACTOR} times"
-            self.ignored(flow, f"{why} the bytes that came from it", data, outwards=True)
+            why = f"not sent: it would make {FACTOR} times the bytes that came from {flow.remote.host}"
+            self.ignored(flow, f"{why}, where nobody has shown to be", data, outwards=True)
         return False
 
     def _tell_received(self, message: Request | Response, flow: Flow, data: bytes) -> None:

@@ -187,6 +187,17 @@ async def datagrams_that_return(on: Play) -> None:
     await asyncio.sleep(1)
 
 
+async def being_asked_from_elsewhere(on: Play) -> None:
+    """A request within a dialog whose route names somebody who may be its sender."""
+    routes = ("Record-Route", f"<sip:elsewhere.example;lr>, <sip:{SERVER};lr>")
+    invite, _ = await on.talking(extra=[routes])
+    far = await on.stranger()
+    options = on.from_far("OPTIONS", invite)
+    options.headers.set("Via", f"SIP/2.0/UDP {far.local};branch=z9hG4bKelsewhere")
+    far.send(options)
+    await asyncio.sleep(1)
+
+
 async def stopping(on: Play) -> None:
     """The phone stops: a call is up, another is dialled, a watcher watches, the line is registered."""
     await wire_stories.subscribing(on)
@@ -402,6 +413,7 @@ WITH_THE_FAR_END: tuple[tuple[PlayStory, dict[str, Any]], ...] = (
     (calling_at_length, {}),
     (hanging_up_on_a_response, {}),
     (datagrams_that_return, {}),
+    (being_asked_from_elsewhere, {}),
     (stopping, MWI),
     (stopping_at_once, MWI),
     (subscribing_again, MWI),

@@ -312,6 +312,7 @@ class OutgoingCall(Call):
 
     def _transaction_started(self, client: ClientTransaction) -> None:
         self._begin_attempt(client)
+        self.sources.takes_connections = client.flow.transport.reliable
         forks = self._forks
         client.on_late = lambda response: self._late(response, client, forks)
         client.on_provisional = lambda response: self._know(response, client, forks)

@@ -59,6 +59,7 @@ class Channel:
         self.flow = server.flow
         host = server.source.host
         self.sources.begin(host)
+        self.sources.takes_connections = server.flow.transport.reliable
         self.sources.heard(host, dialog)
         self.credentials.withheld = not self.sources.founded
 

@@ -295,6 +295,7 @@ class Subscription:
 
         async def send(step: Try) -> None:
             self.target = step.attempt.target
+            self.sources.takes_connections = step.attempt.target.transport.reliable
             found = await seat.exchange.run(step.attempt, draft)
             if found is None or found[0].status >= 300:
                 self._drop_dialog()  # where a NOTIFY had made one

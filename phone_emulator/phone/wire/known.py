@@ -10,6 +10,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from phone_emulator.config.catalogue import is_ip
 from phone_emulator.config.model import AccountConfig
+from phone_emulator.events import Transport
 from phone_emulator.sip import values
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.world.address import canonical
@@ -77,6 +78,8 @@ class Sources:
         """Those names whose addresses were not looked up yet."""
         self.founded = True
         """Whether its first message came from one of the line's servers, or went to who was to get it."""
+        self.takes_connections = False
+        """Whether the phone's own Contact in the dialog asks for TCP or TLS."""
 
     def begin(self, host: str) -> None:
         """The dialog's first message has come from the IP address *host*, or has gone there."""
@@ -90,8 +93,14 @@ class Sources:
         """Whether *host* is a server of the line, or was named by one."""
         return host in self._servers or host.lower() in self._named
 
-    def admits(self, host: str) -> bool:
-        """Whether the IP address *host* is known in the dialog."""
+    def admits(self, host: str, transport: Transport = Transport.UDP) -> bool:
+        """Whether a request within the dialog counts that came from the IP address *host* over *transport*.
+
+        A host makes its connections from whichever of its addresses leads here: where the phone asks for one,
+        who knows the dialog's tags may make it.
+        """
+        if transport.reliable and self.takes_connections:
+            return True
         return host in self._heard or self.vouches(host)
 
     def heard(self, host: str, dialog: Dialog | None = None) -> None:

@@ -29,6 +29,7 @@ from phone_emulator.events import (
     MessageSent,
     ProvisioningStep,
     RegistrationChanged,
+    RtpIgnored,
     ServerChanged,
     TransferChanged,
 )
@@ -129,6 +130,8 @@ def _in_words(event: Event) -> str:
             return f"{event.call}, line {event.line}, {event.remote}: {event.state}: {event.reason}"
         case MediaChanged():
             return f"{event.call}, line {event.line}: {event.reason}"
+        case RtpIgnored():
+            return f"{event.call}, line {event.line}: {event}"
         case CodecsNotSpoken():
             return f"line {event.line}: {event.reason}"
         case TransferChanged():

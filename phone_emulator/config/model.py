@@ -399,6 +399,9 @@ class PhoneConfig:
     """Characters that numbers are typed with and dialled without. ``features.call_num_filter``"""
     trust_ctrl: bool = False
     """Only requests from the line's servers are accepted. ``sip.trust_ctrl``"""
+    rtp_symmetric: int = 0
+    """Which RTP is rejected: 1 from other IP addresses than the negotiated one, 2 from other ports, 3 both.
+    ``features.rtp_symmetric.enable``"""
     validated_methods: str = ""
     """Methods, by commas, that only the line's servers may use. ``sip.request_validation.source.list``"""
     digested_methods: str = ""

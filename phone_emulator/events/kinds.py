@@ -138,8 +138,25 @@ class MediaChanged(Event):
     """Whether the far end is heard before it answers: early media."""
     unspoken: str = ""
     """The codec of the call, where it cannot be spoken here and there is no sound; empty where it can."""
+    withheld: str = ""
+    """Why no sound is sent to where the far end wants it, for people; empty where it is."""
     reason: str
     """What has changed, in one sentence for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RtpIgnored(Event):
+    """RTP came from another address than the far end's: it is neither heard nor taken for digits.
+
+    Told once for each of the first hosts that send some to a call.
+    """
+
+    line: int
+    call: str
+    remote: Address
+
+    def __str__(self) -> str:
+        return f"sound from {self.remote}, which is not the far end, is not heard"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
-from phone_emulator.events import Address, CallState, CheckSync, Outcome
+from phone_emulator.events import Address, CallState, CheckSync, MediaChanged, Outcome, RtpIgnored
+from phone_emulator.media.dtmf import digit_packets
 from phone_emulator.phone import CallError, PhoneOptions
 from phone_emulator.phone.transfer.transfer import transfer_blind
 from phone_emulator.sip.message import Request
-from phone_emulator.world.base import Stream
+from phone_emulator.world.base import Stream, World
 from phone_emulator.world.reasons import ICMP_PORT_UNREACHABLE
 from tests.addresses import own_address
 from tests.hostile.scene import WORLDS, Scene, play
@@ -499,5 +500,111 @@ def test_a_hundred_calls_leave_room_for_the_servers(play: Play) -> None:
         assert rang == 10
         on.server.send(on.server.ask("INVITE", call_id="mine"))
         await on.server.response(180, "INVITE")
+
+    play(story)
+
+
+# -- sound ---------------------------------------------------------------------------------------------------
+
+
+class Ear:
+    """An RTP port: counts what comes, and says what a test has it say."""
+
+    def __init__(self) -> None:
+        self.packets = 0
+
+    async def at(self, world: World, place: Address) -> Ear:
+        self.socket = await world.open_udp(place, self)
+        return self
+
+    def datagram_received(self, data: bytes, remote: Address) -> None:
+        self.packets += 1
+
+    def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
+        pass
+
+    def press(self, digit: str, phone: Address) -> None:
+        """Send *digit* as a telephone event."""
+        for packet in digit_packets(digit, payload_type=101, sequence=1, timestamp=160, ssrc=ord(digit)):
+            self.socket.send(packet.pack(), phone)
+
+
+def rtp_port(place: Address) -> Address:
+    """Where `Somebody.sdp` wants sound."""
+    return Address(place.host, 4000)
+
+
+@pytest.mark.parametrize("symmetric", [0, 1, 2, 3])
+def test_is_not_heard_in_a_call(play: Play, symmetric: int) -> None:
+    async def story(on: Scene) -> None:
+        server = await Ear().at(on.world, rtp_port(on.server.place))
+        stranger = await Ear().at(on.world, Address(on.stranger.place.host, 4004))
+        invite, _, call = await on.incoming(on.server, body=with_events(on.server.sdp()))
+        call.answer()
+        answer = await on.server.response(200, "INVITE")
+        own, phone = invite.headers.get("From") or "", answer.headers.get("To") or ""
+        on.server.send(on.server.within("ACK", own, phone, invite.call_id, 1))
+        audio = call.voice.audio
+        assert audio is not None
+        await until(lambda: call.result is not None, "the call to be up")
+        server.press("1", audio.local)
+        await until(lambda: audio.digits == "1", "the digit of the far end")
+        stranger.press("9", audio.local)
+        await until(lambda: audio.counts.strangers > 0, "the packets of the stranger")
+        server.press("2", audio.local)
+        await until(lambda: audio.digits == "12", "the next digit of the far end")
+        told = [each for each in on.events if isinstance(each, RtpIgnored)]
+        assert [(each.call, each.remote) for each in told] == [(call.id, stranger.socket.local)]
+        for ear in (server, stranger):
+            ear.socket.close()
+
+    play(story, features__rtp_symmetric__enable=symmetric)
+
+
+def with_events(sdp: bytes) -> bytes:
+    """*sdp* with telephone events under the number 101."""
+    return sdp.replace(b"AVP 0\r\n", b"AVP 0 101\r\n") + b"a=rtpmap:101 telephone-event/8000\r\n"
+
+
+def test_has_no_sound_sent_to_a_third_host(play: Play) -> None:
+    async def story(on: Scene) -> None:
+        victim = await Ear().at(on.world, rtp_port(on.bystander.place))
+        up = await on.up(on.stranger, body=on.stranger.sdp(on.bystander.place.host))
+        why = f"no sound is sent to {on.bystander.place.host}, which only a stranger names"
+        assert [each.withheld for each in on.events if isinstance(each, MediaChanged)] == [why]
+        audio = up.call.voice.audio
+        assert audio is not None
+        assert (audio.can_send, audio.counts.sent, victim.packets) == (False, 0, 0)
+        victim.socket.close()
+
+    play(story)
+
+
+def test_a_server_has_sound_sent_where_it_says(play: Play) -> None:
+    async def story(on: Scene) -> None:
+        up = await on.up(on.server, body=on.server.sdp(on.bystander.place.host))
+        audio = up.call.voice.audio
+        assert audio is not None
+        assert audio.can_send
+
+    play(story)
+
+
+def test_gets_no_sound_before_it_has_shown_to_be_there(play: Play) -> None:
+    async def story(on: Scene) -> None:
+        invite, _, call = await on.incoming(
+            on.stranger, extra=[("Subject", "long enough for three answers" * 20)]
+        )
+        call.answer()
+        answer = await on.stranger.response(200, "INVITE")
+        await on.stranger.response(200, "INVITE")  # repeated, half a second later
+        audio = call.voice.audio
+        assert audio is not None
+        assert (audio.can_send, audio.counts.sent) == (False, 0)
+        own, phone = invite.headers.get("From") or "", answer.headers.get("To") or ""
+        on.stranger.send(on.stranger.within("ACK", own, phone, invite.call_id, 1))
+        await until(lambda: audio.can_send, "the ACK to count")
+        if not on.world.virtual:  # in virtual time silence is not sent
+            await until(lambda: audio.counts.sent > 0, "sound")
 
     play(story)

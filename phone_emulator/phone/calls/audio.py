@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from phone_emulator.events import Address
 from phone_emulator.media import dtmf, rtp
 from phone_emulator.media.codecs import CODECS
+from phone_emulator.media.senders import Senders
 from phone_emulator.media.sound import Sound
 from phone_emulator.media.speech import PTIME, Speech
 from phone_emulator.world import DatagramSocket, SendFailed, Tasks, TimerHandle, World, WorldError, as_reason
@@ -30,6 +31,8 @@ _LATE = 0.2
 """Seconds behind its time after which a stream leaves out what it missed, instead of hurrying."""
 _SILENCE = Sound(CLOCK)
 _DIGITS_KEPT = 1024
+MOST_TOLD = 10
+"""Hosts of whose packets is told that they do not count."""
 _GAP = 10
 """Seconds of silence that a recording fills in for a gap; a longer one is a new beginning."""
 
@@ -51,6 +54,8 @@ class AudioCounts:
     """Seconds (RFC 3550 section 6.4.1)."""
     ignored: int
     """Datagrams that were no RTP, and telephone events that were none."""
+    strangers: int
+    """Packets of others than the far end (`Senders`)."""
     problem: str
     """The last thing that went wrong, in words; empty for none."""
 
@@ -89,6 +94,8 @@ class Audio:
         dtmf_volume: dBm0 without the minus sign (``features.dtmf.volume``).
         dscp: 0..63, how RTP packets are marked (``static.network.qos.audiotos``).
         on_digit: called with each digit that the far end sends.
+        senders: whose packets count.
+        on_stranger: called with the address of each of the first hosts whose packets do not.
     """
 
     def __init__(
@@ -103,6 +110,8 @@ class Audio:
         dtmf_volume: int = 10,
         dscp: int = 0,
         on_digit: Callable[[str], None] | None = None,
+        senders: Senders | None = None,
+        on_stranger: Callable[[Address], None] = lambda source: None,
     ) -> None:
         self._world = world
         self._local = local
@@ -116,7 +125,7 @@ class Audio:
         self._socket: DatagramSocket | None = None
         self._closed = False
         self._problem = ""
-        self._sends = self._receives = False
+        self._sends = self._receives = self._muted = False
         self._remote: _Remote | None = None
         self._hushed = False
         self._speech: Speech | None = None
@@ -149,6 +158,11 @@ class Audio:
         """When the last RTP packet came in; None before the first."""
         self._reception = rtp.ReceptionStatistics(CLOCK)
         self._ignored = 0
+        self._senders = senders or Senders()
+        self._on_stranger = on_stranger
+        self._strangers = 0
+        self._told: set[str] = set()
+        """Hosts of whose packets was told that they do not count."""
         self._digits = dtmf.DigitReceiver()
         self._received_digits: deque[str] = deque(maxlen=_DIGITS_KEPT)
         self._recording = Sound(CLOCK)
@@ -176,6 +190,7 @@ class Audio:
             reception.lost,
             reception.jitter,
             self._ignored,
+            self._strangers,
             self._problem,
         )
 
@@ -197,7 +212,7 @@ class Audio:
     @property
     def can_send(self) -> bool:
         """Whether there is a far end, and the negotiated direction lets this phone send."""
-        return self._socket is not None and self._remote is not None and self._sends
+        return self._socket is not None and self._remote is not None and self._sends and not self._muted
 
     # -- orders --------------------------------------------------------------------------------------------
 
@@ -220,6 +235,8 @@ class Audio:
         dtmf_payload: int | None = 101,
         heard: Mapping[int, str] | None = None,
         direction: str = "sendrecv",
+        *,
+        mute: bool = False,
     ) -> None:
         """Take over what was negotiated; may be called again at any time (hold, another far end).
 
@@ -234,6 +251,7 @@ class Audio:
             heard: by payload type, as this end counts, the codecs (and EVENTS) that may come; None: what is
                 sent, under the same numbers.
             direction: this side's: ``sendrecv``, ``sendonly``, ``recvonly`` or ``inactive``.
+            mute: whether nothing may be sent until `unmute`.
         """
         if heard is None:
             heard = {payload_type: codec} | ({} if dtmf_payload is None else {dtmf_payload: EVENTS})
@@ -245,6 +263,9 @@ class Audio:
         self._remote = (
             None if address is None or nowhere else _Remote(address, payload_type, speech, dtmf_payload)
         )
+        if address is not None and not nowhere:
+            self._senders.negotiated(address)
+        self._muted = mute
         self._sends = direction in ("sendrecv", "sendonly")
         self._receives = direction in ("sendrecv", "recvonly")
         if not self.can_send:
@@ -253,6 +274,11 @@ class Audio:
             self._refuse_digits(NO_EVENTS)
         else:
             self._digit = deque(replace(packet, payload_type=dtmf_payload) for packet in self._digit)
+        self._wake()
+
+    def unmute(self) -> None:
+        """What is negotiated may be sent."""
+        self._muted = False
         self._wake()
 
     def hush(self, *, hushed: bool) -> None:
@@ -434,13 +460,24 @@ class Audio:
         """Called by the world: RTP, or something else that is counted and ignored."""
         try:
             packet = rtp.parse(data)
-            self.heard_at = self._world.now()
+            now = self._world.now()
+            if not self._senders.admits(remote, now):
+                self._passed_over(remote)
+                return
+            self.heard_at = now
             self._reception.receive(packet, self.heard_at)
             if self._receives:
                 self._hear(packet)
         except (rtp.RtpError, dtmf.DtmfError) as error:
             self._ignored += 1
             self._problem = f"ignored a datagram from {remote}: {error}"
+
+    def _passed_over(self, remote: Address) -> None:
+        """A packet came from *remote*, which is not the far end."""
+        self._strangers += 1
+        if remote.host not in self._told and len(self._told) < MOST_TOLD:
+            self._told.add(remote.host)
+            self._on_stranger(remote)
 
     def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
         """Called by the world: nobody listens there; the call goes on, signalling decides about it."""

@@ -338,6 +338,7 @@ class Call:
     def receive(self, server: ServerTransaction) -> None:
         """A request came in within a dialog of this call."""
         self.heard_at = self.seat.now
+        self.voice.prove()
         request = server.request
         dialog = self.dialog_of(request)
         if dialog is None:
@@ -381,6 +382,7 @@ class Call:
     def acknowledged(self, ack: Request) -> None:
         """The ACK to a 2xx came in."""
         self.heard_at = self.seat.now
+        self.voice.prove()
         with self.tasks.guarded("dealing with ACK", expected=(MessageError,)):
             self.session.acknowledged(ack)
 

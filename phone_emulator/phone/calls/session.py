@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol
 
-from phone_emulator.events import CallState, Direction, EndedBy, MediaChanged
+from phone_emulator.events import Address, CallState, Direction, EndedBy, MediaChanged, RtpIgnored
 from phone_emulator.media.negotiation import Unusable
 from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire import content, option_tags, session_expires
 from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.phone.wire.credentials import words_of
 from phone_emulator.phone.wire.errors import CallError
+from phone_emulator.phone.wire.known import Sources
 from phone_emulator.sip.body import SDP, sdp_of
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.headers import delta_seconds
@@ -40,6 +41,10 @@ class Dialogue(Protocol):
     seat: Seat
     dialog: Dialog | None
     tasks: Tasks
+
+    @property
+    def sources(self) -> Sources:
+        """Where messages of its dialogs may come from."""
 
     @property
     def unanswered(self) -> bool:
@@ -99,7 +104,7 @@ class Session:
 
     def __init__(self, call: Dialogue) -> None:
         seat = call.seat
-        self.voice = Voice(seat.context, seat.account)
+        self.voice = Voice(seat.context, seat.account, call.sources, self._tell_stranger)
         self.held = False
         """Whether this phone holds the far end."""
         self.far_held = False
@@ -108,6 +113,8 @@ class Session:
         """Whether the far end is heard before it answers."""
         self.unspoken = ""
         """What people call the agreed codec, where it cannot be spoken here; empty where it can."""
+        self.withheld = ""
+        """Why no sound is sent to where the far end wants it; empty where it is."""
         self.silent = True
         """Whether both ends have not agreed yet on anything that can be said."""
         self.timer = SessionTimer(seat.context.world, call.tasks, self._refresh_due, self._expired)
@@ -142,16 +149,18 @@ class Session:
 
     def tell(self, *, far_held: bool, early: bool) -> None:
         """Tell if it has changed whether the far end holds, is heard before it answers, or can be heard."""
-        call, unspoken, reasons = self._call, self.voice.unspoken, list[str]()
+        call, unspoken, withheld, reasons = self._call, self.voice.unspoken, self.voice.withheld, list[str]()
         if far_held != self.far_held:
             reasons.append("held by the far end" if far_held else "resumed by the far end")
         elif early != self.early:
             reasons.append("the far end is heard before it answers" if early else "no early media any more")
         if unspoken != self.unspoken:
             reasons.append(f"the call is {in_unspoken(unspoken)}" if unspoken else "it can be spoken again")
+        if withheld != self.withheld:
+            reasons.append(withheld or "sound may be sent again")
         if not reasons:
             return
-        self.far_held, self.early, self.unspoken = far_held, early, unspoken
+        self.far_held, self.early, self.unspoken, self.withheld = far_held, early, unspoken, withheld
         world = call.seat.context.world
         call.seat.context.bus.tell(
             MediaChanged(
@@ -161,9 +170,15 @@ class Session:
                 far_held=far_held,
                 early=early,
                 unspoken=unspoken,
+                withheld=withheld,
                 reason="; ".join(reasons),
             )
         )
+
+    def _tell_stranger(self, source: Address) -> None:
+        """Packets of *source*, which is not the far end, came to the call's RTP port."""
+        call = self._call
+        call.seat.tell(RtpIgnored(at=call.seat.now, line=call.seat.number, call=call.id, remote=source))
 
     def note(self, message: Message) -> None:
         """Remember what the far end can, as *message* says it."""

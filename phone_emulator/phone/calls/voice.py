@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from phone_emulator.config.model import AccountConfig
@@ -9,8 +10,10 @@ from phone_emulator.events import Address
 from phone_emulator.media import dtmf, sdp
 from phone_emulator.media.codecs import told_of_none, unspoken_titles
 from phone_emulator.media.negotiation import NO_ADDRESS, Agreed, Fault, Unusable, negotiated
+from phone_emulator.media.senders import Senders, Symmetric
 from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.phone.wire.context import Context
+from phone_emulator.phone.wire.known import Sources
 from phone_emulator.sip.warning import warning
 from phone_emulator.world.base import WorldError
 
@@ -44,11 +47,21 @@ class Voice:
     Args:
         context: the phone.
         account: its codecs, its DTMF.
+        sources: of its call's dialogs.
+        on_stranger: called with the address of each of the first hosts whose RTP does not count.
     """
 
-    def __init__(self, context: Context, account: AccountConfig) -> None:
+    def __init__(
+        self,
+        context: Context,
+        account: AccountConfig,
+        sources: Sources,
+        on_stranger: Callable[[Address], None] = lambda source: None,
+    ) -> None:
         self._context = context
         self._account = account
+        self._sources = sources
+        self._on_stranger = on_stranger
         self._session_id = self._version = context.take_session_id()
         self._port = context.take_rtp_port()
         self.host = context.host
@@ -61,6 +74,10 @@ class Voice:
         """What both ends have agreed on last; None before that, and while nothing is to be said."""
         self.audio: Audio | None = None
         """The RTP session, while the call has one."""
+        self.withheld = ""
+        """Why no sound is sent to where the far end wants it, for people; empty where it is."""
+        self._proven = False
+        """Whether the far end has shown to be there: a stranger gets no sound before."""
         self.script: bytes | None = None
         """What goes out in place of this end's own description: a called user of the lab says anything."""
         unspoken = ", ".join(unspoken_titles(context.codecs(account)))
@@ -93,6 +110,8 @@ class Voice:
                 stream=not world.virtual,
                 dtmf_duration=config.dtmf_duration,
                 dscp=config.audio_dscp,
+                senders=Senders(Symmetric(config.rtp_symmetric), negotiated_only=config.trust_ctrl),
+                on_stranger=self._on_stranger,
             )
             try:
                 await audio.open()
@@ -242,6 +261,9 @@ class Voice:
         heard = {payload: codec.name for payload, codec in agreed.heard.items()}
         if agreed.events_heard is not None:
             heard[agreed.events_heard] = EVENTS
+        self.withheld = ""
+        if not self._sources.may_have_sound(agreed.host):
+            self.withheld = f"no sound is sent to {agreed.host}, which only a stranger names"
         self.audio.set_remote(
             Address(agreed.host, agreed.port),
             payload_type=agreed.payload,
@@ -249,7 +271,15 @@ class Voice:
             dtmf_payload=agreed.events_sent,
             heard=heard,
             direction=agreed.direction,
+            mute=bool(self.withheld) or not (self._proven or self._sources.founded),
         )
+
+    def prove(self) -> None:
+        """The far end has sent back what only this end could tell it."""
+        if not self._proven:
+            self._proven = True
+            if self.audio is not None and not self.withheld:
+                self.audio.unmute()
 
     def silence(self) -> None:
         """Hear and say nothing until `connect`."""

@@ -114,9 +114,9 @@ class Sources:
                 for each in _hosts_of(uri):
                     self._name(each)
 
-    def may_describe(self, host: str, media: str) -> bool:
-        """Whether a description that came from the IP address *host* may send sound to *media*, one, too."""
-        return media == host or host in self._servers or self.vouches(media)
+    def may_have_sound(self, host: str) -> bool:
+        """Whether sound may be sent to the IP address *host*, as the far end wants it to be."""
+        return self.founded or self.admits(host)
 
     def resolved(self, name: str, hosts: Iterable[str]) -> None:
         """*name* was looked up: it is at *hosts*, IP addresses."""

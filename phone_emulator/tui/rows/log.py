@@ -25,6 +25,7 @@ from phone_emulator.events import (
     ProvisioningStep,
     RegistrationChanged,
     RegistrationState,
+    RtpIgnored,
     ServerChanged,
     SubscriptionChanged,
     SubscriptionState,
@@ -75,6 +76,8 @@ def _row(event: Event) -> LogRow | None:
             return LogRow(event.at, f"line {line}", reason)
         case MediaChanged(call=call, reason=reason):
             return LogRow(event.at, call, reason)
+        case RtpIgnored(call=call):
+            return LogRow(event.at, call, str(event), True)
         case TransferChanged(line=line, call=call, state=state, to=to, reason=reason):
             failed = state is TransferState.FAILED
             return LogRow(event.at, call or f"line {line}", f"transfer to {to} {state}: {reason}", failed)

@@ -142,7 +142,7 @@ def test_memory_is_bounded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("described_by", "media", "may"),
+    ("begun_by", "media", "may"),
     [
         ("192.0.2.1", "203.0.113.9", True),
         ("203.0.113.1", "203.0.113.1", True),
@@ -150,8 +150,11 @@ def test_memory_is_bounded() -> None:
         ("203.0.113.1", "203.0.113.9", False),
     ],
 )
-def test_who_may_have_sound_sent_where(described_by: str, media: str, may: bool) -> None:
-    assert sources("192.0.2.1").may_describe(described_by, media) is may
+def test_who_may_have_sound_sent_where(begun_by: str, media: str, may: bool) -> None:
+    known = sources("192.0.2.1")
+    known.begin(begun_by)
+    known.heard(begun_by)
+    assert known.may_have_sound(media) is may
 
 
 # -- of a phone ----------------------------------------------------------------------------------------------

@@ -1,0 +1,82 @@
+"""Whose RTP counts (``features.rtp_symmetric.enable``, ``sip.trust_ctrl``)."""
+
+from __future__ import annotations
+
+import pytest
+
+from phone_emulator.events import Address
+from phone_emulator.media.senders import SILENCE, Senders, Symmetric
+
+FAR, ITS_OTHER_PORT = Address("192.0.2.1", 4000), Address("192.0.2.1", 4002)
+ITS_NAT, STRANGER = Address("198.51.100.1", 4000), Address("203.0.113.1", 6000)
+
+
+def test_who_was_heard_first_is_heard() -> None:
+    senders = Senders()
+    senders.negotiated(FAR)
+    assert senders.admits(ITS_NAT, 0.0)
+    assert not senders.admits(STRANGER, 1.0)
+    assert not senders.admits(STRANGER, 1000.0)
+    assert senders.admits(ITS_NAT, 1001.0)
+
+
+def test_the_negotiated_address_takes_the_place_of_who_was_faster() -> None:
+    senders = Senders()
+    senders.negotiated(FAR)
+    assert senders.admits(STRANGER, 0.0)
+    assert senders.admits(FAR, 0.01)
+    assert not senders.admits(STRANGER, 0.02)
+
+
+def test_before_anything_is_agreed_the_first_is_heard() -> None:
+    senders = Senders()
+    assert senders.admits(FAR, 0.0)
+    assert not senders.admits(STRANGER, 0.1)
+    senders.negotiated(FAR)
+    assert not senders.admits(STRANGER, 0.2)
+
+
+def test_a_nat_that_binds_anew_is_followed_when_the_old_port_is_silent() -> None:
+    senders = Senders()
+    senders.negotiated(FAR)
+    assert senders.admits(FAR, 0.0)
+    assert not senders.admits(ITS_OTHER_PORT, 1.0)
+    assert senders.admits(ITS_OTHER_PORT, SILENCE)
+    assert not senders.admits(STRANGER, 2 * SILENCE)
+
+
+def test_another_agreement_is_waited_for_anew() -> None:
+    """Early media of one server, then the callee itself; a transfer."""
+    senders = Senders()
+    senders.negotiated(FAR)
+    assert senders.admits(FAR, 0.0)
+    senders.negotiated(FAR)  # a hold, and back
+    assert not senders.admits(ITS_NAT, 0.1)
+    senders.negotiated(STRANGER)
+    assert senders.admits(ITS_NAT, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("symmetric", "heard"),
+    [
+        (Symmetric.ADDRESS, [FAR, ITS_OTHER_PORT]),
+        (Symmetric.PORT, [FAR, ITS_NAT]),
+        (Symmetric.BOTH, [FAR]),
+    ],
+)
+def test_what_the_guide_has_rejected(symmetric: Symmetric, heard: list[Address]) -> None:
+    found = []
+    for source in (FAR, ITS_OTHER_PORT, ITS_NAT, STRANGER):
+        senders = Senders(symmetric)
+        assert not senders.admits(source, 0.0), "nothing is negotiated yet"
+        senders.negotiated(FAR)
+        if senders.admits(source, 1.0):
+            found.append(source)
+    assert found == heard
+
+
+def test_trust_ctrl_wants_the_negotiated_address_at_any_port() -> None:
+    senders = Senders(negotiated_only=True)
+    senders.negotiated(FAR)
+    assert senders.admits(ITS_OTHER_PORT, 0.0)
+    assert not senders.admits(ITS_NAT, 100.0)

@@ -332,19 +332,32 @@ def test_the_server_gets_one_for_whatever_it_asks(play: Play) -> None:
 # -- attribution ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", [180, 200, 486])
+@pytest.mark.parametrize("status", [200, 486])
 def test_an_answer_from_elsewhere_is_told(play: Play, status: int) -> None:
     async def story(on: Scene) -> None:
         call = on.phone.dial("1002")
-        invite = await on.server.heard("INVITE")
-        on.stranger.answer(invite, status)
+        on.stranger.answer(await on.server.heard("INVITE"), status)
+        await call.settled()
         [attempt] = call.route
-        if status >= 200:
-            await call.settled()
-            words = f"the answer came from {on.stranger.place}, which is not the target asked"
-            assert words in attempt.detail
-            assert attempt.as_json()["answered_by"] == str(on.stranger.place)
-        await until(lambda: attempt.answered_by == on.stranger.place, "the answer to be told")
+        assert f"the answer came from {on.stranger.place}, which is not the target asked" in attempt.detail
+        assert attempt.as_json()["answered_by"] == str(on.stranger.place)
+
+    play(story)
+
+
+def test_ringing_from_elsewhere_is_told(play: Play) -> None:
+    """It keeps the phone from asking the next server (C4)."""
+
+    async def story(on: Scene) -> None:
+        call = on.phone.dial("1002")
+        invite = await on.server.heard("INVITE")
+        on.stranger.answer(invite, 180)
+        await until(lambda: call.state is CallState.RINGING, "the 180")
+        on.server.answer(invite, 486)
+        await call.over()
+        [attempt] = call.route
+        told = f"a 180 came from {on.stranger.place}, which is not the target asked"
+        assert (attempt.answered_by, told in attempt.detail) == (None, True)
 
     play(story)
 
@@ -477,6 +490,21 @@ def test_a_server_may_name_whom_it_likes(play: Play) -> None:
         await up.call.over()
 
     play(story)
+
+
+def test_a_call_goes_on_through_another_server(play: Play) -> None:
+    """The server that the call was set up through is gone; the far end says so through the next one."""
+
+    async def story(on: Scene) -> None:
+        up = await on.up(on.server)
+        on.bystander.send(up.request(on.bystander, "INVITE", 101, body=on.bystander.sdp()))
+        await on.bystander.response(200, "INVITE")
+        on.bystander.send(up.request(on.bystander, "ACK", 101))
+        on.bystander.send(up.request(on.bystander, "BYE", 102))
+        await on.bystander.response(200, "BYE")
+        await up.call.over()
+
+    play(story, account__1__sip_server__2__address=neighbour(77))
 
 
 def test_a_network_may_be_known() -> None:

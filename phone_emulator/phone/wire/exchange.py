@@ -224,7 +224,7 @@ class Exchange:
             try:
                 watch.started(client)
                 response = await self._final(client, attempt, watch)
-                _attribute(attempt, client)
+                _attribute(attempt, client, response.status)
             except RequestFailed as failure:
                 if flow.lost and answered and attempt.outcome is None:
                     draft.next_cseq()  # it was closed before the request was read
@@ -267,7 +267,7 @@ class Exchange:
             if response.status >= 200:
                 return response
             attempt.status = response.status
-            _attribute(attempt, client)
+            _attribute(attempt, client, response.status)
             watch.provisional(response, client)
 
 
@@ -302,9 +302,15 @@ def _unproven(response: Response, account: AccountConfig, *, proven: bool) -> st
     return "" if account.password else " and the line has no password"
 
 
-def _attribute(attempt: Attempt, client: ClientTransaction) -> None:
-    """Note who has answered the request of *attempt*, where that is not who was asked."""
-    attempt.answered_by = client.source if client.source != client.flow.remote else None
+def _attribute(attempt: Attempt, client: ClientTransaction, status: int) -> None:
+    """Note who has answered the request of *attempt* with *status*, where that is not who was asked."""
+    elsewhere = client.source if client.source != client.flow.remote else None
+    if status >= 200:
+        attempt.answered_by = elsewhere
+    elif elsewhere is not None:
+        told = f"a {status} came from {elsewhere}, which is not the target asked"
+        if told not in attempt.remark:
+            attempt.remark = "; ".join(filter(None, (attempt.remark, told)))
 
 
 def _with_remark(detail: str, attempt: Attempt) -> str:

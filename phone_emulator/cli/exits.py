@@ -102,7 +102,10 @@ def _complain(text: str) -> None:
 
 @contextlib.contextmanager
 def _sigterm_like_sigint() -> Iterator[None]:
-    """Let SIGTERM end the program as Ctrl-C does, whoever handles Ctrl-C at the time."""
+    """Let SIGTERM end the program as Ctrl-C does, whoever handles Ctrl-C at the time.
+
+    So does SIGHUP, a terminal that is gone, unless the program was started to outlive it (``nohup``).
+    """
     if threading.current_thread() is not threading.main_thread():
         yield  # signals are somebody else's
         return
@@ -110,11 +113,15 @@ def _sigterm_like_sigint() -> Iterator[None]:
         # A shell script's background job ignores SIGINT. It still shall, but SIGTERM needs its handler.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    previous = signal.signal(signal.SIGTERM, _terminated)
+    ending = [signal.SIGTERM]
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        ending.append(signal.SIGHUP)
+    previous = [(each, signal.signal(each, _terminated)) for each in ending]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for each, handler in previous:
+            signal.signal(each, handler)
 
 
 def _terminated(signum: int, frame: FrameType | None) -> None:

@@ -27,7 +27,7 @@ Start = Callable[..., Process]
 HEAVY = ("asyncio", "pydantic", "dns", "textual", "yaml", "cryptography")
 
 
-@pytest.mark.parametrize("signals", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signals", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_call_is_ended_and_the_line_deregistered(
     start: Start, example: Path, own_address: str, signals: signal.Signals, tmp_path: Path
 ) -> None:
@@ -239,6 +239,22 @@ def test_sigterm_is_heeded_where_sigint_is_ignored(own_address: str) -> None:
             if line.startswith("call with it"):
                 break
         process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(NET) == 130
+
+
+def test_a_program_that_is_to_outlive_its_terminal_does(own_address: str) -> None:
+    """``nohup`` has it ignore SIGHUP."""
+    script = f'"{sys.executable}" -m phone_emulator lab --no-prompt --local-address {own_address}'
+    process = subprocess.Popen(
+        ["sh", "-c", f"trap '' HUP; exec {script}"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("call with it"):
+                break
+        process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGTERM)
         assert process.wait(NET) == 130
 

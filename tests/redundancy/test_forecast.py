@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from phone_emulator.config import load_text
 from phone_emulator.events import Attempt, Outcome, Target
-from phone_emulator.redundancy import Hop, Locate, Ordered, Try, Walk, foretold
+from phone_emulator.redundancy import Hop, Locate, Ordered, Silence, Try, Walk, call_foretold, foretold
 from tests.redundancy.ladder import GUIDE, TIMERS, hop, play, targets
 
 BOTH = (hop(1), hop(2))
@@ -97,3 +99,44 @@ def test_nothing_comes_after_an_answer_or_a_hang_up() -> None:
     step.attempt.status = None
     walk.stop()
     assert ahead(walk) == []
+
+
+def test_who_is_asked_now_counts_as_failed() -> None:
+    # rule D5
+    like_the_second = {1: GUIDE[1], 2: targets(2, ".14")}
+    walk = Walk("INVITE", BOTH, TIMERS)
+    walk.next(0.0)
+    walk.located(GUIDE[1])
+    first = walk.next(0.0)
+    assert isinstance(first, Try)
+    first.attempt.outcome = Outcome.NO_RESPONSE
+    walk.ended(first.attempt)
+    assert isinstance(walk.next(32.0), Try)
+    (last,) = foretold(walk, lambda hop: like_the_second[hop.server], 32.0)
+    assert (last.target.role, last.outcome) == ("fallback", Outcome.SKIPPED)
+    assert "already failed in this route as secondary" in last.detail
+
+
+def test_a_call_of_a_phone_that_was_just_switched_on() -> None:
+    # rule C1
+    # rule C5
+    # rule D5
+    config = load_text(
+        """#!version:1.0.0.1
+account.1.enable = 1
+account.1.user_name = 1001
+account.1.sip_server.1.address = yealink.pbx.com
+account.1.sip_server.2.address = 192.168.1.13
+""",
+        name="x.cfg",
+    ).config
+
+    def call(silence: Silence = Silence.AUTO, skip: bool = True) -> list[tuple[str, float, str | None]]:
+        changed = replace(config, skip_redundant_failover_addr=skip)
+        ahead = call_foretold(config.accounts[0], changed, lambda hop: SAME[hop.server], silence)
+        assert {each.method for each in ahead} == {"INVITE"}
+        return [(each.target.role, each.wait.seconds, each.outcome and str(each.outcome)) for each in ahead]
+
+    assert call() == [("primary", 32.0, None), ("secondary", 32.0, None), ("fallback", 32.0, "skipped")]
+    assert call(skip=False)[-1] == ("fallback", 32.0, None)
+    assert [seconds for _, seconds, _ in call(Silence.RETRY_COUNTS)] == [7.5, 32.0, 32.0]

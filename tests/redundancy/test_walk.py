@@ -287,3 +287,19 @@ def test_a_name_without_target_is_waited_for_by_dns_alone() -> None:
     assert attempt.wait == Wait(0.0, "")
     assert (attempt.n, attempt.method, attempt.started, attempt.ended) == (1, "INVITE", 0.0, 9.0)
     assert (attempt.target.address, attempt.target.port, attempt.target.ttl) == ("", 5060, None)
+
+
+def test_only_the_first_target_is_the_way_back() -> None:
+    # rule F5
+    def back_to_the_primary(hop: Hop, targets: Sequence[Target]) -> Ordered:
+        return Ordered(list(targets), "primary again", returning=hop.server == 1)
+
+    walk, returning = invite(order=back_to_the_primary), {}
+    while (step := walk.next(0.0)) is not None:
+        if isinstance(step, Locate):
+            walk.located(GUIDE[step.hop.server])
+        else:
+            returning[step.attempt.target.role] = walk.returns(step.attempt)
+            step.attempt.outcome = SILENT
+            walk.ended(step.attempt)
+    assert returning == {"primary": True, "secondary": False, "fallback": False}

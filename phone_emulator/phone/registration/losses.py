@@ -62,8 +62,6 @@ class Losses:
         if sooner:
             binding.refresh_at = binding.next_at = due
         reach.unreachable = f"may be unreachable: {where} is lost ({reason or CLOSED})"
-        next_at = binding.refresh_at if binding.refresh_at is not None else now
-        self._requests.change(
-            binding, binding.state, f"{reach.unreachable}; REGISTER again in {next_at - now:.1f} s"
-        )
+        again = "" if binding.refresh_at is None else f"; REGISTER again in {binding.refresh_at - now:.1f} s"
+        self._requests.change(binding, binding.state, f"{reach.unreachable}{again}")
         return sooner

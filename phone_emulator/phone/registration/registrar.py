@@ -149,7 +149,7 @@ class Registrar:
         await self._stop_followers(unsubscribe=True)
         await asyncio.gather(*(self._requests.remove(binding, why) for binding in self.bindings))
 
-    async def abandon(self, why: str = "the phone was stopped") -> None:
+    async def abandon(self, why: str) -> None:
         """Stop without telling the servers, as a phone that loses power; *why* as for `unregister`."""
         await self._stop_tasks(why)
         await self._stop_followers(unsubscribe=False)

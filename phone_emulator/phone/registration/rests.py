@@ -23,12 +23,10 @@ class Rests:
 
     def answered(self, attempt: Attempt, response: Response, now: float) -> None:
         """*response* ended the REGISTER *attempt* at *now*; a rest that it asks for is told in its detail."""
-        place = place_of(attempt.target)
-        self._until.pop(place, None)
         named = delta_seconds(response.headers.get("Retry-After")) if response.status == 503 else None
         rest = rest_after(named)
         if rest:
-            self._until[place] = now + rest
+            self._until[place_of(attempt.target)] = now + rest
             said = "" if rest == named else f" = {named}, but 10 minutes at most"
             attempt.detail += f"; no REGISTER there for {rest:.0f} s (Retry-After{said})"
 

@@ -519,3 +519,58 @@ def test_the_end_asks_a_server_that_wanted_time_too() -> None:
         assert removals(stage) == [".13", ".14"]
 
     play(story, ONLY_1)
+
+
+def test_server_2_is_waited_for_by_its_own_key_at_the_end() -> None:
+    # rule R12
+    # rule R2
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary="silent", fallback="silent")
+        stage.mark()
+        await stage.phone.line(1).registrar.unregister()
+        ends = {role: ended for role, _, _, ended in stage.route(stage.registers())}
+        assert ends == {"primary": 3.5, "fallback": 1.5}
+
+    play(story, server_1(retry_counts=2) | server_2(retry_counts=1))
+
+
+def test_a_lease_that_is_longer_than_what_was_asked_for_is_remembered_to_its_end() -> None:
+    """The registrar granted 7200 s; the next REGISTER asks for 3600 s, and its answer is lost."""
+
+    # rule R12
+    # rule R8
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        primary = stage.actors["primary"]
+        primary.script["REGISTER"] = [[]]  # hears, and is not heard
+        await stage.phone.register()
+        assert stage.registered() == ["secondary"]
+        (longest, _) = stage.phone.left_behind()
+        assert longest.startswith("line 1 stays registered at primary 192.168.1.13:5060/udp, for 719")
+
+    script = {"REGISTER": [[Answer(0.0, 200, [("Contact", f"{OWN};expires=7200")])]]}
+    play(story, ONLY_1, actors={"primary": script})
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        Answer(10.0, 403),
+        Answer(10.0, 200, [("Contact", "<sip:1001@10.9.9.9>;expires=900")]),
+        Answer(10.0, 200, [("Contact", f"{OWN};expires=0")]),
+    ],
+)
+def test_a_late_answer_that_grants_nothing_tells_of_no_lease(late: Answer) -> None:
+    # rule R12
+    # rule R15
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await asyncio.sleep(20)
+        (stray,) = [event.reason for event in stage.events if isinstance(event, MessageIgnored)]
+        assert stray == "it answers no request that still waits for an answer"
+        stage.mark()
+        await stage.phone.line(1).registrar.unregister()
+        assert removals(stage) == [".14"]
+
+    play(story, ONLY_1, actors={"primary": {"REGISTER": [[late], []]}})

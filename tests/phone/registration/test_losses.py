@@ -12,6 +12,7 @@ from phone_emulator.sip.framing import PING, PONG
 from phone_emulator.sip.message import Request, Response, response_to
 from phone_emulator.sip.parser import parse
 from phone_emulator.world.base import Stream
+from phone_emulator.world.faults import Faulted
 from tests.phone.stage import SERVERS, SUCCESSIVE, Stage, play, server_1, server_2
 
 QUIET = {"account.1.nat.udp_update_enable": "0", "account.1.subscribe_mwi": "0"}
@@ -379,3 +380,69 @@ def test_a_server_that_closes_behind_its_challenge_is_asked_over_a_new_connectio
         assert peer.connections == 2
 
     play(story, over("tcp", **ALONE), actors={"primary": {}})
+
+
+def test_the_line_says_when_it_will_register_again() -> None:
+    # rule R14
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await asyncio.sleep(100)
+        stage.mark()
+        cut(stage, "primary")
+        await asyncio.sleep(0.001)
+        (lost,) = [event for event in stage.events if isinstance(event, RegistrationChanged)]
+        due = stage.phone.line(1).bindings[1].next_at
+        assert due is not None
+        assert lost.next_at == due
+        assert lost.reason.endswith(
+            f"is lost (closed by the far end); REGISTER again in {due - lost.at:.1f} s"
+        )
+        assert 0.0 < due - lost.at <= 2.0
+
+    play(story, over("tcp", **ALONE))
+
+
+def test_a_lease_that_runs_out_while_nobody_can_be_reached_is_over_at_the_end() -> None:
+    """The connection is lost, and a new one cannot be made before the lease is over: nobody to ask."""
+
+    # rules R12, R14
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await asyncio.sleep(29)
+        cut(stage, "primary", reset)
+        await asyncio.sleep(0.001)
+        for name in ("primary", "secondary"):
+            stage.world.network.host(SERVERS[name]).up = False
+        await asyncio.sleep(33)
+        assert stage.registered() == ["primary"]  # the search goes on
+        stage.mark()
+        await stage.phone.line(1).registrar.unregister()
+        assert (stage.world.now() - stage.zero, stage.registers()) == (0.0, [])
+        assert stage.registered() == []
+        assert told(stage) == [("unregistered", True)]
+
+    play(story, over("tcp", **ALONE, **server_1(expires=60)))
+
+
+def test_a_line_that_nobody_keeps_registered_promises_no_register(monkeypatch: pytest.MonkeyPatch) -> None:
+    # rule R14
+    said: list[str] = []
+
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+
+        def planted(group: object) -> None:
+            raise LookupError("planted")
+
+        monkeypatch.setattr(stage.phone.line(1).registrar, "_in_order", planted)
+        await asyncio.sleep(3550)  # the refresh has failed so
+        stage.mark()
+        cut(stage, "primary")
+        await asyncio.sleep(10)
+        said.extend(event.reason for event in stage.events if isinstance(event, RegistrationChanged))
+        assert stage.registers() == []
+
+    with pytest.raises(Faulted, match="planted"):
+        play(story, over("tcp", **ALONE))
+    lost = "the connection with primary 192.168.1.13:5060/tcp is lost (closed by the far end)"
+    assert said == [f"may be unreachable: {lost}"]

@@ -76,3 +76,11 @@ def test_a_registrar_that_begins_to_keep_connections_is_believed_after_one_that_
     assert reach.unreachable
     reach.renewed(survived=True)
     assert (reach.unreachable, reach.by_new_only) == ("", False)
+
+
+def test_a_registrar_that_kept_its_connection_needs_two_closes_again() -> None:
+    # rule R14
+    reach = Reach()
+    lost(reach, lived=0.0)
+    reach.renewed(survived=True)
+    assert [lost(reach, lived=0.0), lost(reach, lived=0.0)] == [2 * FIRST_BOUND, None]

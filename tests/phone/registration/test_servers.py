@@ -1,0 +1,100 @@
+"""The servers of a line: who belongs to it, and how a REGISTER walks along them."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from phone_emulator.phone import CallResult
+from phone_emulator.redundancy import Silence
+from tests.phone.stage import SUCCESSIVE, Stage, play, server_1, server_2
+
+ONLY_1 = server_2(address="")
+PROXY = {
+    "account.1.outbound_proxy_enable": "1",
+    "account.1.outbound_proxy.1.address": "192.168.1.20",
+    "account.1.outbound_proxy.1.port": "5070",
+}
+
+
+def test_who_is_a_server_of_the_line_and_who_is_not() -> None:
+    async def story(stage: Stage) -> None:
+        servers = stage.phone.line(1).servers
+        assert servers.are_at("192.168.1.15", 5062)  # as the file says, whether it was asked or not
+        assert not servers.are_at("192.168.1.15", 5060)
+        assert servers.are_at("192.168.1.15", None)
+        assert not servers.are_at("192.168.1.13", None)  # its name was not looked up yet
+        await stage.phone.register(1)
+        for last in (13, 14):  # the secondary, too, which nobody has asked
+            assert servers.are_at(f"192.168.1.{last}", 5060)
+            assert not servers.are_at(f"192.168.1.{last}", 5061)
+        assert not servers.are_at("192.168.1.16", None)
+
+    play(story, server_2(port=5062))
+
+
+def test_a_proxy_is_a_server_of_the_line_and_so_is_whom_it_stands_for() -> None:
+    # rule O1
+    async def story(stage: Stage) -> None:
+        servers = stage.phone.line(1).servers
+        assert servers.are_at("192.168.1.20", 5070)
+        assert servers.are_at("192.168.1.15", 5060)  # without a port, the default one
+        assert not servers.are_at("192.168.1.20", 5060)
+        await asyncio.sleep(0)
+
+    play(story, PROXY | server_2(port=0))
+
+
+@pytest.mark.parametrize(
+    ("silence", "switch"),
+    [(Silence.AUTO, 7.5), (Silence.RETRY_COUNTS, 7.5), (Silence.ATTEMPTS, 3.5), (Silence.TIMER_B, 32.0)],
+)
+def test_a_silent_registrar_is_waited_for_as_the_user_reads_the_guide(
+    silence: Silence, switch: float
+) -> None:
+    # rule C5
+    # rule R2
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        assert stage.route(stage.registers()) == [
+            ("primary", "no-response", 0.0, switch),
+            ("secondary", "answered", switch, switch),
+        ]
+
+    play(story, ONLY_1, silence=silence, primary="silent")
+
+
+@pytest.mark.parametrize(("silence", "waited"), [(Silence.AUTO, 7.5), (Silence.TIMER_B, 32.0)])
+def test_so_is_one_that_gets_its_register_before_a_call(silence: Silence, waited: float) -> None:
+    # rule C5
+    # rule R9
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary=503, secondary="silent")
+        stage.mark()
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.ANSWERED
+        assert stage.route(call.route) == [
+            ("primary", "unavailable", 0.0, 0.0),
+            ("secondary", "no-response", 0.0, waited),
+            ("target-3", "answered", waited, waited),
+        ]
+
+    zone = "".join(f"yealink.pbx.com. 300 IN A 192.168.1.{last}\n" for last in (13, 14, 15))
+    play(story, ONLY_1 | server_1(port=5060, register_on_enable=1), zone=zone, silence=silence)
+
+
+def test_an_answer_that_ends_the_search_is_acted_on_at_once() -> None:
+    """``--reaction`` is the time until the next server is asked: where there is none, nothing waits."""
+
+    # rule R1
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        assert stage.world.now() == 0.0
+        await stage.behave(primary=503, secondary=503, fallback=503)
+        stage.mark()
+        await stage.phone.register()
+        assert stage.world.now() - stage.zero == pytest.approx(0.14)
+
+    play(story, SUCCESSIVE, reaction=0.07)

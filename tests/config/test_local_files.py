@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from phone_emulator.config import load_text
 from phone_emulator.config.local_files import LocalFileRefused, as_url, from_network, named_file
 
 HERE = ("phone.cfg", "--set", "/etc/phone.cfg", "file:/srv/a.cfg", "FILE:///srv/a.cfg", "", "a:b.cfg")
@@ -47,3 +48,15 @@ def test_a_server_does_not_learn_which_files_there_are(
     assert as_url("pbx/a://b") == "tftp://pbx/a://b"
     assert as_url("FILE:x") == "FILE:x"
     assert as_url("https://h/ca.pem") == "https://h/ca.pem"
+
+
+def test_what_is_said_of_a_server_that_names_one() -> None:
+    text = "#!version:1.0.0.1\nstatic.trusted_certificates.url = /etc/ca.pem\n"
+    told = load_text(text, name="http://h/a.cfg", overrides=["account.1.enable=0"], strict=False)
+    (found,) = [each for each in told.diagnostics if each.code == "local-file"]
+    assert (found.line, found.message) == (
+        2,
+        "static.trusted_certificates.url = /etc/ca.pem is on this machine, which what a server says may not"
+        " name; no value is kept",
+    )
+    assert not told.config.trusted_certificates_url

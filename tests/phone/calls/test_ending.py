@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from phone_emulator.events import CallChanged, CallState, Ended, Transport
+from phone_emulator.events import CallChanged, CallState, Ended, Outcome, Transport
 from phone_emulator.phone import Call, CallError, CallResult
 from phone_emulator.sip.message import Request
 from tests.phone.far_end import Play, offer, play
@@ -473,5 +473,81 @@ def test_a_call_that_rings_here_when_the_phone_stops() -> None:
         assert (call.result, call.reason) == (CallResult.CANCELLED, "the scenario ended")
         assert told(call) == ("us", None, None)
         assert not call.missed
+
+    play(story)
+
+
+@pytest.mark.parametrize("rings", [True, False])
+def test_a_call_that_rings_there_when_the_phone_stops(rings: bool) -> None:
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        invite = await on.far.heard("INVITE")
+        if rings:
+            on.far.answer(invite, 180)
+            await on.rest()
+        stopping = asyncio.create_task(on.phone.stop(why="the scenario ended"))
+        await on.rest()
+        assert (call.result, call.reason) == (CallResult.CANCELLED, "the scenario ended")
+        assert (str(call.route[-1].outcome), call.route[-1].detail) == ("cancelled", "the scenario ended")
+        if rings:
+            on.far.answer(await on.far.heard("CANCEL"), 200)
+            on.far.answer(invite, 487)
+        await stopping
+        assert end_of(call).detail.startswith("the scenario ended")
+
+    play(story)
+
+
+def test_a_call_that_is_left_without_a_word_is_cancelled_here() -> None:
+    # rule R16
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        await on.far.heard("INVITE")
+        await call.abandon("the power has gone")
+        (attempt,) = call.route
+        assert (attempt.outcome, attempt.detail) == (Outcome.CANCELLED, "the power has gone")
+        assert attempt.ended == on.world.now()
+
+    play(story)
+
+
+def test_a_cancelled_call_whose_end_never_comes() -> None:
+    """RFC 3261 section 9.1: whoever cancels waits no longer than 64*T1 for the final response."""
+
+    # rule C9
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        invite = await on.far.heard("INVITE")
+        on.far.answer(invite, 180)
+        await on.rest()
+        await call.hang_up()
+        on.far.answer(await on.far.heard("CANCEL"), 200)
+        began = on.world.now()
+        await call.over()
+        assert round(on.world.now() - began, 3) == 32.0
+        assert told(call) == ("us", "CANCEL", False)
+        assert end_of(call).detail == (
+            "hung up by the user; the CANCEL was not answered: no final response to the INVITE came either; "
+            "the far end was last heard at 0.0 s"
+        )
+
+    play(story)
+
+
+def test_a_bye_right_behind_an_answer_with_nothing_to_say() -> None:
+    """The far end has gone by itself: it gets its ACK, and no BYE."""
+
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        invite = await on.far.heard("INVITE")
+        on.far.answer(invite, 200)
+        on.far.send(on.from_far("BYE", invite))
+        await on.far.response(200, "BYE")
+        await call.over()
+        assert (call.result, call.status, call.answered_at) == (CallResult.FAILED, 200, None)
+        assert call.reason == "the far end hung up, and has answered with nothing that could be said"
+        assert told(call)[0] == "them"
+        await asyncio.sleep(40)
+        assert [at for at, message in on.sent("BYE") if isinstance(message, Request)] == []
 
     play(story)

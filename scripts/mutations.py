@@ -153,10 +153,9 @@ class Mutant:
         where = ".".join(self.place.names) or "module"
         return f"`{self.file.removeprefix('phone_emulator/')}` `{where}`: `{self.change}`"
 
-    @property
-    def rank(self) -> str:
-        """Where it stands in a shuffle that a change elsewhere does not change."""
-        return hashlib.sha256(f"{SEED} {self}".encode()).hexdigest()
+    def rank(self, seed: str = SEED) -> str:
+        """Where it stands in a shuffle by *seed* that a change elsewhere does not change."""
+        return hashlib.sha256(f"{seed} {self}".encode()).hexdigest()
 
     def compiled(self, name: str) -> CodeType | None:
         """The module with the fault, as the file *name*; None where it does just what it did."""

@@ -115,9 +115,9 @@ def test_what_compiles_to_the_same_is_no_mutant(mutations: ModuleType) -> None:
 
 
 def test_a_change_elsewhere_leaves_the_rank_of_the_others(mutations: ModuleType) -> None:
-    before = {str(mutant): mutant.rank for mutant in mutations.mutants_of("toy.py", TOY)}
+    before = {str(mutant): mutant.rank() for mutant in mutations.mutants_of("toy.py", TOY)}
     after = {
-        str(m): m.rank
+        str(m): m.rank()
         for m in mutations.mutants_of("toy.py", TOY.replace("def allowed", "x = 5\n\n\ndef allowed"))
     }
     assert before.items() <= after.items()

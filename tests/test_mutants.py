@@ -124,6 +124,13 @@ def test_a_change_elsewhere_leaves_the_rank_of_the_others(mutations: ModuleType)
     assert sorted(set(after) - set(before)) == ["`toy.py` `module`: `5 -> 4`", "`toy.py` `module`: `5 -> 6`"]
 
 
+def test_another_seed_draws_others(mutations: ModuleType) -> None:
+    found = mutations.mutants_of("toy.py", TOY)
+    usual = sorted(found, key=lambda mutant: mutant.rank())
+    other = sorted(found, key=lambda mutant: mutant.rank("another"))
+    assert [str(mutant) for mutant in usual] != [str(mutant) for mutant in other]
+
+
 def tried(folder: Path, tests: str, page: str = "") -> subprocess.CompletedProcess[str]:
     """What comes of the mutants of TOY with those *tests*."""
     (folder / "toy.py").write_text(TOY)

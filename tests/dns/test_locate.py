@@ -546,3 +546,23 @@ def test_where_a_sent_by_leads(
 
     lab.run(main)
     assert found == expected
+
+
+def test_static_records_come_second_to_where_a_sent_by_leads(lab: Lab) -> None:
+    # rule D7
+    found: list[str] = []
+    static = DnsConfig(
+        static_records=(
+            StaticRecord(name="h1.pbx.com", rdtype="A", text="10.9.9.9", ttl=300),
+            StaticRecord(name="static.pbx.com", rdtype="A", text="10.9.9.8", ttl=300),
+        )
+    )
+
+    async def main() -> None:
+        await lab.serve(SRV_ZONE)
+        resolver = lab.resolver(config=static)
+        for host in ("h1.pbx.com", "static.pbx.com"):
+            found.extend(map(str, await locate_sent_by(resolver, host, 5060, Transport.UDP)))
+
+    lab.run(main)
+    assert found == ["10.0.0.1:5060", "10.9.9.8:5060"]

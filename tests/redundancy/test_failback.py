@@ -7,6 +7,7 @@ import math
 import pytest
 
 from phone_emulator.config.model import FailbackMode, FailoverConfig
+from phone_emulator.events import Transport
 from phone_emulator.redundancy import Failback
 from tests.redundancy.ladder import targets
 
@@ -152,3 +153,14 @@ def test_a_new_ttl_does_not_make_it_another_target() -> None:
     assert memory.order(fresh, 1.0, idle=True)[1] == fresh[1]
     memory.worked(fresh[1], fresh, 1.0)
     assert memory.due_at == 300.0
+
+
+def test_the_same_address_over_another_transport_is_another_target() -> None:
+    # rule F4
+    (over_udp,) = targets(1, ".13")
+    (over_tcp,) = targets(1, ".13", transport=Transport.TCP)
+    memory = failback(FailbackMode.DURATION)
+    memory.worked(over_tcp, [over_udp, over_tcp], 0.0)
+    assert memory.current == over_tcp
+    assert memory.order([over_udp, over_tcp], 1.0, idle=True) == ([over_tcp, over_udp], over_tcp, False)
+    assert memory.order([over_udp], 2.0, idle=True) == ([over_udp], None, False)  # DNS names it no more

@@ -71,6 +71,7 @@ def test_a_name_that_is_not_looked_up_is_one_target_without_an_address() -> None
     first, second = foretold(walk, lambda hop: [], 0.0)
     assert (first.target.role, first.target.host, first.target.address) == ("primary", "yealink.pbx.com", "")
     assert (second.target.role, second.outcome) == ("fallback", None)
+    assert second.why == "primary yealink.pbx.com: not looked up yet"
 
 
 def test_an_outcome_that_the_walk_has_not_heard_of_yet() -> None:

@@ -12,14 +12,20 @@ OLD = "SIP/2.0/UDP 192.168.1.50:5060;branch=1"
 
 
 def request(
-    method: str = "INVITE", via: str = VIA, *, number: int = 7, tag: str = "a", to: str = "<sip:102@x>"
+    method: str = "INVITE",
+    via: str = VIA,
+    *,
+    number: int = 7,
+    tag: str = "a",
+    to: str = "<sip:102@x>",
+    call_id: str = "c1",
 ) -> Request:
     headers = Headers(
         [
             ("Via", via),
             ("From", f"<sip:101@x>;tag={tag}"),
             ("To", to),
-            ("Call-ID", "c1"),
+            ("Call-ID", call_id),
             ("CSeq", f"{number} {method}"),
         ]
     )
@@ -113,3 +119,23 @@ def test_without_the_cookie_an_ack_with_its_to_tag_finds_the_invite() -> None:
 
 def test_an_empty_via_is_no_accident() -> None:
     assert server_key(request(via=",")) == server_key(request(via=","))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        # The same letters, cut elsewhere.
+        (
+            request(via="SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK7"),
+            request(via="SIP/2.0/UDP 92.0.2.1;branch=z9hG4bK71"),
+        ),
+        (
+            request(via="SIP/2.0/UDP pbx1:5060;branch=z9hG4bK7"),
+            request(via="SIP/2.0/UDP pbx:15060;branch=z9hG4bK7"),
+        ),
+        (request(via=OLD, call_id="c1", number=12), request(via=OLD, call_id="c11", number=2)),
+        (request(via=OLD, call_id="c1", tag="a"), request(via=OLD, call_id="1", tag="ac")),
+    ],
+)
+def test_where_one_part_of_a_key_ends_counts(one: Request, other: Request) -> None:
+    assert server_key(one) != server_key(other)

@@ -276,11 +276,7 @@ class Registrar:
     def _in_order(self, group: Sequence[Hop]) -> list[Hop]:
         """Server 1 first, but a successive line refreshes at server 2 while that is the working one (R5)."""
         working = self.bindings.working_server
-        return (
-            sorted(group, key=lambda hop: hop.server != working)
-            if len(group) > 1 and working
-            else list(group)
-        )
+        return sorted(group, key=lambda hop: hop.server != working)
 
     async def _cycle(self, over: Sequence[Hop]) -> Binding | None:
         """One REGISTER along the servers *over*; the binding it made or renewed, or None."""

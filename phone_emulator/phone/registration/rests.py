@@ -36,5 +36,5 @@ class Rests:
         return f"its 503 to a REGISTER asked for time (Retry-After): {left:.0f} s more" if left > 0 else ""
 
     def over(self, targets: Iterable[Target], now: float) -> float:
-        """When the first of *targets* may be asked; *now* where one of them may, or there is none."""
-        return min((max(self._until.get(place_of(target), now), now) for target in targets), default=now)
+        """When the first of *targets* may be asked; *now* where one of them may. There is one."""
+        return min(max(self._until.get(place_of(target), now), now) for target in targets)

@@ -8,7 +8,7 @@ from typing import Never
 import pytest
 
 from phone_emulator.dns.records import RdType
-from phone_emulator.events import AttemptEnded, AttemptStarted, CallState, DnsAnswered, Outcome
+from phone_emulator.events import AttemptEnded, AttemptStarted, CallChanged, CallState, DnsAnswered, Outcome
 from phone_emulator.phone import CallResult
 from phone_emulator.redundancy import Silence
 from phone_emulator.sip.message import Request
@@ -823,3 +823,23 @@ def test_r5_server_2_first_then_server_1() -> None:
         assert call.route[0].why == "fallback first: the line is registered there"
 
     play(story, SUCCESSIVE, primary=503, secondary=503)
+
+
+def test_whose_attempt_it_is_and_what_it_answers() -> None:
+    # rule C1
+    async def story(stage: Stage) -> None:
+        await stage.behave(primary=503)
+        stage.mark()
+        call = stage.phone.dial("1002")
+        await call.settled()
+        for kind in (AttemptStarted, AttemptEnded):
+            of = [event.call for event in stage.events if isinstance(event, kind)]
+            assert of == [call.id, call.id]
+        said = [event.reason for event in stage.events if isinstance(event, CallChanged)]
+        assert said == [
+            "calling 1002",
+            "secondary answered 180 Ringing",
+            "answered at secondary 192.168.1.14:5060/udp",
+        ]
+
+    play(story)

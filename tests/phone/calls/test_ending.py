@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from phone_emulator.events import CallChanged, CallState, Ended, Outcome, Transport
-from phone_emulator.phone import Call, CallError, CallResult
+from phone_emulator.phone import Call, CallError, CallResult, OutgoingCall
 from phone_emulator.sip.message import Request
 from tests.phone.far_end import Play, offer, play
 from tests.phone.stage import Answer, Stage, server_1
@@ -549,5 +549,37 @@ def test_a_bye_right_behind_an_answer_with_nothing_to_say() -> None:
         assert told(call)[0] == "them"
         await asyncio.sleep(40)
         assert [at for at, message in on.sent("BYE") if isinstance(message, Request)] == []
+
+    play(story)
+
+
+# -- by a fault of the program -------------------------------------------------------------------------------
+
+
+def test_a_fault_while_a_call_is_cancelled_ends_it_at_once() -> None:
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        invite = await on.far.heard("INVITE")
+        on.far.answer(invite, 180)
+        await on.rest()
+        await call.hang_up()
+        on.far.answer(await on.far.heard("CANCEL"), 200)
+        call.fault(LookupError("planted"))
+        assert call.state is CallState.ENDED
+        await call.over()
+        assert call.result is CallResult.CANCELLED  # as it was: the user has hung up
+
+    play(story)
+
+
+def test_a_fault_before_a_call_is_dialled_ends_it_at_once() -> None:
+    async def story(on: Play) -> None:
+        line = on.phone.line(1)
+        identity = on.phone.context.identity(line.account, line.account.servers[0])
+        call = OutgoingCall(line, "c1", "1002", identity)
+        call.fault(LookupError("planted"))
+        await call.over()
+        assert (call.state, call.result) == (CallState.ENDED, CallResult.FAILED)
+        assert call.reason == "internal fault: LookupError: planted"
 
     play(story)

@@ -446,3 +446,21 @@ def test_a_line_that_nobody_keeps_registered_promises_no_register(monkeypatch: p
         play(story, over("tcp", **ALONE))
     lost = "the connection with primary 192.168.1.13:5060/tcp is lost (closed by the far end)"
     assert said == [f"may be unreachable: {lost}"]
+
+
+def test_a_call_of_an_unregistered_line_registers_and_keeps_nothing_up() -> None:
+    """The REGISTER was for the call (R9): when its connection is lost, none is made anew, or promised."""
+
+    # rules R9, R14
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        await call.settled()
+        await call.hang_up()
+        assert stage.registered() == ["secondary"]
+        await asyncio.sleep(100)
+        stage.mark()
+        cut(stage, "secondary", reset)
+        await asyncio.sleep(3000)
+        assert (stage.registers(), told(stage)) == ([], [])
+
+    play(story, over("tcp", **ALONE, **server_1(register_on_enable=1)), primary=503)

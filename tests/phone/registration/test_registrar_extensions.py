@@ -236,3 +236,14 @@ def test_the_registrar_removes_a_binding() -> None:
         ]
 
     play(story, account__1__subscribe_register=1)
+
+
+@pytest.mark.parametrize(("length", "believed"), [(500, True), (501, False)])
+def test_how_long_a_gruu_may_be(length: int, believed: bool) -> None:
+    async def story(on: Play) -> None:
+        gruu = f"sip:{'a' * (length - len('sip:@b;gr'))}@b;gr"
+        await registered(on, ("Contact", f'<sip:1001@{PHONE}>;pub-gruu="{gruu}"'))
+        contact = gruu if believed else f"sip:1001@{PHONE}"
+        assert (await invited(on)).headers.get("Contact") == f"<{contact}>"
+
+    play(story, account__1__gruu__enable=1)

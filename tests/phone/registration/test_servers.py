@@ -98,3 +98,52 @@ def test_an_answer_that_ends_the_search_is_acted_on_at_once() -> None:
         assert stage.world.now() - stage.zero == pytest.approx(0.14)
 
     play(story, SUCCESSIVE, reaction=0.07)
+
+
+def test_why_an_address_that_was_dialled_is_called() -> None:
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("sip:1002@192.168.1.16")
+        await call.settled()
+        assert [attempt.why for attempt in call.route] == ["an address was dialled: it is called directly"]
+
+    play(story)
+
+
+# -- successive: to server 2 and back ---------------------------------------------------------------------
+
+
+def test_server_1_has_failed_where_server_2_takes_over() -> None:
+    """It is not left to expire: that is what becomes of server 2, when server 1 works again."""
+
+    # rule R4
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary=503, secondary=403)
+        await asyncio.sleep(3541)
+        first, second = stage.phone.line(1).bindings
+        assert (str(first.state), first.target) == ("failed", None)
+        assert first.reason.startswith("secondary: answered 403 Forbidden")
+        assert str(second.state) == "registered"
+
+    play(story, SUCCESSIVE | {"account.1.redundancy_with_reg_fail.enable": "1"})
+
+
+def test_the_probe_goes_on_when_server_2_works_again() -> None:
+    # rule R4
+    # rule R7
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(fallback=503)
+        await asyncio.sleep(250)  # the refresh at 240 s fails everywhere, and so do the probes
+        assert stage.registered() == []
+        await stage.behave(fallback="ok")
+        await asyncio.sleep(30)
+        assert stage.registered() == ["fallback"]
+        await stage.behave(primary="ok")
+        stage.mark()
+        await asyncio.sleep(100)
+        assert [attempt.target.role for attempt in stage.registers()] == ["primary"]
+        assert stage.registered() == ["primary"]
+
+    keys = {"account.1.fallback.timeout": "100", "account.1.reg_fail_retry_interval": "30"}
+    play(story, SUCCESSIVE | server_2(expires=300) | keys, primary=503, secondary=503)

@@ -6,9 +6,12 @@ import asyncio
 
 import pytest
 
-from phone_emulator.events import Outcome
+from phone_emulator.events import Attempt, Outcome, Wait
 from phone_emulator.phone import CallResult
+from phone_emulator.phone.registration.turn import Turns
+from phone_emulator.world import SimulatedWorld
 from tests.phone.stage import SUCCESSIVE, Answer, Line, Stage, play, server_1, server_2
+from tests.redundancy.ladder import targets
 
 ONLY_1 = server_2(address="")
 ON = server_1(register_on_enable=1)
@@ -341,3 +344,65 @@ def test_registrations_are_told_in_order_of_time() -> None:
         assert {attempt.as_json()["line"] for attempt in attempts} == {1}
 
     play(story, {"account.1.reg_fail_retry_interval": "1"}, fallback=403)
+
+
+@pytest.mark.parametrize(
+    ("answers", "outcome", "state", "where"),
+    [
+        ([Answer(1.0, 200)], "answered", "registered", ["primary"]),
+        ([], "no-response", "failed", ["fallback"]),
+    ],
+)
+def test_a_probe_takes_over_what_becomes_of_the_register_of_a_call(
+    answers: list[Answer], outcome: str, state: str, where: list[str]
+) -> None:
+    # rule R13
+    # rule R4
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(fallback={"INVITE": 503})
+        await asyncio.sleep(119.5)
+        call = stage.phone.dial("1002")
+        await call.settled()
+        await asyncio.sleep(60)
+        at_primary = [each for each in stage.registers() if each.target.role == "primary"]
+        (probe,) = [each for each in at_primary if each.started == 120.0]
+        assert str(probe.outcome) == outcome
+        assert probe.detail.endswith("(of the REGISTER that was under way there)")
+        binding = stage.phone.line(1).bindings[1]
+        assert (str(binding.state), stage.registered()) == (state, where)
+        assert overlapping(stage) == []
+
+    script = {
+        "REGISTER": [[Answer(0.0, 503)], answers],
+        "INVITE": [[Answer(0.0, 200)]],
+        "BYE": [[Answer(0.0, 200)]],
+    }
+    play(story, SUCCESSIVE | ON, actors={"primary": script}, secondary=503)
+
+
+def test_one_that_was_cut_short_has_no_outcome_to_share() -> None:
+    # rule R13
+    # rule R16
+    (target,) = targets(1, ".13")
+    (elsewhere,) = targets(1, ".14")
+
+    async def main() -> list[tuple[str, bool]]:
+        turns, found = Turns(), []
+        for outcome in (Outcome.ANSWERED, Outcome.REJECTED, Outcome.CANCELLED, None):
+            under_way = Attempt(1, "REGISTER", target, Wait(7.5, ""), "", 0.0)
+            with turns.taken(under_way):
+                waiting = [asyncio.create_task(turns.at(each)) for each in (target, elsewhere)]
+                await asyncio.sleep(1)
+                under_way.outcome = outcome
+            shared, of_another = await asyncio.gather(*waiting)
+            assert of_another is None
+            found.append((str(outcome), shared is under_way))
+        return found
+
+    assert SimulatedWorld().run(main()) == [
+        ("answered", True),
+        ("rejected", True),
+        ("cancelled", False),
+        ("None", False),
+    ]

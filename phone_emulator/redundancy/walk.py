@@ -166,7 +166,7 @@ class Walk:
         self._barred = [target for target in targets if target not in ordered.targets]
         self._left_out = ordered.left_out or ordered.why
 
-    def unresolved(self, reason: str, asked: float, now: float) -> Attempt:
+    def unresolved(self, reason: str, asked: float, now: float) -> None:
         """The hop asked for at *asked* has no target; *reason* says why. Counts as a failed attempt (C2)."""
         assert self._hop is not None
         hop, self._asked = self._hop, False
@@ -175,7 +175,6 @@ class Walk:
         attempt = Attempt(len(self.route) + 1, self.method, target, Wait(0.0, ""), self._why(target), asked)
         attempt.ended, attempt.outcome, attempt.detail = now, Outcome.UNRESOLVED, reason
         self.route.append(attempt)
-        return attempt
 
     def ended(self, attempt: Attempt) -> None:
         """*attempt*, the last one handed out, has its outcome."""

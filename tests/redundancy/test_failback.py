@@ -164,3 +164,22 @@ def test_the_same_address_over_another_transport_is_another_target() -> None:
     assert memory.current == over_tcp
     assert memory.order([over_udp, over_tcp], 1.0, idle=True) == ([over_tcp, over_udp], over_tcp, False)
     assert memory.order([over_udp], 2.0, idle=True) == ([over_udp], None, False)  # DNS names it no more
+
+
+def test_a_target_without_ttl_is_kept_whatever_the_last_one_had() -> None:
+    # rule F1
+    memory = failback(FailbackMode.DNS_TTL)
+    memory.worked(SECONDARY, LIST, 0.0)
+    assert memory.is_due(300.0)
+    (static,) = targets(1, ".16", ttl=None)
+    memory.worked(static, LIST, 100.0)
+    assert not memory.is_due(10.0**9)
+
+
+def test_the_current_one_is_no_exception_where_dns_lists_it_first_by_now() -> None:
+    # rule F4
+    memory = failback(FailbackMode.DURATION)
+    memory.worked(SECONDARY, LIST, 0.0)
+    turned = [SECONDARY, PRIMARY, THIRD]
+    assert memory.order(turned, 1.0, idle=True) == (turned, None, False)
+    assert memory.order(turned, 10.0**9, idle=True) == (turned, None, False)

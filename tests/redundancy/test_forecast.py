@@ -34,6 +34,8 @@ def test_at_every_moment_the_rest_of_the_way() -> None:
     step = walk.next(0.0)
     assert isinstance(step, Try)
     assert ahead(walk) == whole[1:]
+    rest = foretold(walk, lambda hop: GUIDE[hop.server], 0.0)
+    assert {(each.detail, each.ended) for each in rest} == {("", None)}  # nothing has happened yet
     assert (told(walk.route), step.attempt.detail) == ([("primary", None)], "")  # it stays as it is
 
 

@@ -14,6 +14,7 @@ from tests.phone.stage import server_1, server_2
 
 NAME = server_1(address="pbx.example.com")
 ADDRESS = server_1(address="192.168.1.13")
+PROXY = {"account.1.outbound_proxy_enable": "1", "account.1.outbound_proxy.1.address": "proxy.example.com"}
 TIMERS = TimerConfig()
 
 
@@ -73,6 +74,15 @@ def test_each_counts_by_its_own_key() -> None:
     assert (found["C5"].in_force, found["R2"].in_force) == (3.5, 1.5)
 
 
+def test_waits_are_told_to_a_tenth_of_a_second() -> None:
+    # rule C5
+    odd = TimerConfig(t1=0.55)
+    (found,) = [each for each in open_readings(account(NAME), odd) if each.rule == "R2"]
+    assert found.in_force == pytest.approx(7.85)
+    assert "waits 7.9 s for a silent target" in found.message
+    assert "35.2 s by timer-b" in found.message
+
+
 def test_after_which_keys_a_reading_is_told() -> None:
     own = "sip_server.1"
     found = {rule: each.keys for rule, each in readings(account(NAME, server_1(failback_mode=1))).items()}
@@ -83,6 +93,13 @@ def test_after_which_keys_a_reading_is_told() -> None:
         "F1": (f"{own}.failback_mode",),
         "R8": (f"{own}.expires", "register_expires_overlap"),
     }
+
+
+def test_a_proxys_keys_come_before_those_that_it_takes_over() -> None:
+    # rule O2
+    found = readings(account(NAME, PROXY))["R2"]
+    assert found.keys == ("outbound_proxy.1.retry_counts", "sip_server.1.retry_counts")
+    assert "a silent target of outbound_proxy.1 that is not its last" in found.message
 
 
 def test_which_server_would_be_silent_after_a_failover() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phone_emulator.config.model import AccountConfig
-from phone_emulator.redundancy import refresh_delay, retry_delay
+from phone_emulator.redundancy import refresh_delay, rest_after, retry_delay
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,11 @@ def test_back_off(failures: int, low: float, high: float) -> None:
     assert retry_delay(account, failures, 0.0) == low
     assert retry_delay(account, failures, 0.5) == (low + high) / 2
     assert retry_delay(account, failures, 1.0) == high
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "rest"), [(None, 0), (0, 0), (1, 1), (599, 599), (600, 600), (601, 600), (86400, 600)]
+)
+def test_how_long_a_registrar_that_asks_for_time_is_left_alone(retry_after: int | None, rest: float) -> None:
+    # rule R7
+    assert rest_after(retry_after) == rest

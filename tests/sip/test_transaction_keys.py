@@ -121,6 +121,10 @@ def test_an_empty_via_is_no_accident() -> None:
     assert server_key(request(via=",")) == server_key(request(via=","))
 
 
+def test_a_response_finds_the_server_transaction_of_its_request() -> None:
+    assert server_key(response_to(request(), 180, to_tag="a")) == server_key(request())
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -133,6 +137,7 @@ def test_an_empty_via_is_no_accident() -> None:
             request(via="SIP/2.0/UDP pbx1:5060;branch=z9hG4bK7"),
             request(via="SIP/2.0/UDP pbx:15060;branch=z9hG4bK7"),
         ),
+        (request("0INFO", VIA.replace(":5060", ":506")), request("INFO")),
         (request(via=OLD, call_id="c1", number=12), request(via=OLD, call_id="c11", number=2)),
         (request(via=OLD, call_id="c1", tag="a"), request(via=OLD, call_id="1", tag="ac")),
     ],

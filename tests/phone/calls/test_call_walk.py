@@ -8,7 +8,15 @@ from typing import Never
 import pytest
 
 from phone_emulator.dns.records import RdType
-from phone_emulator.events import AttemptEnded, AttemptStarted, CallChanged, CallState, DnsAnswered, Outcome
+from phone_emulator.events import (
+    AttemptEnded,
+    AttemptProgressed,
+    AttemptStarted,
+    CallChanged,
+    CallState,
+    DnsAnswered,
+    Outcome,
+)
 from phone_emulator.phone import CallResult
 from phone_emulator.redundancy import Silence
 from phone_emulator.sip.message import Request
@@ -843,3 +851,50 @@ def test_whose_attempt_it_is_and_what_it_answers() -> None:
         ]
 
     play(story)
+
+
+def test_each_send_of_an_invite_is_told() -> None:
+    # rule C5
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        await call.settled()
+        told = [event for event in stage.events if isinstance(event, AttemptProgressed)]
+        assert {event.call for event in told} == {call.id}
+        assert [event.at for event in told if event.attempt.target.role == "primary"] == [0.0, 0.5, 1.5, 3.5]
+
+    play(story, server_1(invite_retry_counts=3), primary="silent")
+
+
+@pytest.mark.parametrize(
+    ("primary", "last", "status", "by"), [("503", "silent", None, "timeout"), ("silent", "503", 503, "them")]
+)
+def test_a_call_that_every_server_fails_ends_as_the_last_attempt_did(
+    primary: str, last: str, status: int | None, by: str
+) -> None:
+    # rule C1
+    async def story(stage: Stage) -> None:
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.FAILED
+        assert call.end is not None
+        assert (call.status, str(call.end.by)) == (status, by)
+
+    play(story, primary=primary, secondary=last, fallback=last)
+
+
+def test_an_answer_that_is_repeated_before_its_first_ack_could_leave() -> None:
+    """The name in its Record-Route is still looked up: there is no ACK yet that could be repeated."""
+
+    # rule C11
+    async def story(stage: Stage) -> None:
+        await stage.lab.dns_behave("silent")
+        call = stage.phone.dial("1002")
+        await asyncio.sleep(1)
+        assert (call.state, stage.sent("ACK")) == (CallState.TALKING, [])
+        await call.over()
+        assert call.end is not None
+        assert call.end.detail.startswith("there is no way to sip:slow.pbx.com")
+        assert [line.where for line in stage.sent("ACK")][:1] == [".13"]  # the way of the INVITE
+
+    route = [("Record-Route", "<sip:slow.pbx.com;lr>")]
+    script = {"INVITE": [[Answer(0.0, 200, route), Answer(0.5, 200, route)]], "BYE": [[Answer(0.0, 200)]]}
+    play(story, server_1(address="192.168.1.13", port=5060), actors={"primary": script})

@@ -547,6 +547,7 @@ def test_a_bye_right_behind_an_answer_with_nothing_to_say() -> None:
         assert (call.result, call.status, call.answered_at) == (CallResult.FAILED, 200, None)
         assert call.reason == "the far end hung up, and has answered with nothing that could be said"
         assert told(call)[0] == "them"
+        assert call.route[-1].detail == "200 OK"
         await asyncio.sleep(40)
         assert [at for at, message in on.sent("BYE") if isinstance(message, Request)] == []
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from phone_emulator.events import MessageIgnored, Outcome, RegistrationChanged
+from phone_emulator.events import Address, MessageIgnored, Outcome, RegistrationChanged
 from phone_emulator.phone.registration.lease import Grant, contact_of, granted, is_own
-from phone_emulator.sip.message import Request, Response
+from phone_emulator.sip.message import Request, Response, response_to
 from tests.phone.stage import SUCCESSIVE, Answer, Line, Stage, play, server_1, server_2
 
 ONLY_1 = server_2(address="")
@@ -574,3 +574,54 @@ def test_a_late_answer_that_grants_nothing_tells_of_no_lease(late: Answer) -> No
         assert removals(stage) == [".14"]
 
     play(story, ONLY_1, actors={"primary": {"REGISTER": [[late], []]}})
+
+
+@pytest.mark.parametrize("stranger", ["call-id", "server"])
+def test_a_stray_answer_that_nobody_asked_for_tells_of_no_lease(stranger: str) -> None:
+    """A 200 to a REGISTER of somebody else, or from a server that was never asked."""
+
+    # rule R12
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        [register] = stage.requests("REGISTER")
+        if stranger == "call-id":
+            register.headers.set("Call-ID", "of-somebody-else")
+        register.headers.set("Via", "SIP/2.0/UDP 192.168.1.21:5060;branch=z9hG4bKstray")
+        contact = ("Contact", f"{OWN};expires=900")
+        actor = stage.actors["primary" if stranger == "call-id" else "fallback"]
+        actor.send(response_to(register, 200, to_tag="x", extra=[contact]), Address("192.168.1.21", 5060))
+        await asyncio.sleep(1)
+        assert [event.reason for event in stage.events if isinstance(event, MessageIgnored)] == [
+            "it answers no request that still waits for an answer"
+        ]
+        stage.mark()
+        await stage.phone.line(1).registrar.unregister()
+        assert removals(stage) == [".13"]
+
+    granted = {"REGISTER": [[Answer(0.0, 200, [("Contact", f"{OWN};expires=3600")])]]}
+    play(story, ONLY_1, actors={"primary": granted, "fallback": {}})
+
+
+def test_an_end_that_is_cut_short_says_who_has_not_answered() -> None:
+    """A second interrupt leaves at once."""
+
+    # rule R12
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary="silent")
+        stage.mark()
+        leaving = asyncio.create_task(stage.phone.line(1).registrar.unregister())
+        await asyncio.sleep(1)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        last = [event for event in stage.events if isinstance(event, RegistrationChanged)][-1]
+        assert (str(last.state), last.reason, last.at - stage.zero) == (
+            "unregistered",
+            "cut short: no answer from primary 192.168.1.13:5060/udp",
+            1.0,
+        )
+        assert stage.registered() == []
+        assert len(stage.phone.left_behind()) == 1
+
+    play(story, ONLY_1)

@@ -247,3 +247,23 @@ def test_how_long_a_gruu_may_be(length: int, believed: bool) -> None:
         assert (await invited(on)).headers.get("Contact") == f"<{contact}>"
 
     play(story, account__1__gruu__enable=1)
+
+
+@pytest.mark.parametrize("how", ["refused", "unregistered"])
+def test_a_gruu_is_gone_with_its_binding(how: str) -> None:
+    """RFC 5627 section 4.2: it is the registrar's, for as long as the binding lives."""
+
+    async def story(on: Play) -> None:
+        contact = f'<sip:1001@{PHONE}>;pub-gruu="{GRUU}";expires=600'
+        await registered(on, ("Contact", contact))
+        if how == "refused":
+            await asyncio.sleep(540)
+            on.far.answer(await on.far.heard("REGISTER"), 403)
+            await on.rest()
+        else:
+            leaving = asyncio.create_task(on.phone.line(1).registrar.unregister())
+            on.far.answer(await on.far.heard("REGISTER"), 200)
+            await leaving
+        assert (await invited(on)).headers.get("Contact") == f"<sip:1001@{PHONE}>"
+
+    play(story, account__1__gruu__enable=1)

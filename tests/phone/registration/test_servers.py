@@ -6,8 +6,10 @@ import asyncio
 
 import pytest
 
+from phone_emulator.events import AttemptProgressed, RegistrationChanged
 from phone_emulator.phone import CallResult
 from phone_emulator.redundancy import Silence
+from phone_emulator.world.faults import Faulted
 from tests.phone.stage import SUCCESSIVE, Stage, play, server_1, server_2
 
 ONLY_1 = server_2(address="")
@@ -109,6 +111,33 @@ def test_why_an_address_that_was_dialled_is_called() -> None:
     play(story)
 
 
+@pytest.mark.parametrize("status", [300, 404])
+def test_server_2_is_asked_as_soon_as_the_phone_acts_on_the_refusal_of_server_1(status: int) -> None:
+    # rule R6
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        assert stage.route(stage.registers()) == [
+            ("primary", "rejected", 0.0, 0.0),
+            ("fallback", "answered", 0.07, 0.07),
+        ]
+
+    settings = SUCCESSIVE | {"account.1.redundancy_with_reg_fail.enable": "1"}
+    play(story, settings, primary={"REGISTER": status}, reaction=0.07)
+
+
+def test_each_send_of_a_register_is_told() -> None:
+    # rule R2
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        told = [event for event in stage.events if isinstance(event, AttemptProgressed)]
+        assert [(event.call, event.attempt.target.role, event.at) for event in told] == [
+            *((None, "primary", at) for at in (0.0, 0.5, 1.5, 3.5)),
+            *((None, "secondary", at) for at in (7.5, 7.5)),  # the second one answers its challenge
+        ]
+
+    play(story, ONLY_1 | {"account.1.subscribe_mwi": "0"}, primary="silent")
+
+
 # -- successive: to server 2 and back ---------------------------------------------------------------------
 
 
@@ -147,3 +176,29 @@ def test_the_probe_goes_on_when_server_2_works_again() -> None:
 
     keys = {"account.1.fallback.timeout": "100", "account.1.reg_fail_retry_interval": "30"}
     play(story, SUCCESSIVE | server_2(expires=300) | keys, primary=503, secondary=503)
+
+
+def test_a_probe_that_fails_by_a_fault_leaves_server_2_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    # rule R4
+    states: list[tuple[int, str]] = []
+
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+
+        def planted(*asked: object) -> str:
+            raise LookupError("planted")
+
+        monkeypatch.setattr(stage.phone.line(1).servers.rests, "why", planted)
+        await asyncio.sleep(119)
+        stage.mark()
+        await asyncio.sleep(2)
+        assert stage.registered() == ["fallback"]
+        states.extend(
+            (event.server, str(event.state))
+            for event in stage.events
+            if isinstance(event, RegistrationChanged)
+        )
+
+    with pytest.raises(Faulted, match="the probe of server 1 of line 1: LookupError: planted"):
+        play(story, SUCCESSIVE, primary=503, secondary=503)
+    assert states == [(1, "failed")]

@@ -143,3 +143,22 @@ account.1.sip_server.2.address = 192.168.1.13
     assert call() == [("primary", 32.0, None), ("secondary", 32.0, None), ("fallback", 32.0, "skipped")]
     assert call(skip=False)[-1] == ("fallback", 32.0, None)
     assert [seconds for _, seconds, _ in call(Silence.RETRY_COUNTS)] == [7.5, 32.0, 32.0]
+
+
+def test_whom_the_order_left_out_has_not_failed() -> None:
+    # rule D5
+    # rule R9
+    def only_the_primary(hop: Hop, targets: Sequence[Target]) -> Ordered:
+        return Ordered(list(targets)[:1], left_out="the registered server only")
+
+    like_the_second = {1: GUIDE[1], 2: targets(2, ".14")}
+    walk = Walk("INVITE", BOTH, TIMERS, order=only_the_primary)
+    walk.next(0.0)
+    walk.located(GUIDE[1])
+    step = walk.next(0.0)
+    assert isinstance(step, Try)
+    step.attempt.outcome = Outcome.UNAVAILABLE
+    walk.ended(step.attempt)
+    assert isinstance(walk.next(0.0), Locate)
+    assert told(walk.route) == [("primary", "unavailable"), ("secondary", "skipped")]
+    assert ahead(walk, like_the_second) == [("fallback", None)]

@@ -136,17 +136,20 @@ def test_the_outbound_proxy_is_passed_too() -> None:
     ("status", "challenge"),
     [(401, ("WWW-Authenticate", CHALLENGE)), (407, ("Proxy-Authenticate", PROXY_CHALLENGE))],
 )
-def test_a_stranger_gets_no_proof_of_the_password(status: int, challenge: tuple[str, str]) -> None:
+@pytest.mark.parametrize("at", [THERE, Address("192.168.1.13", 5070)], ids=["elsewhere", "beside the server"])
+def test_a_stranger_gets_no_proof_of_the_password(
+    status: int, challenge: tuple[str, str], at: Address
+) -> None:
     """Neither for the INVITE nor in the dialog."""
 
     async def story(on: Play, other: Another) -> None:
-        refused = on.phone.dial("1009@192.0.2.5")
+        refused = on.phone.dial(f"1009@{at}")
         other.answer(await other.heard("INVITE"), status, extra=[challenge])
         await other.heard("ACK")
         assert await refused.settled() is CallResult.REJECTED
         why = "and is none of the line's servers, the only ones to get its credentials"
         assert why in refused.reason
-        call = on.phone.dial("1009@192.0.2.5")
+        call = on.phone.dial(f"1009@{at}")
         await other.accept_invite()
         await call.settled()
         ending = asyncio.create_task(call.hang_up())
@@ -154,7 +157,7 @@ def test_a_stranger_gets_no_proof_of_the_password(status: int, challenge: tuple[
         await ending
         assert other.inbox.empty()
 
-    play_with_another(story)
+    play_with_another(story, at)
 
 
 def test_who_was_called_directly_is_no_server() -> None:

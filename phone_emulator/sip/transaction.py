@@ -226,7 +226,7 @@ class Transaction:
             missing = "no final response"
         else:
             missing = "no response"
-        if timer is Timer.H or self._timeout is None:
+        if self._timeout is None:
             return f"{missing} within 64*T1 = {round(64 * self._timers.t1, 3)} s"
         return f"{missing} within {round(self._timeout, 3)} s"
 

@@ -401,6 +401,9 @@ def test_rtp_ports_the_wrong_way_round() -> None:
     assert [(f.line, f.code) for f in found.diagnostics if f.code == "rtp-ports"] == [(4, "rtp-ports")]
 
 
+TO_BE_SET = ("enable", "user_name", "sip_server.1.address")
+
+
 @pytest.mark.parametrize(
     ("text", "faults"),
     [
@@ -431,7 +434,9 @@ def test_what_no_phone_could_start_with(text: str, faults: list[str]) -> None:
         load_text(text, "x.cfg")
     assert caught.value.faults == faults
     lenient = load_text(text, "x.cfg", strict=False)
-    assert [str(found) for found in lenient.diagnostics if found.severity == "error"] == faults
+    errors = [found for found in lenient.diagnostics if found.severity == "error"]
+    assert [str(found) for found in errors] == faults
+    assert {found.key for found in errors} <= {f"account.{x}.{key}" for x in (1, 2) for key in TO_BE_SET}
 
 
 def test_overrides_alone_can_make_a_phone() -> None:

@@ -353,6 +353,11 @@ twin A 10.0.0.1
             "gone.pbx.com: no such name (192.168.1.53)",
         ),
         (
+            "_sip._udp.pbx.com. SRV 1 1 5060 gone.pbx.com.\n_sip._tcp.pbx.com. SRV 1 1 5060 off.pbx.com.",
+            {"naptr_build": True},
+            "gone.pbx.com: no such name (192.168.1.53); off.pbx.com: no such name (192.168.1.53)",
+        ),
+        (
             "_sip._udp.pbx.com. SRV 0 0 0 .\npbx.com. A 10.0.0.1",
             {},
             "_sip._udp.pbx.com: the service is not offered (192.168.1.53)",

@@ -32,6 +32,7 @@ SECONDARY_FIRST = ["secondary", "primary", "target-3"]
 def test_before_any_failover(mode: FailbackMode) -> None:
     # rule R1
     memory = failback(mode)
+    assert (memory.current, memory.due_at) == (None, math.inf)
     memory.worked(PRIMARY, LIST, 0.0)
     memory.failed_back(0.0)
     memory.renewal()

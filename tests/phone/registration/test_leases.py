@@ -625,3 +625,24 @@ def test_an_end_that_is_cut_short_says_who_has_not_answered() -> None:
         assert len(stage.phone.left_behind()) == 1
 
     play(story, ONLY_1)
+
+
+def test_who_was_asked_to_forget_is_asked_again_after_a_new_register() -> None:
+    """Once is enough, but a REGISTER that was not heard may have renewed what it was asked to remove."""
+
+    # rule R12
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        primary = stage.actors["primary"]
+        primary.script["REGISTER"] = [[]]  # hears, and is not heard
+        await stage.phone.line(1).registrar.unregister()
+        await stage.phone.register()
+        assert stage.registered() == ["secondary"]
+        primary.script["REGISTER"] = [[Answer(0.0, 200)]]
+        stage.mark()
+        await stage.phone.line(1).registrar.unregister()
+        assert removals(stage) == [".13", ".14"]
+        assert stage.phone.left_behind() == []
+
+    script = {"REGISTER": [[Answer(0.0, 200, [("Contact", f"{OWN};expires=3600")])]]}
+    play(story, ONLY_1, actors={"primary": script})

@@ -406,3 +406,41 @@ def test_one_that_was_cut_short_has_no_outcome_to_share() -> None:
         ("cancelled", False),
         ("None", False),
     ]
+
+
+def test_a_register_before_a_call_is_the_first_of_its_own() -> None:
+    # rule R9
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary={"INVITE": 503})
+        stage.mark()
+        call = stage.phone.dial("1002")
+        assert await call.settled() is CallResult.ANSWERED
+        (attempt,) = stage.registers()
+        assert (attempt.n, attempt.why) == (1, "register_on_enable = 1: REGISTER first")
+        assert stage.phone.line(1).bindings[1].reason == f"registered at {attempt.target}"
+
+    play(story, ONLY_1 | ON)
+
+
+def test_a_register_before_a_call_that_never_had_its_turn_is_cancelled() -> None:
+    """The refresh waits for a silent primary; the call, at the secondary by then, waits for that."""
+
+    # rule R13
+    # rule R16
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(primary={"REGISTER": "silent", "INVITE": 503})
+        await asyncio.sleep(3541)
+        call = stage.phone.dial("1002")
+        await asyncio.sleep(1)
+        await stage.phone.line(1).registrar.unregister()
+        assert await call.settled() is CallResult.FAILED
+        attempt = call.route[-1]
+        assert (attempt.target.role, attempt.outcome) == ("secondary", Outcome.CANCELLED)
+        assert attempt.detail == (
+            "REGISTER first (register_on_enable = 1): cut short: the line is to be registered no more"
+        )
+        assert stage.requests("REGISTER", ".14") == []
+
+    play(story, ONLY_1 | ON)

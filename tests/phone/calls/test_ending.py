@@ -167,6 +167,28 @@ def test_an_answer_that_crosses_the_cancel() -> None:
     play(story)
 
 
+def test_a_second_hang_up_takes_nothing_back() -> None:
+    """The BYE to an answer that has crossed the CANCEL is waited for all the same."""
+
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        invite = await on.far.heard("INVITE")
+        on.far.answer(invite, 180)
+        await on.rest()
+        await call.hang_up()
+        await on.far.heard("CANCEL")
+        on.far.answer(invite, 200, body=offer())
+        await on.far.heard("ACK")
+        bye = await on.far.heard("BYE")
+        await call.hang_up("once more")
+        assert call.state is CallState.ENDING
+        on.far.answer(bye, 200)
+        await call.over()
+        assert (told(call), end_of(call).detail) == (("us", "BYE", True), "hung up by the user")
+
+    play(story)
+
+
 def test_an_answer_that_cannot_be_used() -> None:
     """It is acknowledged, and ended with a BYE (RFC 3261 section 13.2.2.4)."""
 

@@ -312,6 +312,24 @@ def test_a_broken_static_record_is_ignored_and_told(text: str, line: int) -> Non
     assert [f.line for f in found.diagnostics if f.code == "static-record"] == [line]
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "dns_cache_a.1.ip = 192.168.1.13",
+            "dns_cache_a.1.* is no A record, expected a domain name as .name and an IPv4 address as .ip",
+        ),
+        (
+            "account.2.dns_cache_srv.3.name = pbx.example.com",
+            "account.2.dns_cache_srv.3.* is no SRV record, expected a domain name as .name and",
+        ),
+    ],
+)
+def test_what_is_told_of_a_broken_static_record(text: str, told: str) -> None:
+    (message,) = messages(loaded(text), "static-record")
+    assert f"ignored: {told}" in message
+
+
 def test_a_blank_static_record_is_usual() -> None:
     found = loaded("dns_cache_a.1.name =\ndns_cache_a.1.ip =\ndns_cache_a.1.ttl = 300")
     assert found.config.dns.static_records == ()

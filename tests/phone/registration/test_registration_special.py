@@ -284,3 +284,23 @@ def test_successive_with_a_refused_register_and_reg_fail() -> None:
 
     settings = SUCCESSIVE | {"account.1.redundancy_with_reg_fail.enable": "1"}
     play(story, settings, primary={"REGISTER": 403})
+
+
+def test_an_interval_of_0_never_asks_the_first_proxy_by_itself() -> None:
+    """Only a second proxy that fails brings the first one back."""
+
+    # rule O3
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await stage.behave(secondary="ok")
+        stage.mark()
+        await asyncio.sleep(3000)
+        assert stage.registers() == []
+        await stage.behave(fallback=503)
+        await asyncio.sleep(600)
+        assert [attempt.target.address for attempt in stage.registers()] == ["192.168.1.15", "192.168.1.14"]
+        [target] = stage.phone.line(1).bindings.targets
+        assert target.address == "192.168.1.14"
+
+    never = {"account.1.outbound_proxy_fallback_interval": "0", "account.1.subscribe_mwi": "0"}
+    play(story, ONLY_1 | PROXIES | never, secondary=503)

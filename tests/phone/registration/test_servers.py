@@ -202,3 +202,17 @@ def test_a_probe_that_fails_by_a_fault_leaves_server_2_as_it_is(monkeypatch: pyt
     with pytest.raises(Faulted, match="the probe of server 1 of line 1: LookupError: planted"):
         play(story, SUCCESSIVE, primary=503, secondary=503)
     assert states == [(1, "failed")]
+
+
+def test_a_line_that_registers_anew_while_server_2_works_goes_on_probing() -> None:
+    # rule R4
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await asyncio.sleep(50)
+        await stage.phone.register()
+        stage.mark()
+        await asyncio.sleep(250)
+        probes = [attempt.started - stage.zero for attempt in stage.registers() if attempt.n == 1]
+        assert probes == [120.0, 240.0]
+
+    play(story, SUCCESSIVE, primary=503, secondary=503)

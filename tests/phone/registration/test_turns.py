@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from phone_emulator.events import Attempt, Outcome, Wait
+from phone_emulator.events import Attempt, Outcome, RegistrationChanged, Wait
 from phone_emulator.phone import CallResult
 from phone_emulator.phone.registration.turn import Turns
 from phone_emulator.world import SimulatedWorld
@@ -444,3 +444,28 @@ def test_a_register_before_a_call_that_never_had_its_turn_is_cancelled() -> None
         assert stage.requests("REGISTER", ".14") == []
 
     play(story, ONLY_1 | ON)
+
+
+def test_a_lease_that_nobody_keeps_does_not_end_under_a_register() -> None:
+    """The call's REGISTER may renew it: until that has ended the line is not told to be registered nowhere."""
+
+    # rule R13
+    # rule R9
+    async def story(stage: Stage) -> None:
+        await stage.behave(primary=503)
+        first = stage.phone.dial("1002")
+        assert await first.settled() is CallResult.ANSWERED
+        await first.hang_up()
+        assert stage.registered() == ["secondary"]
+        await stage.behave(secondary=503, fallback={"REGISTER": "delay 500ms"})
+        await asyncio.sleep(59.8 - stage.world.now())
+        stage.mark()
+        second = stage.phone.dial("1003")
+        assert await second.settled() is CallResult.ANSWERED
+        assert (stage.world.now() - stage.zero) > 0.5  # beyond the end of the first lease
+        states = [str(event.state) for event in stage.events if isinstance(event, RegistrationChanged)]
+        assert states == ["registered"]
+        assert stage.registered() == ["target-3"]
+
+    zone = "".join(f"yealink.pbx.com. 300 IN A 192.168.1.{last}\n" for last in (13, 14, 15))
+    play(story, ONLY_1 | ON | server_1(port=5060, expires=60), zone=zone)

@@ -419,6 +419,22 @@ def test_a_far_end_that_rings_too_long() -> None:
     play(story, phone_setting__ringback_timeout=30)
 
 
+@pytest.mark.parametrize("status", [300, 380, 486])
+def test_a_redirection_that_leads_nowhere_is_a_refusal_too(status: int) -> None:
+    # rule C3
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        why = ("Reason", 'Q.850;cause=1;text="nobody here"')
+        on.far.answer(await on.far.heard("INVITE"), status, extra=[why])
+        await on.far.heard("ACK")
+        await call.over()
+        assert (call.result, call.status, told(call)) == (CallResult.REJECTED, status, ("them", None, None))
+        assert "nobody here" in end_of(call).detail
+        await on.far.nothing()
+
+    play(story)
+
+
 @pytest.mark.parametrize(
     ("behaviour", "by"), [("silent", "timeout"), ("503", "them"), ("refuse", "transport"), ("404", "them")]
 )

@@ -447,7 +447,7 @@ def test_a_register_before_a_call_that_never_had_its_turn_is_cancelled() -> None
 
 
 def test_a_lease_that_nobody_keeps_does_not_end_under_a_register() -> None:
-    """A call's REGISTER may renew it: until that has ended, nobody says that the line is registered nowhere."""
+    """A call's REGISTER may renew it: until that has ended, the line is not registered nowhere."""
 
     # rule R13
     # rule R9

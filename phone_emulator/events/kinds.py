@@ -154,9 +154,11 @@ class RtpIgnored(Event):
     line: int
     call: str
     remote: Address
+    reason: str
+    """Why, for people: who is heard, or which setting rejects it."""
 
     def __str__(self) -> str:
-        return f"sound from {self.remote}, which is not the far end, is not heard"
+        return f"sound from {self.remote} is not heard: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ class Senders:
     """
 
     def __init__(self, symmetric: Symmetric = Symmetric.OFF, *, negotiated_only: bool = False) -> None:
+        self._symmetric = symmetric
         self._address = negotiated_only or symmetric in (Symmetric.ADDRESS, Symmetric.BOTH)
         self._port = symmetric in (Symmetric.PORT, Symmetric.BOTH)
         self._negotiated: Address | None = None
@@ -42,8 +43,13 @@ class Senders:
         self._latched_at = 0.0
 
     def negotiated(self, address: Address) -> None:
-        """The far end says that its sound comes from *address*; another than before is waited for anew."""
-        if self._negotiated is not None and address != self._negotiated:
+        """The far end says that its sound comes from *address*; another than before is waited for anew.
+
+        So is the first one, unless it is that host who is heard already: nobody knew yet who that was.
+        """
+        before, latched = self._negotiated, self._latched
+        early = before is None and latched is not None and latched.host == address.host
+        if address != before and not early:
             self._latched = None
         self._negotiated = address
 
@@ -56,12 +62,26 @@ class Senders:
 
     def _may_take_over(self, source: Address, now: float) -> bool:
         agreed, latched = self._negotiated, self._latched
-        if self._address and (agreed is None or source.host != agreed.host):
-            return False
-        if self._port and (agreed is None or source.port != agreed.port):
+        if self._rejected(source):
             return False
         if latched is None or source == agreed:
             return True
         if source.host == latched.host:
             return now - self._latched_at >= SILENCE
         return agreed is not None and source.host == agreed.host
+
+    def _rejected(self, source: Address) -> str:
+        """The setting that rejects packets of *source*; empty for none."""
+        agreed, key = self._negotiated, f"features.rtp_symmetric.enable = {self._symmetric}"
+        if self._address and (agreed is None or source.host != agreed.host):
+            return "sip.trust_ctrl = 1" if self._symmetric in (Symmetric.OFF, Symmetric.PORT) else key
+        if self._port and (agreed is None or source.port != agreed.port):
+            return key
+        return ""
+
+    def why_not(self, source: Address) -> str:
+        """Why packets of *source* do not count, for people."""
+        if setting := self._rejected(source):
+            agreed = "no address is agreed" if self._negotiated is None else f"{self._negotiated} is agreed"
+            return f"{agreed} ({setting})"
+        return f"the far end's comes from {self._latched}"

@@ -36,6 +36,45 @@ def test_before_anything_is_agreed_the_first_is_heard() -> None:
     assert not senders.admits(STRANGER, 0.2)
 
 
+def test_who_came_before_anything_was_agreed_does_not_stay_unless_it_is_the_host_that_is_agreed() -> None:
+    senders = Senders()
+    assert senders.admits(STRANGER, 0.0)
+    senders.negotiated(FAR)
+    assert senders.admits(ITS_NAT, 0.1)
+    assert not senders.admits(STRANGER, 0.2)
+    early = Senders()
+    assert early.admits(ITS_OTHER_PORT, 0.0)
+    early.negotiated(FAR)
+    assert not early.admits(STRANGER, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("symmetric", "trust", "source", "why"),
+    [
+        (Symmetric.OFF, False, STRANGER, f"the far end's comes from {FAR}"),
+        (Symmetric.ADDRESS, False, STRANGER, f"{FAR} is agreed (features.rtp_symmetric.enable = 1)"),
+        (Symmetric.ADDRESS, True, STRANGER, f"{FAR} is agreed (features.rtp_symmetric.enable = 1)"),
+        (Symmetric.ADDRESS, False, ITS_OTHER_PORT, f"the far end's comes from {FAR}"),
+        (Symmetric.PORT, False, STRANGER, f"{FAR} is agreed (features.rtp_symmetric.enable = 2)"),
+        (Symmetric.PORT, True, ITS_NAT, f"{FAR} is agreed (sip.trust_ctrl = 1)"),
+        (Symmetric.BOTH, False, ITS_OTHER_PORT, f"{FAR} is agreed (features.rtp_symmetric.enable = 3)"),
+        (Symmetric.OFF, True, ITS_NAT, f"{FAR} is agreed (sip.trust_ctrl = 1)"),
+    ],
+)
+def test_why_somebody_does_not_count(symmetric: Symmetric, trust: bool, source: Address, why: str) -> None:
+    senders = Senders(symmetric, negotiated_only=trust)
+    senders.negotiated(FAR)
+    assert senders.admits(FAR, 0.0)
+    assert not senders.admits(source, 0.1)
+    assert senders.why_not(source) == why
+
+
+def test_nothing_counts_by_a_setting_before_anything_is_agreed() -> None:
+    senders = Senders(Symmetric.ADDRESS)
+    assert not senders.admits(FAR, 0.0)
+    assert senders.why_not(FAR) == "no address is agreed (features.rtp_symmetric.enable = 1)"
+
+
 def test_a_nat_that_binds_anew_is_followed_when_the_old_port_is_silent() -> None:
     senders = Senders()
     senders.negotiated(FAR)

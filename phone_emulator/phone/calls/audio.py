@@ -31,6 +31,7 @@ _LATE = 0.2
 """Seconds behind its time after which a stream leaves out what it missed, instead of hurrying."""
 _SILENCE = Sound(CLOCK)
 _DIGITS_KEPT = 1024
+NOWHERE = "nothing may be sent to where the far end wants it"
 MOST_TOLD = 10
 """Hosts of whose packets is told that they do not count."""
 _GAP = 10
@@ -95,7 +96,7 @@ class Audio:
         dscp: 0..63, how RTP packets are marked (``static.network.qos.audiotos``).
         on_digit: called with each digit that the far end sends.
         senders: whose packets count.
-        on_stranger: called with the address of each of the first hosts whose packets do not.
+        on_stranger: called with the address of each of the first hosts whose packets do not, and why.
     """
 
     def __init__(
@@ -111,7 +112,7 @@ class Audio:
         dscp: int = 0,
         on_digit: Callable[[str], None] | None = None,
         senders: Senders | None = None,
-        on_stranger: Callable[[Address], None] = lambda source: None,
+        on_stranger: Callable[[Address, str], None] = lambda source, why: None,
     ) -> None:
         self._world = world
         self._local = local
@@ -155,7 +156,7 @@ class Audio:
         self._sent = self._sent_octets = 0
         # In.
         self.heard_at: float | None = None
-        """When the last RTP packet came in; None before the first."""
+        """When the far end's last RTP packet came in, once anything was agreed; None before the first."""
         self._reception = rtp.ReceptionStatistics(CLOCK)
         self._ignored = 0
         self._senders = senders or Senders()
@@ -269,7 +270,7 @@ class Audio:
         self._sends = direction in ("sendrecv", "sendonly")
         self._receives = direction in ("sendrecv", "recvonly")
         if not self.can_send:
-            self._refuse_digits("the far end is on hold, or its audio is not negotiated")
+            self._refuse_digits(NOWHERE if mute else "the far end is on hold, or its audio is not negotiated")
         elif dtmf_payload is None:
             self._refuse_digits(NO_EVENTS)
         else:
@@ -313,7 +314,8 @@ class Audio:
         if not digits:
             return
         if not self.can_send or self._hushed:
-            raise AudioError("DTMF cannot be sent: the call is held or has no audio")
+            why = NOWHERE if self._muted else "the call is held or has no audio"
+            raise AudioError(f"DTMF cannot be sent: {why}")
         if self._remote is None or self._remote.dtmf_payload is None:
             raise AudioError(f"DTMF cannot be sent: {NO_EVENTS}")
         order = _Order(deque(digits), asyncio.get_running_loop().create_future())
@@ -464,8 +466,9 @@ class Audio:
             if not self._senders.admits(remote, now):
                 self._passed_over(remote)
                 return
-            self.heard_at = now
-            self._reception.receive(packet, self.heard_at)
+            if self._receives or self._remote is not None:
+                self.heard_at = now
+            self._reception.receive(packet, now)
             if self._receives:
                 self._hear(packet)
         except (rtp.RtpError, dtmf.DtmfError) as error:
@@ -477,7 +480,7 @@ class Audio:
         self._strangers += 1
         if remote.host not in self._told and len(self._told) < MOST_TOLD:
             self._told.add(remote.host)
-            self._on_stranger(remote)
+            self._on_stranger(remote, self._senders.why_not(remote))
 
     def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
         """Called by the world: nobody listens there; the call goes on, signalling decides about it."""

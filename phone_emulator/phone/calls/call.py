@@ -313,6 +313,8 @@ class Call:
         if kind != EVENTS:
             await self._send_infos(digits, required=kind == INFO or bool(barred))
         if kind != INFO and not barred:
+            if self.voice.unproven:
+                await self.session.confirmed()  # no sound leaves before the ACK of a stranger
             self._check_digits("not every digit was sent")
             try:
                 await self.voice.send_digits(digits)

@@ -157,7 +157,8 @@ class Session:
         if unspoken != self.unspoken:
             reasons.append(f"the call is {in_unspoken(unspoken)}" if unspoken else "it can be spoken again")
         if withheld != self.withheld:
-            reasons.append(withheld or "sound may be sent again")
+            # Nothing may be sent to nobody: where the sound ends, there is nothing new to tell.
+            reasons += [withheld or "sound may be sent again"] if self.voice.agreed is not None else []
         if not reasons:
             return
         self.far_held, self.early, self.unspoken, self.withheld = far_held, early, unspoken, withheld
@@ -175,10 +176,10 @@ class Session:
             )
         )
 
-    def _tell_stranger(self, source: Address) -> None:
+    def _tell_stranger(self, source: Address, why: str) -> None:
         """Packets of *source*, which is not the far end, came to the call's RTP port."""
-        call = self._call
-        call.seat.tell(RtpIgnored(at=call.seat.now, line=call.seat.number, call=call.id, remote=source))
+        seat, call = self._call.seat, self._call.id
+        seat.tell(RtpIgnored(at=seat.now, line=seat.number, call=call, remote=source, reason=why))
 
     def note(self, message: Message) -> None:
         """Remember what the far end can, as *message* says it."""
@@ -187,8 +188,9 @@ class Session:
 
     @property
     def muteness(self) -> str:
-        """Words behind "answered", where the agreed codec cannot be spoken here; else empty."""
-        return f", {in_unspoken(self.unspoken)}" if self.unspoken else ""
+        """Words behind "answered", where what was agreed cannot be spoken or sent here; else empty."""
+        spoken = f", {in_unspoken(self.unspoken)}" if self.unspoken else ""
+        return f"{spoken}, {self.withheld}" if self.withheld else spoken
 
     @property
     def offering(self) -> bool:

@@ -48,7 +48,7 @@ class Voice:
         context: the phone.
         account: its codecs, its DTMF.
         sources: of its call's dialogs.
-        on_stranger: called with the address of each of the first hosts whose RTP does not count.
+        on_stranger: called with the address of each of the first hosts whose RTP does not count, and why.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Voice:
         context: Context,
         account: AccountConfig,
         sources: Sources,
-        on_stranger: Callable[[Address], None] = lambda source: None,
+        on_stranger: Callable[[Address, str], None] = lambda source, why: None,
     ) -> None:
         self._context = context
         self._account = account
@@ -262,7 +262,7 @@ class Voice:
         if agreed.events_heard is not None:
             heard[agreed.events_heard] = EVENTS
         self.withheld = ""
-        if not self._sources.may_have_sound(agreed.host):
+        if agreed.host not in sdp.UNSPECIFIED and not self._sources.may_have_sound(agreed.host):
             self.withheld = f"no sound is sent to {agreed.host}, which only a stranger names"
         self.audio.set_remote(
             Address(agreed.host, agreed.port),
@@ -271,8 +271,13 @@ class Voice:
             dtmf_payload=agreed.events_sent,
             heard=heard,
             direction=agreed.direction,
-            mute=bool(self.withheld) or not (self._proven or self._sources.founded),
+            mute=bool(self.withheld) or self.unproven,
         )
+
+    @property
+    def unproven(self) -> bool:
+        """Whether the far end is a stranger that has not shown yet to be there."""
+        return not (self._proven or self._sources.founded)
 
     def prove(self) -> None:
         """The far end has sent back what only this end could tell it."""
@@ -283,7 +288,7 @@ class Voice:
 
     def silence(self) -> None:
         """Hear and say nothing until `connect`."""
-        self.agreed = None
+        self.agreed, self.withheld = None, ""
         if self.audio is not None:
             self.audio.set_remote(None, direction="inactive")
 
@@ -294,6 +299,8 @@ class Voice:
 
     def refused_as_events(self, digits: str) -> str:
         """Why *digits* cannot go out as telephone events, for people; empty where they can (RFC 4733)."""
+        if self.withheld:
+            return self.withheld
         if self.agreed is None or self.agreed.events_sent is None:
             return NO_EVENTS
         odd = [digit for digit in digits.upper() if digit not in self.agreed.digits]

@@ -457,6 +457,61 @@ def test_garbage_is_counted_and_told(datagram: bytes, said: str) -> None:
     run(main)
 
 
+STRANGER = Address("203.0.113.9", 4000)
+
+
+def test_ten_strangers_are_told_and_all_are_counted() -> None:
+    told: list[tuple[Address, str]] = []
+
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE)
+        audio.record(1)
+        audio.datagram_received(speech(1, 0), THERE)
+        for number in range(1, 255):
+            for port in (4000, 4002):
+                audio.datagram_received(speech(1, 0, 9000), Address(f"203.0.113.{number}", port))
+        audio.datagram_received(speech(2, 160), THERE)
+        assert audio.counts.strangers == 508
+        assert [round(sample, -2) for sample in audio.recording.samples[::160]] == [1000, 1000]
+
+    run(main, on_stranger=lambda *each: told.append(each))
+    why = f"the far end's comes from {THERE}"
+    assert told == [(Address(f"203.0.113.{number}", 4000), why) for number in range(1, 11)]
+
+
+def test_what_is_no_rtp_is_no_sender() -> None:
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE)
+        audio.datagram_received(b"OPTIONS", STRANGER)
+        audio.datagram_received(speech(1, 0), Address("198.51.100.7", 31000))
+        assert (audio.counts.ignored, audio.counts.received, audio.counts.strangers) == (1, 1, 0)
+
+    run(main)
+
+
+def test_nothing_is_sent_where_nothing_may_be_sent() -> None:
+    why = "nothing may be sent to where the far end wants it"
+
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE)
+        begun = asyncio.ensure_future(audio.send_dtmf("5"))
+        await asyncio.sleep(0.01)
+        heard = len(ear.heard)
+        audio.set_remote(THERE, mute=True)
+        with pytest.raises(AudioError, match=f"not every digit was sent: {why}"):
+            await begun
+        with pytest.raises(AudioError, match=f"DTMF cannot be sent: {why}"):
+            await audio.send_dtmf("1")
+        audio.play(Sound(8000, tones.sine((440,), 100)))
+        await asyncio.sleep(1)
+        assert (len(ear.heard), audio.can_send, audio.playing) == (heard, False, True)
+        audio.unmute()
+        await asyncio.sleep(0.1)
+        assert not audio.playing
+
+    run(main, stream=True)
+
+
 def test_digits_kept_are_bounded() -> None:
     async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
         audio.set_remote(THERE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,6 +74,7 @@ def _fetched(key: str, url: str, options: PhoneOptions, config: PhoneConfig) -> 
     from phone_emulator.provisioning.fetch import fetch
     from phone_emulator.provisioning.fetching import FetchError, Manner
     from phone_emulator.provisioning.location import LocationError, parse_location, without_credentials
+    from phone_emulator.world.system_loop import run_on_a_loop
 
     manner = Manner(
         user_agent=options.device.user_agent(config),
@@ -83,7 +83,7 @@ def _fetched(key: str, url: str, options: PhoneOptions, config: PhoneConfig) -> 
         local_host=options.first_address,
     )
     try:
-        text = pem(asyncio.run(fetch(parse_location(url), manner)))
+        text = pem(run_on_a_loop(fetch(parse_location(url), manner), fast=False))
         if key == OWN:
             need_key(text)
     except (LocationError, FetchError, ValueError) as error:

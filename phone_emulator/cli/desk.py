@@ -21,10 +21,12 @@ from phone_emulator.lab.zone import Zone, read_zone
 from phone_emulator.phone import Phone
 from phone_emulator.report import remarks
 from phone_emulator.report.result import Message
+from phone_emulator.scarcity import MachineRefused
 from phone_emulator.scenario.worlds import OPTION, why_not
 from phone_emulator.world import RealWorld, SimulatedWorld
 
 from .certificates import with_certificates
+from .exits import Exit
 from .options import Common, need_files
 from .outputs import check_outputs
 from .places import Places, guide_zone, places_of
@@ -74,6 +76,15 @@ class Desk:
             if not self.world.virtual:
                 for text in self.phone.left_behind():
                     say(text)
+
+    def failed(self) -> int:
+        """The exit status where what was asked for has failed.
+
+        Raises MachineRefused where the machine ran short: nobody knows then what the servers would have done.
+        """
+        if self.world.faults.short:
+            raise MachineRefused(self.world.faults.short)
+        return Exit.FAILED
 
     def write_capture(self, common: Common, name: str) -> None:
         """Write the messages to ``--pcap``, where it is given; raises OSError."""

@@ -13,6 +13,9 @@ from types import FrameType
 
 import click
 
+from phone_emulator.cleaning import clean_lines
+from phone_emulator.scarcity import is_full, shortage
+
 
 class Exit(IntEnum):
     """The exit statuses of the program."""
@@ -38,8 +41,16 @@ _STATUSES = {
     "phone_emulator.phone.calls.call.CallError": Exit.FAILED,
     "phone_emulator.world.loop.Deadlock": Exit.FAILED,
     "builtins.OSError": Exit.MACHINE,
+    "builtins.MemoryError": Exit.MACHINE,
 }
 """By name, so that a command which cannot raise an exception need not import it."""
+
+
+_OFFERS = {
+    "the phone": "; --local-port 0 takes any that is free",
+    "the lab": "; --local-address 127.0.1.21 moves the lab to other addresses",
+}
+"""What to try where a port is in use, by who wanted it."""
 
 
 def exit_status(command: Callable[[], object]) -> int:
@@ -67,11 +78,13 @@ def exit_status(command: Callable[[], object]) -> int:
 def _failed(error: Exception) -> int:
     names = (f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__)
     status = next((_STATUSES[name] for name in names if name in _STATUSES), None)
+    if status is None and shortage(error):
+        status = Exit.MACHINE
     if status is None:
         told = getattr(error, "told", None)
         tell_faults([(each.traceback, str(each)) for each in told] if told else [_unforeseen(error)])
         return Exit.FAULT
-    for fault in getattr(error, "faults", None) or [_in_words(error)]:
+    for fault in getattr(error, "faults", None) or [in_words(error)]:
         _complain(fault)
     return status
 
@@ -88,16 +101,19 @@ def _unforeseen(error: Exception) -> tuple[str, str]:
     return traceback_of(error), as_reason(error)
 
 
-def _in_words(error: Exception) -> str:
+def in_words(error: Exception) -> str:
+    """*error* as it is said, in one line."""
+    short = shortage(error)
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
+        return f"{error.filename}: {short or error.strerror}"
+    if is_full(error):
+        return f"stdout: {short}"  # every other file has a name
+    return (short or str(error)) + _OFFERS.get(getattr(error, "whose", ""), "")
 
 
 def _complain(text: str) -> None:
-    from phone_emulator.cleaning import clean_lines
-
-    click.echo(clean_lines(text), err=True)
+    with contextlib.suppress(OSError):  # stderr is full: the exit status still says what it is
+        click.echo(clean_lines(text), err=True)
 
 
 @contextlib.contextmanager

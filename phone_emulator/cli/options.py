@@ -45,6 +45,7 @@ class Common:
     model: str = "SIP-T46S"
     firmware: str | None = None
     local_address: str = ""
+    local_port: int | None = None
     dns: tuple[Address, ...] = ()
     zone: Path | None = None
     down: tuple[tuple[str, str], ...] = ()
@@ -92,6 +93,7 @@ class Common:
             certificates=given,
             large_requests_over_tcp=self.large_requests == "tcp",
             local_address=self.local_address,
+            local_port=self.local_port,
             silence=Silence(self.silence),
             reaction=self.reaction,
             offer=Offer(self.offer),
@@ -159,6 +161,13 @@ def _seed(text: str) -> int:
     if seed is None:
         raise ValueError(f"{text!r} is not a seed: expected a whole number below 2**64")
     return seed
+
+
+def _port(text: str) -> int:
+    port = number(text, 65535)
+    if port is None:
+        raise ValueError(f"{text!r} is not a port: expected a number from 0 to 65535")
+    return port
 
 
 def _line(text: str) -> int:
@@ -335,6 +344,15 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
             "[default: as the machine routes to the servers].",
         },
     ),
+    "local_port": (
+        ("--local-port",),
+        {
+            "type": _words(_port),
+            "metavar": "PORT",
+            "help": "Where SIP is awaited over UDP and TCP; 0 takes any that is free "
+            "[default: sip.listen_port, else as the firmware does].",
+        },
+    ),
     "dns": (
         ("--dns",),
         {
@@ -442,6 +460,7 @@ SCENARIO = (
     "firmware",
     "local_address",
     "known",
+    "local_port",
     "dns",
 )
 """The options of commands whose files are scenarios."""

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import click
 
+from .exits import in_words
 from .options import Common
+from .talk import say
+
+
+def write_all(*files: Callable[[], None]) -> None:
+    """Write each of *files*, though another one cannot be written; raises the first OSError.
+
+    The others are said.
+    """
+    first: OSError | None = None
+    for write in files:
+        try:
+            write()
+        except OSError as error:
+            if first is None:
+                first = error
+            else:
+                say(in_words(error))
+    if first is not None:
+        raise first
 
 
 def check_outputs(

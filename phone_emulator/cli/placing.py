@@ -23,6 +23,7 @@ from phone_emulator.scenario.session import call_report, settled
 from .desk import Desk
 from .exits import Exit
 from .options import Common
+from .outputs import write_all
 from .talk import not_after_the_reader_has_gone, progress, say
 
 
@@ -57,15 +58,21 @@ def place(desk: Desk, common: Common, order: Order) -> int:
         desk.run(_session(desk, common, order, placed))
     finally:
         try:
-            desk.write_capture(common, f"call to {order.destination}")
-            if order.record is not None and placed.audio is not None:
-                write_wav(order.record, placed.audio.recording)
+            write_all(
+                lambda: desk.write_capture(common, f"call to {order.destination}"),
+                lambda: _write_recording(order, placed),
+            )
         finally:
             if placed.call is not None:
                 report = settled(call_report(placed.call), desk.world.now(), "interrupted")
                 _tell(report, common, desk)
     answered = placed.call is not None and placed.call.result is CallResult.ANSWERED
-    return Exit.OK if answered else Exit.FAILED
+    return Exit.OK if answered else desk.failed()
+
+
+def _write_recording(order: Order, placed: _Placed) -> None:
+    if order.record is not None and placed.audio is not None:
+        write_wav(order.record, placed.audio.recording)
 
 
 def _tell(report: CallReport, common: Common, desk: Desk) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -27,6 +26,7 @@ def provision(cfg: Sequence[str], common: Common) -> Provisioner:
         common: with ``--provision`` or ``--pnp``.
     """
     from phone_emulator.provisioning import Provisioner, Ways, handset_of
+    from phone_emulator.world.system_loop import run_on_a_loop
 
     bus = Bus()
     began = time.monotonic()
@@ -46,7 +46,7 @@ def provision(cfg: Sequence[str], common: Common) -> Provisioner:
             lookup=_lookup(common) if common.dns else None,
         ),
     )
-    asyncio.run(provisioner.run())
+    run_on_a_loop(provisioner.run(), fast=False)
     return provisioner
 
 
@@ -62,10 +62,11 @@ def _found_server(handset: Handset, common: Common) -> str:
     from phone_emulator.provisioning.location import without_credentials
     from phone_emulator.provisioning.pnp import GROUP, find_server
     from phone_emulator.world import RealWorld
+    from phone_emulator.world.system_loop import run_on_a_loop
 
     progress(f"provisioning: asking {GROUP} for a server")
     local = common.first_local_address or RealWorld().local_address_for(GROUP.host)
-    url = asyncio.run(find_server(handset, local))
+    url = run_on_a_loop(find_server(handset, local), fast=False)
     progress(f"provisioning: the server is {without_credentials(url)}")
     return url
 

@@ -16,7 +16,8 @@ from phone_emulator.lab.zone import ZoneError
 from phone_emulator.phone import Phone
 from phone_emulator.provisioning import Provisioner, handset_of
 from phone_emulator.provisioning.repeat import Repeat
-from phone_emulator.world import Tasks, WorldError, as_reason
+from phone_emulator.scarcity import MachineRefused, raise_shortage
+from phone_emulator.world import Tasks, as_reason
 
 from .desk import Desk, plan_stage
 from .options import Common
@@ -31,7 +32,7 @@ async def kept_provisioned(desk: Desk, common: Common, provisioner: Provisioner)
     async def apply(config: PhoneConfig) -> None:
         try:
             await restart(phone, await _fitting(desk, common, config))
-        except (WorldError, ZoneError, click.ClickException) as error:
+        except (MachineRefused, ZoneError, click.ClickException) as error:
             _tell(desk, str(provisioner.base), f"the phone cannot start with its new configuration: {error}")
 
     repeat = Repeat(provisioner, provisioner.loaded().config, desk.bus, desk.world.now, apply)
@@ -64,7 +65,7 @@ async def provisioned_by_lab(desk: Desk, common: Common) -> AsyncIterator[Provis
             )
             await provisioner.run()
             desk.phone.config = await _fitting(desk, common, provisioner.loaded().config)
-        except (CfgError, WorldError) as error:
+        except (CfgError, MachineRefused) as error:
             _tell(desk, "the lab", f"{error}; the phone keeps what it has")
             yield None
         else:
@@ -88,7 +89,11 @@ async def _fitting(desk: Desk, common: Common, config: PhoneConfig) -> PhoneConf
     if desk.lab is None:
         return config
     # In a thread: the places are found in a small simulated world, which runs a loop of its own.
-    stage = await asyncio.to_thread(plan_stage, config, common, every_transport=True)
+    try:
+        stage = await asyncio.to_thread(plan_stage, config, common, every_transport=True)
+    except RuntimeError as error:
+        raise_shortage(error, "the servers cannot be placed")
+        raise
     return stage.config
 
 

@@ -12,6 +12,7 @@ import click
 
 from phone_emulator.config.catalogue import catalogue
 from phone_emulator.config.reader import LONGEST_LINE, ReadElsewhere
+from phone_emulator.scarcity import raise_shortage
 
 from .talk import say
 
@@ -55,6 +56,7 @@ def _of_file(key: str, name: str) -> str:
     except UnicodeDecodeError:
         raise _unusable(key, f"file:{name}: is not UTF-8 text") from None
     except (OSError, ValueError) as error:
+        raise_shortage(error, name)
         why = (error.strerror if isinstance(error, OSError) else None) or error
         raise _unusable(key, f"file:{name}: cannot be read: {why}") from None
 

@@ -31,6 +31,7 @@ from phone_emulator.events import (
     RegistrationChanged,
     RtpIgnored,
     ServerChanged,
+    Shortage,
     TransferChanged,
 )
 from phone_emulator.report.wire import shown_text
@@ -150,7 +151,7 @@ def _in_words(event: Event) -> str:
             return f"provisioning: {event.state} {event.location}: {event.reason}"
         case CheckSync():
             return f"check-sync from {event.remote}{', with a reboot' if event.reboot else ''}"
-        case InternalFault():
+        case InternalFault() | Shortage():
             return str(event)
         case ServerChanged():
             return f"server {event.server}: {event.behaviour}"

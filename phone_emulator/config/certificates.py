@@ -12,6 +12,7 @@ from phone_emulator.config.diagnostic import Diagnostic, Findings, Severity
 from phone_emulator.config.local_files import named_file
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.config.reader import Setting
+from phone_emulator.scarcity import raise_shortage
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -31,6 +32,7 @@ def read_pem(path: Path) -> str:
         with path.open("rb") as file:
             return pem(file.read(LARGEST + 1))
     except OSError as error:
+        raise_shortage(error, str(path))
         raise ValueError(error.strerror or str(error)) from None
 
 

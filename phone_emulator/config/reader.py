@@ -20,6 +20,7 @@ from phone_emulator.config.diagnostic import Code, Diagnostic, Findings, Severit
 from phone_emulator.config.ignores import Ignores
 from phone_emulator.config.models import DEFAULT_MODEL, product_of
 from phone_emulator.config.secret import Secret
+from phone_emulator.scarcity import raise_shortage
 
 HEADER = "#!version:1.0.0.1"
 MOST_BYTES = 64 * 2**20
@@ -181,6 +182,7 @@ def file_bytes(name: str) -> bytes:
         with path.open("rb") as file:
             return file.read(MOST_BYTES)
     except (OSError, ValueError) as error:
+        raise_shortage(error, name)
         why = (error.strerror if isinstance(error, OSError) else None) or error
         raise CfgError([f"{brief(name, most=1000)}:1: cannot be read: {why}"]) from error
 

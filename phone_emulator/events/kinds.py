@@ -428,6 +428,23 @@ class InternalFault(Event):
         return f"internal fault in {self.work} of {self.owner}: {self.error}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortage(Event):
+    """The machine would not give what some work needed: a descriptor, memory, a port, room on a disk.
+
+    The program goes on; what the work was for has failed, or waits until there is enough again.
+    """
+
+    work: str
+    """As of an internal fault."""
+    owner: str
+    reason: str
+    """What was not to be had, for people: ``too many open files``."""
+
+    def __str__(self) -> str:
+        return f"the machine would not: {self.reason} ({self.work} of {self.owner})"
+
+
 # -- lab -------------------------------------------------------------------------------------------------
 
 

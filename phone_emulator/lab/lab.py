@@ -20,7 +20,7 @@ from phone_emulator.lab.server import MakeCertificate, SipServer
 from phone_emulator.lab.zone import Zone
 from phone_emulator.phone import OutgoingCall, Phone, PhoneOptions
 from phone_emulator.sip.values import HOST_PORT
-from phone_emulator.world.base import TlsServer, World
+from phone_emulator.world.base import THE_LAB, PortInUse, TlsServer, World
 
 DEFAULT_TRANSPORTS = (Transport.UDP, Transport.TCP)
 
@@ -110,7 +110,10 @@ class Lab:
             for server in self.servers.values():
                 await server.start()
             await self.callee.start()
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, PortInUse):
+                several = self.plan.phone_port is None
+                error.whose = THE_LAB if several else ""  # no option moves the lab on a single address
             await self.stop()
             raise
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from phone_emulator.lab.behaviour import CalleeBehaviour
 from phone_emulator.lab.lab import Place, Plan, relocate
 from phone_emulator.lab.zone import Zone, parse_zone
 from phone_emulator.numbers import number
+from phone_emulator.scarcity import is_scarce, numbered
+from phone_emulator.world import reasons
 from phone_emulator.world.base import WorldError
 
 SIMULATED_DNS = "192.0.2.53"
@@ -193,11 +196,14 @@ def _on_one_address(
 
 
 def _has_loopback_net() -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind(("127.0.0.13", 0))
-        except OSError:
-            return False
+    except OSError as error:
+        if is_scarce(error) and error.errno != errno.EADDRNOTAVAIL:
+            why = f"cannot look for the addresses of loopback: {reasons.in_words(error)}"
+            raise numbered(WorldError(why), error) from None
+        return False
     return True
 
 

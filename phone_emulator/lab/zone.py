@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from phone_emulator.events import Address
 from phone_emulator.numbers import number
+from phone_emulator.scarcity import raise_shortage
 
 if TYPE_CHECKING:  # dnspython is imported when first used: it would slow every ``--help`` down.
     import dns.name
@@ -147,6 +148,7 @@ def read_zone(path: Path, *, origin: str = "") -> Zone:
     except UnicodeDecodeError as error:
         raise ZoneError(f"{path}:1: not a text file in UTF-8 ({error.reason})") from error
     except OSError as error:
+        raise_shortage(error, str(path))
         raise ZoneError(f"{path}: {error.strerror or error}") from error
     return parse_zone(text, file=str(path), origin=origin)
 

@@ -9,6 +9,7 @@ from array import array
 from pathlib import Path
 
 from phone_emulator.saving import saved
+from phone_emulator.scarcity import raise_shortage
 
 from .sound import Sound
 
@@ -19,7 +20,7 @@ LONGEST = 600
 
 
 class WavError(Exception):
-    """A WAV file cannot be read or written; the text names it and says why."""
+    """A WAV file cannot be read; the text names it and says why."""
 
 
 def read_wav(path: Path) -> Sound:
@@ -34,6 +35,7 @@ def read_wav(path: Path) -> Sound:
                 raise WavError(f"{path}: {reader.getnframes() / rate:.0f} s are more than {LONGEST} s")
             data = reader.readframes(LONGEST * rate)
     except OSError as error:
+        raise_shortage(error, str(path))
         raise WavError(f"{path}: {error.strerror or error}") from None
     except (wave.Error, EOFError, RuntimeError, ValueError, ArithmeticError, struct.error) as error:
         raise WavError(f"{path}: no WAV file with PCM samples: {str(error) or 'it ends too soon'}") from None
@@ -44,17 +46,14 @@ def read_wav(path: Path) -> Sound:
 
 
 def write_wav(path: Path, sound: Sound) -> None:
-    """Write *sound* to the file *path*, replacing it; raises WavError."""
+    """Write *sound* to the file *path*, replacing it. :raises OSError: when it cannot be written."""
     samples = sound.samples
     if sys.byteorder == "big":
         samples = samples[:]
         samples.byteswap()
-    try:
-        with saved(path, private=True) as file, wave.open(file, "wb") as writer:
-            writer.setparams((1, 2, sound.rate, len(samples), "NONE", ""))
-            writer.writeframes(samples.tobytes())
-    except OSError as error:
-        raise WavError(f"{path}: {error.strerror or error}") from None
+    with saved(path, private=True) as file, wave.open(file, "wb") as writer:
+        writer.setparams((1, 2, sound.rate, len(samples), "NONE", ""))
+        writer.writeframes(samples.tobytes())
 
 
 def _describe(rate: int, bits: int, channels: int) -> str:

@@ -23,7 +23,7 @@ from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.timers import Timers
 from phone_emulator.sip.transport import DATAGRAM_LIMIT
-from phone_emulator.world.base import World
+from phone_emulator.world.base import THE_PHONE, PortInUse, World
 from phone_emulator.world.faults import as_reason
 from phone_emulator.world.tasks import OnFault, Tasks
 
@@ -159,7 +159,11 @@ class Phone:
             known=self.knows,
             strict=config.trust_ctrl,
         )
-        await endpoint.open()
+        try:
+            await endpoint.open()
+        except PortInUse as error:
+            error.whose = THE_PHONE
+            raise
         try:
             self._make_lines(endpoint, host, other_host, servers)
         except BaseException:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from phone_emulator.provisioning.fetching import MOST_BYTES, MOST_SECONDS, FetchError, Manner, NotThere
 from phone_emulator.provisioning.location import Location, Scheme
+from phone_emulator.scarcity import raise_shortage
 from phone_emulator.world import reasons
 
 
@@ -58,4 +59,5 @@ def _read(location: Location) -> bytes:
     except (FileNotFoundError, NotADirectoryError):
         raise NotThere("no such file") from None
     except (OSError, ValueError) as error:
+        raise_shortage(error, "cannot be read")
         raise FetchError(f"cannot be read: {reasons.in_words(error)}") from None

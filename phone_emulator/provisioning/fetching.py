@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from phone_emulator.config.catalogue import is_ip
 from phone_emulator.config.model import Secret
 from phone_emulator.provisioning.location import Location
+from phone_emulator.scarcity import raise_shortage
 from phone_emulator.world import reasons
 from phone_emulator.world.address import is_ipv6
 from phone_emulator.world.base import TlsClient, TlsFailed
@@ -73,7 +74,8 @@ class Manner:
             return list(await self.lookup(host))
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, None)
-        except (OSError, UnicodeError) as error:
+        except (OSError, UnicodeError, RuntimeError) as error:
+            raise_shortage(error, f"{host} cannot be looked up")
             raise FetchError(f"{host} cannot be looked up: {reasons.in_words(error)}", passing=True) from None
         return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
@@ -180,5 +182,6 @@ async def _connect(address: str, port: int, manner: Manner, tls_name: str | None
     except ssl.SSLError as error:
         raise FetchError(handshake_in_words(error, wanted or address)) from None
     except OSError as error:
+        raise_shortage(error, f"no connection to {address}")
         raise FetchError(reasons.in_words(error), passing=True) from None
     return Connection(reader, writer, manner.timeout, address)

@@ -21,6 +21,7 @@ from phone_emulator.provisioning.handset import Handset
 from phone_emulator.provisioning.location import Location, LocationError, parse_location
 from phone_emulator.provisioning.plan import Plan, Wish
 from phone_emulator.provisioning.settings import ProvisioningSettings, provisioning_settings
+from phone_emulator.scarcity import MachineRefused, raise_shortage, shortage
 
 MOST_SECONDS = 900.0
 """Of one cycle, with all its files, redirects, attempts and the waits between them."""
@@ -128,13 +129,17 @@ class Provisioner:
         self._bus, self._now = bus, now
 
     async def run(self) -> bool:
-        """One cycle; whether any file is another than before. Raises CfgError, after telling it."""
+        """One cycle; whether any file is another than before.
+
+        Raises CfgError, MachineRefused, after telling it.
+        """
         async with self._running:
             self._tell(ProvisioningState.STARTED, self.base, f"provisioning {self.handset.mac}")
             try:
                 changed = await self._in_time()
-            except CfgError as error:
-                self._tell(ProvisioningState.FAILED, self.base, error.faults[0])
+            except (CfgError, MachineRefused) as error:
+                reason = error.faults[0] if isinstance(error, CfgError) else str(error)
+                self._tell(ProvisioningState.FAILED, self.base, reason)
                 raise
             count = len(self.files)
             told = f"{count} file{'s' * (count != 1)}" + ("" if changed else ", nothing new")
@@ -236,8 +241,13 @@ class Provisioner:
             except NotThere as error:
                 self._tell(ProvisioningState.MISSING, location, f"{wish.stage}: {error}")
                 return None
-            except FetchError as error:
-                if not error.passing or attempt == settings.attempts:
+            except (FetchError, OSError, RuntimeError, MemoryError) as error:
+                # A machine that has run short may have enough again the next time.
+                if not isinstance(error, FetchError) and not shortage(error):
+                    raise
+                passing = not isinstance(error, FetchError) or error.passing
+                if not passing or attempt == settings.attempts:
+                    raise_shortage(error, str(location))
                     raise ProvisioningError([f"{location}: {error}"]) from None
                 again = f"attempt {attempt + 1} of {settings.attempts} in {settings.retry_delay} s"
                 self._tell(ProvisioningState.RETRYING, location, f"{error}; {again}")

@@ -9,6 +9,7 @@ from phone_emulator.config import CfgError, PhoneConfig
 from phone_emulator.events import Bus, CheckSync, Event, ProvisioningState, ProvisioningStep
 from phone_emulator.provisioning.provisioner import Provisioner
 from phone_emulator.provisioning.settings import NotifyReboot
+from phone_emulator.scarcity import MachineRefused
 
 MINUTE = 60.0
 """In seconds."""
@@ -70,7 +71,7 @@ class Repeat:
         try:
             if not await self._provisioner.run():
                 return False
-        except CfgError:
+        except (CfgError, MachineRefused):
             return False  # which the provisioner has told
         try:
             config = self._provisioner.loaded().config

@@ -11,6 +11,7 @@ from phone_emulator.cleaning import brief
 from phone_emulator.numbers import at_most, number
 from phone_emulator.provisioning.fetching import MOST_BYTES, FetchError, Manner, NotThere
 from phone_emulator.provisioning.location import Location
+from phone_emulator.scarcity import raise_shortage
 from phone_emulator.world import reasons
 from phone_emulator.world.address import is_ipv6
 
@@ -61,6 +62,7 @@ async def _socket(address: str, manner: Manner) -> AsyncIterator[tuple[asyncio.D
             _Socket, local_addr=(manner.local_host or any_host, 0)
         )
     except OSError as error:
+        raise_shortage(error, "no socket")
         raise FetchError(f"no socket: {reasons.in_words(error)}") from None
     try:
         yield transport, protocol

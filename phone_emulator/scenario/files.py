@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from phone_emulator.scarcity import raise_shortage
+
 from .faults import Faults
 from .model import ZoneSource
 from .tree import Node
@@ -48,6 +50,7 @@ def read_text(path: Path, line: int, where: str, faults: Faults) -> str | None:
         faults.add(line, f"{named}no such file")
         return None
     except (OSError, ValueError) as error:
+        raise_shortage(error, str(path))
         faults.add(line, f"{named}cannot be read: {getattr(error, 'strerror', None) or error}")
         return None
     if len(data) > MAX_BYTES:

@@ -8,7 +8,8 @@ from phone_emulator.events import Event
 from phone_emulator.lab.calling import Refused
 from phone_emulator.phone import CallError
 from phone_emulator.report.result import ScenarioResult, StepFailure, Verdict
-from phone_emulator.world import Deadlock, Faulted, WorldError
+from phone_emulator.scarcity import MachineRefused, shortage
+from phone_emulator.world import Deadlock, Faulted
 
 from .model import Expect, Step
 from .session import Prepared, RunOptions, Session, make_session
@@ -30,27 +31,31 @@ def run(prepared: Prepared, options: RunOptions) -> ScenarioResult:
     """Run one scenario in its own world.
 
     Raises:
-        WorldError: the machine would not (a port in use, no such local address).
+        MachineRefused, OSError, MemoryError: the machine would not (a port in use, no such local address, too
+            many open files).
         Interrupted: the user pressed Ctrl-C; calls were ended and lines de-registered.
     """
     session = make_session(prepared, options)
     failures: list[StepFailure] = []
     try:
-        return session.world.run(_play(session, failures))
+        result = session.world.run(_play(session, failures))
     except Deadlock as error:
         return _error(session, failures, [str(error)])
     except KeyboardInterrupt:
         left = [] if session.world.virtual else session.phone.left_behind()
         raise Interrupted(_error(session, failures, ["interrupted"]), left) from None
-    except WorldError:
-        raise
     except Exception as error:
+        if shortage(error):
+            raise
         if not isinstance(error, Faulted):
             session.world.faults.tell(error, "a step", prepared.scenario.name)
         faults = session.world.faults.told
         result = _error(session, failures, [str(fault) for fault in faults])
         result.faults = list(faults)
         return result
+    if result.verdict is not Verdict.PASSED and (short := session.world.faults.short):
+        raise MachineRefused(short)  # nobody knows what would have become of it otherwise
+    return result
 
 
 def _error(session: Session, failures: list[StepFailure], reasons: list[str]) -> ScenarioResult:

@@ -76,6 +76,7 @@ OPTION: Mapping[str, Where] = {
     "firmware": EVERYWHERE,
     "local_address": EVERYWHERE,
     "known": EVERYWHERE,
+    "local_port": EVERYWHERE,
     "dns": Where(
         frozenset({REAL}), "--dns is for --world real: the {world} world has a name server of its own"
     ),

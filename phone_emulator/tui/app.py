@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
@@ -10,7 +11,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 
 from phone_emulator.events import Event, InternalFault
-from phone_emulator.world.base import WorldError
+from phone_emulator.scarcity import MachineRefused
 
 from .fault_file import FaultFile
 from .journal import Journal
@@ -42,7 +43,7 @@ class PhoneApp(App[None]):
         title: of the world, in the top bar: ``lab``, the cfg file's name.
     """
 
-    CSS_PATH = "phone.tcss"
+    CSS: ClassVar[str] = Path(__file__).with_name("phone.tcss").read_text(encoding="utf-8")
     TITLE = "phone-emulator"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -54,7 +55,8 @@ class PhoneApp(App[None]):
         self.register_theme(QUIET)
         self.theme = QUIET.name
         self.phone = phone
-        self.failure = ""
+        self.refused: MachineRefused | None = None
+        """Why the phone could not start."""
         self._journal = Journal()
         self._presenter = Presenter(phone, self._journal, lab)
         self._orders = Orders(self._presenter)
@@ -62,6 +64,11 @@ class PhoneApp(App[None]):
         self._leaving = False
         self._fault_file = FaultFile()
         self._unsubscribe = [phone.bus.subscribe(self._journal), phone.bus.subscribe(self._hear)]
+
+    @property
+    def failure(self) -> str:
+        """Why the phone could not start, in words; empty where it did."""
+        return "" if self.refused is None else str(self.refused)
 
     def provision_with(self, again: Callable[[], None]) -> None:
         """Let Ctrl+P fetch the phone's files again, by calling *again*."""
@@ -81,8 +88,8 @@ class PhoneApp(App[None]):
             self._presenter.chosen_line = next(iter(self.phone.lines), None)
             self._face.update_panes()
             await self.phone.register()
-        except WorldError as error:
-            self.failure = str(error)
+        except MachineRefused as error:
+            self.refused = error
             self.exit(return_code=WORLD_REFUSED)
         except Exception as error:
             self.phone.world.faults.tell(error, "starting", "the phone")

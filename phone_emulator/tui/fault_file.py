@@ -6,6 +6,7 @@ import os
 import tempfile
 
 from phone_emulator.events import InternalFault
+from phone_emulator.scarcity import shortage
 
 
 class FaultFile:
@@ -16,12 +17,16 @@ class FaultFile:
 
     def save(self, fault: InternalFault) -> str:
         """Add *fault*; the file's path, or why it could not be saved."""
+        made = ""
         try:
             if not self.path:
-                descriptor, self.path = tempfile.mkstemp(prefix="phone-emulator-fault-", suffix=".txt")
+                descriptor, made = tempfile.mkstemp(prefix="phone-emulator-fault-", suffix=".txt")
                 os.close(descriptor)
-            with open(self.path, "a", encoding="utf-8") as file:
+            with open(self.path or made, "a", encoding="utf-8") as file:
                 file.write(f"at {fault.at:.3f} s: {fault}\n{fault.traceback}\n\n")
         except OSError as error:
-            return f"no file: {error.strerror or error}"
+            if made:
+                os.unlink(made)  # half of one is none
+            return f"no file: {shortage(error) or error.strerror or error}"
+        self.path = self.path or made
         return self.path

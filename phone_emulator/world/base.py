@@ -12,13 +12,24 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from phone_emulator.events import Address, Transport
+from phone_emulator.scarcity import MachineRefused
 
 from .chance import Chance
 from .faults import Faults
 
 
-class WorldError(OSError):
+class WorldError(MachineRefused):
     """The machine would not: a port in use, no such local address."""
+
+
+class PortInUse(WorldError):
+    """Somebody else has the port."""
+
+    whose = ""
+    """Who wanted it: `THE_PHONE`, `THE_LAB`; empty while nobody has said so."""
+
+
+THE_PHONE, THE_LAB = "the phone", "the lab"
 
 
 class ConnectFailed(OSError):

@@ -74,8 +74,12 @@ class ErrorQueueSocket:
         else:
             sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
         self._events = select.epoll()
-        self._events.register(sock.fileno(), select.EPOLLIN)
-        loop.add_reader(self._events.fileno(), self._wake)
+        try:
+            self._events.register(sock.fileno(), select.EPOLLIN)
+            loop.add_reader(self._events.fileno(), self._wake)
+        except BaseException:
+            self._events.close()
+            raise
         registry.add(self)
 
     @property

@@ -4,6 +4,9 @@ What the outside can do wrong is an answer and no exception; so whatever raises 
 nobody stands who could take it, is a fault of this program. It is told once, to every bus of the world, and
 everything else goes on. When a world's `run` is over, the faults that it saw are raised: no program ends well
 after one.
+
+Where the machine has run short, nobody has done wrong: that is told as what it is, and ends the same way with
+other words.
 """
 
 from __future__ import annotations
@@ -17,10 +20,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from phone_emulator.cleaning import clean, clean_lines
-from phone_emulator.events import Bus, InternalFault
+from phone_emulator.events import Bus, Event, InternalFault, Shortage
+from phone_emulator.scarcity import MachineRefused, shortage
 
 MOST_KEPT = 100
 """Faults that are kept to be shown; further ones are only told."""
+_ACCEPTING = "socket.accept()"
+"""In what asyncio says where it takes no connection, since a descriptor or memory is missing."""
+_WAITING = 0.9
+"""Seconds between two tries of asyncio to take a connection, or a little less."""
 LATEST = 16
 """Exceptions that are known again: one that ends a task is raised in whoever awaits it, too."""
 
@@ -48,6 +56,10 @@ class Faults:
         self._first: BaseException | None = None
         self.told: list[InternalFault] = []
         """The first ones, oldest first."""
+        self.short = ""
+        """What the machine would not give at first; empty while it gave all that was asked for."""
+        self._given_up = ""
+        self._waits_since = -_WAITING
 
     def tell_on(self, bus: Bus) -> None:
         """Tell every fault on *bus* from now on, also what its own listeners raise."""
@@ -60,18 +72,30 @@ class Faults:
         if any(error is known for known in self._latest):
             return
         self._latest.append(error)
+        if short := shortage(error):
+            self.tell_shortage(short, work, owner)
+            self._given_up = self._given_up or f"{short} ({work} of {owner})"
+            return
         self._first = self._first or error
         fault = InternalFault(
             at=self._now(), work=work, owner=owner, error=in_words(error), traceback=traceback_of(error)
         )
         if len(self.told) < MOST_KEPT:
             self.told.append(fault)
+        self._tell(fault)
+
+    def tell_shortage(self, reason: str, work: str, owner: str) -> None:
+        """Tell that *work* of *owner* waits, or was given up, since the machine would not: *reason*."""
+        self.short = self.short or reason
+        self._tell(Shortage(at=self._now(), work=work, owner=owner, reason=reason))
+
+    def _tell(self, event: Event) -> None:
         if self._telling:
             return  # a listener cannot bear to hear of faults
         self._telling = True
         try:
             for bus in self._buses:
-                bus.tell(fault)
+                bus.tell(event)
         finally:
             self._telling = False
 
@@ -80,18 +104,28 @@ class Faults:
         error = context.get("exception")
         if error is None:
             loop.default_exception_handler(context)
+        elif _ACCEPTING in context.get("message", "") and (short := shortage(error)):
+            # The connection waits: the loop tries again after a second, and says so a thousand times.
+            if self._now() >= self._waits_since + _WAITING:
+                self._waits_since = self._now()
+                self.tell_shortage(short, "a connection that wants in", "the event loop")
         elif isinstance(error, Exception):
             self.tell(error, _doing(context), "the event loop")
 
     @contextlib.contextmanager
     def raised_at_the_end(self) -> Iterator[None]:
-        """Raise Faulted at the end where there was any fault, whatever else is raised then."""
+        """Raise Faulted at the end where there was any fault, whatever else is raised then.
+
+        Raises MachineRefused where work was given up since the machine would not, and nothing else is raised.
+        """
         try:
             yield
         except Exception:
             self._check()
             raise
         self._check()
+        if self._given_up:
+            raise MachineRefused(self._given_up)
 
     def _check(self) -> None:
         if self.told:
@@ -110,6 +144,8 @@ def traceback_of(error: BaseException) -> str:
 
 def as_reason(error: BaseException) -> str:
     """*error* as the reason why something has ended."""
+    if short := shortage(error):
+        return f"the machine would not: {short}"
     return f"internal fault: {in_words(error)}"
 
 

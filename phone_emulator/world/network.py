@@ -16,7 +16,7 @@ from phone_emulator.events import Address
 
 from . import reasons
 from .address import canonical, is_any, is_ipv6, unsendable
-from .base import Accept, DatagramReceiver, SendFailed, TlsServer, WorldError
+from .base import Accept, DatagramReceiver, PortInUse, SendFailed, TlsServer, WorldError
 from .chance import Chance
 
 LARGEST_DATAGRAM = 65507
@@ -128,7 +128,7 @@ class Host:
             self._next_port[protocol] = port + 1 if port + 1 in _EPHEMERAL else _EPHEMERAL.start
             if port not in taken:
                 return port
-        raise WorldError(f"cannot bind {self.address}/{protocol}: no free port is left")
+        raise WorldError(reasons.no_port(self.address, protocol))
 
     def __repr__(self) -> str:
         return (
@@ -190,7 +190,7 @@ class Network:
         port = local.port or host.free_port("udp")
         bound = Address(host.address, port)
         if port in host.udp:
-            raise WorldError(f"cannot bind {bound}/udp: address already in use")
+            raise PortInUse(reasons.in_use(bound, "udp"))
         host.udp[port] = SimulatedDatagramSocket(self, host, bound, receiver, dscp)
         return host.udp[port]
 

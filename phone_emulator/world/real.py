@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
-import sys
-import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 from phone_emulator.events import Address
+from phone_emulator.scarcity import is_scarce, numbered, shortage
 
-from . import reasons, stream, udp
+from . import clock, reasons, stream, udp
 from .address import canonical, is_ipv6
 from .base import Accept, DatagramReceiver, StreamReceiver, TimerHandle, TlsClient, TlsServer, WorldError
 from .chance import SYSTEM, seeded
 from .faults import Faults
+from .system_loop import run_on_a_loop
 
 _Result = TypeVar("_Result")
 
@@ -40,13 +41,13 @@ class RealWorld:
         self.unguessable = SYSTEM if seed is None else self.random
         self._fast = fast
         # Not loop.time(): the world may be older than its loop, and uvloop's clock moves in steps of 1 ms.
-        self._began = time.monotonic()
+        self._began = clock.seconds()
         self.faults = Faults(self.now)
         self._open: set[Any] = set()
 
     def now(self) -> float:
-        """Seconds since the world was made."""
-        return time.monotonic() - self._began
+        """Seconds since the world was made, those too that the machine slept."""
+        return clock.seconds() - self._began
 
     def call_at(self, when: float, callback: Callable[[], None]) -> TimerHandle:
         """Call *callback* when the clock shows *when* or a little more, never less."""
@@ -62,7 +63,9 @@ class RealWorld:
         except ValueError as error:
             raise WorldError(str(error)) from None
         except OSError as error:
-            raise WorldError(f"no way to {remote}: {reasons.in_words(error)}") from None
+            refusal = numbered(WorldError(f"no way to {remote}: {reasons.in_words(error)}"), error)
+            with self._short_told(f"the way to {remote}"):
+                raise refusal from None
 
     def nameservers(self) -> list[Address]:
         """The name servers in /etc/resolv.conf; none where there is no such file."""
@@ -84,7 +87,8 @@ class RealWorld:
         self, local: Address, receiver: DatagramReceiver, *, dscp: int = 0
     ) -> udp.MachineSocket:
         """Bind a UDP socket; raises WorldError."""
-        return await udp.open_udp(local, receiver, self._open, dscp=dscp)
+        with self._short_told(f"a socket at {local}"):
+            return await udp.open_udp(local, receiver, self._open, dscp=dscp)
 
     async def connect(
         self,
@@ -96,24 +100,35 @@ class RealWorld:
         dscp: int = 0,
     ) -> stream.MachineStream:
         """Open a connection; raises ConnectFailed, TlsFailed. The caller bounds the wait."""
-        return await stream.connect(remote, receiver, local_host, tls, self._open, dscp)
+        with self._short_told(f"a connection to {remote}"):
+            return await stream.connect(remote, receiver, local_host, tls, self._open, dscp)
 
     async def listen(
         self, local: Address, accept: Accept, *, tls: TlsServer | None = None, dscp: int = 0
     ) -> stream.MachineListener:
         """Listen for connections; raises WorldError."""
-        return await stream.listen(local, accept, tls, self._open, dscp)
+        with self._short_told(f"a listening socket at {local}"):
+            return await stream.listen(local, accept, tls, self._open, dscp)
+
+    @contextlib.contextmanager
+    def _short_told(self, what: str) -> Iterator[None]:
+        """Tell where the machine has run short of what *what* needs, whoever takes the error."""
+        try:
+            yield
+        except (OSError, MemoryError) as error:
+            if is_scarce(error):
+                self.faults.tell_shortage(str(error) or shortage(error), what, "the world")
+            raise
 
     def run(self, main: Coroutine[Any, Any, _Result]) -> _Result:
         """Run *main* on an event loop of its own (uvloop's where it is installed); returns what it returns.
 
         What *main* leaves open is closed. Ctrl-C cancels *main* and raises KeyboardInterrupt. Raises what
-        *main* raises, and Faulted where anything else raised.
+        *main* raises, WorldError where the machine has no loop to give, and Faulted where anything else
+        raised.
         """
-        loop_factory = _loop_factory(self._fast)
-        with self.faults.raised_at_the_end(), asyncio.Runner(loop_factory=loop_factory) as runner:
-            runner.get_loop().set_exception_handler(self.faults.heard)
-            return runner.run(self._run(main))
+        with self.faults.raised_at_the_end():
+            return run_on_a_loop(self._run(main), main, fast=self._fast, unhandled=self.faults.heard)
 
     async def aclose(self) -> None:
         """Close what is open and wait until it is closed, at most 1 s; for those who do not use `run`."""
@@ -156,15 +171,3 @@ class _Alarm:
             self._arm()
         else:
             self._callback()
-
-
-def _loop_factory(fast: bool) -> Callable[[], asyncio.AbstractEventLoop] | None:
-    if sys.platform == "win32":
-        return asyncio.SelectorEventLoop  # type: ignore[unreachable]
-    if fast:
-        try:
-            import uvloop
-        except ImportError:
-            return None
-        return uvloop.new_event_loop
-    return None

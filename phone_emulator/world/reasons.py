@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 
 from phone_emulator.events import Address
+from phone_emulator.scarcity import shortage
 
 REFUSED = "connection refused"
 RESET = "connection reset by peer"
@@ -42,7 +43,6 @@ _ERRNO = {
     errno.EADDRNOTAVAIL: "no such local address",
     errno.EACCES: "permission denied",
     errno.EPERM: "the machine's firewall forbids it",
-    errno.EMFILE: "too many open files",
 }
 
 _UNREACHABLE_4 = {
@@ -82,6 +82,8 @@ def in_words(error: BaseException) -> str:
         return RESET
     if isinstance(number, int) and number in _ERRNO:
         return _ERRNO[number]
+    if short := shortage(error):
+        return short
     text = getattr(error, "strerror", None) or str(error)
     if not text:
         return type(error).__name__
@@ -110,6 +112,16 @@ def cannot_bind(local: Address, protocol: str, error: BaseException) -> str:
     if getattr(error, "errno", None) == errno.EADDRNOTAVAIL:
         return f"no such local address {local.host}"
     return f"cannot bind {local}/{protocol}: {in_words(error)}"
+
+
+def in_use(local: Address, protocol: str, holder: str = "") -> str:
+    """The same where somebody has the port: *holder*, for people; empty for nobody knows."""
+    return f"cannot bind {local}/{protocol}: {_ERRNO[errno.EADDRINUSE]}{f' by {holder}' if holder else ''}"
+
+
+def no_port(host: str, protocol: str) -> str:
+    """The same where any port of *host* would do, and there is none."""
+    return f"cannot bind {host}/{protocol}: no free port is left"
 
 
 def wrong_name(names: tuple[str, ...], wanted: str) -> str:

@@ -13,12 +13,12 @@ from .base import (
     UNKNOWN_CA,
     Accept,
     ConnectFailed,
+    PortInUse,
     SendFailed,
     StreamReceiver,
     TlsClient,
     TlsFailed,
     TlsServer,
-    WorldError,
 )
 from .network import Host, HostListener, Network
 
@@ -183,7 +183,7 @@ def listen(
     port = local.port or host.free_port("tcp")
     bound = Address(host.address, port)
     if port in host.listeners:
-        raise WorldError(f"cannot bind {bound}/{'tls' if tls else 'tcp'}: address already in use")
+        raise PortInUse(reasons.in_use(bound, "tls" if tls else "tcp"))
     listener = host.listeners[port] = SimulatedListener(host, bound, accept, tls, dscp)
     return listener
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 import struct
 from typing import Any
 
 from phone_emulator.events import Address, Transport
+from phone_emulator.scarcity import numbered, shortage
 
 from . import reasons, tls
 from .address import unsendable
@@ -22,7 +24,7 @@ from .base import (
     TlsServer,
     WorldError,
 )
-from .udp import bind
+from .udp import bind, refusal
 
 UNSENT_LIMIT = 1024 * 1024
 """Bytes that may wait for a peer that takes none."""
@@ -198,9 +200,11 @@ async def listen(
         listening = await loop.create_server(
             lambda: MachineStream(transport, registry, accept), sock=sock, ssl=context, backlog=BACKLOG
         )
-    except OSError as error:
+    except BaseException as error:
         sock.close()
-        raise WorldError(reasons.cannot_bind(bound, transport, error)) from None
+        if isinstance(error, OSError | MemoryError):
+            raise refusal(bound, transport, error) from None
+        raise
     return MachineListener(listening, bound, registry)
 
 
@@ -227,8 +231,8 @@ async def connect(
         raise
     except OSError as error:
         if wanted is None:
-            raise ConnectFailed(reasons.in_words(error)) from None
-        raise TlsFailed(tls.handshake_in_words(error, wanted)) from None
+            raise numbered(ConnectFailed(reasons.in_words(error)), error) from None
+        raise numbered(TlsFailed(tls.handshake_in_words(error, wanted)), error) from None
     loop.call_soon(stream.start, receiver)
     return stream
 
@@ -242,7 +246,7 @@ async def _connected(
     try:
         sock = bind(Address(local_host or any_host, 0), socket.SOCK_STREAM, Transport.TCP, dscp)
     except WorldError as error:
-        raise ConnectFailed(str(error)) from None
+        raise numbered(ConnectFailed(str(error)), error) from None
     try:
         await loop.sock_connect(sock, remote)
         if sock.getsockname() == sock.getpeername():
@@ -253,7 +257,9 @@ async def _connected(
         raise
     except OSError as error:
         sock.close()
-        raise ConnectFailed(reasons.in_words(error)) from None
+        # The address is bound: what is not available is a port that has no connection to there yet.
+        short = shortage(error) if error.errno == errno.EADDRNOTAVAIL else ""
+        raise numbered(ConnectFailed(short or reasons.in_words(error)), error) from None
     except BaseException:
         sock.close()
         raise

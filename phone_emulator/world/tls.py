@@ -11,8 +11,9 @@ import ssl
 import tempfile
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
+
+from phone_emulator.scarcity import numbered
 
 from . import peer_names, reasons
 from .base import TlsClient, TlsFailed, TlsServer, WorldError
@@ -71,6 +72,8 @@ def client_context(tls: TlsClient, address: str, *, sip: bool = False) -> tuple[
         raise TlsFailed(str(error)) from None
     except (ssl.SSLError, ValueError) as error:
         raise TlsFailed(f"the trusted certificates cannot be used: {error}") from None
+    except OSError as error:
+        raise numbered(TlsFailed(f"no TLS here: {reasons.in_words(error)}"), error) from None
 
 
 @lru_cache(maxsize=32)  # reading the machine's own CAs takes 10 ms
@@ -125,16 +128,26 @@ def server_context(tls: TlsServer) -> ssl.SSLContext:
 def _show(context: ssl.SSLContext, pem: str, what: str) -> None:
     """Let *context* show the certificate in *pem*, which holds its key too; raises WorldError."""
     # OpenSSL reads a chain from files only.
-    with tempfile.TemporaryDirectory(prefix="phone-emulator-") as folder:
-        path = Path(folder, "chain.pem")
-        path.touch(mode=0o600)
-        path.write_text(pem, encoding="utf-8")
-        try:
-            # A key that wants a password would make OpenSSL ask for one at the terminal.
-            context.load_cert_chain(path, password=lambda: "")
-        except (ssl.SSLError, ValueError) as error:
-            reason = getattr(error, "reason", None) or str(error)
-            raise WorldError(f"cannot use {what}: {reason.replace('_', ' ').lower()}") from None
+    try:
+        _load_chain(context, pem, what)
+    except OSError as error:
+        if isinstance(error, WorldError):
+            raise
+        raise numbered(WorldError(f"cannot use {what}: {reasons.in_words(error)}"), error) from None
+
+
+def _load_chain(context: ssl.SSLContext, pem: str, what: str) -> None:
+    descriptor, path = tempfile.mkstemp(prefix="phone-emulator-", suffix=".pem")  # its owner's alone
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(pem)
+        # A key that wants a password would make OpenSSL ask for one at the terminal.
+        context.load_cert_chain(path, password=lambda: "")
+    except (ssl.SSLError, ValueError) as error:
+        reason = getattr(error, "reason", None) or str(error)
+        raise WorldError(f"cannot use {what}: {reason.replace('_', ' ').lower()}") from None
+    finally:
+        os.unlink(path)  # which takes no descriptor: with none left, the key is not left behind
 
 
 class _NamingObject(ssl.SSLObject):

@@ -7,17 +7,20 @@ On Linux they hear of ICMP errors (`ErrorQueueSocket`). Elsewhere asyncio's own 
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import sys
 from contextlib import suppress
 from typing import Any, Protocol
 
 from phone_emulator.events import Address
+from phone_emulator.scarcity import numbered
 
 from . import reasons
 from .address import canonical, is_ipv6, unsendable
-from .base import DatagramReceiver, SendFailed, WorldError
+from .base import DatagramReceiver, PortInUse, SendFailed, WorldError
 from .error_queue import UNSENT_LIMIT, ErrorQueueSocket
+from .holders import holder_of
 
 RECEIVE_BUFFER = 4 * 1024 * 1024
 """Bytes asked of the machine; datagrams are lost on loopback too when a burst overflows it."""
@@ -56,9 +59,27 @@ async def open_udp(
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
     loop = asyncio.get_running_loop()
     if sys.platform == "linux" and not plain:
-        return ErrorQueueSocket(loop, sock, receiver, registry)
-    _, protocol = await loop.create_datagram_endpoint(lambda: PlainSocket(receiver, registry), sock=sock)
+        return _with_error_queue(loop, sock, receiver, registry)
+    try:
+        _, protocol = await loop.create_datagram_endpoint(lambda: PlainSocket(receiver, registry), sock=sock)
+    except OSError as error:
+        sock.close()
+        raise numbered(WorldError(reasons.cannot_bind(local, "udp", error)), error) from None
     return protocol
+
+
+def _with_error_queue(
+    loop: asyncio.AbstractEventLoop, sock: socket.socket, receiver: DatagramReceiver, registry: set[Any]
+) -> ErrorQueueSocket:
+    """*sock*, heard through its error queue; raises WorldError, and it is closed then."""
+    try:
+        return ErrorQueueSocket(loop, sock, receiver, registry)
+    except BaseException as error:
+        local = Address(*sock.getsockname()[:2])
+        sock.close()
+        if isinstance(error, OSError | MemoryError):
+            raise numbered(WorldError(reasons.cannot_bind(local, "udp", error)), error) from None
+        raise
 
 
 def bind(local: Address, kind: socket.SocketKind, protocol: str, dscp: int = 0) -> socket.socket:
@@ -84,11 +105,25 @@ def bind(local: Address, kind: socket.SocketKind, protocol: str, dscp: int = 0) 
         if dscp:
             mark(sock, dscp, ipv6=ipv6)
         sock.bind((local.host, local.port))
-    except (OSError, OverflowError) as error:
+    except BaseException as error:
         if sock is not None:
             sock.close()
-        raise WorldError(reasons.cannot_bind(local, protocol, error)) from None
+        if isinstance(error, OSError | OverflowError | MemoryError):
+            raise refusal(local, protocol, error) from None
+        raise
     return sock
+
+
+def refusal(local: Address, protocol: str, error: BaseException) -> WorldError:
+    """What there is to say where *error* kept *local* from being bound."""
+    number = getattr(error, "errno", None)
+    if number == errno.EADDRINUSE and not local.port:
+        error = OSError(errno.EADDRNOTAVAIL, "")
+        return numbered(WorldError(reasons.no_port(local.host, protocol)), error)
+    if number == errno.EADDRINUSE:
+        return PortInUse(reasons.in_use(local, protocol, holder_of(local, protocol)))
+    refused = WorldError(reasons.cannot_bind(local, protocol, error))
+    return refused if number == errno.EADDRNOTAVAIL else numbered(refused, error)
 
 
 def mark(sock: socket.socket, dscp: int, *, ipv6: bool) -> None:

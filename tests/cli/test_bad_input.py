@@ -226,7 +226,8 @@ def test_a_port_in_use(run: Run, example: Path, own_address: str) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
         holder.bind((own_address, 5060))
         said = refused(run("call", example, "1002", "--world", "lab", "--local-address", own_address), 3)
-    assert said == f"cannot bind {own_address}:5060/udp: address already in use"
+    who = "address already in use by this program itself"
+    assert said == f"cannot bind {own_address}:5060/udp: {who}; --local-port 0 takes any that is free"
 
 
 def test_no_such_local_address(run: Run, example: Path) -> None:

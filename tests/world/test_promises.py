@@ -190,9 +190,9 @@ def test_a_port_is_bound_once(run: Run) -> None:
         udp = await world.open_udp(Address(SERVER, 0), Ear())
         tcp = await world.listen(Address(SERVER, 0), Door())
         again = await reason_of(world.open_udp(udp.local, Ear()), WorldError)
-        assert again == f"cannot bind {udp.local}/udp: address already in use"
+        assert again.startswith(f"cannot bind {udp.local}/udp: address already in use")
         again = await reason_of(world.listen(tcp.local, Door()), WorldError)
-        assert again == f"cannot bind {tcp.local}/tcp: address already in use"
+        assert again.startswith(f"cannot bind {tcp.local}/tcp: address already in use")
 
     run(check)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Callable
 
 import pytest
 
 from phone_emulator.events import Bus, Event, InternalFault, ServerChanged
-from phone_emulator.world import RealWorld, SimulatedWorld, Tasks, as_reason
+from phone_emulator.scarcity import MachineRefused
+from phone_emulator.world import RealWorld, SimulatedWorld, Tasks, WorldError, as_reason
 from phone_emulator.world.faults import MOST_KEPT
 from tests.faults.raised import faulted
 
@@ -219,3 +221,47 @@ def test_faults_without_end_take_no_memory_without_end() -> None:
     with faulted():
         world.run(main())
     assert (len(world.faults.told), len(told)) == (MOST_KEPT, 3 * MOST_KEPT)
+
+
+SHORT = [
+    (OSError(errno.EMFILE, "Too many open files"), "too many open files"),
+    (OSError(errno.ENOSPC, "No space left on device"), "no space left on the device"),
+    (MemoryError(), "out of memory"),
+    (RuntimeError("can't start new thread"), "the machine starts no more threads"),
+    (WorldError("cannot bind 192.0.2.1:5060/udp: no"), "cannot bind 192.0.2.1:5060/udp: no"),
+]
+"""What the machine says where it has run short, and how that is told."""
+
+
+@WORLDS
+@pytest.mark.parametrize(("error", "short"), SHORT, ids=[short[:9] for _, short in SHORT])
+def test_a_machine_that_has_run_short_is_no_fault(make: Make, error: Exception, short: str) -> None:
+    world = make()
+    told, settled = heard(world), list[str]()
+
+    async def run_short() -> None:
+        raise error
+
+    async def main() -> None:
+        tasks = Tasks(world, "line 1", lambda error: settled.append(as_reason(error)))
+        await asyncio.wait([tasks.spawn(run_short(), "the refresh")])
+        await asyncio.sleep(0)
+
+    with pytest.raises(MachineRefused) as raised:
+        world.run(main())
+    assert told == [f"the machine would not: {short} (the refresh of line 1)"]
+    assert settled == [f"the machine would not: {short}"]
+    assert str(raised.value) == f"{short} (the refresh of line 1)"
+
+
+def test_a_fault_is_worse_than_a_shortage() -> None:
+    world = SimulatedWorld()
+
+    async def main() -> None:
+        tasks = Tasks(world, "line 1")
+        tasks.fault(MemoryError(), "the first")
+        tasks.fault(LookupError(), "the second")
+
+    with faulted(match="the second of line 1"):
+        world.run(main())
+    assert world.faults.short == "out of memory"

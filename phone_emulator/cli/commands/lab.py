@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import click
 
@@ -14,8 +14,8 @@ from phone_emulator.cli.exits import Exit
 from phone_emulator.cli.lab_prompt import LabPrompt, lab_lines
 from phone_emulator.cli.options import Common, cfg_argument, common_options
 from phone_emulator.cli.stdin import lines_of_stdin
-from phone_emulator.cli.talk import event_log, tell_of_seed
-from phone_emulator.events import Bus
+from phone_emulator.cli.talk import event_log, say, tell_of_seed
+from phone_emulator.events import Bus, Event, Shortage
 from phone_emulator.lab import plans
 from phone_emulator.lab.lab import Lab
 from phone_emulator.world import RealWorld
@@ -38,20 +38,32 @@ def lab(common: Common, cfg: tuple[str, ...], prompt: bool) -> int:
     tell_of_seed(common.seed)
     world, bus = RealWorld(common.seed), Bus()
     log = event_log(common.log_level, sys.stderr)
+    world.faults.tell_on(bus)
     if log is not None:
         bus.subscribe(log)
     running = Lab(world, stage.plan, stage.config, bus)
     orders = LabPrompt(stage.config) if prompt else None
-    world.run(_serve(running, lab_lines(stage, example=not cfg), orders))
+
+    def started() -> None:
+        if log is None:
+            bus.subscribe(_say_shortage)
+        click.echo("\n".join(lab_lines(stage, example=not cfg)))
+        sys.stdout.flush()
+
+    world.run(_serve(running, started, orders))
     return Exit.OK
 
 
-async def _serve(lab: Lab, greeting: Sequence[str], orders: LabPrompt | None) -> None:
+def _say_shortage(event: Event) -> None:
+    if isinstance(event, Shortage):
+        say(str(event))
+
+
+async def _serve(lab: Lab, started: Callable[[], None], orders: LabPrompt | None) -> None:
     """Serve until ``quit``, the end of stdin or an interrupt; raises WorldError."""
     try:
         await lab.start()
-        click.echo("\n".join(greeting))
-        sys.stdout.flush()
+        started()
         if orders is None:
             await asyncio.Event().wait()
             return

@@ -39,7 +39,7 @@ def register(common: Common, cfg: tuple[str, ...]) -> int:
         everywhere = desk.run(session())
     finally:
         desk.write_capture(common, "register")
-    return Exit.OK if everywhere else Exit.FAILED
+    return Exit.OK if everywhere else desk.failed()
 
 
 def _tell(phone: Phone, common: Common, epoch: float) -> bool:

@@ -14,7 +14,7 @@ from phone_emulator.cli.certificates import with_certificates
 from phone_emulator.cli.desk import INTERRUPTED, refuse_elsewhere
 from phone_emulator.cli.exits import Exit, tell_faults
 from phone_emulator.cli.options import OUTPUT, SCENARIO, TLS, Common, common_options, complete_files
-from phone_emulator.cli.outputs import check_outputs
+from phone_emulator.cli.outputs import check_outputs, write_all
 from phone_emulator.cli.talk import Progress, event_log, say, tell_of_seed, tell_without_effect
 from phone_emulator.report.html import write_html
 from phone_emulator.report.json import json_line
@@ -67,13 +67,12 @@ def run(
         _run_all(prepared, common, routes, results)
     finally:
         not_run = [NotRun(each.scenario.name, each.scenario.file) for each, _ in prepared[len(results) :]]
-        if junit is not None:
-            write_junit(junit, results, not_run)
-        if html is not None:
-            write_html(html, results, not_run)
-        if common.pcap is not None:
-            captures = [(result.scenario, result.messages) for result in results]
-            write_pcapng(common.pcap, captures, mask=common.mask)
+        captures = [(result.scenario, result.messages) for result in results]
+        write_all(
+            lambda: None if junit is None else write_junit(junit, results, not_run),
+            lambda: None if html is None else write_html(html, results, not_run),
+            lambda: None if common.pcap is None else write_pcapng(common.pcap, captures, mask=common.mask),
+        )
     passed = sum(result.verdict is Verdict.PASSED for result in results)
     if not common.json:
         rest = f", {len(not_run)} not run" if not_run else ""

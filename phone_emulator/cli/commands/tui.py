@@ -18,7 +18,6 @@ from phone_emulator.cli.options import PHONE, Common, cfg_argument, common_optio
 from phone_emulator.cli.provision import provision, provisioned_config
 from phone_emulator.cli.provision_again import kept_provisioned, provisioned_by_lab
 from phone_emulator.tui import LabPanel, PhoneApp
-from phone_emulator.world import WorldError
 
 if TYPE_CHECKING:
     from phone_emulator.provisioning import Provisioner
@@ -81,8 +80,8 @@ async def _show(
             await app.run_async()
         if interrupted():
             raise asyncio.CancelledError  # which the app has taken for its own
-        if app.failure:
-            raise WorldError(app.failure)
+        if app.refused is not None:
+            raise app.refused
         if app.return_code == CRASHED:
             raise RuntimeError("the terminal phone ended by itself; its own traceback is above")
     finally:

@@ -14,6 +14,7 @@ from phone_emulator.media.senders import Senders, Symmetric
 from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.phone.wire.context import Context
 from phone_emulator.phone.wire.known import Sources
+from phone_emulator.scarcity import is_scarce
 from phone_emulator.sip.warning import warning
 from phone_emulator.world.base import WorldError
 
@@ -117,6 +118,8 @@ class Voice:
                 await audio.open()
             except WorldError as error:
                 problem = str(error)
+                if is_scarce(error):
+                    break
                 self._port = self._context.take_rtp_port()
             except Exception:
                 audio.close()
@@ -124,7 +127,9 @@ class Voice:
             else:
                 self.audio = audio
                 return
-        raise VoiceError(f"no RTP port is free: {problem}")
+        problem = f"no RTP port is free: {problem}"
+        world.faults.tell_shortage(problem, "the sound", f"a call at {self.host}")
+        raise VoiceError(problem)
 
     async def speak_to(self, remote: str) -> bool:
         """Take the phone's address of the IP version of *remote*; whether it is another than before.

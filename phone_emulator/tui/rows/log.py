@@ -27,6 +27,7 @@ from phone_emulator.events import (
     RegistrationState,
     RtpIgnored,
     ServerChanged,
+    Shortage,
     SubscriptionChanged,
     SubscriptionState,
     TextReceived,
@@ -98,6 +99,8 @@ def _row(event: Event) -> LogRow | None:
             return LogRow(event.at, call, f"the far end pressed {digit}")
         case InternalFault():
             return LogRow(event.at, "fault", str(event), True)
+        case Shortage():
+            return LogRow(event.at, "machine", str(event), True)
         case ServerChanged(server=server, behaviour=behaviour):
             return LogRow(event.at, "lab", f"{server} is now {behaviour}", behaviour != "ok")
         case ProvisioningStep(state=state, location=location, reason=reason):

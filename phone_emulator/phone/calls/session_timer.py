@@ -14,6 +14,8 @@ from phone_emulator.world.tasks import Tasks
 
 LONGEST_LEAD = 32.0
 """Seconds before its end that an interval is over, or a third of it if that is less (section 10)."""
+ASLEEP = 10.0
+"""Seconds after the end that show a machine that slept (suspend): busy ones are not that late."""
 SHORTEST_RETRY = 1.0
 """Seconds between a refresh that failed and the next one, at least."""
 
@@ -52,13 +54,13 @@ class SessionTimer:
         self._end = now + terms.interval - min(LONGEST_LEAD, terms.interval / 3)
         self._handles = [self._call_at(self._end, self._expired)]
         if terms.ours:
-            self._handles.append(self._call_at(now + terms.interval / 2, self._refresh))
+            self._handles.append(self._call_at(now + terms.interval / 2, self._refresh_due))
 
     def retry(self) -> None:
         """A refresh failed, but the call is up: try again at half the time that is left."""
         left = self._end - self._world.now()
         if self._handles and left / 2 >= SHORTEST_RETRY:
-            self._handles.append(self._call_at(self._end - left / 2, self._refresh))
+            self._handles.append(self._call_at(self._end - left / 2, self._refresh_due))
 
     def _call_at(self, when: float, callback: Callable[[], None]) -> TimerHandle:
         return self._tasks.call_at(when, callback, "the session timer")
@@ -69,8 +71,14 @@ class SessionTimer:
             handle.cancel()
         self._handles = []
 
+    def _refresh_due(self) -> None:
+        if self._world.now() < self._end:  # else the machine has slept, and the end is due, too
+            self._refresh()
+
     def _expired(self) -> None:
         assert self.terms is not None
         whose = "this phone's refresh failed" if self.terms.ours else "the far end did not refresh it"
+        if self._world.now() > self._end + ASLEEP:
+            whose = "this machine slept meanwhile"
         self.stop()
         self._expire(f"the session expired after {self.terms.interval} s: {whose}")

@@ -27,6 +27,8 @@ MOST_KEPT = 100
 """Faults that are kept to be shown; further ones are only told."""
 _ACCEPTING = "socket.accept()"
 """In what asyncio says where it takes no connection, since a descriptor or memory is missing."""
+_LISTENING_AGAIN = "_start_serving"
+"""What asyncio calls a second later, though the listener may be closed."""
 _WAITING = 0.9
 """Seconds between two tries of asyncio to take a connection, or a little less."""
 LATEST = 16
@@ -109,6 +111,8 @@ class Faults:
             if self._now() >= self._waits_since + _WAITING:
                 self._waits_since = self._now()
                 self.tell_shortage(short, "a connection that wants in", "the event loop")
+        elif _LISTENING_AGAIN in context.get("message", "") and isinstance(error, ValueError):
+            pass  # the listener was closed while it waited for a descriptor
         elif isinstance(error, Exception):
             self.tell(error, _doing(context), "the event loop")
 

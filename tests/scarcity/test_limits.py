@@ -140,6 +140,24 @@ def test_a_connection_that_wants_in(fast: bool) -> None:
         assert "too many open files (a connection that wants in" in str(told[0])
 
 
+def test_a_listener_that_is_closed_while_a_connection_waits() -> None:
+    """asyncio comes back to it a second later."""
+    world, door = RealWorld(fast=False), _Door()
+
+    async def main() -> None:
+        listener = await world.listen(Address("127.0.0.1", 0), door)
+        with socket.socket() as early:
+            early.setblocking(False)
+            with no_descriptor_left():
+                with contextlib.suppress(BlockingIOError):
+                    early.connect(listener.local)
+                await until(lambda: bool(world.faults.short), "the shortage")
+            listener.close()
+            await asyncio.sleep(1.5)  # longer than asyncio waits
+
+    world.run(main())
+
+
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="no unshare here")
 def test_no_free_port() -> None:
     """The machine has two ports to give, in a network of its own."""

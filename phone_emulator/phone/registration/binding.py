@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from phone_emulator.config.model import AccountConfig, ServerConfig
@@ -46,8 +46,8 @@ class Binding:
     """How it is reached over TCP or TLS (R14)."""
     turns: Turns = field(default_factory=Turns)
     """Who registers it now (R13)."""
-    leases: dict[Place, Lease] = field(default_factory=dict)
-    """What each registrar holds, also those that were left (R12)."""
+    leases: dict[tuple[Place, str], Lease] = field(default_factory=dict)
+    """What each registrar holds, by Contact: also those that were left, and of addresses of before (R12)."""
     strangers: dict[Place, frozenset[Contact]] = field(default_factory=dict)
     """The Contacts that each registrar listed while it held none of this binding (R15)."""
 
@@ -58,8 +58,8 @@ class Binding:
 
     def held(self, target: Target, contact: str, until: float, now: float) -> None:
         """The registrar *target* holds *contact* from *now* on, *until* then at the latest."""
-        self.leases = {place: lease for place, lease in self.leases.items() if lease.expires_at > now}
-        self.leases[place_of(target)] = Lease(target, contact, until)
+        self.leases = {key: lease for key, lease in self.leases.items() if lease.expires_at > now}
+        self.leases[place_of(target), contact] = Lease(target, contact, until)
 
     def unheard(self, target: Target, contact: str, until: float, *, cut: bool) -> None:
         """The answer of *target* to a REGISTER was not heard: it may hold *contact* until then.
@@ -67,20 +67,27 @@ class Binding:
         That is so where nobody waited long enough (*cut*), and where it held a lease before. A server that is
         silent from the start has granted nothing.
         """
-        before = self.leases.get(place_of(target))
+        place = place_of(target)
+        before = self.leases.get((place, contact))
         if before is not None:
             until = max(before.expires_at, until)
-            self.leases[place_of(target)] = replace(before, expires_at=until, asked=False)
-        elif cut:
-            self.leases[place_of(target)] = Lease(target, contact, until, sure=False)
+            self.leases[place, contact] = replace(before, expires_at=until, asked=False)
+        elif cut or any(place == known for known, _ in self.leases):
+            self.leases[place, contact] = Lease(target, contact, until, sure=False)
 
-    def removed(self, target: Target) -> None:
-        """The registrar *target* holds nothing any more."""
-        self.leases.pop(place_of(target), None)
+    def removed(self, target: Target, contacts: Iterable[str]) -> None:
+        """The registrar *target* holds none of *contacts* any more."""
+        for contact in contacts:
+            self.leases.pop((place_of(target), contact), None)
 
     def asked(self, lease: Lease) -> None:
         """The registrar is asked to remove *lease*: once is enough."""
-        self.leases[place_of(lease.target)] = replace(lease, asked=True)
+        self.leases[place_of(lease.target), lease.contact] = replace(lease, asked=True)
+
+    def others_at(self, target: Target, contact: str, now: float) -> list[str]:
+        """What the registrar *target* holds of this binding at *now* beside *contact*: other Contacts."""
+        held = (each for each in self.live_leases(now) if place_of(each.target) == place_of(target))
+        return [each.contact for each in held if each.contact != contact]
 
     def live_leases(self, now: float) -> list[Lease]:
         """What registrars hold at *now*."""

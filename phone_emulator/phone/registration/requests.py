@@ -16,11 +16,13 @@ from phone_emulator.sip.message import Response
 from phone_emulator.world.faults import as_reason
 
 from .binding import Binding
-from .lease import Grant, Lease, contacts_of, granted, granted_gruu, own_lease, place_of
+from .lease import Grant, Lease, Place, contacts_of, granted, granted_gruu, own_lease, place_of
 from .servers import Servers
 
 MIN_LEASE = 10
 """Seconds; a server that grants less cannot make the phone register without end (0 is no registration)."""
+TAKES_ONE_ONLY = frozenset({400, 500})
+"""What registrars say that know no REGISTER with several Contacts: they are asked again with the new one."""
 EVERYTHING = "*"
 """The Contact that removes every binding of the account."""
 
@@ -96,8 +98,14 @@ class Requests:
             draft.next_cseq()  # another REGISTER of this binding left meanwhile: a call's own (R9), a probe
         watch = Watch(sent=lambda: self._servers.progressed(attempt, None))
         found: tuple[Response, Flow] | None = None
+        draft.beside = lambda contact: binding.others_at(attempt.target, contact, self._now)
         try:
             found = await self._seat.exchange.run(attempt, draft, watch)
+            if found is not None and found[0].status in TAKES_ONE_ONLY and draft.removes:
+                draft.beside = lambda contact: ()
+                draft.next_cseq()
+                attempt.outcome = attempt.status = attempt.ended = None
+                found = await self._seat.exchange.run(attempt, draft, watch)
         finally:
             asked = delta_seconds(draft.request.headers.get("Expires")) or 0
             if found is None and attempt.sent:
@@ -119,10 +127,11 @@ class Requests:
             attempt.detail = (
                 f"answered {response.status} {response.reason}, but it grants no time (expires=0)"
             )
-            binding.removed(attempt.target)
+            binding.removed(attempt.target, (draft.shown, *draft.removes))
             return False
         survived = self._seat.exchange.registered_over(binding.call_id) is flow
         self._hold(binding, draft.shown, attempt.target, grant, asked)
+        binding.removed(attempt.target, draft.removes)
         binding.reach.renewed(survived=survived, closed=draft.reconnects)
         self._seat.exchange.keep_open(binding.call_id, flow)
         self._seat.exchange.service_routes.learn(flow.remote, response)
@@ -199,12 +208,15 @@ class Requests:
             if binding.state in (RegistrationState.REGISTERING, RegistrationState.REGISTERED):
                 self.change(binding, RegistrationState.UNREGISTERED, why)
             return
-        where = ", ".join(str(lease.target) for lease in leases)
+        by_place: dict[Place, list[Lease]] = {}
+        for lease in leases:
+            by_place.setdefault(place_of(lease.target), []).append(lease)
+        where = ", ".join(str(held[0].target) for held in by_place.values())
         self.change(binding, RegistrationState.UNREGISTERING, f"REGISTER with Expires: 0 to {where}")
         told = f"cut short: no answer from {where}"
         try:
             with binding.turns.taken(None):
-                work = (self._remove(binding, lease) for lease in leases)
+                work = (self._remove(binding, held, "the line is stopped") for held in by_place.values())
                 ends = await asyncio.gather(*work, return_exceptions=True)
             told = "; ".join(as_reason(end) if isinstance(end, Exception) else str(end) for end in ends)
         finally:
@@ -215,37 +227,37 @@ class Requests:
             if isinstance(end, BaseException):
                 raise end
 
-    async def _remove(self, binding: Binding, lease: Lease) -> str:
-        """Ask for the end of *lease*; how that went, for people."""
-        target = lease.target
-        reason = "the line is stopped"
-        if not lease.sure:
+    async def _remove(self, binding: Binding, leases: Sequence[Lease], reason: str) -> str:
+        """Ask one registrar for the end of *leases*, for *reason*; how that went, for people."""
+        target = leases[0].target
+        if not any(lease.sure for lease in leases):
             reason += ": a REGISTER was under way, and may have been granted"
         elif target != binding.target:
             reason += ": its lease was left there"
-        binding.asked(lease)
-        attempt = Attempt(1, "REGISTER", target, self._wait(binding, lease), reason, self._now)
+        for lease in leases:
+            binding.asked(lease)
+        attempt = Attempt(1, "REGISTER", target, self._wait(binding, leases), reason, self._now)
         draft = self.draft(binding, 0)
-        draft.contact = lease.contact
+        draft.contact = ", ".join(lease.contact for lease in leases)
         with self._servers.attempting(attempt, None):
             found = await self._seat.exchange.run(attempt, draft)
         if attempt.outcome is not Outcome.ANSWERED or found is None:
             return f"not de-registered at {target}: {attempt.detail}"
-        binding.removed(target)
+        binding.removed(target, [lease.contact for lease in leases])
         binding.strangers[place_of(target)] = contacts_of(found[0])
         return f"de-registered: {attempt.detail}"
 
-    def _wait(self, binding: Binding, lease: Lease) -> Wait:
+    def _wait(self, binding: Binding, leases: Sequence[Lease]) -> Wait:
         """How long the answer to a removal is waited for.
 
         Nobody who stops a phone waits 64*T1 for a dead server: R2's shorter wait is enough, over TCP too. One
         that has never answered is asked twice.
         """
         failover = next(hop for hop in hops(self._seat.account) if hop.server == binding.number).failover
-        if not lease.sure:
+        if not any(lease.sure for lease in leases):
             failover = replace(failover, retry_counts=min(1, failover.retry_counts or 1))
         timers = self._context.config.timers
-        wait = wait_for("REGISTER", failover, timers, lease.target.transport, last=False)
+        wait = wait_for("REGISTER", failover, timers, leases[0].target.transport, last=False)
         if wait.connect is None:
             return wait
         return replace(wait, seconds=wait.connect, why=wait.connect_why)

@@ -42,6 +42,10 @@ class Draft:
     """Without Via; Contact is rewritten for each flow."""
     contact: str | None = None
     """Instead of the line's own Contact: ``*`` removes every binding."""
+    beside: Callable[[str], Iterable[str]] = lambda contact: ()
+    """What a REGISTER removes beside the Contact that it makes: Contacts of addresses of before."""
+    removes: tuple[str, ...] = ()
+    """The same, of the last one."""
     count: Callable[[], int] | None = None
     """Takes the next CSeq where several drafts count together: all REGISTERs of one Call-ID."""
     credentials: Credentials | None = None
@@ -67,7 +71,9 @@ class Draft:
         if "Contact" in request.headers:
             own = self.identity.binding if request.method == "REGISTER" else self.identity.contact
             self.shown = self.contact or own(flow.local, flow.transport)
-            request.headers.set("Contact", self.shown)
+            self.removes = tuple(self.beside(self.shown))
+            removed = (f"{contact};expires=0" for contact in self.removes)
+            request.headers.set("Contact", ", ".join((self.shown, *removed)))
         return request
 
     def redirect(self, uri: str, headers: Iterable[tuple[str, str]]) -> None:

@@ -209,6 +209,15 @@ class World(Protocol):
     def local_address_for(self, remote: str) -> str:
         """The local IP address from which *remote* (an IP address) is reached; raises WorldError."""
 
+    def has_address(self, host: str) -> bool:
+        """Whether *host*, an IP address, is one of the machine's own now; the unspecified ones always are."""
+
+    def watch_addresses(self, look: Callable[[], None]) -> TimerHandle:
+        """Call *look* whenever the machine's addresses, or its routes, may have changed, until cancelled.
+
+        Nothing need have: *look* asks `has_address` and `local_address_for`.
+        """
+
     def nameservers(self) -> list[Address]:
         """The DNS servers of the machine, used where the cfg names none; may be empty."""
 

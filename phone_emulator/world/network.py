@@ -92,17 +92,28 @@ class Host:
         self.listeners: dict[int, HostListener] = {}
         self.streams: set[HostStream] = set()
         self._up = True
+        self._there = True
         self._reachable = True
         self._next_port = {"udp": _EPHEMERAL.start, "tcp": _EPHEMERAL.start}
 
     @property
     def up(self) -> bool:
         """False: packets vanish both ways; connects hang, open streams fall silent until it is up again."""
-        return self._up
+        return self._up and self._there
 
     @up.setter
     def up(self, up: bool) -> None:
         self._up = up
+        self._resume_streams()
+
+    @property
+    def there(self) -> bool:
+        """False: no machine has the address. As where it is not `up`, and its own sockets cannot send."""
+        return self._there
+
+    @there.setter
+    def there(self, there: bool) -> None:
+        self._there = there
         self._resume_streams()
 
     @property
@@ -116,7 +127,7 @@ class Host:
         self._resume_streams()
 
     def _resume_streams(self) -> None:
-        if self._up and self._reachable:
+        if self.up and self._reachable:
             for stream in sorted(self.streams, key=lambda stream: (stream.local, stream.remote)):
                 stream.resume()
 
@@ -131,9 +142,7 @@ class Host:
         raise WorldError(reasons.no_port(self.address, protocol))
 
     def __repr__(self) -> str:
-        return (
-            f"<Host {self.address}{'' if self._up else ' down'}{'' if self._reachable else ' unreachable'}>"
-        )
+        return f"<Host {self.address}{'' if self.up else ' down'}{'' if self._reachable else ' unreachable'}>"
 
 
 class Network:
@@ -180,9 +189,25 @@ class Network:
         if not address:
             return self.host(self.phone[ipv6])
         try:
-            return self.host(self.phone[is_ipv6(address)]) if is_any(address) else self.add_host(address)
+            host = self.host(self.phone[is_ipv6(address)]) if is_any(address) else self.add_host(address)
         except ValueError as error:
             raise WorldError(str(error)) from None
+        if not host.there:
+            raise WorldError(reasons.no_such_address(host.address))
+        return host
+
+    def readdress(self, before: str, after: str) -> None:
+        """The machine that has the IP address *before* has *after* instead; empty for none, either way.
+
+        Adds the hosts; raises WorldError for what is no IP address. What was open at *before* falls silent.
+        """
+        if before:
+            self.add_host(before).there = False
+        if after:
+            host = self.add_host(after)
+            host.there = True
+            version = is_ipv6(host.address)
+            self.phone = (self.phone[0], host.address) if version else (host.address, self.phone[1])
 
     def open_udp(self, local: Address, receiver: DatagramReceiver, dscp: int = 0) -> SimulatedDatagramSocket:
         """Bind a socket; adds the host. Raises WorldError."""
@@ -284,6 +309,8 @@ class SimulatedDatagramSocket:
         """Send *data*; raises SendFailed for an address that cannot be sent to."""
         if self._closed:
             raise SendFailed(reasons.SOCKET_CLOSED)
+        if not self.host.there:
+            raise SendFailed(reasons.NO_SUCH_ADDRESS)
         if why := unsendable(self._local.host, remote):
             raise SendFailed(why)
         if len(data) > LARGEST_DATAGRAM:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
@@ -23,6 +24,8 @@ _Result = TypeVar("_Result")
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 
+ADDRESS_PACE = 2.0
+"""Seconds between two looks at the machine's addresses: what tells of a change is another on each system."""
 CLOSE_TIMEOUT = 1.0
 """Seconds that connections have to end in order when the world ends."""
 
@@ -66,6 +69,23 @@ class RealWorld:
             refusal = numbered(WorldError(f"no way to {remote}: {reasons.in_words(error)}"), error)
             with self._short_told(f"the way to {remote}"):
                 raise refusal from None
+
+    def has_address(self, host: str) -> bool:
+        """Whether the machine lets a socket have the IP address *host*."""
+        try:
+            family = socket.AF_INET6 if is_ipv6(canonical(host)) else socket.AF_INET
+            with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                probe.bind((host, 0))
+                return True
+        except ValueError:
+            return False
+        except OSError as error:
+            # What speaks against the socket alone says nothing about the address: no descriptor is left, say.
+            return error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+
+    def watch_addresses(self, look: Callable[[], None]) -> TimerHandle:
+        """Call *look* every 2 s until cancelled."""
+        return _Watch(self, look)
 
     def nameservers(self) -> list[Address]:
         """The name servers in /etc/resolv.conf; none where there is no such file."""
@@ -171,3 +191,23 @@ class _Alarm:
             self._arm()
         else:
             self._callback()
+
+
+class _Watch:
+    """Looks again and again."""
+
+    def __init__(self, world: RealWorld, look: Callable[[], None]) -> None:
+        self._world = world
+        self._look = look
+        self._arm()
+
+    def cancel(self) -> None:
+        """Look no more."""
+        self._handle.cancel()
+
+    def _arm(self) -> None:
+        self._handle = asyncio.get_running_loop().call_later(ADDRESS_PACE, self._ring)
+
+    def _ring(self) -> None:
+        self._arm()
+        self._look()

@@ -15,6 +15,7 @@ NETWORK_UNREACHABLE = "network is unreachable"
 TOO_LONG = "the datagram is too long for UDP"
 STREAM_CLOSED = "the connection is closed"
 SOCKET_CLOSED = "the socket is closed"
+NO_SUCH_ADDRESS = "no such local address"
 ABORTED = "aborted"
 PEER_STALLED = "the peer reads nothing any more"
 
@@ -40,7 +41,7 @@ _ERRNO = {
     errno.ENETDOWN: "network is down",
     errno.EMSGSIZE: TOO_LONG,
     errno.EADDRINUSE: "address already in use",
-    errno.EADDRNOTAVAIL: "no such local address",
+    errno.EADDRNOTAVAIL: NO_SUCH_ADDRESS,
     errno.EACCES: "permission denied",
     errno.EPERM: "the machine's firewall forbids it",
 }
@@ -107,10 +108,15 @@ def icmp_in_words(version: int, kind: int, code: int) -> str:
     return f"ICMP error (type {kind}, code {code})"
 
 
+def no_such_address(host: str) -> str:
+    """*host* is none of the machine's addresses."""
+    return f"{NO_SUCH_ADDRESS} {host}"
+
+
 def cannot_bind(local: Address, protocol: str, error: BaseException) -> str:
     """Why *local* could not be bound; *protocol* is ``udp``, ``tcp`` or ``tls``."""
     if getattr(error, "errno", None) == errno.EADDRNOTAVAIL:
-        return f"no such local address {local.host}"
+        return no_such_address(local.host)
     return f"cannot bind {local}/{protocol}: {in_words(error)}"
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from phone_emulator.events import Address
 
-from . import simulated_stream
+from . import reasons, simulated_stream
 from .address import canonical, is_ipv6
 from .base import Accept, DatagramReceiver, StreamReceiver, TimerHandle, TlsClient, TlsServer, WorldError
 from .chance import seeded
@@ -52,6 +52,7 @@ class SimulatedWorld:
         self._loop = VirtualLoop(time_limit)
         self.network = Network(self._loop, self.random, (phone_host, phone_host6))
         self._nameservers = list(nameservers)
+        self._watches: list[_Watch] = []
         self._main: asyncio.Task[Any] | None = None
         self.faults = Faults(self.now)
         self._left: tuple[list[str], list[str]] | None = None
@@ -67,9 +68,33 @@ class SimulatedWorld:
     def local_address_for(self, remote: str) -> str:
         """The phone's address of the IP version of *remote*; raises WorldError if that is no IP address."""
         try:
-            return self.network.phone[is_ipv6(canonical(remote))]
+            host = self.network.host(self.network.phone[is_ipv6(canonical(remote))])
         except ValueError as error:
             raise WorldError(str(error)) from None
+        if not host.there:
+            raise WorldError(f"no way to {remote}: {reasons.NETWORK_UNREACHABLE}")
+        return host.address
+
+    def has_address(self, host: str) -> bool:
+        """Whether no `readdress` has taken *host* away: a machine of this world has whatever it binds to."""
+        try:
+            found = self.network.find(host)
+        except ValueError:
+            return False
+        return found is None or found.there
+
+    def watch_addresses(self, look: Callable[[], None]) -> TimerHandle:
+        """Call *look* in the instant of each `readdress`, until cancelled."""
+        return _Watch(self._watches, look)
+
+    def readdress(self, before: str, after: str) -> None:
+        """The phone's machine has the IP address *after* instead of *before*; empty for none, either way.
+
+        What was open at *before* falls silent. Raises WorldError for what is no IP address.
+        """
+        self.network.readdress(before, after)
+        for watch in tuple(self._watches):
+            self._loop.call_soon(watch.look)
 
     def nameservers(self) -> list[Address]:
         """Those given when the world was made."""
@@ -186,6 +211,25 @@ class SimulatedWorld:
             return sorted(describe(task) for task in stubborn)
         finally:
             loop.close()
+
+
+class _Watch:
+    """Looks when the machine's addresses change."""
+
+    def __init__(self, watches: list[_Watch], look: Callable[[], None]) -> None:
+        self._watches = watches
+        self._look = look
+        watches.append(self)
+
+    def look(self) -> None:
+        """They may have."""
+        if self in self._watches:
+            self._look()
+
+    def cancel(self) -> None:
+        """Look no more."""
+        if self in self._watches:
+            self._watches.remove(self)
 
 
 def _current_task() -> asyncio.Task[Any] | None:

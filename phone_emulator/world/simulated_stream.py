@@ -197,7 +197,10 @@ async def connect(
     dscp: int = 0,
 ) -> SimulatedStream:
     """Open a connection; raises ConnectFailed, TlsFailed. One that nobody answers waits without end."""
-    source = network.local_host(local_host, is_ipv6(remote.host))
+    try:
+        source = network.local_host(local_host, is_ipv6(remote.host))
+    except WorldError as error:
+        raise ConnectFailed(str(error)) from None
     if why := unsendable(source.address, remote):
         raise ConnectFailed(why)
     remote = Address(canonical(remote.host), remote.port)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 
 from phone_emulator.events import Address, Outcome, Transport
@@ -25,6 +25,8 @@ from .transaction import Deliver, Failed, Send, Transaction, client_key, client_
 from .transport import TooLarge, TransportLayer
 from .waking import stop_timer, wake
 
+CHANGES = frozenset({"INVITE", "UPDATE"})
+"""What changes a session, within its dialog."""
 StrayHandler = Callable[[Response, Flow], str | None]
 """Returns why the response is ignored, nothing where it is of use."""
 
@@ -41,6 +43,10 @@ class RequestFailed(Exception):
         super().__init__(detail)
         self.outcome = outcome
         self.detail = detail
+
+
+class Moved(RequestFailed):
+    """The phone's own address has changed: no answer finds it. The far end is asked from the new one."""
 
 
 class ClientTransaction:
@@ -227,6 +233,20 @@ class Clients:
         """Forget *client*, whose answer is not waited for any longer; whoever waits gets RequestFailed."""
         client.deliver(RequestFailed(Outcome.NO_RESPONSE, detail))
         self._forget(client)
+
+    def moved(self, left: Collection[str], why: str) -> None:
+        """This end has none of the local addresses *left* any more; *why*, for people.
+
+        A session's changes that left from there fail at once, for what is to follow them. All else is sent
+        again as ever: where it had not arrived, its answer comes to where it now leaves.
+        """
+        for client in tuple(self._waiting.values()):
+            request = client.request
+            if client.over or client.flow.local.host not in left:
+                continue
+            if request.method in CHANGES and request.to_tag:
+                client.deliver(Moved(Outcome.SEND_FAILED, why))
+                self._forget(client)
 
     def send_ack(self, ack: Request, flow: Flow, *, rport: bool = False) -> None:
         """Send an ACK to a 2xx, which belongs to no transaction; a failure shows as a repeated 2xx."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -70,6 +71,17 @@ class Connections:
             connection.close()
         self._open.clear()
         self._accepted.clear()
+
+    def leave(self, hosts: Sequence[str], why: str) -> None:
+        """Close those from the local addresses *hosts*, which are left; who waits for one is told *why*."""
+        for connection in (*self._open.values(), *self._accepted):
+            if connection.flow.local.host in hosts:
+                connection.close()
+                connection.connection_lost(why)
+        for key, connecting in list(self._connecting.items()):
+            if self._layer.host_for(key[1].host) in hosts:
+                connecting.why = why
+                self._forget_connecting(key, connecting)
 
     async def flow(
         self, transport: Transport, remote: Address, tls: TlsClient | None, within: float | None
@@ -147,7 +159,7 @@ class Connections:
             if not connecting.waiting:
                 self._forget_connecting(key, connecting)
         if task.cancelled():
-            raise ConnectFailed("the phone was stopped")
+            raise ConnectFailed(connecting.why)
         return task.result()
 
     def _forget_connecting(self, key: _Key, connecting: _Connecting) -> None:
@@ -180,3 +192,5 @@ class _Connecting:
 
     task: asyncio.Task[Connection]
     waiting: int = 0
+    why: str = "the phone was stopped"
+    """Why it is given up, where it is."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from phone_emulator.events import Bus
 from phone_emulator.world.base import TlsServer, World
 
@@ -33,6 +35,7 @@ class Endpoint:
         on_ack: called with each ACK that belongs to no transaction: those to a 2xx.
         on_stray: called with each response that matches no transaction.
         on_lost: called when a connection has ended by the far end, or by what came over it.
+        on_unsent: called when the machine refuses to send a datagram.
         locate: looks up where the sent-by of a Via leads (RFC 3263 section 5); by itself nothing is.
         known: tells the addresses of this user agent's servers: others get no more than they may ask for, and
             nothing that only they say is sent to a third one.
@@ -59,6 +62,7 @@ class Endpoint:
         on_ack: AckHandler,
         on_stray: StrayHandler,
         on_lost: Lost = lambda flow, reason: None,
+        on_unsent: Callable[[], None] = lambda: None,
         locate: Locate = nowhere,
         known: Known = lambda host: True,
         strict: bool = False,
@@ -81,6 +85,7 @@ class Endpoint:
             failed=self._flow_failed,
             lost=on_lost,
             known=known,
+            unsent=on_unsent,
             datagram_limit=datagram_limit,
             dscp=dscp,
         )
@@ -100,6 +105,15 @@ class Endpoint:
     async def open(self) -> None:
         """Open the sockets; raises WorldError."""
         await self.transports.open()
+
+    async def move(self, host: str, other_host: str = "", *, why: str) -> None:
+        """Take other IP addresses; see `TransportLayer.move`. Raises WorldError.
+
+        Changes of a session that wait for an answer, which goes to the address of before, fail: `Moved`.
+        """
+        left = set(self.transports.hosts) - {host, other_host}
+        await self.transports.move(host, other_host, why=why)
+        self.clients.moved(left, why)
 
     async def close(self) -> None:
         """Forget every transaction and close the sockets; whoever still waits is told."""

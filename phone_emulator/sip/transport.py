@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 from phone_emulator.events import Address, Bus, MessageIgnored, MessageReceived, MessageSent, Transport
 from phone_emulator.world.base import (
+    ConnectFailed,
     DatagramSocket,
     Listener,
     SendFailed,
@@ -15,6 +19,7 @@ from phone_emulator.world.base import (
     World,
     WorldError,
 )
+from phone_emulator.world.reasons import SOCKET_CLOSED
 from phone_emulator.world.tasks import Tasks
 
 from .allowance import FACTOR, Allowance, Allowances, Known
@@ -33,8 +38,23 @@ BLANK = b"\r\n\0"
 """What keep-alives are made of (RFC 5626 section 3.5.1, and Yealink's four zero bytes)."""
 PORT_TRIES = 16
 """Where any port will do, one that is free for UDP may be taken for TCP or at the other IP address."""
+MOVES = 4
+"""Addresses of before that answers may still name."""
 MAX_FLOWS = 1000
 """Sources of datagrams that are kept for their next one."""
+
+
+class _Sockets(NamedTuple):
+    """Those of one IP address."""
+
+    datagrams: DatagramSocket
+    listeners: list[Listener]
+
+    def close(self) -> None:
+        """Close them."""
+        for listener in self.listeners:
+            listener.close()
+        self.datagrams.close()
 
 
 Received = Callable[[Request | Response, Flow], None]
@@ -75,6 +95,7 @@ class TransportLayer:
             datagram that showed it, as far as that is known.
         lost: called behind that when a connection has ended by the far end, or by what came over it.
         known: whose datagrams are believed to come from where they say; see `allowance`.
+        unsent: called when the machine refuses to send a datagram.
         datagram_limit: bytes that a request may have over UDP; 0 for no limit.
         dscp: 0..63, how packets are marked.
     """
@@ -94,6 +115,7 @@ class TransportLayer:
         failed: Failed,
         lost: Lost = lambda flow, reason: None,
         known: Known = lambda host: True,
+        unsent: Callable[[], None] = lambda: None,
         datagram_limit: int = DATAGRAM_LIMIT,
         dscp: int = 0,
     ) -> None:
@@ -101,7 +123,7 @@ class TransportLayer:
         self._bus = bus
         self._hosts = {":" in each: each for each in (other_host, host) if each}
         self._host = host
-        self._port = port
+        self._asked_port = self._port = port
         self._tls_port = tls_port
         self._tls = tls
         self._received = received
@@ -110,11 +132,15 @@ class TransportLayer:
         self._lost = lost
         self.known = known
         """Whether an IP address is that of a server of this user agent."""
+        self._unsent = unsent
         self._datagram_limit = datagram_limit
         self._dscp = dscp
         self._udp: dict[bool, DatagramSocket] = {}
         """By whether it is IPv6."""
-        self._listeners: list[Listener] = []
+        self._listeners: dict[bool, list[Listener]] = {}
+        """The same."""
+        self._absent = ""
+        """Why there is no address, for people; empty where there is one."""
         self._tasks = Tasks(world, "the transports")
         self._connections = Connections(self, world, dscp)
         self._flows: dict[Address, Flow] = {}
@@ -122,48 +148,115 @@ class TransportLayer:
         self._allowances = Allowances()
         self.sent_bys: frozenset[str] = frozenset()
         """What requests of this user agent name in their Via, and so the responses to them."""
+        self._moves: deque[frozenset[str]] = deque(maxlen=MOVES)
 
     async def open(self) -> None:
         """Open the UDP sockets and the listeners; raises WorldError and leaves nothing open then."""
-        asked = self._port
-        for tries_left in reversed(range(1 if asked else PORT_TRIES)):
+        for tries_left in reversed(range(1 if self._asked_port else PORT_TRIES)):
+            self._port = self._asked_port
             try:
                 for host in dict.fromkeys((self._host, *self._hosts.values())):
-                    await self._open_at(host)
+                    sockets = await self._opened_at(host)
+                    self._udp[":" in host], self._listeners[":" in host] = sockets
                 break
             except BaseException as error:
                 await self.close()
                 if not tries_left or not isinstance(error, WorldError):
                     raise
-                self._port = asked
-        self.sent_bys = frozenset(
-            str(Address(host, port)) for host in self._hosts.values() for port in (self._port, self._tls_port)
-        )
+        self._name_sent_bys()
 
-    async def _open_at(self, host: str) -> None:
-        """Open the sockets of one IP address, all at the same port."""
-        socket = await self._world.open_udp(Address(host, self._port), self, dscp=self._dscp)
-        self._udp[":" in host] = socket
-        self._port = socket.local.port
+    async def move(self, host: str, other_host: str = "", *, why: str = "") -> None:
+        """Take other IP addresses, at the same port: from now on everything leaves from there.
+
+        What is open at an address that is left is closed; who waits for an answer over a connection is told.
+        Raises WorldError, and then there is no address.
+
+        Args:
+            host: the first one; empty for none, and then nothing can be sent.
+            other_host: that of the other IP version; empty for none.
+            why: for people.
+        """
+        wanted = {":" in each: each for each in (other_host, host) if each}
+        stays = {version for version in self._udp if wanted.get(version) == self._hosts[version]}
+        opened, failed = dict[bool, _Sockets](), None
+        for version in wanted.keys() - stays:
+            try:
+                opened[version] = await self._opened_at(wanted[version])
+            except WorldError as error:
+                failed = error
+        # From here on nothing else has its turn until all is as it will be.
+        left = [self._hosts[version] for version in self._udp.keys() - stays]
+        for version in (False, True):
+            if failed is not None or version not in stays:
+                self._close_at(version)
+        if failed is not None:
+            for sockets in opened.values():
+                sockets.close()
+            if self._asked_port == 0:
+                self._port = 0  # any will do: the next move takes another one
+        else:
+            for version, sockets in opened.items():
+                self._udp[version], self._listeners[version] = sockets
+        self._flows.clear()
+        self._absent = str(failed) if failed is not None else "" if wanted else why
+        self._connections.leave(list(self._hosts.values()) if failed is not None else left, why)
+        if failed is not None:
+            raise failed
+        if wanted:
+            self._hosts, self._host = wanted, host
+            self._name_sent_bys()
+
+    def as_of_now(self, flow: Flow) -> Flow:
+        """*flow*, or the same way from where this user agent has moved since; connections do not move."""
+        if flow.stream is not None or flow.local == self.local(flow.transport, flow.remote.host):
+            return flow
+        return replace(flow, local=self.local(flow.transport, flow.remote.host))
+
+    def _name_sent_bys(self) -> None:
+        """Know by its Via what answers a request of this user agent, also one from where it was lately."""
+        ports = (self._port, self._tls_port)
+        now = frozenset(str(Address(host, port)) for host in self._hosts.values() for port in ports)
+        self._moves.append(now)
+        self.sent_bys = frozenset().union(*self._moves)
+
+    async def _opened_at(self, host: str) -> _Sockets:
+        """The sockets of one IP address, all at the same port, open; raises WorldError, and leaves none."""
         listen, dscp = self._world.listen, self._dscp
-        self._listeners.append(await listen(Address(host, self._port), self._connections.accept, dscp=dscp))
-        if self._tls is not None:
-            address = Address(host, self._tls_port)
-            self._listeners.append(await listen(address, self._connections.accept, tls=self._tls, dscp=dscp))
+        datagrams = await self._world.open_udp(Address(host, self._port), self, dscp=dscp)
+        sockets = _Sockets(datagrams, [])
+        try:
+            local = Address(host, datagrams.local.port)
+            sockets.listeners.append(await listen(local, self._connections.accept, dscp=dscp))
+            if self._tls is not None:
+                local = Address(host, self._tls_port)
+                accept = self._connections.accept
+                sockets.listeners.append(await listen(local, accept, tls=self._tls, dscp=dscp))
+        except BaseException:
+            sockets.close()
+            raise
+        self._port = datagrams.local.port
+        return sockets
+
+    def _close_at(self, version: bool) -> None:
+        """Close the sockets of one IP version; connections stay."""
+        socket, listeners = self._udp.pop(version, None), self._listeners.pop(version, [])
+        if socket is not None:
+            _Sockets(socket, listeners).close()
 
     async def close(self) -> None:
         """Close every socket."""
         try:
             await self._connections.close()
         finally:
-            for listener in self._listeners:
-                listener.close()
-            self._listeners.clear()
             self._flows.clear()
             self._allowances.clear()
-            for socket in self._udp.values():
-                socket.close()
-            self._udp.clear()
+            for version in (False, True):
+                self._close_at(version)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The local IP addresses; those of before while there is none."""
+        return tuple(self._hosts.values())
 
     def host_for(self, remote: str) -> str:
         """The local IP address of the IP version of *remote*; the first one where there is none."""
@@ -196,6 +289,8 @@ class TransportLayer:
         """
         if not transport.reliable:
             return Flow(transport, self.local(transport, remote.host), remote)
+        if self._absent:
+            raise ConnectFailed(self._absent)
         return await self._connections.flow(transport, remote, tls, within)
 
     def send(self, message: Request | Response, flow: Flow) -> bytes:
@@ -217,8 +312,12 @@ class TransportLayer:
             # A phone of one IP version lets its socket say why it cannot send to the other.
             socket = self._udp.get(":" in flow.remote.host) or self._udp.get(":" in self._host)
             if socket is None:
-                raise SendFailed("the socket is closed")
-            socket.send(data, flow.remote)
+                raise SendFailed(self._absent or SOCKET_CLOSED)
+            try:
+                socket.send(data, flow.remote)
+            except SendFailed:
+                self._unsent()
+                raise
         else:
             try:
                 flow.stream.send(data)

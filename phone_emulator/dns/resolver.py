@@ -56,7 +56,7 @@ class Resolver:
         self.shuffle_seed = world.random.getrandbits(64)
         """Drawn once: records that share the load keep their order for the life of the phone (D4)."""
         self._world = world
-        self._servers = [Address(literal_address(host) or host, port) for host, port in servers]
+        self._servers = _literal(servers)
         self._manner = Manner(
             timeout=config.query_timeout,
             tries=1 + config.retry_times,
@@ -100,6 +100,14 @@ class Resolver:
     def next_expiry(self) -> float | None:
         """When the next remembered answer runs out, in seconds of the world; None where there is none."""
         return self._cache.next_expiry(self._world.now())
+
+    def move(self, servers: Sequence[Address], source_host: str) -> None:
+        """Ask these *servers* from now on, from *source_host*; other servers may have other answers."""
+        asked = _literal(servers)
+        if asked != self._servers:
+            self.forget()
+        self._servers, self._manner = asked, replace(self._manner, source_host=source_host)
+        self._lookups.clear()  # no answer finds those that are under way
 
     def forget(self) -> None:
         """Empty the cache, as a reboot does."""
@@ -202,6 +210,11 @@ class Resolver:
         self._bus.tell(
             DnsAnswered(at=self._world.now(), name=name, rdtype=str(rdtype), source=source, answer=answer)
         )
+
+
+def _literal(servers: Sequence[Address]) -> list[Address]:
+    """*servers* with their IP addresses in the usual spelling."""
+    return [Address(literal_address(host) or host, port) for host, port in servers]
 
 
 def _answer_text(reply: Reply, rdtype: RdType) -> str:

@@ -3,6 +3,7 @@
 from .bus import Bus, Listener
 from .ending import Ended, EndedBy
 from .kinds import (
+    AddressChanged,
     AttemptEnded,
     AttemptProgressed,
     AttemptStarted,
@@ -43,6 +44,7 @@ from .route import DIRECT, Address, Attempt, Outcome, Source, Target, Transport,
 __all__ = [
     "DIRECT",
     "Address",
+    "AddressChanged",
     "Attempt",
     "AttemptEnded",
     "AttemptProgressed",

@@ -83,6 +83,18 @@ class RegistrationChanged(Event):
     """Why calls may not reach the line there, for people: its connection is lost (R14); empty if they do."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressChanged(Event):
+    """The phone's own IP address is another one, has gone, or is back: DHCP, a VPN, another network."""
+
+    before: tuple[str, ...]
+    """Its addresses until now, one of each IP version at most; empty for none."""
+    now: tuple[str, ...]
+    """Its addresses from now on; empty for none: nothing can be sent."""
+    reason: str
+    """One sentence for people."""
+
+
 # -- calls -----------------------------------------------------------------------------------------------
 
 

@@ -94,7 +94,9 @@ class Line:
             registered_nowhere=self.registrar.started and not registered,
             targets=self.servers.record.targets,
             next=tuple(sorted(planned, key=lambda plan: plan.at)),
-            unreachable="; ".join(each.reach.unreachable for each in self.bindings if each.reach.unreachable),
+            unreachable="; ".join(
+                dict.fromkeys(why for each in self.bindings if (why := each.reach.unreachable))
+            ),
         )
 
     async def register_first(self, step: Try) -> bool:

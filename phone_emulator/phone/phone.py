@@ -34,6 +34,7 @@ from .calls.outgoing import OutgoingCall
 from .dialling.number import asked_by, at_address, dialled, why_undialable
 from .dialogs import Dialogs, DialogUser
 from .line import Line
+from .mobility import Mobility
 from .presence.notifier import Notifier
 from .reception import in_dialog
 from .reception.uas_core import UasCore, unsupported
@@ -122,6 +123,7 @@ class Phone:
         follows: dict[str, Handler] = {"REFER": self.referrals.in_dialog}
         self._handlers = ChainMap(follows, in_dialog.HANDLERS)
         self._context: Context | None = None
+        self._mobility: Mobility | None = None
         self._tasks = Tasks(world, "the phone")
         self.dialogs = Dialogs(self._tasks, config.timers.t1)
         """Who each of its dialogs belongs to."""
@@ -155,6 +157,7 @@ class Phone:
             on_ack=self._on_ack,
             on_stray=self._on_stray,
             on_lost=self._on_lost,
+            on_unsent=self._on_unsent,
             locate=self._locate,
             known=self.knows,
             strict=config.trust_ctrl,
@@ -196,6 +199,16 @@ class Phone:
             account.index: Line(self._context, account, self.dialogs, self._handlers, self)
             for account in config.lines
         }
+        self._mobility = Mobility(
+            self._context,
+            config,
+            given=options.local_address,
+            nameservers=options.nameservers,
+            lines=self.lines,
+            calls=self.calls,
+            moved=self.notifier.moved,
+        )
+        self._mobility.start()
         self._tell_of_codecs()
 
     def _tell_of_codecs(self) -> None:
@@ -236,6 +249,8 @@ class Phone:
         if context is None:
             return
         try:
+            if self._mobility is not None:
+                await self._mobility.stop()
             if told:
                 await self._end_calls(why)
             why = why or STOPPED
@@ -291,6 +306,16 @@ class Phone:
         """Register *line*, or every line; returns when each first cycle has ended. Raises CallError."""
         lines = list(self.lines.values()) if line is None else [self.line(line)]
         await asyncio.gather(*(each.registrar.register() for each in lines))
+
+    async def move(self, *hosts: str) -> None:
+        """Have the phone at the IP addresses *hosts* from now on, whatever its machine has; none: at none.
+
+        Returns when every line has registered from there, or cannot, and the calls that are up go on or have
+        ended. Raises CallError before ``start`` and after ``stop``.
+        """
+        if self._mobility is None or self._context is None:
+            raise CallError("the phone is not running")
+        await self._mobility.move(hosts)
 
     def dial(
         self,
@@ -468,6 +493,10 @@ class Phone:
     def knows(self, host: str) -> bool:
         """Whether the IP address *host* is that of a server of any line."""
         return any(host in line.seat.known for line in self.lines.values())
+
+    def _on_unsent(self) -> None:
+        if self._mobility is not None:
+            self._mobility.look()
 
     async def _locate(self, host: str, port: int | None, transport: Transport) -> Sequence[Address]:
         context = self.context

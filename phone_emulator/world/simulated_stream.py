@@ -19,6 +19,7 @@ from .base import (
     TlsClient,
     TlsFailed,
     TlsServer,
+    WorldError,
 )
 from .network import Host, HostListener, Network
 

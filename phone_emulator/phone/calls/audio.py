@@ -137,10 +137,7 @@ class Audio:
         """By payload type, what may come."""
         self._events: set[int] = set()
         """The payload types of telephone events that may come."""
-        # Out. RFC 3550 section 5.1: all three begin at random.
-        self._ssrc = world.unguessable.getrandbits(32)
-        self._sequence = world.unguessable.getrandbits(16)
-        self._timestamp_offset = world.unguessable.getrandbits(32)
+        self._begin()
         self._tasks = Tasks(world, f"the sound at {local}", self._fault)
         self._tick: TimerHandle | None = None
         self._due = 0.0
@@ -217,10 +214,11 @@ class Audio:
 
     # -- orders --------------------------------------------------------------------------------------------
 
-    async def open(self) -> None:
-        """Bind the RTP port; raises WorldError."""
+    async def open(self, local: Address | None = None) -> None:
+        """Bind the RTP port, at *local* instead of what was said before; raises WorldError."""
         if self._socket is not None:
             raise WorldError(f"the audio at {self.local} is open already")
+        self._local = local or self._local
         socket = await self._world.open_udp(self._local, self, dscp=self._dscp)
         if self._closed:
             socket.close()
@@ -323,14 +321,33 @@ class Audio:
         self._wake()
         await order.done
 
+    async def move(self, local: Address) -> None:
+        """Go on at another *local* address, as a new source (RFC 3550 section 8); raises WorldError."""
+        self.leave()
+        self._begin()
+        await self.open(local)
+
+    def leave(self) -> None:
+        """Send and hear nothing until `move`: there is no local address."""
+        self._shut("the phone's address has changed")
+
     def close(self) -> None:
         """End it at once; may be called more than once."""
         self._closed = True
+        self._shut("the call has ended")
+
+    def _shut(self, why: str) -> None:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
         self._stop()
-        self._refuse_digits("the call has ended")
+        self._refuse_digits(why)
+
+    def _begin(self) -> None:
+        """Be a source of RTP; RFC 3550 section 5.1: all three begin at random."""
+        self._ssrc = self._world.unguessable.getrandbits(32)
+        self._sequence = self._world.unguessable.getrandbits(16)
+        self._timestamp_offset = self._world.unguessable.getrandbits(32)
 
     # -- out -----------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -29,10 +29,11 @@ from phone_emulator.phone.wire.identity import ALLOW, Identity
 from phone_emulator.phone.wire.known import Sources
 from phone_emulator.redundancy import Try
 from phone_emulator.sip import reason as reasons
-from phone_emulator.sip.client import RequestFailed
+from phone_emulator.sip.client import Moved, RequestFailed
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.message import METHODS, Message, MessageError, Request, Response
 from phone_emulator.sip.server import ServerTransaction
+from phone_emulator.world.base import TimerHandle
 from phone_emulator.world.faults import as_reason
 from phone_emulator.world.tasks import Tasks
 
@@ -150,6 +151,8 @@ class Call:
         """Whether the far end has asked this phone to call somebody yet."""
         self.session = Session(self)
         """What both ends have agreed to say to each other."""
+        self._waiting_for_address: TimerHandle | None = None
+        """When it ends because the phone has none."""
         self._faulted = False
         self._settled = asyncio.Event()
         self._over = asyncio.Event()
@@ -438,7 +441,7 @@ class Call:
     ) -> Response:
         """The response that `respond` sends."""
         refreshes = server.request.method in ("INVITE", "UPDATE") and status < 300
-        contact = self.channel.identity.contact(server.flow.local, server.flow.transport) if refreshes else ""
+        contact = self.channel.contact(server.flow) if refreshes else ""
         body = self.voice.as_told(body)
         return self.channel.identity.response(server.request, status, contact=contact, body=body, extra=extra)
 
@@ -497,6 +500,8 @@ class Call:
             self.heard_at = self.seat.now
         except RequestFailed as error:
             response, failure = None, error
+        if isinstance(failure, Moved):
+            return None  # whether the far end is still there shows from the new address
         if response is None or response.status in (408, 481):
             # The far end knows nothing of the call any more (section 12.2.1.2).
             said = "no response" if response is None else words_of(response)
@@ -510,6 +515,43 @@ class Call:
         if self.servers.may_signal(self.channel.target):
             return ""
         return f"only_signal_with_registered = 1: {self.channel.target} is not the registered server"
+
+    # -- the phone's address -------------------------------------------------------------------------------
+
+    def moved(self, left: Collection[str], why: str) -> asyncio.Task[None] | None:
+        """The phone has another address, and none of *left* any more; *why*, for people.
+
+        Returns:
+            Tells the far end of a call that is up; None where there is nothing to tell.
+        """
+        if self._waiting_for_address is not None:
+            self._waiting_for_address.cancel()
+            self._waiting_for_address = None
+        flow = self.channel.flow
+        if self.state not in UP or not (self.voice.host in left or (flow and flow.local.host in left)):
+            return None
+        return self.spawn(self._move(why), "the call from another address")
+
+    async def _move(self, why: str) -> None:
+        try:
+            if await self.session.move():
+                self._tell(f"goes on: {why}")
+        except (CallError, VoiceError) as error:
+            self.session.give_up(f"{why}, and {error}", EndedBy.TRANSPORT)
+
+    def stranded(self, why: str) -> None:
+        """The phone has no address; *why*, for people. A call that is up waits for one, for 64*T1."""
+        self.voice.leave()
+        if self.state in UP and self._waiting_for_address is None:
+            wait = 64 * self.seat.context.config.timers.t1
+            self._tell(why)
+
+            def give_up() -> None:
+                reason = f"{why}, for 64*T1 = {wait:.1f} s"
+                self.note_end(EndedBy.TRANSPORT, reason)
+                self._end(reason)
+
+            self._waiting_for_address = self.tasks.call_at(self.seat.now + wait, give_up, "a lost address")
 
     # -- the end -------------------------------------------------------------------------------------------
 
@@ -588,6 +630,8 @@ class Call:
 
     def _end(self, reason: str, event: CallEvent = CallEvent.OVER) -> None:
         """The call is over; also where it was so before."""
+        if self._waiting_for_address is not None:
+            self._waiting_for_address.cancel()
         try:
             self._happened(event, reason)
         finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import partial
 
 from phone_emulator.events import CallState, Direction, EndedBy
@@ -59,6 +59,8 @@ class IncomingCall(Call):
         """The 180, where it is to be acknowledged."""
         self._agreement: Agreement | None = None
         """What both ends have described, where that is settled before the call is answered."""
+        self._moved_since = ""
+        """Why the far end has to be told where the phone is, once the call is up; empty for not at all."""
         self._forward_to = ""
         """Who gets the call when nobody answers here."""
         self.caller = caller
@@ -145,6 +147,14 @@ class IncomingCall(Call):
                 self._refuse(STOPPED, why, CallResult.CANCELLED)
         else:
             self.reject()
+
+    def moved(self, left: Collection[str], why: str) -> asyncio.Task[None] | None:
+        """The phone has another address; one that rings rings on, and is answered from there."""
+        if self.state is CallState.RINGING:
+            self.voice.host = self.seat.context.host_for(self.voice.host)
+            if self._agreement is not None or (self._provisional is not None and self._provisional.offer):
+                self._moved_since = why  # what was described for the call names the old address
+        return super().moved(left, why)
 
     @property
     def missed(self) -> bool:
@@ -272,6 +282,8 @@ class IncomingCall(Call):
             return
         self.answered_at = self.seat.now
         self._settle(CallResult.ANSWERED, f"answered by this phone{self.session.muteness}", 200)
+        if self._moved_since:
+            self.spawn(self._move(self._moved_since), "the call from another address")
         if self._replaced is not None:
             reason = f"{self.remote} took the place of {self._replaced.remote}"
             self.spawn(self._replaced.finish(reason), "the end of another")
@@ -339,8 +351,7 @@ class IncomingCall(Call):
 
     def _response(self, status: int, body: bytes = b"", extra: Iterable[tuple[str, str]] = ()) -> Response:
         """A response in the phone's own header order."""
-        flow = self._server.flow
-        contact = self.channel.identity.contact(flow.local, flow.transport) if status < 300 else ""
+        contact = self.channel.contact(self._server.flow) if status < 300 else ""
         return self.channel.identity.response(
             self._server.request,
             status,

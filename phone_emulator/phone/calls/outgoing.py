@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from phone_emulator.events import Attempt, CallState, Direction, EndedBy, Outcome
@@ -142,6 +142,31 @@ class OutgoingCall(Call):
         attempt = self.route[-1] if self.route else None
         if attempt is not None and attempt.outcome is None:
             attempt.outcome, attempt.detail, attempt.ended = outcome, reason, self.seat.now
+
+    def moved(self, left: Collection[str], why: str) -> asyncio.Task[None] | None:
+        """The phone has another address: no answer to an INVITE from the old one finds it, so the call fails.
+
+        A CANCEL from the new address stops the ringing.
+        """
+        self._fail_unanswered(why)
+        return super().moved(left, why)
+
+    def stranded(self, why: str) -> None:
+        """The phone has no address: a call that is not answered fails at once."""
+        self._fail_unanswered(why)
+        super().stranded(why)
+
+    def _fail_unanswered(self, why: str) -> None:
+        client = self._client
+        if self.dialog is not None or self.state not in UNANSWERED:
+            return
+        self.note_end(EndedBy.TRANSPORT, why)
+        self._give_up(CallEvent.HANG_UP, Outcome.SEND_FAILED, CallResult.FAILED, why)
+        if client is not None:
+            self._expect_late_answers(client, self.channel.identity)
+        elif self._runner is not None:
+            self._runner.cancel()  # nothing has left yet
+        self._end(why)
 
     def _break_off(self, reason: str) -> bool:
         """End the call without waiting for it; before it is up, no further target is tried."""

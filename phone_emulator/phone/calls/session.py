@@ -326,6 +326,31 @@ class Session:
                 self.voice.hush(hushed=self.held)
         return f"the far end answered with {wrong}" if wrong else ""
 
+    async def move(self) -> bool:
+        """Go on from the phone's present address: Contact and description say it (RFC 3261 section 14.1).
+
+        Raises CallError where the far end does not take it: it would send its sound to nobody, so that the
+        old session cannot stay. Raises VoiceError where there is no RTP port.
+
+        Returns:
+            Whether all is done: False where the phone has moved on meanwhile, and another one follows.
+        """
+        call = self._call
+        async with self._changing:
+            context = call.seat.context
+            moves = context.moves
+            direction = self.voice.hold_direction if self.held else "sendrecv"
+            try:
+                await self.voice.move(self.voice.host)
+                wrong = await self._offer(lambda: self.voice.offer(direction, again=True))
+            except CallError:
+                if context.moves == moves:
+                    raise
+                return False
+            if wrong:
+                raise CallError(f"the far end answered with {wrong}")
+        return True
+
     async def refresh(self) -> None:
         """Keep the session alive, as it is (RFC 4028 section 10); raises CallError."""
         async with self._changing:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from phone_emulator.config.model import AccountConfig
@@ -102,20 +102,31 @@ class Voice:
         if self.audio is not None:
             return
         world, config = self._context.world, self._context.config
+        audio = Audio(
+            world,
+            Address(self.host, self._port),
+            # In virtual time nobody listens, and fifty packets a second would be most of the work.
+            stream=not world.virtual,
+            dtmf_duration=config.dtmf_duration,
+            dscp=config.audio_dscp,
+            senders=Senders(Symmetric(config.rtp_symmetric), negotiated_only=config.trust_ctrl),
+            on_stranger=self._on_stranger,
+        )
+        await self._bind(audio, audio.open)
+        self.audio = audio
+
+    async def move(self, remote: str) -> None:
+        """Go on at the phone's present address, that of the IP version of *remote*; raises VoiceError."""
+        self.host = self._context.host_for(remote)
+        if self.audio is not None:
+            await self._bind(self.audio, self.audio.move)
+
+    async def _bind(self, audio: Audio, bind: Callable[[Address], Awaitable[None]]) -> None:
+        """Have *audio* at a port of the configured range, by *bind*; raises VoiceError."""
         problem = ""
         for _ in range(PORTS_TRIED):
-            audio = Audio(
-                world,
-                Address(self.host, self._port),
-                # In virtual time nobody listens, and fifty packets a second would be most of the work.
-                stream=not world.virtual,
-                dtmf_duration=config.dtmf_duration,
-                dscp=config.audio_dscp,
-                senders=Senders(Symmetric(config.rtp_symmetric), negotiated_only=config.trust_ctrl),
-                on_stranger=self._on_stranger,
-            )
             try:
-                await audio.open()
+                await bind(Address(self.host, self._port))
             except WorldError as error:
                 problem = str(error)
                 if is_scarce(error):
@@ -125,10 +136,9 @@ class Voice:
                 audio.close()
                 raise
             else:
-                self.audio = audio
                 return
         problem = f"no RTP port is free: {problem}"
-        world.faults.tell_shortage(problem, "the sound", f"a call at {self.host}")
+        self._context.world.faults.tell_shortage(problem, "the sound", f"a call at {self.host}")
         raise VoiceError(problem)
 
     async def speak_to(self, remote: str) -> bool:
@@ -144,6 +154,11 @@ class Voice:
             self.close()
             await self.open()
         return True
+
+    def leave(self) -> None:
+        """Say and hear nothing until `move`: there is no address."""
+        if self.audio is not None:
+            self.audio.leave()
 
     def close(self) -> None:
         """Close the RTP port."""

@@ -209,6 +209,11 @@ class Channel:
             return None
         return await self.converse(dialog, "BYE")
 
+    def contact(self, flow: Flow) -> str:
+        """The Contact of a response to what came over *flow*: the phone may have moved since."""
+        local = self.seat.context.endpoint.transports.local(flow.transport, flow.remote.host)
+        return self.identity.contact(local, flow.transport)
+
     def stay(self) -> Flow | None:
         """Let everything take the way of the first exchange: there is none to where its dialog points."""
         self._stays = True
@@ -236,6 +241,7 @@ class Channel:
             return None if self.flow.lost else self.flow
         if self.flow is not None and (known or _same(self.flow, host, uri)):
             if not self.flow.lost:
+                self.flow = self.seat.context.endpoint.transports.as_of_now(self.flow)
                 return self.flow
             if self.target is not None:
                 with contextlib.suppress(RequestFailed):

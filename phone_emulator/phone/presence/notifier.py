@@ -93,6 +93,11 @@ class Notifier:
         watcher.start(server)
         return None
 
+    def moved(self) -> None:
+        """The phone's address has changed: each watcher hears from there, and of everything."""
+        for watcher in self._watchers:
+            watcher.tell_all()
+
     async def stop(self, *, tell: bool) -> None:
         """End every subscription; with *tell* the watchers hear of it, and are waited for a little."""
         watchers = tuple(self._watchers)
@@ -158,6 +163,11 @@ class Watcher:
         self._seat.dialogs.confirm(self, self._dialog)
         self._accept(server)
         self._task = self._tasks.spawn(self._run(), "NOTIFYs to a watcher")
+
+    def tell_all(self) -> None:
+        """Tell every dialog in the next NOTIFY, which leaves now."""
+        self._full = True
+        self.changed.set()
 
     async def stop(self, *, tell: bool) -> None:
         """The phone stops."""

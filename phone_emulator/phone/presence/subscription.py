@@ -91,6 +91,8 @@ class Subscription:
         """A NOTIFY from elsewhere than the line's servers, which waits for the answer to the SUBSCRIBE."""
         self._expires = topic.expires
         self._expires_at = self._refresh_at = self._asked_at = 0.0
+        self._asked_from = 0
+        """How often the phone's address had changed when the last SUBSCRIBE left."""
         self._over: Over | None = None
         self._told = SubscriptionState.ENDED
         self._changed = asyncio.Event()
@@ -117,6 +119,15 @@ class Subscription:
         """Refresh as soon as may be instead of when it is due: the full state is wanted."""
         self._refresh_at = min(self._refresh_at, self._asked_at + LEAST_PAUSE)
         self._changed.set()
+
+    def moved(self) -> None:
+        """The phone's address has changed: refresh from there (a target refresh), or subscribe anew."""
+        if self._task is None or self._asked_from == self._seat.context.moves:
+            return
+        if self._dialog is not None:
+            self.refresh()
+        else:
+            self.start()
 
     async def stop(self, *, unsubscribe: bool) -> None:
         """End it; with *unsubscribe* the server is told, and waited for a little."""
@@ -289,7 +300,7 @@ class Subscription:
             request.headers.add("Supported", topic.supported)
         draft = Draft(identity, request)
         self._request, self._over, self._heard = request, None, False
-        self._asked_at = context.world.now()
+        self._asked_at, self._asked_from = context.world.now(), context.moves
         self._expires = topic.expires
         answered: list[Response] = []
 
@@ -369,7 +380,7 @@ class Subscription:
 
     async def _in_dialog(self, expires: int) -> Response | None:
         assert self._dialog is not None
-        self._asked_at = self._seat.now
+        self._asked_at, self._asked_from = self._seat.now, self._seat.context.moves
         headers = [
             ("Accept", self.topic.accept),
             ("Expires", str(expires)),

@@ -58,6 +58,11 @@ class Subscriptions:
             if not each.started or (moved and self._follow_registration()):
                 each.start()
 
+    def moved(self) -> None:
+        """The phone's address has changed: the servers are told."""
+        for each in self._all:
+            each.moved()
+
     async def stop(self, *, unsubscribe: bool) -> None:
         """End them all; with *unsubscribe* the servers are told."""
         await asyncio.gather(*(each.stop(unsubscribe=unsubscribe) for each in self._all))

@@ -84,6 +84,12 @@ class Binding:
         """The registrar is asked to remove *lease*: once is enough."""
         self.leases[place_of(lease.target), lease.contact] = replace(lease, asked=True)
 
+    def ask_again(self, lease: Lease) -> None:
+        """The registrar may be asked again to remove *lease*, where it still holds it."""
+        key = place_of(lease.target), lease.contact
+        if key in self.leases:
+            self.leases[key] = replace(self.leases[key], asked=False)
+
     def others_at(self, target: Target, contact: str, now: float) -> list[str]:
         """What the registrar *target* holds of this binding at *now* beside *contact*: other Contacts."""
         held = (each for each in self.live_leases(now) if place_of(each.target) == place_of(target))

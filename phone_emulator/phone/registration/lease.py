@@ -79,6 +79,12 @@ def contact_of(value: str) -> Contact | None:
     )
 
 
+def host_of(value: str) -> str:
+    """The IP address that a Contact *value* leads to; empty where it leads to none."""
+    found = contact_of(value)
+    return "" if found is None else found.host
+
+
 def is_own(value: str, own: str) -> bool:
     """Whether the Contact *value* is the phone's *own* (RFC 3261 section 19.1.4)."""
     found, mine = contact_of(value), contact_of(own)

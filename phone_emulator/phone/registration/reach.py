@@ -43,6 +43,10 @@ class Reach:
         if survived or not self.by_new_only:
             self.unreachable, self.by_new_only = "", False
 
+    def moved(self, why: str) -> None:
+        """The phone's own address has changed, or gone; *why*, for people, it cannot be reached."""
+        self.unreachable, self.by_new_only = why, False
+
     def forgotten(self) -> None:
         """The binding is no more: nobody is to reach it."""
         self.unreachable, self.by_new_only = "", False

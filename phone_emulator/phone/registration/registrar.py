@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from phone_emulator.events import Attempt, Outcome, RegistrationState, Target
@@ -19,11 +19,12 @@ from phone_emulator.world.tasks import Tasks
 
 from .binding import Binding
 from .keepalive import KeepAlive
-from .lease import Lease
+from .lease import Lease, host_of
 from .losses import Losses
 from .requests import Requests, granted_reason
 from .servers import Servers
 
+NOT_KEPT = "the line is not kept registered there"
 LEAST_RETRY_DELAY = 1.0
 """Seconds; an interval of 0 means at once, but a server that refuses at once is not asked without end."""
 
@@ -33,6 +34,9 @@ class Follower(Protocol):
 
     def registered_at(self, target: Target) -> None:
         """Server 1 accepted a REGISTER at *target*."""
+
+    def moved(self) -> None:
+        """The phone's own address has changed, and the line has registered from there."""
 
     async def stop(self, *, unsubscribe: bool) -> None:
         """The line is to be registered no more."""
@@ -63,6 +67,9 @@ class Registrar:
         self.followers: list[Follower] = []
         self._tasks = Tasks(seat.context.world, f"line {seat.number}")
         self._loops: list[asyncio.Task[None]] = []
+        self._wanted = False
+        self._starting = asyncio.Lock()
+        """Held while the loops of before are stopped and others begun."""
         self._probe_task: asyncio.Task[None] | None = None
         self._renewed = asyncio.Event()
         """A binding was renewed by another than its own loop."""
@@ -71,7 +78,7 @@ class Registrar:
     @property
     def started(self) -> bool:
         """Whether the line is to be registered."""
-        return bool(self._loops)
+        return self._wanted
 
     def removed(self, reason: str) -> None:
         """The registrar of server 1 removed the binding by itself: make it again, at once if it lived."""
@@ -88,15 +95,67 @@ class Registrar:
 
     async def register(self) -> None:
         """Start registering, or start anew; returns when the first cycle has ended, well or badly."""
-        await self._stop_tasks("a newer registration took its place")
-        over = hops(self._seat.account)
-        groups = [over] if self._successive else [(hop,) for hop in over]
-        first_cycles = []
-        for group in groups:
-            done = asyncio.Event()
-            self._loops.append(self._spawn_loop(group, done))
-            first_cycles.append(done.wait())
+        self._wanted = True
+        await self._register("a newer registration took its place")
+
+    async def _register(self, why: str) -> None:
+        """Register anew where the line is to be registered; *why*, for people, of what is cut short."""
+        async with self._starting:
+            await self._stop_tasks(why)
+            first_cycles = []
+            if self._wanted:  # else it was unregistered meanwhile
+                over = hops(self._seat.account)
+                for group in [over] if self._successive else [(hop,) for hop in over]:
+                    done = asyncio.Event()
+                    self._loops.append(self._spawn_loop(group, done))
+                    first_cycles.append(done.wait())
         await asyncio.gather(*first_cycles)
+
+    async def leave_address(self, left: Collection[str], why: str, *, gone: bool) -> bool:
+        """The phone has none of the IP addresses *left* any more; *gone*: and no other instead of them.
+
+        Nothing is registered from there any more. Where there is no address, nothing is tried, either, and a
+        lease runs out as leases do.
+
+        Args:
+            left: those that what is registered may lead to.
+            why: for people.
+            gone: whether `renew` is not to follow at once.
+
+        Returns:
+            Whether anything of this line was there.
+        """
+        bindings = [each for each in self.bindings if not each.live or host_of(each.own) in left]
+        if not bindings or not (self._wanted or any(each.live for each in bindings)):
+            return False
+        async with self._starting:
+            await self._stop_tasks(why)
+            now = self._context.world.now()
+            for binding in self.bindings:
+                self._seat.exchange.keep_open(binding.call_id, None)
+                binding.next_at = binding.refresh_at = now if self._wanted and not gone else None
+                if binding.live:
+                    binding.reach.moved(f"{'' if gone else 'may be '}unreachable: {why}")
+                    self._requests.change(binding, binding.state, why)
+                elif gone and self._wanted:
+                    binding.reach.moved(f"unreachable: {why}")
+                    self._requests.change(binding, RegistrationState.FAILED, why)
+                if binding.live and binding.next_at is None:
+                    work = self._expire(binding, why if self._wanted else NOT_KEPT)
+                    self._tasks.spawn(work, f"the end of the registration at server {binding.number}")
+        return True
+
+    async def renew(self, why: str) -> None:
+        """Register anew from the phone's new address, and remove what was registered from before.
+
+        Returns when the first cycle has ended; *why*, for people.
+        """
+        await self._register(why)
+        if self._wanted:
+            if self.bindings[1].live:
+                for follower in self.followers:
+                    follower.moved()
+            await asyncio.gather(*(self._requests.remove_old(binding) for binding in self.bindings))
 
     async def register_first(self, step: Try) -> bool:
         """REGISTER at the target of *step* before another request goes there (R9).
@@ -145,12 +204,14 @@ class Registrar:
 
         *why*, for people, is told of what is cut short.
         """
+        self._wanted = False
         await self._stop_tasks(why)  # first: a REGISTER that succeeds subscribes
         await self._stop_followers(unsubscribe=True)
         await asyncio.gather(*(self._requests.remove(binding, why) for binding in self.bindings))
 
     async def abandon(self, why: str) -> None:
         """Stop without telling the servers, as a phone that loses power; *why* as for `unregister`."""
+        self._wanted = False
         await self._stop_tasks(why)
         await self._stop_followers(unsubscribe=False)
 
@@ -176,6 +237,7 @@ class Registrar:
 
     def cancel(self) -> None:
         """The same without waiting for anything."""
+        self._wanted = False
         self.keepalive.stop()
         self._tasks.cancel()
         for follower in self.followers:
@@ -214,8 +276,8 @@ class Registrar:
                     self._expire(binding), f"the end of the registration at server {hop.server}"
                 )
 
-    async def _expire(self, binding: Binding) -> None:
-        """Forget *binding*, which nobody renews, when its time is over."""
+    async def _expire(self, binding: Binding, why: str = NOT_KEPT) -> None:
+        """Forget *binding*, which nobody renews, when its time is over; *why*, for people."""
         expires_at = binding.expires_at
         assert expires_at is not None
         await asyncio.sleep(expires_at - self._context.world.now())
@@ -224,8 +286,8 @@ class Registrar:
             self._requests.forget(binding)
             binding.expires_at = binding.next_at = None
             if binding.state is RegistrationState.REGISTERED:
-                over = "its lease has run out: the line is not kept registered there"
-                self._requests.change(binding, RegistrationState.UNREGISTERED, over)
+                state = RegistrationState.UNREGISTERED if why == NOT_KEPT else RegistrationState.FAILED
+                self._requests.change(binding, state, f"its lease has run out: {why}")
             else:
                 self._requests.change(binding, binding.state, binding.reason)
 

@@ -16,7 +16,7 @@ from phone_emulator.sip.message import Response
 from phone_emulator.world.faults import as_reason
 
 from .binding import Binding
-from .lease import Grant, Lease, Place, contacts_of, granted, granted_gruu, own_lease, place_of
+from .lease import Grant, Lease, Place, contacts_of, granted, granted_gruu, host_of, own_lease, place_of
 from .servers import Servers
 
 MIN_LEASE = 10
@@ -226,6 +226,30 @@ class Requests:
         for end in ends:
             if isinstance(end, BaseException):
                 raise end
+
+    async def remove_old(self, binding: Binding) -> None:
+        """Remove what registrars that answer hold of *binding* at addresses that the phone has no more.
+
+        The registrar that *binding* is registered at has dropped it with the same REGISTER.
+        """
+        await binding.turns.free()
+        hosts, answering = (
+            self._context.hosts,
+            {place_of(known.target) for known in self._servers.record.targets if known.works},
+        )
+        by_place: dict[Place, list[Lease]] = {}
+        for lease in binding.live_leases(self._now):
+            place = place_of(lease.target)
+            if host_of(lease.contact) not in hosts and place in answering:
+                by_place.setdefault(place, []).append(lease)
+        if by_place:
+            with binding.turns.taken(None):
+                reason = "the phone's address of before: it is there no more"
+                work = (self._remove(binding, held, reason) for held in by_place.values())
+                await asyncio.gather(*work)
+            for held in by_place.values():
+                for lease in held:
+                    binding.ask_again(lease)
 
     async def _remove(self, binding: Binding, leases: Sequence[Lease], reason: str) -> str:
         """Ask one registrar for the end of *leases*, for *reason*; how that went, for people."""

@@ -16,6 +16,7 @@ from phone_emulator.config import Diagnostic, Loaded, Severity
 from phone_emulator.config.effects import in_one_line
 from phone_emulator.config.reader import COMMAND_LINE
 from phone_emulator.events import (
+    AddressChanged,
     CallChanged,
     CallForwarded,
     CheckSync,
@@ -127,6 +128,8 @@ def _in_words(event: Event) -> str:
     match event:
         case RegistrationChanged():
             return f"line {event.line}, server {event.server}: {event.state}: {event.reason}"
+        case AddressChanged():
+            return event.reason
         case CallChanged():
             return f"{event.call}, line {event.line}, {event.remote}: {event.state}: {event.reason}"
         case MediaChanged():

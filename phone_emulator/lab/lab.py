@@ -7,7 +7,7 @@ server gets an address of its own (or, where the machine has only 127.0.0.1, por
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from phone_emulator.config.model import AccountConfig, PhoneConfig
@@ -18,9 +18,10 @@ from phone_emulator.lab.certificates import Authority
 from phone_emulator.lab.nameserver import NameServer
 from phone_emulator.lab.server import MakeCertificate, SipServer
 from phone_emulator.lab.zone import Zone
+from phone_emulator.numbers import number
 from phone_emulator.phone import OutgoingCall, Phone, PhoneOptions
 from phone_emulator.sip.values import HOST_PORT
-from phone_emulator.world.base import THE_LAB, PortInUse, TlsServer, World
+from phone_emulator.world.base import THE_LAB, PortInUse, TlsServer, World, WorldError
 
 DEFAULT_TRANSPORTS = (Transport.UDP, Transport.TCP)
 
@@ -57,6 +58,39 @@ class Plan:
     callee_behaviour: CalleeBehaviour = CalleeBehaviour.ANSWER
     phone_port: int | None = None
     """The phone's port where it shares its address with the lab; None leaves it to the phone."""
+
+    def placed(self, host: str, *, virtual: bool) -> str:
+        """Where the phone is at the address *host* of a file, in virtual time or on loopback.
+
+        Raises WorldError where somebody else of the lab is there, or the machine has one address only.
+        """
+        others = {place.address for place in self.places}
+        others |= {self.callee.host, *(nameserver.host for nameserver in self.nameservers)}
+        if virtual:
+            if host in others:
+                raise WorldError(f"somebody else is at {host}")
+            return host
+        if self.phone_port is not None:
+            raise WorldError(
+                f"the phone cannot move: this machine has {self.phone.host} only, of all loopback"
+            )
+        return free_address(f"{self.phone.host.rpartition('.')[0]}.{last_number(host)}", others)
+
+
+def last_number(address: str) -> int:
+    """The last number of *address*, an IPv4 address: what its host is known by on loopback."""
+    last = number(address.rsplit(".", 1)[-1], 254) or 0
+    return last if last > 1 else 30
+
+
+def free_address(wish: str, taken: Collection[str]) -> str:
+    """*wish*, or the next address after it that is not taken."""
+    network, last = wish.rsplit(".", 1)
+    for step in range(254):
+        candidate = f"{network}.{(int(last) - 1 + step) % 254 + 1}"
+        if candidate not in taken:
+            return candidate
+    raise ValueError(f"no address is free beside {wish}")
 
 
 class Lab:

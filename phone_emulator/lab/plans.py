@@ -13,9 +13,8 @@ from phone_emulator.config.model import PhoneConfig
 from phone_emulator.dns import configured_servers
 from phone_emulator.events import Address, Transport
 from phone_emulator.lab.behaviour import CalleeBehaviour
-from phone_emulator.lab.lab import Place, Plan, relocate
+from phone_emulator.lab.lab import Place, Plan, free_address, last_number, relocate
 from phone_emulator.lab.zone import Zone, parse_zone
-from phone_emulator.numbers import number
 from phone_emulator.scarcity import is_scarce, numbered
 from phone_emulator.world import reasons
 from phone_emulator.world.base import WorldError
@@ -106,13 +105,13 @@ def simulated(
     """A lab for the simulated world: everything at the address that the files name."""
     taken = {place.address for place in places}
     named = tuple(configured_servers(config.dns))
-    phone = phone_host or _free(SIMULATED_PHONE, taken)
+    phone = phone_host or free_address(SIMULATED_PHONE, taken)
     plan = Plan(
         places=tuple(places),
         zone=zone,
-        nameservers=named or (Address(_free(SIMULATED_DNS, taken), 53),),
+        nameservers=named or (Address(free_address(SIMULATED_DNS, taken), 53),),
         phone=Address(phone, config.listen_port or DEFAULT_PORT),
-        callee=Address(_free(SIMULATED_CALLEE, taken), 5060),
+        callee=Address(free_address(SIMULATED_CALLEE, taken), 5060),
         callee_behaviour=callee,
     )
     return Stage(plan, config)
@@ -151,7 +150,7 @@ def loopback(
     hosts: dict[str, str] = {}
     for place in places:
         if place.address not in hosts:
-            hosts[place.address] = _free(f"{network}.{_last_number(place.address)}", taken)
+            hosts[place.address] = free_address(f"{network}.{last_number(place.address)}", taken)
             taken.add(hosts[place.address])
     moved = tuple(dataclasses.replace(place, address=hosts[place.address]) for place in places)
     ports = {server.address: server.port for account in config.accounts for server in account.servers}
@@ -205,18 +204,3 @@ def _has_loopback_net() -> bool:
             raise numbered(WorldError(why), error) from None
         return False
     return True
-
-
-def _last_number(address: str) -> int:
-    last = number(address.rsplit(".", 1)[-1], 254) or 0
-    return last if last > 1 else 30
-
-
-def _free(wish: str, taken: set[str]) -> str:
-    """*wish*, or the next address after it that is not taken."""
-    network, last = wish.rsplit(".", 1)
-    for step in range(254):
-        candidate = f"{network}.{(int(last) - 1 + step) % 254 + 1}"
-        if candidate not in taken:
-            return candidate
-    raise ValueError(f"no address is free beside {wish}")

@@ -1,10 +1,10 @@
 """The phone's own IP address, and what follows when it is another one (RFC 3261 sections 10.2 and 14.1).
 
 Theory of operation: the world says when to look. An address that the user has given is kept, and missed
-while it is gone; else the routes to the servers decide, as at the start. A move is made at once, in this order:
-what registers stops, the sockets are opened anew, then every line registers from there, calls that are up get
-a re-INVITE, subscriptions a SUBSCRIBE. Where there is no address, nothing is tried: calls that are up wait for
-64*T1, as long as a request in their dialog would for an answer, and all goes on when there is one again.
+while it is gone; else the routes to the servers decide, as at the start. A move is made at once, and in this
+order: what registers stops, the sockets are opened anew, then every line registers from there, calls that are
+up get a re-INVITE, subscriptions a SUBSCRIBE. Where there is no address, nothing is tried: calls that are up
+wait for 64*T1, as long as a request in their dialog would for an answer; all goes on when there is one again.
 """
 
 from __future__ import annotations
@@ -153,6 +153,7 @@ class Mobility:
         # From here on nothing else has its turn until everybody knows.
         self.present, self.why = hosts, why
         context.moves += 1
+        context.absent = "" if hosts else told
         if not hosts:
             for call in tuple(self._calls):
                 call.stranded(told)

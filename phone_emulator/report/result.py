@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from phone_emulator.events import Attempt, Direction, Ended, InternalFault, MessageReceived, MessageSent
+from phone_emulator.events import (
+    AddressChanged,
+    Attempt,
+    Direction,
+    Ended,
+    InternalFault,
+    MessageReceived,
+    MessageSent,
+)
 
 from .json import head_of
 
@@ -114,6 +122,8 @@ class ScenarioResult:
     """How each line stands at the end."""
     faults: list[InternalFault] = field(default_factory=list)
     """What went wrong in this program itself; ``failures`` has each in one line."""
+    addresses: list[AddressChanged] = field(default_factory=list)
+    """Each change of the phone's own address, in order of time."""
     epoch: float = 0.0
     """When it began, in seconds since 1970; 0 in virtual time."""
 
@@ -130,4 +140,13 @@ class ScenarioResult:
             "calls": [call.as_json() for call in self.calls],
             "registrations": [attempt.as_json() for attempt in self.registrations],
             "health": [line.as_json() for line in self.health],
+            "addresses": [
+                {
+                    "at": round(change.at, 6),
+                    "before": list(change.before),
+                    "now": list(change.now),
+                    "reason": change.reason,
+                }
+                for change in self.addresses
+            ],
         }

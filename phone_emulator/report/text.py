@@ -101,8 +101,8 @@ def scenario_lines(result: ScenarioResult, *, colour: bool = False, routes: bool
 
 
 def route_lines(result: ScenarioResult, *, colour: bool = False) -> list[str]:
-    """Every registration attempt and every call of *result*."""
-    lines: list[str] = []
+    """Every change of the phone's address, registration attempt and call of *result*."""
+    lines = [f"at {change.at:.1f} s: {clean(change.reason)}" for change in result.addresses]
     if result.registrations:
         lines.append("registrations:")
         lines += [attempt_line(attempt, colour=colour) for attempt in result.registrations]

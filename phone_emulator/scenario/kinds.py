@@ -23,6 +23,8 @@ class StepKind:
     """The keys below it."""
     act: Callable[..., Awaitable[None]]
     """What it does with the session, the step and the model. Raises CallError when the phone cannot now."""
+    amiss: Callable[..., str] = lambda scenario, model: ""
+    """What is wrong with its keys in that scenario, for people; empty for nothing."""
     says: str
     """For docs/scenarios.md: what it does, a paragraph in Markdown."""
     example: str

@@ -13,6 +13,7 @@ from phone_emulator.config.diagnostic import Diagnostic, Severity
 from phone_emulator.config.model import PhoneConfig, TransportType
 from phone_emulator.config.reader import COMMAND_LINE, OVERRIDES
 from phone_emulator.events import (
+    AddressChanged,
     Attempt,
     AttemptStarted,
     Bus,
@@ -151,6 +152,8 @@ class Session:
     registers: list[tuple[int, Attempt]] = field(default_factory=list)
     """Every REGISTER attempt as it began, and its line."""
     messages: list[Message] = field(default_factory=list)
+    addresses: list[AddressChanged] = field(default_factory=list)
+    """Each change of the phone's own address."""
     _standing: Standing | None = None
     """How things stood at the end; None before it."""
     epoch: float = 0.0
@@ -202,6 +205,7 @@ class Session:
             registrations=registrations,
             health=standing.health,
             messages=self.messages,
+            addresses=self.addresses,
             epoch=self.epoch,
         )
 
@@ -248,6 +252,11 @@ def prepare(scenario: Scenario, options: RunOptions) -> Prepared:
         faults += _unknown_lines(scenario, config)
         faults += _unnamed_lines(scenario, config)
         faults += _unmet_behaviours(scenario, config)
+    faults += [
+        f"{scenario.file}:{step.line}: {step}: {wrong}"
+        for step in scenario.steps
+        if (wrong := step.does.amiss(scenario, step.args))
+    ]
     zone = _zone(scenario.zone, faults)
     zones = {step.number: _zone(step.zone, faults) for step in scenario.steps if step.zone is not None}
     if faults:
@@ -298,6 +307,8 @@ def make_session(prepared: Prepared, options: RunOptions) -> Session:
     def keep(event: Event) -> None:
         if isinstance(event, AttemptStarted) and event.attempt.method == "REGISTER":
             session.registers.append((event.line, event.attempt))
+        elif isinstance(event, AddressChanged):
+            session.addresses.append(event)
         elif options.keep_messages and isinstance(event, MessageSent | MessageReceived | MessageIgnored):
             remarks.keep(session.messages, event)
 

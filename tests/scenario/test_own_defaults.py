@@ -66,6 +66,7 @@ STEP = {
     "dtmf": "dtmf: {call: own, digits: '1'}",
     "wait": "wait: 1s",
     "reboot": "reboot:",
+    "address": "address: 192.168.1.22",
     "server": "server: {name: server-OWN, behaviour: ok}",
     "dns": "dns: {behaviour: ok}",
     "callee": "callee: answer",
@@ -101,7 +102,7 @@ BEFORE = {  # what lets the step be done
     "reject": RANG,
     **dict.fromkeys(("hangup", "hold", "transfer", "dtmf"), TALKING),
     **dict.fromkeys(("resume", "swap"), (*TALKING, "hold: own", "hold: other")),
-    **dict.fromkeys(("wait", "reboot", "server", "dns", "callee", "expect"), TALKING),
+    **dict.fromkeys(("wait", "address", "reboot", "server", "dns", "callee", "expect"), TALKING),
 }
 WITH_A_CALL = ("call", "incoming", "hangup", "answer", "reject", "hold", "resume", "swap", "transfer", "dtmf")
 WITHOUT = ("wait", "server", "dns", "callee", "expect")
@@ -142,6 +143,15 @@ CASES: dict[tuple[str, str], Case] = {
         (*BOTH, "server: {name: server-OWN, behaviour: {REGISTER: 403}}"),
     ),
     ("reboot", "within"): Case(
+        BOTH, "within: 5s, registered: [primary]", "within: 5s, registered: [primary]", (*BOTH, SLOW_OWN)
+    ),
+    ("address", "registered"): Case(
+        BOTH,
+        "registered: [primary]",
+        "registered: [primary]",
+        (*BOTH, "server: {name: server-OWN, behaviour: {REGISTER: 403}}"),
+    ),
+    ("address", "within"): Case(
         BOTH, "within: 5s, registered: [primary]", "within: 5s, registered: [primary]", (*BOTH, SLOW_OWN)
     ),
     ("call", "state"): Case(APART[:2], "state: talking", "state: ended"),

@@ -123,6 +123,8 @@ class Voice:
 
     async def _bind(self, audio: Audio, bind: Callable[[Address], Awaitable[None]]) -> None:
         """Have *audio* at a port of the configured range, by *bind*; raises VoiceError."""
+        if self._context.absent:
+            raise VoiceError(self._context.absent)
         problem = ""
         for _ in range(PORTS_TRIED):
             try:

@@ -45,6 +45,8 @@ class Context:
     """The number that the next SDP session takes, as the phone counts them since it booted."""
     moves: int = 0
     """How often its address has changed."""
+    absent: str = ""
+    """Why it has none now, for people; empty where it has."""
 
     gruus: dict[tuple[int, int], str] = field(default_factory=dict)
     """The GRUU of each account at each of its servers that has given one (RFC 5627)."""

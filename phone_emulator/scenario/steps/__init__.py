@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from phone_emulator.scenario.kinds import StepKind
 
 from . import (
+    address,
     answer,
     call,
     callee,
@@ -45,6 +46,7 @@ STEPS: Mapping[str, StepKind] = {
         incoming,
         dns,
         server,
+        address,
         reboot,
         callee,
         expect,

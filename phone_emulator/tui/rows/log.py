@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from phone_emulator.events import (
+    AddressChanged,
     AttemptEnded,
     AttemptStarted,
     BlfChanged,
@@ -70,6 +71,8 @@ def _row(event: Event) -> LogRow | None:
         case RegistrationChanged(line=line, state=state, reason=reason):
             word = REGISTRATION[state]
             return LogRow(event.at, f"line {line}", f"{word}: {reason}", state is RegistrationState.FAILED)
+        case AddressChanged(now=now, reason=reason):
+            return LogRow(event.at, "address", reason, not now)
         case CallChanged(call=call, state=state, reason=reason, ended=end):
             in_vain = end is not None and end.answered is False
             return LogRow(event.at, call, f"{state}: {reason}", in_vain)

@@ -71,9 +71,7 @@ class Plan:
                 raise WorldError(f"somebody else is at {host}")
             return host
         if self.phone_port is not None:
-            raise WorldError(
-                f"the phone cannot move: this machine has {self.phone.host} only, of all loopback"
-            )
+            raise WorldError(f"the phone cannot move: of loopback this machine has {self.phone.host} only")
         return free_address(f"{self.phone.host.rpartition('.')[0]}.{last_number(host)}", others)
 
 

@@ -225,7 +225,7 @@ CASES: dict[tuple[str, str], Case] = {
     # A step without a call of its own is about the last call.
     **{
         (kind, key): Case(APART, holds, other)
-        for kind in (*WITHOUT, "reboot")
+        for kind in (*WITHOUT, "reboot", "address")
         for key, holds, other in (
             ("result", "result: answered", "result: rejected"),
             ("status", "status: 200", "status: 486"),
@@ -234,6 +234,7 @@ CASES: dict[tuple[str, str], Case] = {
         )
     },
     **{(kind, "state"): Case(APART, "state: talking", "state: ended") for kind in WITHOUT},
+    ("address", "state"): Case(APART, "state: talking", "state: ended"),
     ("reboot", "state"): Case(TALKING, "state: ended", "state: talking"),
     ("expect", "within"): Case(
         (*TALKING[:1], *RINGING), "within: 5s, state: ringing", "within: 5s, state: talking"
@@ -254,11 +255,14 @@ CASES: dict[tuple[str, str], Case] = {
         REGISTERS, "line: OTHER, registered: []", "line: OTHER, registered: [primary]"
     ),
     ("unregister", "line"): Case(BOTH, "line: OTHER, registered: [primary]", "line: OTHER, registered: []"),
-    ("reboot", "line"): Case(
-        (*BOTH, "server: {name: server-OTHER, behaviour: {REGISTER: 403}}"),
-        "line: OTHER, registered: []",
-        "line: OTHER, registered: [primary]",
-    ),
+    **{
+        (kind, "line"): Case(
+            (*BOTH, "server: {name: server-OTHER, behaviour: {REGISTER: 403}}"),
+            "line: OTHER, registered: []",
+            "line: OTHER, registered: [primary]",
+        )
+        for kind in ("reboot", "address")
+    },
     **{
         (kind, "call"): Case(
             (

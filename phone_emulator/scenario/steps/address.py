@@ -58,9 +58,9 @@ KIND = StepKind(
     shorthand="to",
     where=Where(
         frozenset({SIMULATED, LAB}),
-        "the {world} world has the addresses of its machine: change those (ip address …), and the phone follows",
+        "in the {world} world the phone has the addresses of its machine: change those, and it follows",
     ),
-    says="The phone's own IP address is another from now on, as by DHCP or a VPN, or is `gone`; the same address "
+    says="The phone's own IP address is another from now on, as by DHCP or a VPN, or is `gone`; an address "
     "brings it back. Every line registers from there and removes what was registered from before, calls that "
     "are up go on with a re-INVITE; the step waits for that. In the lab world 192.168.1.22 is 127.0.0.22.",
     example="address: 192.168.1.22",

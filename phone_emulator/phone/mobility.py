@@ -24,6 +24,9 @@ from .line import Line
 from .wire.addresses import own_addresses
 from .wire.context import Context
 
+PAUSE = 10.0
+"""Seconds until a move is tried again that a fault of this program has kept from being done."""
+
 
 class Mobility:
     """Keeps a phone at the addresses that its machine has.
@@ -65,6 +68,8 @@ class Mobility:
         self._tasks = Tasks(context.world, "the phone's address")
         self._moving = asyncio.Lock()
         self._watch: TimerHandle | None = None
+        self._again: TimerHandle | None = None
+        """The next look, where a move has met a fault."""
         self._looking = False
 
     def start(self) -> None:
@@ -73,20 +78,28 @@ class Mobility:
 
     async def stop(self) -> None:
         """Look no more, and leave undone what is not done."""
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
+        for timer in (self._watch, self._again):
+            if timer is not None:
+                timer.cancel()
+        self._watch = self._again = None
         await self._tasks.stop()
 
     def look(self) -> None:
         """See whether the machine still has the phone's addresses; costs next to nothing where it does."""
         if self._looking or self._watch is None:
             return
-        with self._tasks.guarded("looking at the machine's addresses"):
+        with self._tasks.guarded("looking at the machine's addresses", on_fault=self._not_moved):
             hosts, why = self._found()
             if hosts != self.present or (not hosts and self.why != why):
                 self._looking = True
-                self._tasks.spawn(self._follow(), "the move to another address")
+                self._tasks.spawn(self._follow(), "the move to another address", on_fault=self._not_moved)
+
+    def _not_moved(self, error: Exception) -> None:
+        """A move has met *error*: try again in a while."""
+        self._looking = False
+        due = self._context.world.now() + PAUSE
+        again = "looking at the machine's addresses again"
+        self._again = self._tasks.call_at(due, self.look, again, on_fault=self._not_moved)
 
     async def move(self, hosts: Sequence[str]) -> None:
         """Have the phone at the IP addresses *hosts* from now on, whatever the machine has; none: at none.
@@ -138,8 +151,14 @@ class Mobility:
         told = _in_words(before, hosts, why)
         if before:
             self._tell(before, hosts, told)
-            for line in self._lines.values():
-                await line.registrar.leave_address(left, told, gone=not hosts)
+            leaving = [
+                line.seat.tasks.spawn(
+                    line.registrar.leave_address(left, told, gone=not hosts), "leaving the phone's address"
+                )
+                for line in self._lines.values()
+            ]
+            if leaving:
+                await asyncio.wait(leaving)
         first, *others = hosts or ("",)
         other = "".join(others)
         try:
@@ -156,20 +175,30 @@ class Mobility:
         context.absent = "" if hosts else told
         if not hosts:
             for call in tuple(self._calls):
-                call.stranded(told)
+                with call.tasks.guarded("losing the phone's address"):
+                    call.stranded(told)
             return []
         if not before:
             self._tell(before, hosts, told)
         self._known, context.host, context.other_host = hosts, first, other
-        context.resolver.move(self._asked(), first)
-        works = [call.moved(left, told) for call in tuple(self._calls)]
-        following = [task for task in works if task is not None]
+        with self._tasks.guarded("asking DNS from another address"):
+            context.resolver.move(self._asked(), first)
+        following: list[asyncio.Task[None]] = []
+        for call in tuple(self._calls):
+            with call.tasks.guarded("moving to another address"):
+                telling = call.moved(left, told)
+                following += [] if telling is None else [telling]
         following += [
-            self._tasks.spawn(line.registrar.renew(told), f"registering line {number} from another address")
-            for number, line in self._lines.items()
+            self._tasks.spawn(
+                line.registrar.renew(told),
+                f"registering line {line.number} from another address",
+                on_fault=line.registrar.given_up,
+            )
+            for line in self._lines.values()
             if line.registrar.started
         ]
-        self._moved()
+        with self._tasks.guarded("telling watchers of another address"):
+            self._moved()
         return following
 
     def _tell(self, before: tuple[str, ...], now: tuple[str, ...], reason: str) -> None:

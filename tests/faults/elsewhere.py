@@ -129,6 +129,12 @@ async def skipping(on: Stage) -> None:
     await on.phone.dial("1002").settled()
 
 
+async def moving(on: Stage) -> None:
+    """The phone's address changes."""
+    await on.phone.register()
+    await on.phone.move("192.168.1.22")
+
+
 FAILOVER = {
     "account.1.sip_server.1.failback_mode": "3",
     "account.1.sip_server.1.failback_timeout": "300",
@@ -144,6 +150,7 @@ IN_THE_LAB: tuple[tuple[LabStory, dict[str, str]], ...] = (
     (going_back, FAILOVER | {"account.1.sip_server.1.failback_mode": "2"}),
     (going_nowhere, {}),
     (skipping, server_2(address="192.168.1.13") | {"sip.skip_redundant_failover_addr": "1"}),
+    (moving, {}),
     (falling_back, SUCCESSIVE | {"account.1.fallback.timeout": "100"}),
 )
 

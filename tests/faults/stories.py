@@ -11,6 +11,7 @@ from phone_emulator.phone.registration.binding import Binding
 from phone_emulator.phone.transfer.transfer import transfer_blind, transfer_to
 from phone_emulator.sip.message import Response
 from tests.lab.peers import PHONE, SERVER, Peer, ack_to
+from tests.phone.calls.test_reliable import SPOKEN, prack
 from tests.phone.far_end import Play, offer
 from tests.phone.transfer.test_replaces import meaning, replacing
 from tests.phone.wire import wire_stories
@@ -359,6 +360,64 @@ async def registered_no_more(on: Play) -> None:
     assert registrar.bindings[1].reason.startswith("internal fault: ")
 
 
+THERE = "192.168.1.22"
+"""Where the phone may move to."""
+
+
+async def moving(on: Play) -> None:
+    """The phone's address changes during a call."""
+    await on.talking()
+    on.world.readdress(PHONE.host, THERE)
+    on.far.answer(await on.far.heard("INVITE"), 200, body=offer())
+    await on.far.heard("ACK")
+    await on.rest()
+
+
+async def failing_to_move(on: Play) -> None:
+    """The same, and the move raises: it is tried again after a while."""
+    mobility = on.phone._mobility
+    assert mobility is not None
+
+    async def fail(hosts: tuple[str, ...], why: str) -> Never:
+        del mobility._go  # once
+        raise OwnFault
+
+    mobility._go = fail  # type: ignore[method-assign]
+    on.world.readdress(PHONE.host, THERE)
+    await asyncio.sleep(9)
+    assert on.phone.context.host == PHONE.host
+    await asyncio.sleep(2)
+    assert on.phone.context.host == THERE
+
+
+async def moving_while_it_rings(on: Play) -> None:
+    """The same while the phone rings, and has described itself already."""
+    invite, ringing, call = await on.ringing(body=b"", extra=SPOKEN)
+    await prack(on, invite, ringing, body=offer())
+    await on.far.response(200, "PRACK")
+    on.world.readdress(PHONE.host, THERE)
+    await on.rest()
+    call.answer()
+    on.far.send(on.far.ack(invite, await on.far.response(200, "INVITE")))
+    on.far.answer(await on.far.heard("INVITE"), 200, body=offer())
+    await on.far.heard("ACK")
+
+
+async def losing_its_address(on: Play) -> None:
+    """The phone's address goes during a call, and comes back too late."""
+    cycle = asyncio.create_task(on.phone.register())
+    on.far.answer(await on.far.heard("REGISTER"), 200, extra=[("Expires", "60")])
+    await cycle
+    invite, _ = await on.talking()
+    on.world.readdress(PHONE.host, "")
+    await asyncio.sleep(100)
+    on.world.readdress("", PHONE.host)
+    await on.rest()
+    on.far.send(on.from_far("BYE", invite))
+    on.far.answer(await on.far.heard("REGISTER"), 200, extra=[("Expires", "60")])
+    await on.far.response(481, "BYE")
+
+
 async def idling(on: Play) -> None:
     """A connection that nobody uses is closed; one with half a message earlier."""
     idle = await Peer(on.world).connect(PHONE, local_host=SERVER.host)
@@ -422,5 +481,9 @@ WITH_THE_FAR_END: tuple[tuple[PlayStory, dict[str, Any]], ...] = (
     (failing, {}),
     (failing_at_the_answer, {}),
     (registered_no_more, {}),
+    (moving, {}),
+    (failing_to_move, {}),
+    (moving_while_it_rings, {"account__1__100rel_enable": 1}),
+    (losing_its_address, {}),
     (idling, {}),
 )

@@ -30,6 +30,7 @@ from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
 from phone_emulator.lab.lab import Lab, Place
 from phone_emulator.lab.zone import read_zone
 from phone_emulator.phone import Call, CallResult, Phone, PhoneOptions
+from phone_emulator.phone.mobility import PAUSE
 from phone_emulator.sip.message import Message, Request, Response
 from phone_emulator.sip.parser import parse
 from phone_emulator.world import Deadlock, Faulted, SimulatedWorld
@@ -282,7 +283,8 @@ class Performance(ABC):
             self._expect(any(each.startswith("internal fault: ") for each in said), f"only said: {said}")
 
     async def _live_on(self) -> None:
-        """A further registration, a further call in each direction."""
+        """A further registration, a further call in each direction; first what is tried again by itself."""
+        await asyncio.sleep(PAUSE)
         phone, before = self.phone, len(self.faults)
         try:
             async with asyncio.timeout(60):

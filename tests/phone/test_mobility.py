@@ -19,6 +19,7 @@ from phone_emulator.phone import CallResult, PhoneOptions
 from phone_emulator.sip.headers import after_address, parameter
 from phone_emulator.sip.message import Request
 from tests.lab.peers import PHONE, Peer
+from tests.phone.calls.test_reliable import SPOKEN, prack
 from tests.phone.far_end import Play, lines, offer
 from tests.phone.far_end import play as play_alone
 from tests.phone.stage import SUCCESSIVE, Answer, Stage, play, server_1
@@ -369,6 +370,24 @@ def test_a_call_that_rings_here_rings_on_and_is_answered_from_the_new_address() 
         assert call.result is CallResult.ANSWERED
 
     play_alone(story)
+
+
+def test_a_call_that_was_described_before_the_move_is_described_anew_once_it_is_up() -> None:
+    """The offer of a reliable 180 names the old address (RFC 3262 section 5)."""
+
+    async def story(on: Play) -> None:
+        invite, ringing, call = await on.ringing(body=b"", extra=SPOKEN)
+        await prack(on, invite, ringing, body=offer())
+        await on.far.response(200, "PRACK")
+        await moved(on)
+        call.answer()
+        on.far.send(on.far.ack(invite, await on.far.response(200, "INVITE")))
+        again = await on.far.heard("INVITE")
+        assert lines(again.body, "c=") == [f"c=IN IP4 {THERE}"]
+        on.far.answer(again, 200, body=offer())
+        await on.far.heard("ACK")
+
+    play_alone(story, account__1__100rel_enable=1)
 
 
 def test_a_call_that_rings_at_the_far_end_fails_and_is_cancelled_from_the_new_address() -> None:

@@ -26,6 +26,7 @@ def test_a_scenario_is_one_line_with_the_fixed_names(result: ScenarioResult) -> 
             "calls",
             "registrations",
             "health",
+            "addresses",
         ),
     ]
     assert told["verdict"] == "failed"

@@ -265,6 +265,10 @@ class Registrar:
         task.add_done_callback(lambda task: first_cycle.set())  # one that is stopped at once never begins
         return task
 
+    def given_up(self, error: Exception) -> None:
+        """Registering it anew raised *error*."""
+        self._given_up(hops(self._seat.account), error)
+
     def _given_up(self, group: Sequence[Hop], error: Exception) -> None:
         """Keeping the servers of *group* registered raised *error*: nobody does it any more."""
         for hop in group:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections.abc import Sequence
 
 import pytest
@@ -15,10 +16,12 @@ from phone_emulator.events import (
     RegistrationChanged,
     SubscriptionChanged,
 )
+from phone_emulator.media import rtp
+from phone_emulator.media.sound import Sound
 from phone_emulator.phone import CallResult, PhoneOptions
 from phone_emulator.sip.headers import after_address, parameter
 from phone_emulator.sip.message import Request
-from tests.lab.peers import PHONE, Peer
+from tests.lab.peers import PHONE, SERVER, Peer
 from tests.phone.calls.test_reliable import SPOKEN, prack
 from tests.phone.far_end import Play, lines, offer
 from tests.phone.far_end import play as play_alone
@@ -301,6 +304,37 @@ def test_a_call_that_is_up_goes_on_from_the_new_address() -> None:
         on.far.send(on.from_far("UPDATE", invite, body=offer()))
         response = await on.far.response(200, "UPDATE")
         assert response.contacts[0].uri.host == THERE
+
+    play_alone(story)
+
+
+def test_sound_goes_on_from_a_new_socket_as_a_new_source() -> None:
+    """RFC 3550 section 8: one that changes its address chooses another SSRC."""
+
+    class Ear:
+        def __init__(self) -> None:
+            self.heard: list[tuple[str, int]] = []
+
+        def datagram_received(self, data: bytes, remote: Address) -> None:
+            self.heard.append((remote.host, rtp.parse(data).ssrc))
+
+        def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
+            raise AssertionError(f"{remote}: {reason}")
+
+    async def story(on: Play) -> None:
+        ear = Ear()
+        await on.world.open_udp(Address(SERVER.host, 4000), ear)
+        _, call = await on.talking()
+        assert call.voice.audio is not None
+        call.voice.audio.play(Sound(8000, array("h", [1000] * 16000)))
+        await asyncio.sleep(1.01)
+        on.world.readdress(HERE, THERE)
+        on.far.answer(await on.far.heard("INVITE"), 200, body=offer())
+        await on.far.heard("ACK")
+        await asyncio.sleep(2)
+        (here, first), *_, (there, last) = ear.heard
+        assert (here, there, len(ear.heard)) == (HERE, THERE, 100)
+        assert first != last
 
     play_alone(story)
 

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -158,6 +158,35 @@ class Phone:
         command = [*self._program("run", str(scenario)), *self._common(settings), "--format", "json"]
         return ScenarioRun(command, self._environment)
 
+    @contextlib.contextmanager
+    def registered(self, settings: Mapping[str, str] | None = None, *, pinned: bool) -> Iterator[Path]:
+        """The phone, registered, within a ``with`` block: its log. Ctrl-C ends it, and it de-registers.
+
+        *pinned*: whether it is told its address (``--local-address``).
+        """
+        scenario, log = self.cfg.with_name("registered.yaml"), self.cfg.with_name("log")
+        steps = "- register:\n- wait: 10m\n"
+        scenario.write_text(f"name: registered\nworld: real\nconfig: {self.cfg.name}\nsteps:\n{steps}")
+        options = self._common(settings, pinned=pinned)
+        command = [*self._program("run", str(scenario)), *options, "--log-level", "info"]
+        with (
+            log.open("wb") as stderr,
+            subprocess.Popen(
+                command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+            ) as process,
+        ):
+            try:
+                yield log
+                process.send_signal(signal.SIGINT)
+                assert process.wait(NET) == 130
+            finally:
+                process.kill()
+        assert "Traceback" not in log.read_text()
+
     def interrupted_call(
         self,
         word: str,
@@ -199,8 +228,9 @@ class Phone:
         inside = ["ip", "netns", "exec", self.namespace] if self.namespace else []
         return [*inside, sys.executable, "-m", "phone_emulator", *words]
 
-    def _common(self, settings: Mapping[str, str] | None) -> list[str]:
-        options = ["--dns", f"{self.net.dns}:{DNS_PORT}", "--local-address", self.net.phone]
+    def _common(self, settings: Mapping[str, str] | None, *, pinned: bool = True) -> list[str]:
+        options = ["--dns", f"{self.net.dns}:{DNS_PORT}"]
+        options += ["--local-address", self.net.phone] if pinned else []
         for key, value in (settings or {}).items():
             options += ["--set", f"{key}={value}"]
         return options

@@ -114,6 +114,11 @@ class Behaviour:
         return self.answers and self.kind is not BehaviourKind.MUTE
 
     @property
+    def pongs(self) -> bool:
+        """Whether keep-alives on connections are answered: by the sockets, whatever becomes of requests."""
+        return self.kind is not BehaviourKind.MUTE
+
+    @property
     def connects(self) -> bool:
         """Whether calls get through, as far as they come."""
         return self.kind is BehaviourKind.OK or self.min_expires is not None

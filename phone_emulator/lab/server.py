@@ -89,6 +89,7 @@ class SipServer:
             _ports(address.port, transports, tls_port),
             self._hear,
             self._ignore,
+            lambda: self.behaviour.pongs,
             max_connections,
         )
         fingerprint = Fingerprint(world.unguessable.randbytes(16))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from phone_emulator.events import Address, Transport
 from phone_emulator.lab.flow import Flow
-from phone_emulator.sip.framing import Framer
+from phone_emulator.sip.framing import PING, PONG, Framer
 from phone_emulator.sip.message import MessageError
 from phone_emulator.world.base import (
     DatagramSocket,
@@ -38,8 +39,8 @@ class Transports:
     """The sockets of one server at *host*: *ports* says at which port each transport listens.
 
     A server without UDP still sends datagrams (to whom it calls), from a port of its own. *heard* is told
-    every whole message and where it came from, *ignored* what was refused and why. At most *max_connections*
-    are open.
+    every whole message and where it came from, *ignored* what was refused and why; *pongs* says whether
+    keep-alives on connections are answered (RFC 5626 section 4.4.1). At most *max_connections* are open.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Transports:
         ports: dict[Transport, int],
         heard: Heard,
         ignored: Ignored,
+        pongs: Callable[[], bool],
         max_connections: int,
     ) -> None:
         self._world = world
@@ -58,6 +60,8 @@ class Transports:
         """What TLS clients are shown from the next `open` on."""
         self._heard = heard
         self._ignored = ignored
+        self.pongs = pongs
+        """Whether keep-alives on connections are answered now."""
         self._max_connections = max_connections
         self._lifetime: float | None = None
         self._udp: DatagramSocket | None = None
@@ -271,6 +275,9 @@ class _Connection:
                 stream.close()
 
     def data_received(self, data: bytes) -> None:
+        if data == PING and self.stream is not None and self._owner.pongs():
+            with contextlib.suppress(SendFailed):
+                self.stream.send(PONG)
         try:
             while messages := self._framer.feed(data):
                 data = b""

@@ -274,7 +274,7 @@ SERVER: Mapping[str, Entry] = _table(
     Entry(
         name="silent",
         form="`silent`",
-        says="reads, answers nothing",
+        says="reads, answers nothing but keep-alives on connections (RFC 5626)",
         changes={"kind": BehaviourKind.SILENT},
         way=True,
         offers=(("silent", "answers nothing: a wait, then the next server"),),

@@ -9,8 +9,9 @@ import pytest
 from phone_emulator.events import Address, ServerChanged, Transport
 from phone_emulator.lab.behaviour import Behaviour
 from phone_emulator.sip.digest import challenges
+from phone_emulator.sip.framing import PING, PONG
 from phone_emulator.sip.message import Request, response_to
-from phone_emulator.world.base import TlsClient, TlsFailed
+from phone_emulator.world.base import TlsClient, TlsFailed, World
 from tests.lab.peers import CALLEE, DOMAIN, PHONE, SERVER, TCP, TLS, UDP, Lab, Peer, ack_to, ladder, within
 
 THEIRS = ("Contact", f"<sip:1002@{CALLEE}>")
@@ -405,6 +406,38 @@ def test_rewrite_to_changes_the_uri_and_keeps_the_tag() -> None:
         assert (await callee.request()).to_tag == "to-1"
 
     ladder(story, behaviour=behaves("rewrite-to"))
+
+
+class Pinging(Peer):
+    """Hears every byte."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.bytes = b""
+
+    def data_received(self, data: bytes) -> None:
+        self.bytes += data
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "heard"), [("ok", PONG), ("503", PONG), ("silent", PONG), ("delay 1s", PONG), ("mute", b"")]
+)
+@pytest.mark.parametrize("transport", [TCP, TLS])
+def test_keep_alives_on_connections_are_answered_by_the_sockets(
+    transport: Transport, behaviour: str, heard: bytes
+) -> None:
+    """RFC 5626 section 4.4.1."""
+
+    async def story(lab: Lab) -> None:
+        await lab.server.behave(behaves(behaviour))
+        port = lab.server.ports[transport]
+        phone = await Pinging(lab.world).connect(Address(SERVER.host, port), transport)
+        phone.raw(PING)
+        await asyncio.sleep(10)
+        assert phone.bytes == heard
+        assert lab.ignored == []
+
+    ladder(story, transports=(TCP, TLS))
 
 
 def test_close_after_ends_each_connection_in_order() -> None:

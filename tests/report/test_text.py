@@ -9,6 +9,7 @@ from phone_emulator.events import Attempt, AttemptEnded, AttemptStarted, Ended, 
 from phone_emulator.report.html import html_page
 from phone_emulator.report.result import ScenarioResult, Verdict
 from phone_emulator.report.text import RoutePrinter, attempt_line, call_lines, scenario_lines, wants_colour
+from tests.scenario.playing import played
 
 
 class Terminal(io.StringIO):
@@ -139,3 +140,18 @@ def test_nothing_steers_the_terminal(result: ScenarioResult) -> None:
     attempt = replace(result.calls[0].route[0], detail="\x1b[2Jboo\x07")
     assert "\x1b" not in attempt_line(attempt)
     assert "\\x1b[2Jboo\\x07" in attempt_line(attempt)
+
+
+def test_a_line_that_has_lost_its_connection_is_told_below_the_verdict() -> None:
+    # rule R14
+    told = scenario_lines(
+        played(
+            "name: t\n"
+            "set:\n  account.1.enable: 1\n  account.1.user_name: 2001\n  account.1.password: secret-1\n"
+            "  account.1.sip_server.1.address: 192.168.1.13\n  account.1.sip_server.1.transport_type: 1\n"
+            "servers: {primary: 192.168.1.13}\n"
+            "steps:\n- register:\n- server: {name: primary, behaviour: refuse}\n- wait: 1ms\n"
+        )
+    )
+    lost = "the connection with primary 192.168.1.13:5060/tcp is lost (connection reset by peer)"
+    assert told == ["passed  t (0.0 s, virtual)", f"        line 1: may be unreachable: {lost}"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from phone_emulator.events import (
     Address,
+    AddressChanged,
     Attempt,
     MessageReceived,
     MessageSent,
@@ -18,8 +21,12 @@ from phone_emulator.events import (
 from phone_emulator.tui.keymap import VIEWS, Scene, soft_keys
 from phone_emulator.tui.layout import layout_of
 from phone_emulator.tui.rows.ladder import rungs
+from phone_emulator.tui.rows.log import LogRow, log_rows
+from phone_emulator.tui.rows.registration import line_rows
 from phone_emulator.tui.spans import bar, clock, seconds
-from phone_emulator.tui.words import outcome_word
+from phone_emulator.tui.words import UNREACHABLE, outcome_word
+from tests.phone.registration.test_losses import ALONE, cut, over, reset
+from tests.phone.stage import Stage, play
 
 PRIMARY = Target(1, "primary", "yealink.pbx.com", "192.168.1.13", 5060, Transport.UDP, Source.DNS, 300.0)
 PHONE = Address("192.168.1.21", 5060)
@@ -128,3 +135,25 @@ def test_a_call_begins_with_its_invite() -> None:
         at=10.0, local=PHONE, remote=PRIMARY.remote, transport=Transport.UDP, data=b"INVITE"
     )
     assert f"{rungs([invite], {}, 10.0003)[0].at:.3f}" == "0.000"
+
+
+def test_a_line_that_has_lost_its_connection() -> None:
+    # rule R14
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        (row,) = line_rows([stage.phone.line(1)], stage.world.now(), 1)
+        assert (row.word, row.unreachable, row.bindings[0].symbol) == ("Registered", False, "✓")
+        cut(stage, "primary", reset)
+        await asyncio.sleep(0.001)
+        (row,) = line_rows([stage.phone.line(1)], stage.world.now(), 1)
+        assert (row.word, row.unreachable, row.registered) == (UNREACHABLE, True, True)
+        (binding,) = row.bindings
+        lost = "the connection with primary 192.168.1.13:5060/tcp is lost (connection reset by peer)"
+        assert (binding.symbol, binding.unreachable) == ("!", f"may be unreachable: {lost}")
+
+    play(story, over("tcp", **ALONE))
+
+
+def test_an_address_in_the_log() -> None:
+    changed = AddressChanged(at=1.0, before=("192.168.1.21",), now=(), reason="the phone has no address")
+    assert log_rows([changed]) == [LogRow(1.0, "address", "the phone has no address", bad=True)]

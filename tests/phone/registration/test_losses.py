@@ -17,6 +17,7 @@ from tests.phone.stage import SERVERS, SUCCESSIVE, Stage, play, server_1, server
 
 QUIET = {"account.1.nat.udp_update_enable": "0", "account.1.subscribe_mwi": "0"}
 ALONE = {**QUIET, "account.1.sip_server.2.address": ""}
+KEEPS = {"account.1.nat.udp_update_enable": "1", "account.1.nat.udp_update_time": "30"}
 BY = {"tcp": 1, "tls": 2}
 LEASE = 3600.0
 
@@ -224,8 +225,42 @@ def test_a_keep_alive_finds_a_dead_connection() -> None:
         await asyncio.sleep(2 + 7.6)
         assert stage.registered()[0] == "secondary"
 
-    keeps = {"account.1.nat.udp_update_enable": "1", "account.1.nat.udp_update_time": "30"}
-    play(story, over("tcp", **ALONE) | keeps, actors={"primary": {}})
+    play(story, over("tcp", **ALONE) | KEEPS, actors={"primary": {}})
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_a_keep_alive_finds_a_server_of_the_lab_that_is_not_heard_any_more(transport: str) -> None:
+    # rule R14
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        await asyncio.sleep(65)  # two keep-alives are answered
+        stage.mark()
+        await stage.behave(primary="mute")
+        await asyncio.sleep(34.9)  # the next one leaves at 90 s
+        assert told(stage) == []
+        await asyncio.sleep(0.2)
+        why = "no answer to a keep-alive within 10 s"
+        assert stage.phone.line(1).health().unreachable.endswith(f"is lost ({why})")
+        await asyncio.sleep(2 + 32.1)
+        assert stage.registered() == ["secondary"]
+
+    play(story, over(transport, **ALONE) | KEEPS)
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_a_server_of_the_lab_that_closes_is_registered_at_anew(transport: str) -> None:
+    # rule R14
+    async def story(stage: Stage) -> None:
+        await stage.phone.register()
+        stage.mark()
+        await stage.behave(primary="close-after 60s")
+        await asyncio.sleep(62.1)
+        assert told(stage) == [("registered", False), ("registered", True)]
+        assert [attempt.target.role for attempt in stage.registers()] == ["primary"]
+        await asyncio.sleep(64.1)  # the bound of the second loss is 4 s
+        assert len(stage.registers()) == 2
+
+    play(story, over(transport, **ALONE))
 
 
 def test_a_peer_that_never_answers_keep_alives_is_not_dead_for_that() -> None:
@@ -237,8 +272,7 @@ def test_a_peer_that_never_answers_keep_alives_is_not_dead_for_that() -> None:
         assert (peer.connections, len(peer.heard)) == (1, 1)
         assert told(stage)[-1] == ("registered", True)
 
-    keeps = {"account.1.nat.udp_update_enable": "1", "account.1.nat.udp_update_time": "30"}
-    play(story, over("tcp", **ALONE) | keeps, actors={"primary": {}})
+    play(story, over("tcp", **ALONE) | KEEPS, actors={"primary": {}})
 
 
 # -- registrars that keep no connection ----------------------------------------------------------------------

@@ -605,3 +605,40 @@ def test_sources_are_shown_short() -> None:
 def test_a_question_can_be_read_back() -> None:
     query = dns.message.from_wire(Question(7, "srv1.pbx.com", RdType.SRV).encode())
     assert (query.id, query.rcode()) == (7, dns.rcode.NOERROR)
+
+
+# -- a phone that moves --------------------------------------------------------------------------------------
+
+
+def test_a_resolver_that_moves_asks_from_there_and_other_servers_have_other_answers(lab: Lab) -> None:
+    async def main() -> None:
+        await lab.serve(ZONE)
+        await lab.serve("srv1.pbx.com. 60 A 10.0.0.13", SECOND)
+        resolver = lab.resolver(source_host="192.168.1.21")
+        await resolver.query("srv1.pbx.com", A)
+        lab.world.readdress("192.168.1.21", "192.168.1.22")
+        resolver.move([FIRST], "192.168.1.22")
+        assert (await resolver.query("srv1.pbx.com", A)).source == "cache"
+        resolver.move([SECOND], "192.168.1.22")
+        answer = await resolver.query("srv1.pbx.com", A)
+        assert isinstance(answer, Answer)
+        assert answer.records == (AddressRecord("10.0.0.13"),)
+
+    lab.run(main)
+
+
+def test_a_lookup_that_is_under_way_is_not_waited_for_after_a_move(lab: Lab) -> None:
+    async def main() -> None:
+        server = await lab.serve(ZONE)
+        server.delay = 1.0
+        resolver = lab.resolver(source_host="192.168.1.21")
+        before = asyncio.create_task(resolver.query("srv1.pbx.com", A))
+        await asyncio.sleep(0.5)
+        lab.world.readdress("192.168.1.21", "192.168.1.22")
+        resolver.move([FIRST], "192.168.1.22")
+        await resolver.query("srv1.pbx.com", A)
+        assert lab.world.now() == 1.5
+        with pytest.raises(ResolveFailed):
+            await before
+
+    lab.run(main)

@@ -399,6 +399,40 @@ def test_the_local_address_for_a_remote(run: Run) -> None:
     run(check)
 
 
+@pytest.mark.parametrize("host", [PHONE, "0.0.0.0", "::1", "::"])
+def test_addresses_of_the_machine(run: Run, host: str) -> None:
+    async def check(world: World) -> None:
+        assert world.has_address(host)
+
+    run(check)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "sip.example"])
+def test_what_is_no_address_of_the_machine(run: Run, host: str) -> None:
+    async def check(world: World) -> None:
+        if isinstance(world, SimulatedWorld) and host != "sip.example":
+            world.readdress(host, "")  # else one that binds to it has it
+        assert not world.has_address(host)
+
+    run(check)
+
+
+def test_addresses_are_looked_at_until_nobody_wants_it(run: Run) -> None:
+    async def check(world: World) -> None:
+        looked, other = asyncio.Event(), list[str]()
+        watch = world.watch_addresses(looked.set)
+        unwanted = world.watch_addresses(lambda: other.append("looked"))
+        unwanted.cancel()
+        if isinstance(world, SimulatedWorld):
+            world.readdress(PHONE, "127.0.0.22")
+        await patient(looked.wait())
+        watch.cancel()
+        watch.cancel()
+        assert other == []
+
+    run(check)
+
+
 @pytest.mark.parametrize("make", [SimulatedWorld, RealWorld])
 def test_run_gives_back_what_the_coroutine_gives(make: type[SimulatedWorld] | type[RealWorld]) -> None:
     async def answer() -> int:

@@ -429,3 +429,42 @@ def test_a_server_may_ask_for_a_certificate(identity: str, why: str) -> None:
     server = TlsServer(("a.example",), ca_pem="lab", client_ca_pem="their CA")
     client = TlsClient("a.example", ca_pem="lab", identity_pem=identity)
     assert handshake_fault(client, server, "192.168.1.13") == why
+
+
+def test_an_address_that_goes_takes_what_was_open_there_with_it(world: SimulatedWorld) -> None:
+    async def main() -> None:
+        ear, server = Ear(world), Ear(world)
+        phone = await world.open_udp(PHONE, ear)
+        far = await world.open_udp(SERVER, server)
+        stream, heard = await connected(world, ear)
+        world.readdress(PHONE.host, "192.168.1.22")
+        with pytest.raises(SendFailed, match="no such local address"):
+            phone.send(b"1", SERVER)
+        far.send(b"2", PHONE)
+        stream.send(b"3")
+        with pytest.raises(WorldError, match=r"no such local address 192\.168\.1\.21"):
+            await world.open_udp(Address(PHONE.host, 5070), ear)
+        with pytest.raises(ConnectFailed, match=r"no such local address 192\.168\.1\.21"):
+            await world.connect(SERVER, ear, local_host=PHONE.host)
+        assert not world.has_address(PHONE.host)
+        assert world.local_address_for(SERVER.host) == "192.168.1.22"
+        (await world.open_udp(Address("192.168.1.22", 5060), ear)).send(b"4", SERVER)
+        await asyncio.sleep(1)
+        assert (numbers(ear), numbers(server), numbers(heard)) == ([], [4], [])
+        world.readdress("", PHONE.host)  # back again
+        await asyncio.sleep(1)
+        assert numbers(heard) == [3]
+
+    world.run(main())
+
+
+def test_a_machine_without_an_address_reaches_nobody(world: SimulatedWorld) -> None:
+    async def main() -> None:
+        world.readdress(PHONE.host, "")
+        with pytest.raises(WorldError, match=r"no way to 192\.168\.1\.13: network is unreachable"):
+            world.local_address_for(SERVER.host)
+        assert world.local_address_for("fd00::13") == "fd00::21"
+        with pytest.raises(WorldError, match="'pbx' is not an IP address"):
+            world.readdress("", "pbx")
+
+    world.run(main())

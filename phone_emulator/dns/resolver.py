@@ -35,6 +35,8 @@ class _Lookup:
 
     task: asyncio.Task[Result | ResolveFailed]
     waiting: int = 0
+    moved: bool = False
+    """Whether the phone has moved meanwhile: who waits asks anew."""
 
 
 class Resolver:
@@ -107,7 +109,10 @@ class Resolver:
         if asked != self._servers:
             self.forget()
         self._servers, self._manner = asked, replace(self._manner, source_host=source_host)
-        self._lookups.clear()  # no answer finds those that are under way
+        for lookup in self._lookups.values():  # no answer finds those that are under way
+            lookup.moved = True
+            lookup.task.cancel()
+        self._lookups.clear()
 
     def forget(self) -> None:
         """Empty the cache, as a reboot does."""
@@ -144,6 +149,11 @@ class Resolver:
         lookup.waiting += 1
         try:
             return await asyncio.shield(lookup.task)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not lookup.moved or task is None or task.cancelling():
+                raise
+            return await self._shared_lookup(name, rdtype)
         finally:
             lookup.waiting -= 1
             if not lookup.waiting or lookup.task.done():

@@ -59,7 +59,7 @@ class Mobility:
         self._lines = lines
         self._calls = calls
         self._moved = moved
-        self._ordered: tuple[str, ...] | None = None
+        self.ordered: tuple[str, ...] | None = None
         """What `move` has said; None where the machine decides."""
         self.present = self._known = context.hosts
         """The phone's addresses; empty for none."""
@@ -106,7 +106,7 @@ class Mobility:
 
         Returns when every line has registered from there, or cannot, and calls that are up have been told.
         """
-        self._ordered = tuple(hosts)
+        self.ordered = tuple(hosts)
         self._looking = True
         await asyncio.gather(*await self._follow(), return_exceptions=True)
 
@@ -115,8 +115,8 @@ class Mobility:
     def _found(self) -> tuple[tuple[str, ...], str]:
         """The addresses that the phone is to have now; where there is none, why, for people."""
         world = self._context.world
-        if self._ordered is not None:
-            return self._ordered, "" if self._ordered else f"{' and '.join(self._known)} is gone"
+        if self.ordered is not None:
+            return self.ordered, "" if self.ordered else f"{' and '.join(self._known)} is gone"
         if self._given:
             there = tuple(host for host in self._given if world.has_address(host))
             missing = " and ".join(no_such_address(host) for host in self._given if host not in there)

@@ -7,7 +7,7 @@ import contextlib
 import itertools
 from collections import ChainMap, deque
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -133,7 +133,9 @@ class Phone:
 
     def after_restart(self) -> Phone:
         """This phone as it comes up again: it remembers nothing, but its calls are counted on."""
-        phone = Phone(self.config, self.world, self.bus, self.options)
+        ordered = None if self._mobility is None else self._mobility.ordered
+        options = replace(self.options, local_address=",".join(ordered)) if ordered else self.options
+        phone = Phone(self.config, self.world, self.bus, options)
         phone._numbers = self._numbers
         return phone
 

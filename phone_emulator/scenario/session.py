@@ -33,7 +33,7 @@ from phone_emulator.lab import plans
 from phone_emulator.lab.behaviour import Behaviour
 from phone_emulator.lab.lab import Lab, Place
 from phone_emulator.lab.zone import Zone, ZoneError, parse_zone
-from phone_emulator.phone import Call, CallResult, Phone, PhoneOptions
+from phone_emulator.phone import Call, CallError, CallResult, Phone, PhoneOptions
 from phone_emulator.phone.registration.health import LineHealth
 from phone_emulator.report import remarks
 from phone_emulator.report.result import CallReport, Message, ScenarioResult, Verdict
@@ -178,7 +178,9 @@ class Session:
         return in_order(attempt for _, attempt in self.registers)
 
     async def reboot(self) -> None:
-        """Restart the phone: calls end, then it registers anew."""
+        """Restart the phone: calls end, then it registers anew. Raises CallError where it has no address."""
+        if absent := self.phone.context.absent:
+            raise CallError(f"it cannot restart: {absent}")
         await self.phone.stop_to_restart()
         self.phone = self.phone.after_restart()
         await self.phone.start()

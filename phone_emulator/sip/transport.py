@@ -309,6 +309,8 @@ class TransportLayer:
         if flow.stream is None:
             if flow.allowance is not None and not self._may_send(data, flow, flow.allowance):
                 return
+            if len(self._moves) > 1:
+                flow = self.as_of_now(flow)
             # A phone of one IP version lets its socket say why it cannot send to the other.
             socket = self._udp.get(":" in flow.remote.host) or self._udp.get(":" in self._host)
             if socket is None:

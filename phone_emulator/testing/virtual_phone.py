@@ -167,6 +167,22 @@ class VirtualPhone:
         __tracebackhide__ = True
         self._stepper.do(lambda: asyncio.sleep(parse_duration(time)))
 
+    def move(self, *hosts: str) -> None:
+        """The phone is at the IP addresses *hosts* from now on; none: it has no address.
+
+        Returns when it has registered from there, or cannot, and its calls go on or have ended.
+        """
+        __tracebackhide__ = True
+
+        async def move() -> None:
+            for before in self._phone.context.hosts:
+                self._world.readdress(before, "")
+            for host in hosts:
+                self._world.readdress("", host)
+            await self._phone.move(*hosts)
+
+        self._stepper.do(move)
+
     def behave(self, role: str, behaviour: object) -> None:
         """The server with that role behaves so from now on: ``silent``, ``503``, ``{"INVITE": 503}`` …"""
         __tracebackhide__ = True

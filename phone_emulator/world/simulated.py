@@ -52,7 +52,7 @@ class SimulatedWorld:
         self._loop = VirtualLoop(time_limit)
         self.network = Network(self._loop, self.random, (phone_host, phone_host6))
         self._nameservers = list(nameservers)
-        self._watches: list[_Watch] = []
+        self._watches: dict[_Watch, None] = {}
         self._main: asyncio.Task[Any] | None = None
         self.faults = Faults(self.now)
         self._left: tuple[list[str], list[str]] | None = None
@@ -216,10 +216,10 @@ class SimulatedWorld:
 class _Watch:
     """Looks when the machine's addresses change."""
 
-    def __init__(self, watches: list[_Watch], look: Callable[[], None]) -> None:
+    def __init__(self, watches: dict[_Watch, None], look: Callable[[], None]) -> None:
         self._watches = watches
         self._look = look
-        watches.append(self)
+        watches[self] = None
 
     def look(self) -> None:
         """They may have."""
@@ -228,8 +228,7 @@ class _Watch:
 
     def cancel(self) -> None:
         """Look no more."""
-        if self in self._watches:
-            self._watches.remove(self)
+        self._watches.pop(self, None)
 
 
 def _current_task() -> asyncio.Task[Any] | None:

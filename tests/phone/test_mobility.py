@@ -457,6 +457,21 @@ def test_a_call_that_nobody_has_answered_moves_on_to_no_other_server() -> None:
     play(story, {**QUIET, **server_1(port=5060, transport_type=1)}, primary="silent")
 
 
+def test_a_call_whose_invite_has_not_left_yet_goes_on_from_the_new_address() -> None:
+    async def story(stage: Stage) -> None:
+        stage.lab.nameservers[0].delay = 1.0
+        call = stage.phone.dial("1002")
+        await asyncio.sleep(0.5)
+        await stage.phone.move(THERE)
+        await call.settled()
+        assert call.result is CallResult.ANSWERED
+        (invite, *_) = stage.requests("INVITE")
+        assert invite.contacts[0].uri.host == THERE
+        assert lines(invite.body, "c=") == [f"c=IN IP4 {THERE}"]
+
+    play(story, QUIET)
+
+
 def test_a_call_waits_for_an_address() -> None:
     async def story(on: Play) -> None:
         _, call = await on.talking()

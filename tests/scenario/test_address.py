@@ -17,6 +17,8 @@ from phone_emulator.scenario.runner import run
 from phone_emulator.scenario.schema import WorldName
 from phone_emulator.scenario.session import RunOptions, prepare
 from phone_emulator.world import WorldError
+from tests.scenario.playing import failures_of
+from tests.scenario.playing import played as play_text
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 EXAMPLE = CONFIGS / "scenarios" / "address-changes.yaml"
@@ -100,3 +102,36 @@ def test_a_machine_with_one_loopback_address() -> None:
 def test_in_virtual_time_somebody_else_may_be_there() -> None:
     with pytest.raises(WorldError, match=r"somebody else is at 127.0.0.100"):
         plan().placed("127.0.0.100", virtual=True)
+
+
+RESTARTING = """\
+name: t
+set:
+  account.1.enable: 1
+  account.1.user_name: 2001
+  account.1.password: secret-1
+  account.1.sip_server.1.address: 192.168.1.13
+servers: {primary: 192.168.1.13}
+steps:
+- register:
+- address: ADDRESS
+- reboot:
+  expect: {registered: REGISTERED}
+"""
+
+
+@pytest.mark.parametrize(
+    ("address", "registered", "fault"),
+    [
+        ("192.168.1.22", "[primary]", []),
+        (
+            "gone",
+            "[primary]",  # until its lease is over
+            ["step 3 (reboot): it cannot restart: the phone has no address: 192.168.1.21 is gone"],
+        ),
+    ],
+)
+def test_a_restart_at_another_address(address: str, registered: str, fault: list[str]) -> None:
+    text = RESTARTING.replace("ADDRESS", address).replace("REGISTERED", registered)
+    told = failures_of(play_text(text))
+    assert [each.partition(" (if it is meant to")[0] for each in told] == fault

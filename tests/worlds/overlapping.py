@@ -139,7 +139,14 @@ def overlapping_worlds(draw: st.DrawFn) -> World:
     def register() -> None:
         steps.append({draw(st.sampled_from(("register", "unregister", "register"))): {}})
 
-    what = (behave, behave, behave, lose_connections, call, call, call, hang_up, hang_up, dns, register)
+    def move() -> None:
+        to = draw(st.sampled_from(("gone", "192.168.1.22", "192.168.1.23", "192.168.1.21")))
+        steps.append({"address": {"to": to}})
+        if to == "gone":
+            wait()
+            steps.append({"address": {"to": draw(st.sampled_from(("192.168.1.21", "192.168.1.22")))}})
+
+    what = (behave, behave, behave, lose_connections, call, call, call, hang_up, hang_up, dns, register, move)
     for _ in range(draw(st.integers(1, 12))):
         wait()
         draw(st.sampled_from(what))()

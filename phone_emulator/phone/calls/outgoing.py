@@ -146,9 +146,12 @@ class OutgoingCall(Call):
     def moved(self, left: Collection[str], why: str) -> asyncio.Task[None] | None:
         """The phone has another address: no answer to an INVITE from the old one finds it, so the call fails.
 
-        A CANCEL from the new address stops the ringing.
+        A CANCEL from the new address stops the ringing. Where nobody is being asked, the call goes on.
         """
-        self._fail_unanswered(why)
+        if self.route and self.route[-1].outcome is None:
+            self._fail_unanswered(why)
+        elif self.voice.audio is None:
+            self.voice.host = self.seat.context.host_for(self.voice.host)
         return super().moved(left, why)
 
     def stranded(self, why: str) -> None:

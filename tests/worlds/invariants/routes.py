@@ -222,6 +222,10 @@ def silence(recording: Recording) -> Iterator[str]:
                 yield f"{route.name}: {each.target} sent at {last_branch}, expected {expected}"
 
 
+WITHOUT_ADDRESS = ("the phone's address has changed", "the phone has no address")
+"""How the reason of a call begins that nobody was to be asked for any more, whatever its route says."""
+
+
 def results(recording: Recording) -> Iterator[str]:
     """A call's result is what its route says."""
     for call in recording.outgoing:
@@ -235,6 +239,9 @@ def results(recording: Recording) -> Iterator[str]:
                 yield name
         elif call.result is CallResult.REJECTED:
             if outcome is not Outcome.REJECTED or last is None or call.status != last.status:
+                yield name
+        elif call.result is CallResult.FAILED and call.reason.startswith(WITHOUT_ADDRESS):
+            if outcome not in (Outcome.SEND_FAILED, None):
                 yield name
         elif call.result is CallResult.FAILED:
             # The REGISTER that goes first may be refused or cut short (R9, R16): no answer to the call.

@@ -149,6 +149,12 @@ class Mobility:
         context, before = self._context, self.present
         left = set(self._known) - set(hosts) if before else set(self._known)
         told = _in_words(before, hosts, why)
+        first, *others = hosts or ("",)
+        other = "".join(others)
+        if hosts:
+            context.host, context.other_host = first, other
+            with self._tasks.guarded("asking DNS from another address"):
+                context.resolver.move(self._asked(), first)
         if before:
             self._tell(before, hosts, told)
             leaving = [
@@ -159,8 +165,6 @@ class Mobility:
             ]
             if leaving:
                 await asyncio.wait(leaving)
-        first, *others = hosts or ("",)
-        other = "".join(others)
         try:
             await context.endpoint.move(first, other, why=told)
         except WorldError as error:
@@ -180,9 +184,7 @@ class Mobility:
             return []
         if not before:
             self._tell(before, hosts, told)
-        self._known, context.host, context.other_host = hosts, first, other
-        with self._tasks.guarded("asking DNS from another address"):
-            context.resolver.move(self._asked(), first)
+        self._known = hosts
         following: list[asyncio.Task[None]] = []
         for call in tuple(self._calls):
             with call.tasks.guarded("moving to another address"):

@@ -210,6 +210,7 @@ class Clients:
         timeout: float | None = None,
         rport: bool = False,
         branch: str | None = None,
+        sent_by: Flow | None = None,
         on_sent: Callable[[], None] | None = None,
     ) -> ClientTransaction:
         """Send *request*, with a new Via, in a transaction of its own.
@@ -220,10 +221,12 @@ class Clients:
             timeout: seconds of silence until it fails, instead of 64*T1 (timers B and F).
             rport: whether Via asks for the source port (RFC 3581).
             branch: of the INVITE, for a CANCEL.
+            sent_by: the flow of the INVITE, for a CANCEL: the Via is that of the INVITE (section 9.1).
             on_sent: called each time the request leaves.
         """
         sent = Request(request.method, request.uri, request.headers.copy(), request.body)
-        sent.headers.prepend("Via", flow.via(branch or self.new_branch(request.method), rport=rport))
+        via = (sent_by or flow).via(branch or self.new_branch(request.method), rport=rport)
+        sent.headers.prepend("Via", via)
         machine = self._machine(sent, flow, timeout)
         client = ClientTransaction(machine, flow, on_sent, timeout=timeout, rport=rport)
         self._start(client)

@@ -17,7 +17,7 @@ from phone_emulator.phone.wire.exchange import Draft, Watch
 from phone_emulator.phone.wire.identity import Identity, new_call_id
 from phone_emulator.redundancy import Try
 from phone_emulator.sip.body import sdp_of
-from phone_emulator.sip.client import ClientTransaction
+from phone_emulator.sip.client import ClientTransaction, RequestFailed
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.flow import Flow
 from phone_emulator.sip.headers import delta_seconds
@@ -494,11 +494,15 @@ class OutgoingCall(Call):
         What it draws is of no interest: the INVITE's own end is waited for, but no longer than 64*T1
         (RFC 3261 section 9.1).
         """
-        if not self.channel.cancel(client):
+        way, wait = client.flow, 64 * self.seat.context.config.timers.t1
+        if way.lost:  # the phone has moved, or the server has closed it
+            with contextlib.suppress(RequestFailed):
+                way = await self.seat.exchange.flow_to(self.route[-1].target, wait, "")
+        if not self.channel.cancel(client, way):
             return
         if self.end is not None:
             self.end.method = "CANCEL"
-        await asyncio.sleep(64 * self.seat.context.config.timers.t1)
+        await asyncio.sleep(wait)
         if client.machine.state is State.PROCEEDING:  # else it still takes repeated final responses
             self.seat.context.endpoint.clients.give_up(client, "no final response to the cancelled INVITE")
 

@@ -162,8 +162,10 @@ class Channel:
         endpoint.clients.give_up(client, "no final response")
         raise RequestFailed(Outcome.NO_RESPONSE, "no final response")
 
-    def cancel(self, client: ClientTransaction) -> bool:
+    def cancel(self, client: ClientTransaction, way: Flow | None = None) -> bool:
         """Send a CANCEL for an INVITE, with its branch and to its target (C11), where one may be sent.
+
+        *way*: to the target, where the connection of the INVITE has ended.
 
         Returns:
             Whether it was: not before a provisional response, and not after the final one (section 9.1).
@@ -172,9 +174,10 @@ class Channel:
             return False
         self.seat.context.endpoint.clients.request(
             cancel_of(client.request, self.identity.user_agent),
-            client.flow,
+            way or client.flow,
             rport=self.seat.account.rport,
             branch=client.request.branch,
+            sent_by=client.flow,
         )
         return True
 

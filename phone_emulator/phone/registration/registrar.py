@@ -25,6 +25,7 @@ from .requests import Requests, granted_reason
 from .servers import Servers
 
 NOT_KEPT = "the line is not kept registered there"
+AS_PROBE = "; next REGISTER as a probe"
 LEAST_RETRY_DELAY = 1.0
 """Seconds; an interval of 0 means at once, but a server that refuses at once is not asked without end."""
 
@@ -411,7 +412,7 @@ class Registrar:
             due = max(due + interval, world.now())
             first = self.bindings[group[0].server]
             first.next_at = due
-            self._requests.change(first, first.state, f"{first.reason}; next REGISTER as a probe")
+            self._requests.change(first, first.state, first.reason.removesuffix(AS_PROBE) + AS_PROBE)
             await asyncio.sleep(due - world.now())
             if await self._cycle([group[0]]) is not None:
                 break

@@ -14,7 +14,12 @@ from tests.worlds.recording import Recording
 INSTANT = 1e-6
 """Seconds; sums of intervals may differ in their last bits."""
 ANSWERS = (Outcome.ANSWERED, Outcome.REJECTED)
-ALONE = ("register_on_enable = 1", "unregister_on_reboot = 1", "the line is stopped")
+ALONE = (
+    "register_on_enable = 1",
+    "unregister_on_reboot = 1",
+    "the line is stopped",
+    "the phone's address of before",
+)
 """How the reason of a REGISTER begins that belongs to no cycle."""
 Check = Callable[[Recording], Iterator[str]]
 """Each text is one thing that is wrong, for people."""

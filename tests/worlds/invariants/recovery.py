@@ -8,7 +8,7 @@ from phone_emulator.config.model import FailbackMode
 from phone_emulator.events import AttemptEnded, Outcome, Target
 from phone_emulator.redundancy import hops
 from phone_emulator.redundancy.servers import successive
-from tests.worlds.invariants.registrations import REMOVED
+from tests.worlds.invariants.registrations import STOPPED
 from tests.worlds.recording import Recording
 
 FIRST = ("primary", "fallback")
@@ -31,7 +31,7 @@ def registered_where_it_calls(recording: Recording) -> Iterator[str]:
     for place, event in enumerate(recording.events):
         if isinstance(event, AttemptEnded) and event.attempt.method == "REGISTER":
             attempt = event.attempt
-            if attempt.why.startswith(REMOVED):
+            if attempt.why.startswith(STOPPED):
                 last.pop(attempt.target.server, None)
             elif attempt.outcome is Outcome.ANSWERED:
                 last[attempt.target.server] = attempt.target

@@ -26,8 +26,10 @@ from phone_emulator.sip.message import Request, Response
 from tests.worlds.invariants.common import ALONE, ANSWERS, INSTANT
 from tests.worlds.recording import Recording
 
-REMOVED = "the line is stopped"
-"""How the reason of a removal begins."""
+STOPPED = "the line is stopped"
+"""How the reason of a removal begins that is the binding's end."""
+REMOVED = (STOPPED, "the phone's address of before")
+"""The same of any removal."""
 REFRESHING = 600.0
 """Seconds; a refresh that slow or silent servers delay may go on when the lease is over."""
 
@@ -120,7 +122,7 @@ def leases_are_given_back(recording: Recording) -> Iterator[str]:
                 held.pop((request.call_id, seen.remote), None)
                 ended[request.call_id, seen.remote] = request.cseq.number
         elif isinstance(message, Response) and message.status == 200 and seen.branch in asked:
-            own = asked[seen.branch].headers.get("Contact") or ""
+            own = (asked[seen.branch].headers.values("Contact") or [""])[0]
             found = [value for value in message.headers.values("Contact") if value.startswith(own)]
             lease = delta_seconds(parameter(after_address(found[0]), "expires")) if found else None
             # An answer that comes late, to a REGISTER of before the removal, grants nothing.

@@ -87,7 +87,7 @@ def hang_ups(recording: Recording) -> Iterator[str]:
     for call in recording.outgoing:
         ending = recording.hung_up(call)
         own = [each for each in recording.first_invites if recording.caller(each) is call]
-        if ending is None:
+        if ending is None or call.reason.startswith("the phone has no address"):
             continue
         for each in own:
             if each.place > ending:

@@ -151,6 +151,7 @@ class Mobility:
         told = _in_words(before, hosts, why)
         first, *others = hosts or ("",)
         other = "".join(others)
+        context.absent = "" if hosts else told
         if hosts:
             context.host, context.other_host = first, other
             with self._tasks.guarded("asking DNS from another address"):
@@ -172,11 +173,11 @@ class Mobility:
                 self.present = hosts  # what was told
                 return await self._go((), str(error))
             self.why = str(error)
+            context.absent = _in_words(before, (), self.why)
             return []
         # From here on nothing else has its turn until everybody knows.
         self.present, self.why = hosts, why
         context.moves += 1
-        context.absent = "" if hosts else told
         if not hosts:
             for call in tuple(self._calls):
                 with call.tasks.guarded("losing the phone's address"):

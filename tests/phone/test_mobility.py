@@ -25,6 +25,8 @@ from tests.lab.peers import PHONE, SERVER, Peer
 from tests.phone.calls.test_reliable import SPOKEN, prack
 from tests.phone.far_end import Play, lines, offer
 from tests.phone.far_end import play as play_alone
+from tests.phone.presence.test_notifier import told as told_watcher
+from tests.phone.presence.test_notifier import watched
 from tests.phone.stage import SUCCESSIVE, Answer, Stage, play, server_1
 
 HERE, THERE = "192.168.1.21", "192.168.1.22"
@@ -446,6 +448,23 @@ def test_a_call_that_rings_at_the_far_end_fails_and_is_cancelled_from_the_new_ad
     play_alone(story)
 
 
+def test_a_call_that_rings_over_tcp_is_cancelled_over_a_new_connection() -> None:
+    """RFC 3261 section 9.1: with the Via of the INVITE, whose connection is gone."""
+
+    async def story(on: Play) -> None:
+        call = on.phone.dial("1002")
+        invite = await on.far.heard("INVITE")
+        on.far.answer(invite, 180)
+        await on.rest()
+        await moved(on)
+        cancel = await on.far.heard("CANCEL")
+        assert cancel.headers.get("Via") == invite.headers.get("Via")
+        assert [stream.remote.host for stream in on.far.streams] == [HERE, THERE]
+        await call.over()
+
+    play_alone(story, account__1__sip_server__1__transport_type=1)
+
+
 def test_a_call_that_nobody_has_answered_moves_on_to_no_other_server() -> None:
     async def story(stage: Stage) -> None:
         call = stage.phone.dial("1002")
@@ -532,6 +551,18 @@ def test_subscriptions_are_refreshed_from_the_new_address() -> None:
         assert ended == []
 
     play(story, {"account.1.nat.udp_update_enable": "0", "account.1.subscribe_mwi": "1"})
+
+
+def test_who_watches_the_phone_hears_from_the_new_address() -> None:
+    async def story(on: Play) -> None:
+        await watched(on)
+        await on.rest()
+        await moved(on)
+        notify, _ = await told_watcher(on)
+        assert on.far.remote == Address(THERE, 5060)
+        assert notify.contacts[0].uri.host == THERE
+
+    play_alone(story)
 
 
 def test_two_ip_versions_move_by_themselves() -> None:

@@ -112,7 +112,7 @@ class Registrar:
                     first_cycles.append(done.wait())
         await asyncio.gather(*first_cycles)
 
-    async def leave_address(self, left: Collection[str], why: str, *, gone: bool) -> bool:
+    async def leave_address(self, left: Collection[str], why: str, *, gone: bool) -> None:
         """The phone has none of the IP addresses *left* any more; *gone*: and no other instead of them.
 
         Nothing is registered from there any more. Where there is no address, nothing is tried, either, and a
@@ -122,13 +122,10 @@ class Registrar:
             left: those that what is registered may lead to.
             why: for people.
             gone: whether `renew` is not to follow at once.
-
-        Returns:
-            Whether anything of this line was there.
         """
         bindings = [each for each in self.bindings if not each.live or host_of(each.own) in left]
         if not bindings or not (self._wanted or any(each.live for each in bindings)):
-            return False
+            return
         async with self._starting:
             await self._stop_tasks(why)
             now = self._context.world.now()
@@ -144,7 +141,6 @@ class Registrar:
                 if binding.live and binding.next_at is None:
                     work = self._expire(binding, why if self._wanted else NOT_KEPT)
                     self._tasks.spawn(work, f"the end of the registration at server {binding.number}")
-        return True
 
     async def renew(self, why: str) -> None:
         """Register anew from the phone's new address, and remove what was registered from before.

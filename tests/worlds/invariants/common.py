@@ -21,6 +21,8 @@ ALONE = (
     "the phone's address of before",
 )
 """How the reason of a REGISTER begins that belongs to no cycle."""
+WITHOUT_ADDRESS = ("the phone's address has changed", "the phone has no address")
+"""How the reason of a call begins that nobody was to be asked for any more, whatever its route says."""
 Check = Callable[[Recording], Iterator[str]]
 """Each text is one thing that is wrong, for people."""
 

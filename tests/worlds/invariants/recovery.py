@@ -8,7 +8,7 @@ from phone_emulator.config.model import FailbackMode
 from phone_emulator.events import AttemptEnded, Outcome, Target
 from phone_emulator.redundancy import hops
 from phone_emulator.redundancy.servers import successive
-from tests.worlds.invariants.registrations import STOPPED
+from tests.worlds.invariants.registrations import REMOVED, STOPPED
 from tests.worlds.recording import Recording
 
 FIRST = ("primary", "fallback")
@@ -33,7 +33,7 @@ def registered_where_it_calls(recording: Recording) -> Iterator[str]:
             attempt = event.attempt
             if attempt.why.startswith(STOPPED):
                 last.pop(attempt.target.server, None)
-            elif attempt.outcome is Outcome.ANSWERED:
+            elif attempt.outcome is Outcome.ANSWERED and not attempt.why.startswith(REMOVED):
                 last[attempt.target.server] = attempt.target
         elif place in invites:
             attempt = recording.attempt(invites[place])

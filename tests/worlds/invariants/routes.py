@@ -11,7 +11,15 @@ from phone_emulator.phone import CallResult
 from phone_emulator.redundancy import Hop, hops
 from phone_emulator.redundancy.registration import LONGEST_REST
 from phone_emulator.redundancy.servers import successive
-from tests.worlds.invariants.common import ANSWERS, INSTANT, Route, answered_something, near, routes
+from tests.worlds.invariants.common import (
+    ANSWERS,
+    INSTANT,
+    WITHOUT_ADDRESS,
+    Route,
+    answered_something,
+    near,
+    routes,
+)
 from tests.worlds.oracle import Place, ranked
 from tests.worlds.recording import Recording
 
@@ -96,10 +104,6 @@ def _asks_for_rest(attempt: Attempt, later: Attempt) -> bool:
         return False
     here = (attempt.target.remote, attempt.target.transport) == (later.target.remote, later.target.transport)
     return here and attempt.ended <= later.started < attempt.ended + LONGEST_REST
-
-
-WITHOUT_ADDRESS = ("the phone's address has changed", "the phone has no address")
-"""How the reason of a call begins that nobody was to be asked for any more, whatever its route says."""
 
 
 def nobody_left_out(recording: Recording) -> Iterator[str]:

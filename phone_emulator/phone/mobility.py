@@ -158,6 +158,8 @@ class Mobility:
                 context.resolver.move(self._asked(), first)
         if before:
             self._tell(before, hosts, told)
+            if not hosts:
+                self._strand(told)
             leaving = [
                 line.seat.tasks.spawn(
                     line.registrar.leave_address(left, told, gone=not hosts), "leaving the phone's address"
@@ -179,9 +181,6 @@ class Mobility:
         self.present, self.why = hosts, why
         context.moves += 1
         if not hosts:
-            for call in tuple(self._calls):
-                with call.tasks.guarded("losing the phone's address"):
-                    call.stranded(told)
             return []
         if not before:
             self._tell(before, hosts, told)
@@ -203,6 +202,11 @@ class Mobility:
         with self._tasks.guarded("telling watchers of another address"):
             self._moved()
         return following
+
+    def _strand(self, told: str) -> None:
+        for call in tuple(self._calls):
+            with call.tasks.guarded("losing the phone's address"):
+                call.stranded(told)
 
     def _tell(self, before: tuple[str, ...], now: tuple[str, ...], reason: str) -> None:
         at = self._context.world.now()

@@ -150,6 +150,9 @@ class OutgoingCall(Call):
         """
         if self.route and self.route[-1].outcome is None:
             self._fail_unanswered(why)
+        elif self.state is CallState.ENDING and self._client is not None and self._cancel_sent:
+            self._cancel_sent = False  # the last one may have left from nowhere
+            self._send_cancel(self._client)
         elif self.voice.audio is None:
             self.voice.host = self.seat.context.host_for(self.voice.host)
         return super().moved(left, why)

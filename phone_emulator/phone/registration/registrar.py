@@ -130,13 +130,17 @@ class Registrar:
             await self._stop_tasks(why)
             now = self._context.world.now()
             for binding in self.bindings:
+                lapsed = binding.live and (binding.expires_at or now) <= now
+                if lapsed:
+                    self._requests.forget(binding)
+                    binding.expires_at = None
                 self._seat.exchange.keep_open(binding.call_id, None)
                 binding.next_at = binding.refresh_at = now if self._wanted and not gone else None
                 if binding.live:
                     binding.reach.moved(f"{'' if gone else 'may be '}unreachable: {why}")
                     self._requests.change(binding, binding.state, why)
-                elif gone and self._wanted:
-                    binding.reach.moved(f"unreachable: {why}")
+                elif (gone or lapsed) and self._wanted:
+                    binding.reach.moved(f"unreachable: {why}" if gone else "")
                     self._requests.change(binding, RegistrationState.FAILED, why)
                 if binding.live and binding.next_at is None:
                     work = self._expire(binding, why if self._wanted else NOT_KEPT)

@@ -10,11 +10,13 @@ wait for 64*T1, as long as a request in their dialog would for an answer; all go
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Callable, Mapping, Sequence
 
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.dns import dns_servers
 from phone_emulator.events import Address, AddressChanged
+from phone_emulator.scarcity import is_scarce
 from phone_emulator.world.base import TimerHandle, WorldError
 from phone_emulator.world.reasons import no_such_address
 from phone_emulator.world.tasks import Tasks
@@ -71,6 +73,8 @@ class Mobility:
         self._again: TimerHandle | None = None
         """The next look, where a move has met a fault."""
         self._looking = False
+        self._unsure = False
+        """Whether a move has met a fault, and may be done in part."""
 
     def start(self) -> None:
         """Look whenever the world says so."""
@@ -90,7 +94,7 @@ class Mobility:
             return
         with self._tasks.guarded("looking at the machine's addresses", on_fault=self._not_moved):
             hosts, why = self._found()
-            if hosts != self.present or (not hosts and self.why != why):
+            if self._unsure or hosts != self.present or (not hosts and self.why != why):
                 self._looking = True
                 self._tasks.spawn(self._follow(), "the move to another address", on_fault=self._not_moved)
 
@@ -124,6 +128,8 @@ class Mobility:
         try:
             found = own_addresses(self._config, world, "", self._asked())
         except WorldError as error:
+            if is_scarce(error) and error.errno != errno.EADDRNOTAVAIL:
+                return self.present, self.why  # a machine without descriptors cannot say
             return (), str(error)
         return tuple(host for host in found if host), ""
 
@@ -138,17 +144,22 @@ class Mobility:
         async with self._moving:
             self._looking = False
             hosts, why = self._found()
-            if hosts == self.present:
+            if hosts == self.present and not self._unsure:
                 if not hosts:
                     self.why = why
                 return []
-            return await self._go(hosts, why)
+            try:
+                return await self._go(hosts, why)
+            except Exception:
+                self._unsure = True
+                raise
 
     async def _go(self, hosts: tuple[str, ...], why: str) -> list[asyncio.Task[None]]:
         """Be at *hosts*, which are others than until now; what is under way then to let everybody know."""
         context, before = self._context, self.present
-        left = set(self._known) - set(hosts) if before else set(self._known)
-        told = _in_words(before, hosts, why)
+        unsure, self._unsure = self._unsure, False
+        left = set(self._known) - set(hosts) if before and not unsure else set(self._known)
+        told = _in_words(before if before != hosts else (), hosts, why)
         first, *others = hosts or ("",)
         other = "".join(others)
         context.absent = "" if hosts else told
@@ -156,8 +167,9 @@ class Mobility:
             context.host, context.other_host = first, other
             with self._tasks.guarded("asking DNS from another address"):
                 context.resolver.move(self._asked(), first)
-        if before:
-            self._tell(before, hosts, told)
+        if before or unsure:
+            if before != hosts:
+                self._tell(before, hosts, told)
             if not hosts:
                 self._strand(told)
             leaving = [
@@ -182,7 +194,7 @@ class Mobility:
         context.moves += 1
         if not hosts:
             return []
-        if not before:
+        if not before and not unsure:
             self._tell(before, hosts, told)
         self._known = hosts
         following: list[asyncio.Task[None]] = []

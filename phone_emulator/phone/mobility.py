@@ -174,7 +174,7 @@ class Mobility:
                 self._strand(told)
             leaving = [
                 line.seat.tasks.spawn(
-                    line.registrar.leave_address(left, told, gone=not hosts), "leaving the phone's address"
+                    line.registrar.leave_address(hosts, told), "leaving the phone's address"
                 )
                 for line in self._lines.values()
             ]

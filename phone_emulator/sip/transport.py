@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from phone_emulator.events import Address, Bus, MessageIgnored, MessageReceived, MessageSent, Transport
@@ -210,7 +209,8 @@ class TransportLayer:
         """*flow*, or the same way from where this user agent has moved since; connections do not move."""
         if flow.stream is not None or flow.local == self.local(flow.transport, flow.remote.host):
             return flow
-        return replace(flow, local=self.local(flow.transport, flow.remote.host))
+        local = self.local(flow.transport, flow.remote.host)
+        return Flow(flow.transport, local, flow.remote, any_size=flow.any_size, allowance=flow.allowance)
 
     def _name_sent_bys(self) -> None:
         """Know by its Via what answers a request of this user agent, also one from where it was lately."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from array import array
 from collections.abc import Sequence
 
@@ -19,14 +20,17 @@ from phone_emulator.events import (
 from phone_emulator.media import rtp
 from phone_emulator.media.sound import Sound
 from phone_emulator.phone import CallResult, PhoneOptions
+from phone_emulator.scarcity import numbered
 from phone_emulator.sip.headers import after_address, parameter
 from phone_emulator.sip.message import Request
+from phone_emulator.world import WorldError
 from tests.lab.peers import PHONE, SERVER, Peer
 from tests.phone.calls.test_reliable import SPOKEN, prack
 from tests.phone.far_end import Play, lines, offer
 from tests.phone.far_end import play as play_alone
 from tests.phone.presence.test_notifier import told as told_watcher
 from tests.phone.presence.test_notifier import watched
+from tests.phone.presence.watching import registered
 from tests.phone.stage import SUCCESSIVE, Answer, Stage, play, server_1
 
 HERE, THERE = "192.168.1.21", "192.168.1.22"
@@ -272,6 +276,19 @@ def test_a_port_that_is_taken_at_the_new_address_is_waited_for() -> None:
         on.world.readdress("", THERE)
         await on.rest()
         assert told(on.events)[2:] == [((), (THERE,), BACK)]
+
+    play_alone(story)
+
+
+def test_a_machine_without_descriptors_has_lost_no_address() -> None:
+    async def story(on: Play) -> None:
+        def refuse(remote: str) -> str:
+            raise numbered(WorldError(f"no way to {remote}"), OSError(errno.EMFILE, "too many"))
+
+        on.world.local_address_for = refuse  # type: ignore[method-assign]
+        on.world.readdress("", "192.168.1.99")  # worth a look
+        await on.rest()
+        assert told(on.events) == []
 
     play_alone(story)
 
@@ -567,9 +584,12 @@ def test_who_watches_the_phone_hears_from_the_new_address() -> None:
 
 def test_two_ip_versions_move_by_themselves() -> None:
     async def story(on: Play) -> None:
+        await registered(on)
+        await on.talking()
         on.world.readdress("fd00::21", "fd00::22")
         await on.rest()
         assert told(on.events)[0][:2] == ((HERE, "fd00::21"), (HERE, "fd00::22"))
+        assert on.far.inbox.empty()  # it is registered, and talks, from the other one
         on.world.readdress("fd00::22", "")
         await on.rest()
         assert told(on.events)[1][:2] == ((HERE, "fd00::22"), (HERE,))

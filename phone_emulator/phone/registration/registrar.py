@@ -69,6 +69,8 @@ class Registrar:
         self._tasks = Tasks(seat.context.world, f"line {seat.number}")
         self._loops: list[asyncio.Task[None]] = []
         self._wanted = False
+        self._left = False
+        """Whether it was registered from an address that the phone has no more."""
         self._starting = asyncio.Lock()
         """Held while the loops of before are stopped and others begun."""
         self._probe_task: asyncio.Task[None] | None = None
@@ -112,20 +114,19 @@ class Registrar:
                     first_cycles.append(done.wait())
         await asyncio.gather(*first_cycles)
 
-    async def leave_address(self, left: Collection[str], why: str, *, gone: bool) -> None:
-        """The phone has none of the IP addresses *left* any more; *gone*: and no other instead of them.
+    async def leave_address(self, hosts: Collection[str], why: str) -> None:
+        """The phone has the IP addresses *hosts* now, and perhaps not those that it has registered from.
 
-        Nothing is registered from there any more. Where there is no address, nothing is tried, either, and a
-        lease runs out as leases do.
-
-        Args:
-            left: those that what is registered may lead to.
-            why: for people.
-            gone: whether `renew` is not to follow at once.
+        Nothing is registered from there any more. Where it has none, nothing is tried, either, and a lease
+        runs out as leases do; else `renew` is to follow. *why* is for people.
         """
-        bindings = [each for each in self.bindings if not each.live or host_of(each.own) in left]
-        if not bindings or not (self._wanted or any(each.live for each in bindings)):
+        gone = not hosts
+        live = [each for each in self.bindings if each.live]
+        if not live and not self._wanted:
             return
+        if live and all(host_of(each.own) in hosts for each in live):
+            return  # it is registered from an address of the other IP version
+        self._left = True
         async with self._starting:
             await self._stop_tasks(why)
             now = self._context.world.now()
@@ -149,8 +150,12 @@ class Registrar:
     async def renew(self, why: str) -> None:
         """Register anew from the phone's new address, and remove what was registered from before.
 
-        Returns when the first cycle has ended; *why*, for people.
+        Returns when the first cycle has ended, at once where it was registered from elsewhere; *why*, for
+        people.
         """
+        if not self._left and self.bindings.targets:
+            return
+        self._left = False
         await self._register(why)
         if self._wanted:
             if self.bindings[1].live:

@@ -15,6 +15,15 @@ from typing import Any
 
 MOST_MARKS = 4
 """Combining marks in a row that are shown: two or three is what scripts need."""
+_UNSEEN = frozenset(
+    chr(code)
+    for first, last in (
+        *((0x34F, 0x34F), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x2800, 0x2800)),
+        *((0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFFA0, 0xFFA0), (0xE0100, 0xE01EF)),
+    )
+    for code in range(first, last + 1)
+)
+"""What counts as printable, and is not seen: fillers, joiners, variation selectors, a blank of Braille."""
 _MARKS = frozenset({"Mn", "Me"})
 _ODD_IN_JSON = re.compile(r"[\x7f-\U0010ffff]")
 
@@ -49,9 +58,14 @@ def _written_out(text: str) -> str:
     for char in text:
         category = unicodedata.category(char)
         marks = marks + 1 if category in _MARKS else 0
-        kept = marks <= MOST_MARKS and char.isprintable()
+        kept = marks <= MOST_MARKS and _is_seen(char)
         shown.append(char if kept else _escape(char))
     return "".join(shown)
+
+
+def _is_seen(char: str) -> bool:
+    """Whether *char* is a character that people see, and that steers nothing."""
+    return char.isprintable() and char not in _UNSEEN
 
 
 def _escape(char: str) -> str:
@@ -63,6 +77,6 @@ def _escape(char: str) -> str:
 
 def _in_json(match: re.Match[str]) -> str:
     char = match[0]
-    if char.isprintable():
+    if _is_seen(char):
         return char
     return "\\u007f" if char == "\x7f" else json.dumps(char)[1:-1]

@@ -33,6 +33,8 @@ class Common:
 
     overrides: tuple[str, ...] = ()
     """``--set``, then ``--set-from``"""
+    read_from: tuple[str, ...] = ()
+    """The files of ``--set-from``."""
     world: str | None = None
     format: str = "text"
     pcap: Path | None = None
@@ -508,11 +510,12 @@ def _common(set_from: tuple[str, ...] = (), **said: Any) -> Common:
         raise click.UsageError("--mask is about --pcap, which is not given.")
     if not (set_from or common.overrides or common.provision):
         return common
-    from .secrets import read_elsewhere, tell_of_exposed
+    from .secrets import files_of, read_elsewhere, tell_of_exposed
 
     if common.log_level != "error":
         tell_of_exposed(common.overrides, common.provision)
-    return replace(common, overrides=(*common.overrides, *read_elsewhere(set_from)))
+    overrides = (*common.overrides, *read_elsewhere(set_from))
+    return replace(common, overrides=overrides, read_from=files_of(set_from))
 
 
 def cfg_argument(*, required: bool = True) -> Callable[[_Command], _Command]:

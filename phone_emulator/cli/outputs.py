@@ -41,7 +41,7 @@ def check_outputs(
     """
     taken = {
         Path(each).resolve(): "what is read"
-        for each in (*inputs, common.zone, common.ca, common.client_cert)
+        for each in (*inputs, *common.read_from, common.zone, common.ca, common.client_cert)
         if each
     }
     for option, path in {**outputs, "--pcap": common.pcap}.items():

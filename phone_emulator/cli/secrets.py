@@ -27,6 +27,12 @@ def read_elsewhere(texts: Sequence[str]) -> tuple[ReadElsewhere, ...]:
     return tuple(map(_read, texts))
 
 
+def files_of(texts: Sequence[str]) -> tuple[str, ...]:
+    """The files that the ``--set-from`` in *texts* read."""
+    sources = (text.partition("=")[2].partition(":") for text in texts)
+    return tuple(name for kind, _, name in sources if kind == "file")
+
+
 def _read(text: str) -> ReadElsewhere:
     key, equals, where = text.partition("=")
     key, (kind, colon, name) = key.strip(), where.partition(":")

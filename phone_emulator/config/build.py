@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from phone_emulator.cleaning import brief
 from phone_emulator.config.catalogue import SERVERS, Parameter, catalogue, fill, is_ip
 from phone_emulator.config.diagnostic import Code, Diagnostic, Findings, Severity
 from phone_emulator.config.local_files import LocalFileRefused, as_url, from_network, named_file
@@ -233,7 +232,7 @@ class _Builder:
         try:
             named_file(text, setting.file)
         except LocalFileRefused as error:
-            self._warn(setting, "local-file", f"{setting.key} = {brief(text)} {error}; no value is kept")
+            self._warn(setting, "local-file", f"{setting.key} = {setting.quoted} {error}; no value is kept")
             return None
         return as_url(text)
 
@@ -288,7 +287,7 @@ class _Builder:
                 if setting is None or not setting.given:
                     setting, why = self.values[f"{own}.enable"], "is not set"
                 else:
-                    why = f"= {brief(setting.value)} is neither a domain name nor an IP address"
+                    why = f"= {setting.quoted} is neither a domain name nor an IP address"
                 message = f"{own}: enabled, but no server: {key} {why}"
                 self._add(Severity.ERROR, setting, "no-server", message)
         if not config.lines:
@@ -305,7 +304,7 @@ class _Builder:
 
 def _said(setting: Setting, parameter: Parameter) -> str:
     """``key = value``, as a message may show it."""
-    return f"{setting.key} = {'the value' if parameter.type == 'secret' else brief(setting.value)}"
+    return f"{setting.key} = {'the value' if parameter.type == 'secret' else setting.quoted}"
 
 
 @cache

@@ -124,5 +124,5 @@ class _Judge:
             # Those with a field are told when the configuration is built.
             severity = Severity.WARNING if parameter.use else Severity.HINT
             default = f"the default {parameter.default}" if parameter.default else "no value"
-            message = f"{setting.key} = {brief(text)}: expected {parameter.expected}; {default} is kept"
+            message = f"{setting.key} = {setting.quoted}: expected {parameter.expected}; {default} is kept"
             yield Oddity(severity, "bad-value", message)

@@ -103,7 +103,18 @@ class Setting(NamedTuple):
     @property
     def shown(self) -> str:
         """The value for people's eyes."""
-        return masked(self.value)
+        return masked(Secret(self.value) if self._read_elsewhere else self.value)
+
+    @property
+    def quoted(self) -> str:
+        """The value as a message may quote it."""
+        hidden = self._read_elsewhere or isinstance(self.value, Secret)
+        return "the value" if hidden else brief(self.value)
+
+    @property
+    def _read_elsewhere(self) -> bool:
+        """Whether it was read where nobody else sees it: the file may be another one than was meant."""
+        return bool(self.value) and self.file == SET_FROM
 
 
 def masked(value: str) -> str:

@@ -51,7 +51,7 @@ class Dialogs:
         self._tasks = tasks
         self._patience = max(LATE_ANSWERS, 64 * t1)
         self._users: dict[tuple[str, str, str], DialogUser] = {}
-        self._abandoned: dict[tuple[str, str], tuple[Request, End]] = {}
+        self._abandoned: dict[tuple[str, str], tuple[Request, End, Callable[[str], bool]]] = {}
         self._unwanted: deque[tuple[str, str, str]] = deque(maxlen=UNWANTED)
         """Dialogs that were ended as soon as they were up."""
 
@@ -87,10 +87,13 @@ class Dialogs:
         self._unwanted.append(dialog.key)
         return True
 
-    def abandoned(self, invite: Request, end: End) -> None:
-        """No answer came to *invite* in time: a late one is owed its ACK, a 2xx *end* too, for a while."""
+    def abandoned(self, invite: Request, end: End, admits: Callable[[str], bool]) -> None:
+        """No answer came to *invite* in time: a late one is owed its ACK, a 2xx *end* too, for a while.
+
+        *admits*: from which IP addresses one counts.
+        """
         key = (invite.call_id, invite.branch or "")
-        self._abandoned[key] = (invite, end)
+        self._abandoned[key] = (invite, end, admits)
 
         async def forget() -> None:
             await asyncio.sleep(self._patience)
@@ -109,7 +112,9 @@ class Dialogs:
             return "it answers no request that still waits for an answer"
         if response.status < 200:
             return "too late: this server was given up before"
-        invite, end = known
+        invite, end, admits = known
+        if not admits(flow.remote.host):
+            return f"it came from {flow.remote}, which was not asked"
         if response.status >= 300:
             clients.acknowledge(invite, response, flow)
         else:

@@ -162,7 +162,6 @@ class Phone:
             on_unsent=self._on_unsent,
             locate=self._locate,
             known=self.knows,
-            strict=config.trust_ctrl,
         )
         try:
             await endpoint.open()
@@ -433,10 +432,15 @@ class Phone:
         request = server.request
         _ = request.request_uri  # raises: 416 for a scheme that is not known here, 400 for no URI
         user = self.dialogs.user_of(request)
-        if user is not None and not user.sources.admits(server.source.host, server.flow.transport):
-            self._from_elsewhere(user, server)
+        admitted = user is None or user.sources.admits(server.source.host, server.flow.transport)
+        if self._may_be_known(server, None if admitted else user):
+            name = f"whose {request.method} came from {server.source.host}"
+            self.spawn(self._find_out(server, user), name, partial(self._answer_fault, server))
             return
-        if user is not None:
+        if not admitted:
+            self.uas_core.answer(server, Answer(481, why=f"{server.source.host} {UNKNOWN}"))
+            return
+        if user is not None and user.sources.prove(server.source.host):
             server.flow.prove(self.world.now())
         if isinstance(user, Call):
             user.receive(server)
@@ -455,28 +459,31 @@ class Phone:
             return "no such call is known here"
         if not user.sources.admits(flow.remote.host, flow.transport):
             return f"{flow.remote.host} {UNKNOWN}"
-        flow.prove(self.world.now())
+        if user.sources.prove(flow.remote.host):
+            flow.prove(self.world.now())
         user.acknowledged(ack)
         return None
 
-    def _from_elsewhere(self, user: DialogUser, server: ServerTransaction) -> None:
-        """A request within a dialog of *user* came from where it does not know of: no dialog of its sender's.
+    def _may_be_known(self, server: ServerTransaction, user: DialogUser | None) -> bool:
+        """Whether it matters who has sent the request of *server*, and names may still tell that it is known.
 
-        Whom its server has named by a name only is looked up first.
+        *user*: in whose dialog it does not count as yet; None where that speaks against nothing.
         """
-        if user.sources.unresolved:
-            name = f"whether {server.request.method} from {server.source.host} is of a dialog"
-            refuse = partial(self._answer_fault, server)
-            self.spawn(self._find_out(user, server), name, refuse)
-        else:
-            self.uas_core.answer(server, Answer(481, why=f"{server.source.host} {UNKNOWN}"))
+        if self.knows(server.source.host) or not (user or self.uas_core.guard.minds(server.request)):
+            return False
+        names = any(line.seat.known.unlocated for line in self.lines.values())
+        return names or (user is not None and user.sources.unresolved)
 
     def _answer_fault(self, server: ServerTransaction, error: Exception) -> None:
         """Finding out whose the request of *server* is raised *error*."""
         self.uas_core.answer(server, Answer(500, why=as_reason(error)))
 
-    async def _find_out(self, user: DialogUser, server: ServerTransaction) -> None:
-        await user.sources.look_up()
+    async def _find_out(self, server: ServerTransaction, user: DialogUser | None) -> None:
+        """Look up whoever may have sent the request of *server*, then take it."""
+        for line in self.lines.values():
+            await line.servers.locate_all()
+        if user is not None:
+            await user.sources.look_up()
         try:
             self._on_request(server)
         except MessageError as error:
@@ -493,8 +500,9 @@ class Phone:
             line.registrar.connection_lost(flow, reason)
 
     def knows(self, host: str) -> bool:
-        """Whether the IP address *host* is that of a server of any line."""
-        return any(host in line.seat.known for line in self.lines.values())
+        """Whether the IP address *host* is that of a server of any line, or was dialled."""
+        called = self._context is not None and host in self._context.called
+        return called or any(host in line.seat.known for line in self.lines.values())
 
     def _on_unsent(self) -> None:
         if self._mobility is not None:

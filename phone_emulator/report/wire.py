@@ -16,13 +16,18 @@ _CREDENTIALS = re.compile(
     r"^((?:Proxy-)?Authorization[ \t]*:[ \t]*)((?:[^\r\n]|\r?\n[ \t])*)", re.IGNORECASE | re.MULTILINE
 )
 _PARAMETER = re.compile(r'\s*((?:"(?:[^"\\]|\\.)*"|[^,"])*)\s*(?:,|$)', re.DOTALL)
-_PROOF = re.compile(
-    r"^((?:Proxy-)?Authentication-Info[ \t]*:[ \t]*)((?:[^\r\n]|\r?\n[ \t])*)", re.IGNORECASE | re.MULTILINE
+_GUESSABLE = re.compile(
+    r'((?:\b|(?<=%20))(?:response|rspauth)(?:\s*=\s*"?|%20|%3D|%22)+)([^",\s%&>]+)', re.IGNORECASE
 )
-_GUESSABLE = re.compile(r'(\b(?:response|rspauth)\s*=\s*"?)([^",\s]+)', re.IGNORECASE)
 """What a password can be tried against (RFC 7616 sections 3.4.1 and 3.5). Rather too much than too little:
-what stands in somebody's quotes counts too."""
-_KEY = re.compile(r"^(a=crypto:[^\r\n]*?inline:)[^|\s]+", re.IGNORECASE | re.MULTILINE)
+what stands in somebody's quotes, in a URI or in a body counts too."""
+_KEY = re.compile(
+    r"(\binline:[ \t]*|^k=(?:clear|base64|uri):|^a=key-mgmt:[ \t]*\S+[ \t]+)[^|;\s]+",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""RFC 4568 section 6.1, RFC 8866 section 5.12, RFC 4567."""
+_PASSWORD = re.compile(r"(\bsips?:[^:@;>\s]+:)([^@;>\s]+)(?=@)", re.IGNORECASE)
+"""Of a URI (RFC 3261 section 19.1.1)."""
 
 
 def endpoint(message: Message) -> Endpoint:
@@ -49,13 +54,14 @@ def label(data: bytes) -> str:
 def shown_text(data: bytes) -> str:
     """A message as text: line ends as ``\\n``, no digest responses and no SRTP keys in it."""
     text = _CREDENTIALS.sub(_without_response, data.decode("utf-8", "replace"))
-    text = _PROOF.sub(_masked_digest, text)
+    text = _GUESSABLE.sub(r"\1••••", _PASSWORD.sub(r"\1••••", text))
     text = _KEY.sub(r"\1••••", text)
     return clean_lines(text.replace("\r\n", "\n").rstrip())
 
 
 def _without_response(match: re.Match[str]) -> str:
-    scheme, _, rest = match[2].strip().partition(" ")
+    scheme, *others = re.split(r"[ \t\r\n]+", match[2].strip(), maxsplit=1)
+    rest = others[0] if others else ""
     if scheme.lower() != "digest":
         return f"{match[1]}{scheme} ••••"
     parts = [part[1] for part in _PARAMETER.finditer(rest)]
@@ -66,7 +72,8 @@ def _without_response(match: re.Match[str]) -> str:
 def masked(data: bytes) -> bytes:
     """A message of the same length, with no digest response, no other credentials and no SRTP key in it."""
     text = _CREDENTIALS.sub(_masked_credentials, data.decode("latin-1"))
-    text = _PROOF.sub(_masked_digest, text)
+    for pattern in (_GUESSABLE, _PASSWORD):
+        text = pattern.sub(lambda found: found[1] + _crosses(found[2]), text)
     text = _KEY.sub(lambda key: key[1] + _crosses(key[0][len(key[1]) :]), text)
     return text.encode("latin-1")
 

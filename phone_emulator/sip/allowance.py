@@ -66,6 +66,10 @@ class Allowances:
             allowance = self._by_host[host] = Allowance(now)
         return allowance
 
+    def find(self, host: str) -> Allowance | None:
+        """That of *host* where something came from there lately."""
+        return self._by_host.get(host)
+
     def clear(self) -> None:
         """Forget all."""
         self._by_host.clear()

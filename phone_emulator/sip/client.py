@@ -27,6 +27,8 @@ from .waking import stop_timer, wake
 
 CHANGES = frozenset({"INVITE", "UPDATE"})
 """What changes a session, within its dialog."""
+Admits = Callable[[str], bool]
+"""Whether a response counts that comes from an IP address which was not asked."""
 StrayHandler = Callable[[Response, Flow], str | None]
 """Returns why the response is ignored, nothing where it is of use."""
 
@@ -86,6 +88,8 @@ class ClientTransaction:
         self.timer: TimerHandle | None = None
         self.answered = False
         """Whether any response has come."""
+        self.admits: Admits | None = None
+        """From which hosts responses count beside that of its flow; None takes them from anywhere."""
         self.source = flow.remote
         """Where its last response came from; where it went, before the first."""
         self.success: Response | None = None
@@ -156,8 +160,6 @@ class Clients:
         transports: what they are sent over.
         timers: T1, T2, T4.
         on_stray: called with each response that matches no transaction.
-        strict: whether a response counts for nothing that a stranger sends in place of who was asked
-            (``sip.trust_ctrl``).
     """
 
     def __init__(
@@ -166,10 +168,7 @@ class Clients:
         transports: TransportLayer,
         timers: Timers,
         on_stray: StrayHandler,
-        *,
-        strict: bool = False,
     ) -> None:
-        self._strict = strict
         self._world = world
         self._transports = transports
         self._timers = timers
@@ -211,6 +210,7 @@ class Clients:
         rport: bool = False,
         branch: str | None = None,
         sent_by: Flow | None = None,
+        admits: Admits | None = None,
         on_sent: Callable[[], None] | None = None,
     ) -> ClientTransaction:
         """Send *request*, with a new Via, in a transaction of its own.
@@ -222,6 +222,7 @@ class Clients:
             rport: whether Via asks for the source port (RFC 3581).
             branch: of the INVITE, for a CANCEL.
             sent_by: the flow of the INVITE, for a CANCEL: the Via is that of the INVITE (section 9.1).
+            admits: from which hosts beside that of *flow* responses count; None takes them from anywhere.
             on_sent: called each time the request leaves.
         """
         sent = Request(request.method, request.uri, request.headers.copy(), request.body)
@@ -229,6 +230,7 @@ class Clients:
         sent.headers.prepend("Via", via)
         machine = self._machine(sent, flow, timeout)
         client = ClientTransaction(machine, flow, on_sent, timeout=timeout, rport=rport)
+        client.admits = admits
         self._start(client)
         return client
 
@@ -267,14 +269,15 @@ class Clients:
         Args:
             flow: that is dead.
             reason: for people.
-            quoted: the beginning of the datagram that showed it: whose request began otherwise waits on.
+            quoted: the beginning of the datagram that showed it: whose request began otherwise, or whose
+                branch does not stand in it, waits on.
 
         Returns:
             Whether one of the requests that wait there began so.
         """
         found = False
         for client in tuple(self._by_flow.get((flow.transport, flow.remote), ())):
-            if client.flow.stream is not flow.stream or not client.request.to_bytes().startswith(quoted):
+            if client.flow.stream is not flow.stream or not _begins_with(client.request, quoted, flow):
                 continue
             found = True
             if not client.answered:
@@ -290,10 +293,12 @@ class Clients:
         key = client_key(response)
         client = self._waiting.get(key)
         if client is not None:
-            if flow.remote != client.flow.remote and not self._attributed(client, response, flow):
+            if why := _not_taken(client, response, flow):
+                self._transports.ignored(flow, why, response.raw or response.to_bytes())
                 return
             client.source = flow.remote
-            flow.prove(self._world.now())
+            if flow.remote.host == client.flow.remote.host:  # the branch was sent nowhere else
+                flow.prove(self._world.now())
             try:
                 self._act(client, client.machine.receive(response, self._world.now()))
             except MessageError:
@@ -308,14 +313,6 @@ class Clients:
                 ignored = self._on_stray(response, flow)
             if ignored:
                 self._transports.ignored(flow, ignored, response.raw or response.to_bytes())
-
-    def _attributed(self, client: ClientTransaction, response: Response, flow: Flow) -> bool:
-        """Whether *response* counts, which came from elsewhere than the request of *client* went to."""
-        if not self._strict or self._transports.known(flow.remote.host):
-            return True
-        why = f"it came from {flow.remote}, and its request went to {client.flow.remote} (sip.trust_ctrl = 1)"
-        self._transports.ignored(flow, why, response.raw or response.to_bytes())
-        return False
 
     def _misdirected(self, response: Response) -> str:
         """Why *response* is not for this user agent (sections 8.1.3.3 and 18.1.2); empty where it is."""
@@ -442,3 +439,25 @@ class Clients:
         client.machine = self._machine(sent, flow, client.timeout)
         client.flow = flow
         self._start(client)
+
+
+def _not_taken(client: ClientTransaction, response: Response, flow: Flow) -> str:
+    """Why *response*, which came over *flow*, counts for nothing to *client*; empty where it counts.
+
+    An address counts, no port: servers send from others than they listen at.
+    """
+    asked, host = client.flow, flow.remote.host
+    if asked.stream is not None and flow.stream is None:
+        return f"a datagram answers no request that went over {asked.transport.upper()}"
+    if response.call_id != client.request.call_id:
+        return "its Call-ID is not that of the request with its branch"
+    if host != asked.remote.host and client.admits is not None and not client.admits(host):
+        return f"it came from {flow.remote}, and its request went to {asked.remote}"
+    return ""
+
+
+def _begins_with(request: Request, quoted: bytes, flow: Flow) -> bool:
+    """Whether *request* began with *quoted*, as far as its branch, which nobody else can know."""
+    if flow.stream is not None:
+        return True
+    return (request.branch or "").encode() in quoted and request.to_bytes().startswith(quoted)

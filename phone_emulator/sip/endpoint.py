@@ -39,7 +39,6 @@ class Endpoint:
         locate: looks up where the sent-by of a Via leads (RFC 3263 section 5); by itself nothing is.
         known: tells the addresses of this user agent's servers: others get no more than they may ask for, and
             nothing that only they say is sent to a third one.
-        strict: whether responses count only where they come from who was asked, or from a known address.
         datagram_limit: bytes that a request may have over UDP; a longer one goes over TCP (section 18.1.1).
             0 lets every request go over UDP.
         dscp: 0..63, how its packets are marked.
@@ -65,7 +64,6 @@ class Endpoint:
         on_unsent: Callable[[], None] = lambda: None,
         locate: Locate = nowhere,
         known: Known = lambda host: True,
-        strict: bool = False,
         datagram_limit: int = DATAGRAM_LIMIT,
         dscp: int = 0,
         max_server_transactions: int = MAX_SERVER_TRANSACTIONS,
@@ -90,7 +88,7 @@ class Endpoint:
             dscp=dscp,
         )
         self.ways_back = WaysBack(world, self.transports, locate, 64 * timers.t1)
-        self.clients = Clients(world, self.transports, timers, on_stray, strict=strict)
+        self.clients = Clients(world, self.transports, timers, on_stray)
         self.servers = Servers(
             world,
             self.transports,

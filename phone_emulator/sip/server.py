@@ -18,6 +18,7 @@ from phone_emulator.world.reasons import ICMP_PORT_UNREACHABLE
 from phone_emulator.world.tasks import Tasks
 
 from . import transaction as machines
+from .allowance import Known
 from .flow import Flow
 from .message import Message, MessageError, Request, Response, response_to
 from .parser import parse
@@ -52,6 +53,7 @@ class ServerTransaction:
     __slots__ = (
         "_machine",
         "_servers",
+        "admits",
         "final",
         "flow",
         "key",
@@ -75,6 +77,8 @@ class ServerTransaction:
         """Where the responses go."""
         self.source = source
         """Where it came from."""
+        self.admits: Known = servers.known
+        """From which other hosts it may be repeated, acknowledged and cancelled: those of a server."""
         self.straight = server_kind(request) in STRAIGHT
         """Whether the request was handed on, and nothing has happened since."""
         self.key = key
@@ -144,6 +148,7 @@ class Servers:
         self.world = world
         self.timers = timers
         self._transports = transports
+        self.known = transports.known
         self._ways_back = ways_back
         self._user_agent = user_agent
         self._on_request = on_request
@@ -215,10 +220,7 @@ class Servers:
             return
         server = self._current.get(key)
         if server is not None:
-            now, said_last = self.world.now(), server.machine.last_sent
-            if said_last is not None and said_last.to_tag and said_last.to_tag == request.to_tag:
-                flow.prove(now)
-            self._act(server, server.machine.receive(request, now))
+            self._received_again(server, request, flow)
             return
         if request.method == "ACK":
             self._acknowledged(request, flow)
@@ -233,6 +235,18 @@ class Servers:
             self._deliver(server, request)
         else:
             self._act(server, server.machine.start(self.world.now()))
+
+    def _received_again(self, server: ServerTransaction, request: Request, flow: Flow) -> None:
+        """The request of *server* came once more, or the ACK to its refusal."""
+        now, said, host = self.world.now(), server.machine.last_sent, flow.remote.host
+        if host != server.source.host and not server.admits(host):
+            method, first = server.request.method, server.source.host
+            why = f"it came from {host}, and the {method} with its branch from {first}"
+            self._transports.ignored(flow, why, request.raw or request.to_bytes())
+            return
+        if said is not None and said.to_tag and said.to_tag == request.to_tag and host == server.source.host:
+            flow.prove(now)
+        self._act(server, server.machine.receive(request, now))
 
     def refuse_unread(self, data: bytes, flow: Flow, error: MessageError, unread: bool) -> None:
         """Tell what is wrong with what cannot be read; refuse a request of which enough can."""
@@ -366,8 +380,8 @@ class Servers:
     def _cancelled(self, cancel: ServerTransaction) -> None:
         """Answer a CANCEL and tell the INVITE it is for (section 9.2)."""
         target = self._current.get(server_key(cancel.request, "INVITE"))
-        host, known = cancel.source.host, self._transports.known
-        if target is not None and host != target.source.host and not known(host):
+        host = cancel.source.host
+        if target is not None and host != target.source.host and not target.admits(host):
             # Who sent the INVITE sends its CANCEL (section 9.1); a server may do so from another address.
             why = f"it came from {host}, and the INVITE that it would cancel from {target.source.host}"
             self._answer(cancel, 481, why=why)

@@ -307,7 +307,8 @@ class TransportLayer:
     def send_bytes(self, data: bytes, flow: Flow) -> None:
         """Send the bytes of a message; raises SendFailed."""
         if flow.stream is None:
-            if flow.allowance is not None and not self._may_send(data, flow, flow.allowance):
+            allowance = flow.allowance or self._allowances.find(flow.remote.host)
+            if allowance is not None and not self._may_send(data, flow, allowance):
                 return
             if len(self._moves) > 1:
                 flow = self.as_of_now(flow)

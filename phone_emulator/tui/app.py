@@ -98,8 +98,12 @@ class PhoneApp(App[None]):
         """Save an internal fault, and show it unless another one is being shown."""
         if isinstance(event, InternalFault):
             saved = self._fault_file.save(event)
-            if self.is_running and not isinstance(self.screen, FaultScreen):
-                self.push_screen(FaultScreen(event, saved))
+            if self.is_running:
+                self.call_later(self._show_fault, event, saved)
+
+    def _show_fault(self, fault: InternalFault, saved: str) -> None:
+        if not isinstance(self.screen, FaultScreen):
+            self.push_screen(FaultScreen(fault, saved))
 
     async def action_quit(self) -> None:
         """Quit, after asking while a call is up; asked for again while leaving, quit at once."""

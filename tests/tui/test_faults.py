@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextvars
 import tempfile
 from pathlib import Path
 from typing import Never
 
 import pytest
 
+from phone_emulator.events import TextReceived
 from tests.faults.raised import IN_ORDER, REFRESH, WALK, faulted
 from tests.tui.stage import MEDIUM, Stage, perform
 
@@ -98,3 +100,15 @@ def test_without_a_folder_to_write_in_it_says_so(monkeypatch: pytest.MonkeyPatch
 
     with faulted():
         perform(play, monkeypatch, size=MEDIUM)
+
+
+def test_what_is_told_from_anywhere_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sockets of the lab are older than the app, and know nothing of its context."""
+
+    async def play(stage: Stage) -> None:
+        told = TextReceived(at=stage.phone.world.now(), line=1, sender="1002", text="hello")
+        contextvars.Context().run(stage.phone.bus.tell, told)
+        await stage.wait(0.5)
+        assert "hello" in stage.text()
+
+    perform(play, monkeypatch, size=MEDIUM)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from phone_emulator.cleaning import clean
 from phone_emulator.cli.desk import load_cfg, make_desk, refuse_elsewhere
 from phone_emulator.cli.exits import Exit
 from phone_emulator.cli.options import PHONE, Common, cfg_argument, common_options
@@ -65,7 +66,7 @@ def registration_lines(line: Line, now: float) -> list[str]:
             lines.append(f"{head}: registered at {binding.target}, expires in {left:.0f} s{doubt}")
         else:
             lines.append(f"{head}: {binding.state}: {binding.reason}")
-    return lines
+    return [clean(text) for text in lines]
 
 
 def _as_json(line: Line, now: float) -> dict[str, Any]:

@@ -73,6 +73,7 @@ class IncomingCall(Call):
         self.session.note(server.request)
         self.voice.host = line.seat.context.host_for(server.source.host)
         server.on_cancel = self._cancelled
+        server.admits = line.seat.known.__contains__
         self.heard_at = self.seat.now
 
     def ring(self) -> None:

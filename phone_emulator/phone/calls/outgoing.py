@@ -239,6 +239,7 @@ class OutgoingCall(Call):
             return
         if self._directly is not None:
             self.sources.dialled(attempt.target.address)
+            self.seat.context.dialled(attempt.target.address)
         draft = self._drafts.get(hop.identity.number)
         if draft is None:
             draft = self._drafts[hop.identity.number] = self._draft(step)
@@ -280,8 +281,12 @@ class OutgoingCall(Call):
 
     def _expect_late_answers(self, client: ClientTransaction, identity: Identity) -> None:
         """Nobody waits for an answer to *client*'s INVITE any more; one that comes is dealt with (C8)."""
-        end = partial(end_answered, self.seat, identity, client.request)
-        self.seat.dialogs.abandoned(client.request, end)
+        withheld = self._directly is not None
+        end = partial(end_answered, self.seat, identity, client.request, withheld=withheld)
+        asked = client.flow.remote.host
+        self.seat.dialogs.abandoned(
+            client.request, end, lambda host: host == asked or host in self.seat.known
+        )
 
     async def _meet(self, attempt: Attempt) -> bool:
         """Offer an address of the IP version of *attempt*'s target; False where there is none to offer."""
@@ -352,12 +357,14 @@ class OutgoingCall(Call):
     def _know(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
         """A 1xx came in, and is about to be heard: requests in its early dialog belong to this call."""
         fork = forks.heard(client.request, response)
+        self.sources.proven = True
         if fork is not None:
             self.sources.heard(client.source.host, fork.dialog)
             self.seat.dialogs.confirm(self, fork.dialog)
 
     def _expect(self, response: Response, client: ClientTransaction, forks: Forks) -> None:
         """A 2xx came in, and is about to be heard: requests in its dialog belong to this call."""
+        self.sources.proven = True
         with contextlib.suppress(MessageError):  # it will end the call
             dialog = forks.confirm(client.request, response)
             self.sources.heard(client.source.host, dialog)
@@ -620,8 +627,12 @@ class OutgoingCall(Call):
             dialog = forks.confirm(client.request, response)
         except MessageError:
             identity = self.channel.identity
-            drawn = await end_answered(self.seat, identity, client.request, response, client.flow)
+            withheld = self._directly is not None
+            drawn = await end_answered(
+                self.seat, identity, client.request, response, client.flow, withheld=withheld
+            )
         else:
+            self.sources.heard(client.source.host, dialog)
             drawn = await self.channel.acknowledge_and_bye(dialog)
         if own:
             self._bye_answered(drawn)

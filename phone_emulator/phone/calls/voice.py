@@ -77,8 +77,6 @@ class Voice:
         """The RTP session, while the call has one."""
         self.withheld = ""
         """Why no sound is sent to where the far end wants it, for people; empty where it is."""
-        self._proven = False
-        """Whether the far end has shown to be there: a stranger gets no sound before."""
         self.script: bytes | None = None
         """What goes out in place of this end's own description: a called user of the lab says anything."""
         unspoken = ", ".join(unspoken_titles(context.codecs(account)))
@@ -298,15 +296,13 @@ class Voice:
 
     @property
     def unproven(self) -> bool:
-        """Whether the far end is a stranger that has not shown yet to be there."""
-        return not (self._proven or self._sources.founded)
+        """Whether the far end has not shown yet to be there: anybody can call in a server's name."""
+        return not self._sources.proven
 
     def prove(self) -> None:
-        """The far end has sent back what only this end could tell it."""
-        if not self._proven:
-            self._proven = True
-            if self.audio is not None and not self.withheld:
-                self.audio.unmute()
+        """The far end may have sent back what only this end could tell it."""
+        if self._sources.proven and self.audio is not None and not self.withheld:
+            self.audio.unmute()
 
     def silence(self) -> None:
         """Hear and say nothing until `connect`."""

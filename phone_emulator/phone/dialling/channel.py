@@ -26,7 +26,7 @@ from phone_emulator.sip.flow import Flow
 from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.sip.tables import State
-from phone_emulator.world.address import is_unicast
+from phone_emulator.world.address import canonical, is_unicast
 
 REFRESHING = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
 """Requests whose 2xx may move the far end's remote target (RFC 3261 section 12.2.1.2, RFC 5057 5.2)."""
@@ -122,12 +122,16 @@ class Channel:
         A 2xx to a re-INVITE is acknowledged.
         """
         context = self.seat.context
-        client = context.endpoint.clients.request(request, flow, rport=self.seat.account.rport)
+        self.sources.reached(flow.remote.host)
+        client = context.endpoint.clients.request(
+            request, flow, rport=self.seat.account.rport, admits=self.sources.admits
+        )
         try:
             response = await self._final_of(client)
         except RequestFailed:
             if request.method == "INVITE":  # a 2xx that comes late is owed its ACK all the same
-                self.seat.dialogs.abandoned(client.request, partial(self._acknowledge_late, dialog))
+                late = partial(self._acknowledge_late, dialog)
+                self.seat.dialogs.abandoned(client.request, late, self.sources.admits)
             raise
         if request.method in REFRESHING and response.status < 300:
             with contextlib.suppress(MessageError):
@@ -178,6 +182,7 @@ class Channel:
             rport=self.seat.account.rport,
             branch=client.request.branch,
             sent_by=client.flow,
+            admits=self.sources.admits,
         )
         return True
 
@@ -190,6 +195,7 @@ class Channel:
 
         *cseq*: of its INVITE, where that is not the last one.
         """
+        self.sources.reached(flow.remote.host)
         ack = self.identity.in_dialog(dialog, "ACK", self.identity.contact(flow.local, flow.transport))
         if cseq is not None:
             ack.headers.set("CSeq", f"{cseq} ACK")
@@ -240,7 +246,7 @@ class Channel:
         known = self._stays or self._names_server(host, uri.port) or self._through_proxy()
         if uri.scheme not in ("sip", "sips") and not self._stays:
             return None
-        if self.flow is not None and not known and not self._may_go(host):
+        if self.flow is not None and not known and not self._may_go(host, transport):
             return None if self.flow.lost else self.flow
         if self.flow is not None and (known or _same(self.flow, host, uri)):
             if not self.flow.lost:
@@ -263,9 +269,17 @@ class Channel:
         except (Unresolved, RequestFailed):
             return None
 
-    def _may_go(self, host: str) -> bool:
-        """Whether requests may go to *host*, where its dialog points: no stranger names a third one."""
-        return self.flow is None or host == self.flow.remote.host or self.sources.vouches(host)
+    def _may_go(self, host: str, transport: Transport) -> bool:
+        """Whether requests may go to *host*, where its dialog points: no stranger names a third one.
+
+        Nor has one a connection made before it has shown to be there.
+        """
+        if self.flow is None:
+            return True
+        own = (canonical(host) if is_ip(host) else host) == self.flow.remote.host
+        if self.sources.founded:
+            return own or self.sources.vouches(host)
+        return own and (self.sources.proven or not transport.reliable)
 
     async def _addresses_of(self, name: str) -> list[str]:
         """The IP addresses of *name*, a host that a dialog names; none where it has none."""
@@ -294,9 +308,17 @@ class Channel:
 
 
 async def end_answered(
-    seat: Seat, identity: Identity, invite: Request, response: Response, flow: Flow
+    seat: Seat,
+    identity: Identity,
+    invite: Request,
+    response: Response,
+    flow: Flow,
+    *,
+    withheld: bool = False,
 ) -> Response | None:
     """ACK and BYE a 2xx to *invite*: its target was given up before (C8), or it cannot be used.
+
+    *withheld*: whether no challenge is answered.
 
     Every 2xx is acknowledged (RFC 3261 section 13.2.2.4): where it does not say whereto, over *flow*.
 
@@ -305,8 +327,10 @@ async def end_answered(
     """
     channel = Channel(seat, identity)
     channel.flow = flow
+    channel.credentials.withheld = withheld
     try:
         dialog = dialog_of_response(invite, response)
+        channel.sources.heard(flow.remote.host, dialog)
     except MessageError:
         dialog = dialog_to_end(invite, response)
         channel.stay()

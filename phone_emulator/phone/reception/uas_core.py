@@ -12,6 +12,7 @@ from phone_emulator.phone.calls import forwarding
 from phone_emulator.phone.calls.forwarding import Forward
 from phone_emulator.phone.calls.incoming import IncomingCall
 from phone_emulator.phone.presence.notifier import Notifier
+from phone_emulator.phone.presence.subscription import Subscription
 from phone_emulator.phone.transfer.replaces import NotReplaced, replaced_call
 from phone_emulator.phone.wire import content, option_tags, session_expires
 from phone_emulator.phone.wire.answer import Answer
@@ -109,7 +110,8 @@ class UasCore:
         handler = HANDLERS.get(request.method)
         if handler is not None:
             refusal = None
-            if request.method != "INVITE":  # which has more to pass
+            # An INVITE has more to pass, and who sends a NOTIFY that is awaited may be named in the answer.
+            if request.method != "INVITE" and self._awaiting(request) is None:
                 refusal = self.guard.refusal(server, self.line_called(request))
             if refusal is None and request.method in BODILESS:
                 refusal = content.unread(request)
@@ -214,8 +216,9 @@ class UasCore:
         except NotReplaced as error:
             self._refuse(invitation, Answer(error.status, why=error.why))
             return
-        if replaced is not None and not (invitation.known or replaced.sources.admits(server.source.host)):
-            why = f"{server.source.host} {NO_SERVER}, and is not known in the call that it would replace"
+        host = server.source.host
+        if replaced is not None and not (host in replaced.seat.known or replaced.sources.admits(host)):
+            why = f"{host} {NO_SERVER}, and is not known in the call that it would replace"
             self._refuse(invitation, Answer(403, why=why))
             return
         identity = self.identity_called(line, request)
@@ -227,15 +230,20 @@ class UasCore:
 
     def on_notify(self, server: ServerTransaction) -> None:
         """A NOTIFY of no dialog: the first of a subscription, or one that nobody subscribed to."""
-        request, desk = server.request, self._desk
-        for each in desk.lines.values():
-            subscription = each.subscriptions.awaiting(request)
-            if subscription is not None:
-                subscription.adopt(server)
-                return
-        line = self.line_called(request)
+        desk, subscription = self._desk, self._awaiting(server.request)
+        if subscription is not None:
+            subscription.adopt(server)
+            return
+        line = self.line_called(server.request)
         answer = answer_to(desk, line, server)
         self.answer(server, answer, line.seat.account if line is not None else None)
+
+    def _awaiting(self, request: Request) -> Subscription | None:
+        """The subscription whose first NOTIFY *request* is; None for none."""
+        if request.method != "NOTIFY":
+            return None
+        found = (line.subscriptions.awaiting(request) for line in self._desk.lines.values())
+        return next((each for each in found if each is not None), None)
 
     def on_options(self, server: ServerTransaction) -> None:
         """An OPTIONS: what the phone can, with the status that an INVITE would draw now (section 11.2)."""

@@ -78,7 +78,8 @@ def told_to(notify: UnsolicitedNotify) -> int:
     """Talk or hold: the call with this Call-ID; else the one that rings (talk) or is up (hold)."""
     event = event_of(notify.request)
     seat = None if notify.line is None else notify.line.seat
-    calls = [call for call in notify.desk.calls if seat in (None, call.seat)]
+    source = notify.server.source.host
+    calls = [call for call in notify.desk.calls if seat in (None, call.seat) and source in call.seat.known]
     named = [call for call in calls if call.dialog and call.dialog.call_id == notify.request.call_id]
     fit = CallState.RINGING if event == "talk" else CallState.TALKING
     others = [

@@ -39,8 +39,17 @@ class RequestValidator:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._nonces: deque[str] = deque(maxlen=MAX_NONCES)
-        """Each is good for one request, so that none can be replayed."""
+        self._nonces = {known: deque[str](maxlen=MAX_NONCES) for known in (False, True)}
+        """Each is good for one request, so that none can be replayed; strangers' and those of the servers."""
+
+    def minds(self, request: Request) -> bool:
+        """Whether it matters for *request*, of no dialog, that its sender is a server.
+
+        Of an INVITE it does for where sound may be sent, and for what its headers ask for.
+        """
+        config, called = self._desk.config, (request.method, event_of(request))
+        asks = request.method in ("INVITE", "REFER") or called in KNOWN_ONLY
+        return asks or config.trust_ctrl or self._named(config.validated_methods, request)
 
     def refusal(self, server: ServerTransaction, line: Station | None) -> Answer | None:
         """What the request of *server* is refused with, or None where nothing speaks against it.
@@ -64,10 +73,13 @@ class RequestValidator:
             for each in lines
             if each.seat.account.password
         }
-        return self._unproven(request, passwords)
+        return self._unproven(request, passwords, known=known)
 
-    def _unproven(self, request: Request, passwords: dict[str, str]) -> Answer | None:
-        """The challenge to *request*, or a 403, unless it proves that its sender knows one of *passwords*."""
+    def _unproven(self, request: Request, passwords: dict[str, str], *, known: bool) -> Answer | None:
+        """The challenge to *request*, or a 403, unless it proves that its sender knows one of *passwords*.
+
+        *known*: whether it came from one of the line's servers.
+        """
         realm = self._desk.config.validation_realm
         values = request.headers.get_all("Authorization")
         if not passwords or len(values) > 1:
@@ -80,16 +92,17 @@ class RequestValidator:
         if verdict in (Verdict.WRONG, Verdict.UNKNOWN):
             return Answer(403)
         nonce = f"{self._desk.world.unguessable.getrandbits(128):032x}"
-        self._nonces.append(nonce)
+        self._nonces[known].append(nonce)
         challenge = challenge_value(realm, nonce, stale=verdict is Verdict.STALE)
         return Answer(401, (("WWW-Authenticate", challenge),))
 
     def _spend(self, nonce: str) -> bool:
         """Whether *nonce* is one of the phone's that was not used yet."""
-        if nonce not in self._nonces:
-            return False
-        self._nonces.remove(nonce)
-        return True
+        for nonces in self._nonces.values():
+            if nonce in nonces:
+                nonces.remove(nonce)
+                return True
+        return False
 
     def _named(self, methods: str, request: Request) -> bool:
         """Whether *methods* names that of *request*, and ``sip.request_validation.event`` its event."""

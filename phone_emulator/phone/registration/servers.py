@@ -69,8 +69,16 @@ class Servers:
         targets = await self._seat.locate(hop)
         if hop.server != DIRECT:
             self._lists[hop.server] = targets
-            self._seat.known.note(target.address for target in targets)
+            self._seat.known.note(hop.host, (target.address for target in targets))
         return targets
+
+    async def locate_all(self) -> None:
+        """Look up each server that was not yet, once: somebody may be one of them."""
+        for hop in hops(self._seat.account):
+            if hop.host in self._seat.known.unlocated:
+                with contextlib.suppress(Unresolved):
+                    await self.locate(hop)
+        self._seat.known.unlocated.clear()
 
     def left(self, host: str) -> str:
         """Which target at the IP address *host* is not the one in use, for people; empty where none is (R17).

@@ -256,6 +256,8 @@ class Referrals:
             call.respond(server, 481 if call.state is CallState.ENDING else 603)
             return
         _ = target_of(server.request)
+        if not (call.sources.founded or server.source.host in call.seat.known):
+            raise MessageError("a stranger asks: who is called would hear this phone's name", 603)
         if len(followed(call)) >= MAX_REFERRALS:
             raise MessageError(f"{MAX_REFERRALS} REFERs of this call go on already", 486)
         self._check_room(call.seat)

@@ -17,6 +17,9 @@ from .certificates import Trust
 from .identity import Device, Identity
 from .known import Network
 
+MOST_CALLED = 100
+"""Addresses that were dialled and are remembered."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Context:
@@ -50,6 +53,15 @@ class Context:
 
     gruus: dict[tuple[int, int], str] = field(default_factory=dict)
     """The GRUU of each account at each of its servers that has given one (RFC 5627)."""
+
+    called: dict[str, None] = field(default_factory=dict)
+    """The IP addresses that the user has dialled lately: what goes there is the user's wish."""
+
+    def dialled(self, host: str) -> None:
+        """The user calls the IP address *host*."""
+        self.called[host] = None
+        if len(self.called) > MOST_CALLED:
+            del self.called[next(iter(self.called))]
 
     @property
     def hosts(self) -> tuple[str, ...]:

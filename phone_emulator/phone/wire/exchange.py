@@ -225,7 +225,12 @@ class Exchange:
             draft.proven = bool(shown)
             attempt.give_up_at = world.now() + wait.seconds
             client = self.endpoint.clients.request(
-                request, flow, timeout=wait.seconds, rport=self.account.rport, on_sent=sent
+                request,
+                flow,
+                timeout=wait.seconds,
+                rport=self.account.rport,
+                on_sent=sent,
+                admits=self.known.__contains__ if self.config.trust_ctrl else None,
             )
             try:
                 watch.started(client)

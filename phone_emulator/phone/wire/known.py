@@ -39,9 +39,12 @@ class KnownServers:
         self._literal = frozenset(canonical(address) for address in configured if is_ip(address))
         self._others = others
         self._given: dict[str, None] = {}
+        self.unlocated = {address for address in configured if address and not is_ip(address)}
+        """The names that were not looked up yet."""
 
-    def note(self, hosts: Iterable[str]) -> None:
-        """DNS has given *hosts*, IP addresses, for one of them."""
+    def note(self, name: str, hosts: Iterable[str]) -> None:
+        """DNS has given *hosts*, IP addresses, for *name*."""
+        self.unlocated.discard(name)
         for host in hosts:
             self._given.pop(host, None)
             self._given[host] = None
@@ -78,12 +81,27 @@ class Sources:
         """Those names whose addresses were not looked up yet."""
         self.founded = True
         """Whether its first message came from one of the line's servers, or went to who was to get it."""
+        self.proven = False
+        """Whether the far end has sent back what only this end could tell it."""
+        self._reached: dict[str, None] = {}
+        """The IP addresses that something of the dialog was sent to."""
         self.takes_connections = False
         """Whether the phone's own Contact in the dialog asks for TCP or TLS."""
 
     def begin(self, host: str) -> None:
         """The dialog's first message has come from the IP address *host*, or has gone there."""
         self.founded = self.vouches(host)
+        self.reached(host)
+
+    def reached(self, host: str) -> None:
+        """Something of the dialog, its tag with it, goes to the IP address *host*."""
+        _remember(self._reached, host)
+
+    def prove(self, host: str) -> bool:
+        """A request with this end's tag came from the IP address *host*; whether that proves who is there."""
+        proves = host in self._reached
+        self.proven = self.proven or proves
+        return proves
 
     def dialled(self, host: str) -> None:
         """The user has called the IP address *host*."""
@@ -91,7 +109,8 @@ class Sources:
 
     def vouches(self, host: str) -> bool:
         """Whether *host* is a server of the line, or was named by one."""
-        return host in self._servers or host.lower() in self._named
+        host = canonical(host) if is_ip(host) else host.lower()
+        return host in self._servers or host in self._named
 
     def admits(self, host: str, transport: Transport = Transport.UDP) -> bool:
         """Whether a request within the dialog counts that came from the IP address *host* over *transport*.
@@ -105,10 +124,7 @@ class Sources:
 
     def heard(self, host: str, dialog: Dialog | None = None) -> None:
         """A message that came from the IP address *host* was accepted; it has left *dialog* behind."""
-        if host not in self._heard:
-            self._heard[host] = None
-            if len(self._heard) > MOST_IN_DIALOG:
-                del self._heard[next(iter(self._heard))]
+        _remember(self._heard, host)
         if dialog is not None and self.vouches(host):
             for uri in (dialog.remote_target, *dialog.route_uris):
                 for each in _hosts_of(uri):
@@ -146,6 +162,14 @@ class Sources:
             forgotten = next(iter(self._named))
             del self._named[forgotten]
             self._unresolved.pop(forgotten, None)
+
+
+def _remember(hosts: dict[str, None], host: str) -> None:
+    """Add *host* to the last of *hosts*."""
+    if host not in hosts:
+        hosts[host] = None
+        if len(hosts) > MOST_IN_DIALOG:
+            del hosts[next(iter(hosts))]
 
 
 def _hosts_of(uri: str) -> list[str]:

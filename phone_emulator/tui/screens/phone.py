@@ -109,10 +109,13 @@ class PhoneScreen(Screen[None]):
     # -- refreshing ----------------------------------------------------------------------------------------
 
     def update_soon(self) -> None:
-        """Something happened: refresh, together with what else happens in the next moment."""
+        """Something happened: refresh, together with what else happens in the next moment.
+
+        It may be told from anywhere; a timer needs the app's own context.
+        """
         if not self._due:
             self._due = True
-            self.set_timer(SOON, self.update_panes)
+            self.call_later(self.set_timer, SOON, self.update_panes)
 
     def update_panes(self) -> None:
         """Show how things stand."""

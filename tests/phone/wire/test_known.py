@@ -33,7 +33,7 @@ async def nowhere(name: str) -> list[str]:
 
 def sources(*known: str) -> Sources:
     servers = KnownServers(ACCOUNT)
-    servers.note(known)
+    servers.note("pbx.example", known)
     return Sources(servers, nowhere)
 
 
@@ -65,10 +65,10 @@ def test_an_outbound_proxy_is_one_where_it_is_used(enabled: bool) -> None:
 
 def test_whatever_dns_ever_gave_stays_known() -> None:
     servers = KnownServers(ACCOUNT)
-    servers.note(["192.0.2.9"])
-    servers.note(["192.0.2.10"])
+    servers.note("pbx.example", ["192.0.2.9"])
+    servers.note("pbx.example", ["192.0.2.10"])
     assert "192.0.2.9" in servers
-    servers.note(f"10.0.{number // 250}.{number % 250}" for number in range(MOST))
+    servers.note("pbx.example", (f"10.0.{number // 250}.{number % 250}" for number in range(MOST)))
     assert "192.0.2.9" not in servers
 
 

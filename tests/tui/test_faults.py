@@ -108,6 +108,7 @@ def test_what_is_told_from_anywhere_is_shown(monkeypatch: pytest.MonkeyPatch) ->
     async def play(stage: Stage) -> None:
         told = TextReceived(at=stage.phone.world.now(), line=1, sender="1002", text="hello")
         contextvars.Context().run(stage.phone.bus.tell, told)
+        await stage.press("f9")
         await stage.wait(0.5)
         assert "hello" in stage.text()
 

@@ -21,6 +21,7 @@ from phone_emulator.events import (
     CallForwarded,
     CheckSync,
     CodecsNotSpoken,
+    DigitReceived,
     DnsAnswered,
     Event,
     InternalFault,
@@ -134,7 +135,7 @@ def _in_words(event: Event) -> str:
             return f"{event.call}, line {event.line}, {event.remote}: {event.state}: {event.reason}"
         case MediaChanged():
             return f"{event.call}, line {event.line}: {event.reason}"
-        case RtpIgnored():
+        case RtpIgnored() | DigitReceived():
             return f"{event.call}, line {event.line}: {event}"
         case CodecsNotSpoken():
             return f"line {event.line}: {event.reason}"

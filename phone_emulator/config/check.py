@@ -231,12 +231,6 @@ def _unspoken(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
             yield Surprise("codec-not-spoken", Severity.WARNING, keys, message, by_default=Severity.HINT)
 
 
-def _digits(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
-    if account.dtmf_type == 0:
-        message = "dtmf.type = 0: digits in the sound itself are not sent here yet, so each one fails"
-        yield Surprise("digits-in-band", Severity.WARNING, ("dtmf.type",), message)
-
-
 def _identity(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
     if not account.user_name:
         yield Surprise("no-user", Severity.WARNING, ("user_name",), "enabled, but user_name is not set")
@@ -266,5 +260,4 @@ RULES: tuple[Rule, ...] = (
     _no_proxy,
     _tls_port,
     _unspoken,
-    _digits,
 )

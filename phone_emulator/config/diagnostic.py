@@ -21,7 +21,6 @@ Code = Literal[
     "codec-not-spoken",
     "control-character",
     "default-password",
-    "digits-in-band",
     "duplicate",
     "fused-line",
     "include",

@@ -466,6 +466,12 @@ class PhoneConfig:
     """Seconds an outgoing call may ring. ``phone_setting.ringback_timeout``"""
     dtmf_duration: int = 100
     """Milliseconds. ``features.dtmf.duration``"""
+    dtmf_interval: int = 50
+    """Milliseconds of pause between two digits. ``features.dtmf.min_interval``"""
+    dtmf_repetition: int = 3
+    """How often the end of a telephone event is sent. ``features.dtmf.repetition``"""
+    dtmf_volume: int = -10
+    """dBm0 of a digit. ``features.dtmf.volume``"""
     rfc2543_hold: bool = False
     """``sip.rfc2543_hold``"""
     deal_180: bool = True

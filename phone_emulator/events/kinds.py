@@ -315,15 +315,36 @@ class TextReceived(Event):
     text: str
 
 
+class DigitWay(StrEnum):
+    """How a digit comes."""
+
+    INFO = "info"
+    RFC4733 = "rfc4733"
+    """As a telephone event in RTP."""
+    IN_BAND = "inband"
+    """As two tones in the sound itself."""
+
+
+_DIGIT_WAYS = {
+    DigitWay.INFO: "by INFO",
+    DigitWay.RFC4733: "as a telephone event",
+    DigitWay.IN_BAND: "in the sound",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigitReceived(Event):
-    """The far end sent a DTMF digit by INFO."""
+    """The far end sent a DTMF digit; in RTP that is told as it begins."""
 
     line: int
     call: str
     digit: str
     duration: int
     """Milliseconds; 0 where it did not say."""
+    by: DigitWay = DigitWay.INFO
+
+    def __str__(self) -> str:
+        return f"the far end pressed {self.digit} ({_DIGIT_WAYS[self.by]})"
 
 
 # -- provisioning ----------------------------------------------------------------------------------------

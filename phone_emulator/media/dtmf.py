@@ -115,7 +115,7 @@ class DigitReceiver:
         return DIGITS[event.event]
 
 
-def info_body(digit: str, duration_ms: int, info_type: int) -> tuple[str, bytes]:
+def info_body(digit: str, duration_ms: int, info_type: int, volume: int = 10) -> tuple[str, bytes]:
     """The Content-Type and body of an INFO for *digit*; raises DtmfError.
 
     The body of type 3 is documented nowhere; this is the payload of RFC 4733 under its registered type.
@@ -124,6 +124,7 @@ def info_body(digit: str, duration_ms: int, info_type: int) -> tuple[str, bytes]
         digit: one of DIGITS.
         duration_ms: ``features.dtmf.duration``.
         info_type: ``account.X.dtmf.info_type``: 1 DTMF-Relay, 2 DTMF, 3 Telephone-Event.
+        volume: dBm0 without the minus sign (``features.dtmf.volume``); only type 3 tells it.
     """
     event = event_of(digit)
     match info_type:
@@ -132,5 +133,5 @@ def info_body(digit: str, duration_ms: int, info_type: int) -> tuple[str, bytes]
         case 2:
             return "application/dtmf", DIGITS[event].encode()
         case 3:
-            return "audio/telephone-event", Event(event, True, 10, duration_ms * _RATE).pack()
+            return "audio/telephone-event", Event(event, True, volume, duration_ms * _RATE).pack()
     raise DtmfError(f"account.X.dtmf.info_type is 1, 2 or 3, not {info_type}")

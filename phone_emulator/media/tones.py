@@ -1,4 +1,4 @@
-"""Tones as 16-bit samples at 8 kHz: what a caller hears, and DTMF in the voice band (ITU-T E.180, Q.23)."""
+"""Tones as 16-bit samples: what a caller hears, and the frequencies of DTMF (ITU-T E.180, Q.23)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import math
 from array import array
 from dataclasses import dataclass
 
-from .dtmf import DIGITS, event_of
-
 RATE = 8000
-"""Samples a second."""
-_FULL_SCALE_DBM0 = 3.14
-"""The level of the loudest sine that 16 bits hold (G.711, A-law)."""
+"""Samples a second, where nothing else is said."""
+FULL_SCALE_DBM0 = 3.14
+"""The level of the loudest sine that 16 bits hold (G.711, A-law): -3.01 dBov."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +50,36 @@ DTMF = {
 """Digit -> its two frequencies, Hz (Q.23)."""
 
 
-def sine(frequencies: tuple[float, ...], duration_ms: int, level: float = -10.0) -> array[int]:
-    """Sines of the *frequencies* (Hz) added up, each at *level* dBm0 (at most 3.14 together)."""
-    amplitude = 32767 * 10 ** ((level - _FULL_SCALE_DBM0) / 20)
-    turns = [2 * math.pi * frequency / RATE for frequency in frequencies]
-    count = duration_ms * RATE // 1000
+def sine(
+    frequencies: tuple[float, ...],
+    duration_ms: int,
+    level: float = -10.0,
+    *,
+    rate: int = RATE,
+    start: int = 0,
+) -> array[int]:
+    """Sines of the *frequencies* (Hz) added up, each at *level* dBm0 (at most 3.14 together).
+
+    Args:
+        frequencies: Hz, all at once.
+        duration_ms: how much of it.
+        level: dBm0 (FULL_SCALE_DBM0).
+        rate: samples a second, a multiple of 1000.
+        start: milliseconds that went before: each sine began with them.
+    """
+    amplitude = 32767 * 10 ** ((level - FULL_SCALE_DBM0) / 20)
+    turns = [2 * math.pi * frequency / rate for frequency in frequencies]
+    first, count = start * rate // 1000, duration_ms * rate // 1000
     loudest = 32767.0
     return array(
         "h",
         [
             round(max(-loudest, min(loudest, amplitude * sum(math.sin(turn * at) for turn in turns))))
-            for at in range(count)
+            for at in range(first, first + count)
         ],
     )
 
 
-def silence(duration_ms: int) -> array[int]:
+def silence(duration_ms: int, *, rate: int = RATE) -> array[int]:
     """Samples of 0."""
-    return array("h", bytes(2 * (duration_ms * RATE // 1000)))
-
-
-def dtmf_tone(digit: str, duration_ms: int = 100, level: float = -10.0) -> array[int]:
-    """The two tones of *digit*, for DTMF in the voice band; raises DtmfError for what is no digit."""
-    return sine(DTMF[DIGITS[event_of(digit)]], duration_ms, level)
+    return array("h", bytes(2 * (duration_ms * rate // 1000)))

@@ -69,6 +69,8 @@ class CallReport:
     """Whether ``to``, the far end, called."""
     ended: Ended | None = None
     """How it ended; None where it is told before that."""
+    digits: str | None = None
+    """What the far end has pressed; None where no sound was agreed, and none came by INFO."""
 
     @property
     def way(self) -> str:
@@ -90,7 +92,7 @@ class CallReport:
             "elapsed": round(self.elapsed, 6),
             "route": [attempt.as_json() for attempt in self.route],
             "ended": None if self.ended is None else self.ended.as_json(),
-        }
+        } | ({} if self.digits is None else {"media": {"digits": self.digits}})
 
 
 @dataclass(frozen=True, slots=True)

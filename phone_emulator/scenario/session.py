@@ -334,6 +334,7 @@ def call_report(call: Call, name: str | None = None) -> CallReport:
         route=[dataclasses.replace(attempt) for attempt in call.route],
         incoming=call.direction is Direction.INCOMING,
         ended=None if call.end is None else dataclasses.replace(call.end),
+        digits=None if call.session.silent and not call.digits_heard else call.digits_heard,
     )
 
 

@@ -37,11 +37,12 @@ def test_json_is_one_object_on_stdout(call: Run) -> None:
     told = json.loads(result.stdout)
     assert list(told) == [
         "schema", "id", "line", "direction", "to", "result", "status", "reason", "via", "started", "elapsed",
-        "route", "ended",
+        "route", "ended", "media",
     ]  # fmt: skip
     assert {key: told["ended"][key] for key in ("by", "method", "answered")} == {
         "by": "us", "method": "BYE", "answered": True,
     }  # fmt: skip
+    assert told["media"] == {"digits": ""}
     assert (told["to"], told["result"], told["via"]) == ("1002", "answered", "secondary")
     assert [(each["role"], each["outcome"]) for each in told["route"]] == [
         ("primary", "unavailable"),

@@ -178,15 +178,6 @@ def test_codecs_that_cannot_be_spoken(lines: list[str], told: list[str]) -> None
     ] == told
 
 
-@pytest.mark.parametrize(("kind", "told"), [("0", ["5:warning:digits-in-band"]), ("1", []), ("3", [])])
-def test_digits_that_are_not_sent(kind: str, told: list[str]) -> None:
-    start = "#!version:1.0.0.1\naccount.1.enable = 1\naccount.1.sip_server.1.address = a\n\n"
-    found = load_text(f"{start}account.1.dtmf.type = {kind}", "x.cfg").diagnostics
-    assert [
-        f"{each.line}:{each.severity}:{each.code}" for each in found if each.code == "digits-in-band"
-    ] == told
-
-
 def test_a_codec_of_the_default_is_told_of_once() -> None:
     lines = [f"account.{n}.enable = 1\naccount.{n}.sip_server.1.address = a" for n in (1, 2, 3)]
     text = "\n".join(["#!version:1.0.0.1", *lines, "account.3.codec.g729.enable = 1"])

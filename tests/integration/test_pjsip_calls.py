@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
 
-from phone_emulator.events import CallState, MediaChanged
+from phone_emulator.events import CallState, DigitReceived, MediaChanged
+from phone_emulator.media.dtmf import DIGITS
 from phone_emulator.media.sound import Sound
 from phone_emulator.phone import Call, IncomingCall
 from phone_emulator.phone.transfer.transfer import transfer_blind
@@ -279,6 +280,19 @@ def test_pjsip_sends_digits(transport: Transport, play: Callable[..., None]) -> 
         await call.hang_up()
 
     play(transport, story)
+
+
+def test_pjsip_sends_digits_in_the_sound(play: Callable[..., None]) -> None:
+    """Its tone generator knows the keypad; its calls go by the codec that both like best."""
+
+    async def story(scene: Scene) -> None:
+        call = await scene.called()
+        scene.one.do("sounds", DIGITS)
+        await until(lambda: call.digits_heard == DIGITS, "the digits")
+        assert {event.by for event in scene.live.told(DigitReceived)} == {"inband"}
+        await call.hang_up()
+
+    play("udp", story, {"account.1.dtmf.type": "0"})
 
 
 @every_transport

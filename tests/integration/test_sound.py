@@ -6,7 +6,10 @@ import statistics
 
 import pytest
 
+from phone_emulator.media.detector import Detector
+from phone_emulator.media.resample import Resampler
 from phone_emulator.media.sound import Sound
+from phone_emulator.media.tones import FULL_SCALE_DBM0
 from phone_emulator.phone.calls.audio import AudioCounts
 from tests.integration.harness.baresip import Account, Baresip
 from tests.integration.harness.far_end import only_server
@@ -70,6 +73,36 @@ def test_each_hears_the_other(
     assert_level(heard_there, OWN, AMPLITUDE)
     assert min(counts[0].sent, counts[0].received) >= SECONDS * 50
     assert (counts[0].lost, counts[0].ignored) == (0, 0)
+
+
+@pytest.mark.parametrize(("codec", "rate"), [("g722", 16000), ("pcmu", 8000), ("pcma", 8000)])
+def test_digits_in_the_sound(codec: str, rate: int, baresip: Baresip, lone: LivePhone) -> None:
+    """What baresip heard has the two frequencies of each digit, at their levels."""
+
+    async def story() -> None:
+        call = lone.phone.dial("1002")
+        assert await call.settled() == "answered"
+        await call.send_dtmf("5D")
+        audio = call.voice.audio
+        assert audio is not None
+        sent = audio.counts.sent
+        await until(lambda: audio.counts.sent >= sent + 15, "what comes after them")
+        await call.hang_up()
+
+    keys = {"account.1.dtmf.type": "0", "features.dtmf.duration": "400"}
+    lone.play(story, only_server(baresip.address, "udp") | only(codec) | keys)
+    baresip.stop()
+    _, heard = baresip.sounds()
+    assert heard.rate == rate
+    detector, narrow = Detector(), Resampler(rate, 8000).feed(heard.samples)
+    assert detector.feed(narrow) == "5D"
+    step = rate // 10
+    parts = [Sound(rate, heard.samples[at : at + step]) for at in range(0, len(heard.samples), step)]
+    each = 32767 * 10 ** ((-13.01 - FULL_SCALE_DBM0) / 20)
+    for pair in ((770, 1336), (941, 1633)):
+        for hertz in pair:
+            level = max(amplitude(part, hertz) for part in parts)
+            assert decibels(level, each) == pytest.approx(0, abs=0.5), hertz
 
 
 def only(codec: str) -> dict[str, str]:

@@ -8,7 +8,6 @@ from array import array
 import pytest
 
 from phone_emulator.media import g711, tones
-from phone_emulator.media.dtmf import DIGITS, DtmfError
 
 LAWS = [g711.PCMU, g711.PCMA]
 MILLIWATT = {g711.PCMU: "1e0b0b1e9e8b8b9e", g711.PCMA: "34212134b4a1a1b4"}
@@ -73,20 +72,6 @@ def _level(samples: array[int], frequency: float) -> float:
         for n, sample in enumerate(samples)
     )
     return 2 * abs(total) / len(samples) / 32767
-
-
-@pytest.mark.parametrize("digit", DIGITS)
-def test_dtmf_tones_are_the_two_of_the_keypad(digit: str) -> None:
-    rows, columns = (697, 770, 852, 941), (1209, 1336, 1477, 1633)
-    samples = tones.dtmf_tone(digit, 200)
-    row = max(rows, key=lambda frequency: _level(samples, frequency))
-    column = max(columns, key=lambda frequency: _level(samples, frequency))
-    assert ("123A", "456B", "789C", "*0#D")[rows.index(row)][columns.index(column)] == digit
-
-
-def test_no_tone_for_what_is_no_digit() -> None:
-    with pytest.raises(DtmfError, match="'x' is no DTMF digit"):
-        tones.dtmf_tone("x")
 
 
 def test_ringback_sounds_one_second_of_five() -> None:

@@ -7,12 +7,18 @@ from typing import Any
 
 import pytest
 
-from phone_emulator.events import AttemptStarted, DnsAnswered
+from phone_emulator.events import Address, AttemptStarted, DnsAnswered
+from phone_emulator.media import dtmf, g711, rtp
 from phone_emulator.media.codecs import Offer
+from phone_emulator.media.inband import digit_tone
+from phone_emulator.media.sound import Sound
+from phone_emulator.media.tones import silence
 from phone_emulator.phone import CallResult, PhoneOptions
 from phone_emulator.sip.message import Request, Response
+from phone_emulator.world import World
 from tests.lab.peers import ack_to
-from tests.phone.far_end import Play, lines, play
+from tests.media.listening import amplitude, decibels
+from tests.phone.far_end import Play, lines, offer, play
 from tests.phone.presence.watching import DIALOG_INFO, granted, registered
 from tests.phone.stage import Stage
 from tests.phone.stage import play as play_on_stage
@@ -90,6 +96,83 @@ def test_how_long_a_digit_lasts() -> None:
         assert b"Duration=250" in info.body
 
     play(story, stop=False, account__1__dtmf__type=2, features__dtmf__duration=250)
+
+
+class RtpEar:
+    """The far end's RTP port: the packets that come in, with their times."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.heard: list[tuple[float, rtp.Packet]] = []
+
+    def datagram_received(self, data: bytes, remote: Address) -> None:
+        self.heard.append((self.world.now(), rtp.parse(data)))
+
+    def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
+        raise AssertionError(reason)
+
+    @property
+    def events(self) -> list[dtmf.Event]:
+        return [dtmf.parse_event(packet.payload) for _, packet in self.heard]
+
+    @property
+    def sound(self) -> Sound:
+        """What was said, in PCMU."""
+        return Sound(8000, g711.decode_ulaw(b"".join(packet.payload for _, packet in self.heard)))
+
+
+def pressed(digits: str, **settings: Any) -> RtpEar:
+    """What comes in at the far end's RTP port when *digits* are sent."""
+    ears: list[RtpEar] = []
+
+    async def story(on: Play) -> None:
+        ears.append(RtpEar(on.world))
+        await on.world.open_udp(Address("192.168.1.13", 4000), ears[0])
+        _, call = await on.talking(body=offer(events=101))
+        await call.send_dtmf(digits)
+        await asyncio.sleep(1)
+
+    play(story, **settings)
+    return ears[0]
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_how_often_the_end_of_an_event_is_sent(times: int) -> None:
+    ear = pressed("5", features__dtmf__repetition=times)
+    assert [event.end for event in ear.events] == [False] * 4 + [True] * times
+
+
+def test_how_long_an_event_and_a_sound_last() -> None:
+    assert pressed("5", features__dtmf__duration=60).events[-1].duration == 60 * 8
+    sound = pressed("5", features__dtmf__duration=60, account__1__dtmf__type=0).sound
+    assert sound.samples == g711.decode_ulaw(g711.encode_ulaw(digit_tone("5", 60)))
+
+
+@pytest.mark.parametrize("interval", [0, 60, 200])
+def test_how_far_digits_are_apart(interval: int) -> None:
+    ear = pressed("12", features__dtmf__min_interval=interval)
+    first, second = (at for at, packet in ear.heard if packet.marker)
+    # The end of an event is sent three times, 20 ms apart: nothing is sooner than that.
+    assert round(second - first, 6) == (100 + max(interval, 40)) / 1000
+    samples = pressed("12", features__dtmf__min_interval=interval, account__1__dtmf__type=0).sound.samples
+    wanted = digit_tone("1", 100) + silence(interval) + digit_tone("2", 100)
+    assert samples == g711.decode_ulaw(g711.encode_ulaw(wanted))
+
+
+@pytest.mark.parametrize("volume", [0, -10, -33])
+def test_how_loud_digits_are(volume: int) -> None:
+    assert {event.volume for event in pressed("5", features__dtmf__volume=volume).events} == {-volume}
+    sound = pressed("5", features__dtmf__volume=volume, account__1__dtmf__type=0).sound
+    wanted = Sound(8000, digit_tone("5", 100, volume))
+    for hertz in (770, 1336):
+        assert decibels(amplitude(sound, hertz), amplitude(wanted, hertz)) == pytest.approx(0, abs=0.2)
+
+    async def story(on: Play) -> None:
+        event = dtmf.parse_event((await info_of_a_digit(on)).body)
+        assert event == dtmf.Event(5, True, -volume, 800)
+
+    info: dict[str, Any] = {"account__1__dtmf__type": 2, "account__1__dtmf__info_type": 3}
+    play(story, stop=False, features__dtmf__volume=volume, **info)
 
 
 @pytest.mark.parametrize(

@@ -166,12 +166,13 @@ def test_digits_that_are_refused_are_not_shown_as_sent(monkeypatch: pytest.Monke
     async def play(stage: Stage) -> None:
         await stage.dial("1002")
         await stage.wait(0.5)
+        await stage.break_server("primary", "INFO: 405")
         await stage.press("4", "2")
         await stage.wait(0.5)
         assert "DTMF 0-9" in stage.text()
-        assert "digits in the sound itself are not sent here yet" in stage.said()
+        assert "the far end refused the digit 4: 405" in stage.said()
 
-    perform(play, monkeypatch, overrides=("account.1.dtmf.type=0",))
+    perform(play, monkeypatch, overrides=("account.1.dtmf.type=2",))
 
 
 def test_digits_are_not_shown_as_sent_in_a_held_call(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,9 @@
 """The audio of one call: RTP out and in over the world, DTMF digits both ways.
 
 Theory of operation: while there is something to send, a timer of the world ticks every 20 ms and sends one
-packet: of a digit if digits wait, else of what is played, else silence. RTP timestamps are the ticks' own due
-times, so they stay exact when the machine is late. With nothing to send there is no tick: in virtual time an
-idle call costs nothing. There are no tasks.
+packet: of a digit if digits wait, as a telephone event or as a sound, else of what is played, else silence.
+RTP timestamps are the ticks' own due times, so they stay exact when the machine is late. With nothing to send
+there is no tick: in virtual time an idle call costs nothing. There are no tasks.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from phone_emulator.events import Address
+from phone_emulator.events import Address, DigitWay
 from phone_emulator.media import dtmf, rtp
 from phone_emulator.media.codecs import CODECS
+from phone_emulator.media.inband import DigitTones, InBandReceiver
+from phone_emulator.media.resample import Resampler
 from phone_emulator.media.senders import Senders
 from phone_emulator.media.sound import Sound
 from phone_emulator.media.speech import PTIME, Speech
@@ -27,10 +29,13 @@ CLOCK = 8000
 EVENTS = "telephone-event"
 """What stands for telephone events where codecs have their names."""
 NO_EVENTS = "the far end has not agreed to telephone events (RFC 4733)"
+NO_SOUND = "no codec is agreed that can be spoken here"
 _LATE = 0.2
 """Seconds behind its time after which a stream leaves out what it missed, instead of hurrying."""
 _SILENCE = Sound(CLOCK)
 _DIGITS_KEPT = 1024
+_INSTANT = 1e-6
+"""Seconds by which sums of times differ that are the same."""
 NOWHERE = "nothing may be sent to where the far end wants it"
 MOST_TOLD = 10
 """Hosts of whose packets is told that they do not count."""
@@ -79,6 +84,8 @@ class _Order:
 
     digits: deque[str]
     done: asyncio.Future[None] = field(repr=False)
+    tones: DigitTones | None = None
+    """What they sound like; None for telephone events."""
 
 
 class Audio:
@@ -94,7 +101,7 @@ class Audio:
         dtmf_repetition: how often a digit's last packet is sent (``features.dtmf.repetition``).
         dtmf_volume: dBm0 without the minus sign (``features.dtmf.volume``).
         dscp: 0..63, how RTP packets are marked (``static.network.qos.audiotos``).
-        on_digit: called with each digit that the far end sends.
+        on_digit: called with each digit that the far end sends, as it begins, and in which way.
         senders: whose packets count.
         on_stranger: called with the address of each of the first hosts whose packets do not, and why.
     """
@@ -110,7 +117,7 @@ class Audio:
         dtmf_repetition: int = 3,
         dtmf_volume: int = 10,
         dscp: int = 0,
-        on_digit: Callable[[str], None] | None = None,
+        on_digit: Callable[[str, DigitWay], None] = lambda digit, by: None,
         senders: Senders | None = None,
         on_stranger: Callable[[Address, str], None] = lambda source, why: None,
     ) -> None:
@@ -137,6 +144,9 @@ class Audio:
         """By payload type, what may come."""
         self._events: set[int] = set()
         """The payload types of telephone events that may come."""
+        self._in_band: InBandReceiver | None = None
+        """What finds digits in what is heard; None where nobody listens for them."""
+        self._to_8_khz = Resampler(CLOCK, CLOCK)
         self._begin()
         self._tasks = Tasks(world, f"the sound at {local}", self._fault)
         self._tick: TimerHandle | None = None
@@ -236,6 +246,7 @@ class Audio:
         direction: str = "sendrecv",
         *,
         mute: bool = False,
+        in_band: bool = False,
     ) -> None:
         """Take over what was negotiated; may be called again at any time (hold, another far end).
 
@@ -251,6 +262,7 @@ class Audio:
                 sent, under the same numbers.
             direction: this side's: ``sendrecv``, ``sendonly``, ``recvonly`` or ``inactive``.
             mute: whether nothing may be sent until `unmute`.
+            in_band: whether digits in what is heard count, until a telephone event comes.
         """
         if heard is None:
             heard = {payload_type: codec} | ({} if dtmf_payload is None else {dtmf_payload: EVENTS})
@@ -264,15 +276,19 @@ class Audio:
         )
         if address is not None and not nowhere:
             self._senders.negotiated(address)
+        self._in_band = (self._in_band or InBandReceiver()) if in_band else None
         self._muted = mute
         self._sends = direction in ("sendrecv", "sendonly")
         self._receives = direction in ("sendrecv", "recvonly")
         if not self.can_send:
             self._refuse_digits(NOWHERE if mute else "the far end is on hold, or its audio is not negotiated")
-        elif dtmf_payload is None:
-            self._refuse_digits(NO_EVENTS)
+        if dtmf_payload is None:
+            self._refuse_digits(NO_EVENTS, lambda order: order.tones is None)
+            self._digit.clear()
         else:
             self._digit = deque(replace(packet, payload_type=dtmf_payload) for packet in self._digit)
+        if speech is None:
+            self._refuse_digits(NO_SOUND, lambda order: order.tones is not None)
         self._wake()
 
     def unmute(self) -> None:
@@ -301,9 +317,10 @@ class Audio:
         self._record_until = self._world.now() + seconds
         self._wake()
 
-    async def send_dtmf(self, digits: str) -> None:
+    async def send_dtmf(self, digits: str, *, in_band: bool = False) -> None:
         """Send *digits* as telephone events, after those that wait; returns when the last has been sent.
 
+        With *in_band* they are sounds, and nothing else is said from the first to the last.
         Raises DtmfError for what is no digit, AudioError if nothing may be sent, now or before the last.
         When the wait is cancelled, a digit that has begun is still ended.
         """
@@ -314,9 +331,17 @@ class Audio:
         if not self.can_send or self._hushed:
             why = NOWHERE if self._muted else "the call is held or has no audio"
             raise AudioError(f"DTMF cannot be sent: {why}")
-        if self._remote is None or self._remote.dtmf_payload is None:
-            raise AudioError(f"DTMF cannot be sent: {NO_EVENTS}")
-        order = _Order(deque(digits), asyncio.get_running_loop().create_future())
+        remote, tones = self._remote, None
+        if remote is None or (remote.speech if in_band else remote.dtmf_payload) is None:
+            raise AudioError(f"DTMF cannot be sent: {NO_SOUND if in_band else NO_EVENTS}")
+        if in_band:
+            tones = DigitTones(
+                digits,
+                duration_ms=self._dtmf_duration,
+                interval_ms=self._dtmf_interval,
+                level=-self._dtmf_volume,
+            )
+        order = _Order(deque(digits), asyncio.get_running_loop().create_future(), tones)
         self._orders.append(order)
         self._wake()
         await order.done
@@ -422,30 +447,51 @@ class Audio:
         else:
             payload = self._remote.speech.say(self._playing, self._played)
             self._played += round(self._playing.rate * PTIME)
+        return self._sound_packet(self._remote, payload)
+
+    def _sound_packet(self, remote: _Remote, payload: bytes) -> rtp.Packet:
         marker, self._pausing = self._pausing, False
-        return rtp.Packet(
-            self._remote.payload_type, self._sequence, self._timestamp(), self._ssrc, payload, marker
-        )
+        return rtp.Packet(remote.payload_type, self._sequence, self._timestamp(), self._ssrc, payload, marker)
 
     def _digit_packet(self) -> rtp.Packet | None:
         """The next packet of a digit; None if no digit is under way or due."""
-        if not self._digit:
-            self._begin_digit()
+        if not self._digit and (tones := self._begin_digit()) is not None:
+            return self._tone_packet(tones)
         if not self._digit:
             return None
         self._pausing = True
         packet = self._digit.popleft()
         if not self._digit and self._orders and not self._orders[0].digits:
-            done = self._orders.popleft().done
-            if not done.done():
-                done.set_result(None)
+            self._order_sent()
         return packet
 
-    def _begin_digit(self) -> None:
+    def _order_sent(self) -> None:
+        done = self._orders.popleft().done
+        if not done.done():
+            done.set_result(None)
+
+    def _tone_packet(self, tones: DigitTones) -> rtp.Packet:
+        """The next 20 ms of digits as sounds."""
+        assert self._remote is not None
+        assert self._remote.speech is not None
+        rate = self._remote.speech.codec.rate
+        sound = Sound(rate, tones.take(round(PTIME * 1000), rate))
+        if tones.over:
+            self._next_digit = self._due + PTIME + self._dtmf_interval / 1000
+            self._order_sent()
+        return self._sound_packet(self._remote, self._remote.speech.say(sound, 0))
+
+    def _begin_digit(self) -> DigitTones | None:
+        """Begin the next digit if one is due; what is sounds is returned."""
         while self._orders and self._orders[0].done.done():
+            tones = self._orders[0].tones
+            if tones is not None and tones.cut():
+                break
             self._orders.popleft()
-        if not self._orders or self._due < self._next_digit:
-            return
+        if not self._orders or self._next_digit - self._due > _INSTANT:
+            return None
+        if self._orders[0].tones is not None:
+            return self._orders[0].tones
         assert self._remote is not None
         assert self._remote.dtmf_payload is not None
         self._digit.extend(
@@ -462,16 +508,21 @@ class Audio:
             )
         )
         self._next_digit = self._due + (self._dtmf_duration + self._dtmf_interval) / 1000
+        return None
 
     def _fault(self, error: Exception) -> None:
         self._refuse_digits(as_reason(error))
 
-    def _refuse_digits(self, why: str) -> None:
-        self._digit.clear()
-        while self._orders:
-            done = self._orders.popleft().done
-            if not done.done():
-                done.set_exception(AudioError(f"not every digit was sent: {why}"))
+    def _refuse_digits(self, why: str, which: Callable[[_Order], bool] | None = None) -> None:
+        """Fail the orders *which* is true of, all without it, for the reason *why*."""
+        if which is None:
+            self._digit.clear()
+        orders, self._orders = self._orders, deque()
+        for order in orders:
+            if which is not None and not which(order):
+                self._orders.append(order)
+            elif not order.done.done():
+                order.done.set_exception(AudioError(f"not every digit was sent: {why}"))
 
     # -- in ------------------------------------------------------------------------------------------------
 
@@ -507,13 +558,25 @@ class Audio:
         if packet.payload_type in self._events:
             digit = self._digits.receive(packet)
             if digit is not None:
-                self._received_digits.append(digit)
-                if self._on_digit is not None:
-                    self._on_digit(digit)
+                self._in_band = None  # who sends events may leave some of the tone in the sound
+                self._pressed(digit, DigitWay.RFC4733)
             return
-        speech = self._heard.get(packet.payload_type)
-        if speech is not None and self._recording_now():
-            self._write(packet, speech.hear(packet.payload, packet.ssrc, self._recording.rate))
+        speech, recording = self._heard.get(packet.payload_type), self._recording_now()
+        if speech is None or not (recording or self._in_band):
+            return
+        rate = self._recording.rate if recording else CLOCK
+        samples = speech.hear(packet.payload, packet.ssrc, rate)
+        if recording:
+            self._write(packet, samples)
+        if self._in_band is not None:
+            if self._to_8_khz.rate != rate:
+                self._to_8_khz = Resampler(rate, CLOCK)
+            for digit in self._in_band.receive(packet, self._to_8_khz.feed(samples)):
+                self._pressed(digit, DigitWay.IN_BAND)
+
+    def _pressed(self, digit: str, by: DigitWay) -> None:
+        self._received_digits.append(digit)
+        self._on_digit(digit, by)
 
     def _write(self, packet: rtp.Packet, samples: array[int]) -> None:
         """Put *samples* where their timestamp says, so that order and gaps are as they were spoken."""

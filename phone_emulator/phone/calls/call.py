@@ -41,7 +41,7 @@ from . import ending
 from .floor import Floor
 from .session import Session
 from .states import TABLE, UP, CallEvent, Do
-from .voice import Agreement, Voice, VoiceError
+from .voice import EVENTS_ONLY, IN_BAND, INFO_ONLY, Agreement, Voice, VoiceError
 
 BODILESS = frozenset({"BYE", "OPTIONS", "SUBSCRIBE", "REFER"})
 """In-dialog requests whose body is of no use; the others read theirs."""
@@ -68,9 +68,6 @@ class Usage(Protocol):
     def stop(self, reason: str) -> None:
         """The phone stops: nothing will come any more."""
 
-
-IN_BAND, EVENTS, INFO = 0, 1, 2
-"""``account.X.dtmf.type``: how digits are sent; 3 is both of the latter."""
 
 Handler = Callable[["Call", ServerTransaction], None]
 """Takes a request of the far end within a call's dialog."""
@@ -195,6 +192,11 @@ class Call:
         return self.session.far_held
 
     @property
+    def digits_heard(self) -> str:
+        """What the far end has pressed, by whatever way: the last 1024."""
+        return self.session.digits
+
+    @property
     def last_heard(self) -> float | None:
         """When the far end was heard last: a message, or its sound."""
         audio = self.voice.audio
@@ -285,10 +287,10 @@ class Call:
             await order()
 
     async def send_dtmf(self, digits: str) -> None:
-        """Send *digits* as ``account.X.dtmf.type`` says: RTP events, INFO, or both; raises CallError.
+        """Send *digits* as ``account.X.dtmf.type`` says: as sound, RTP events, INFO, or both of the latter.
 
         They leave only in a way that the far end has agreed to. With both, INFO alone goes where it has not
-        agreed to telephone events, and a far end that refuses INFO has got the events.
+        agreed to telephone events, and a far end that refuses INFO has got the events. Raises CallError.
         """
         self._check_digits("no digits can be sent")
         with self.ordered("sending digits"):
@@ -303,24 +305,23 @@ class Call:
 
     async def _send_digits(self, digits: str) -> None:
         kind, key = self.seat.account.dtmf_type, f"account.{self.seat.account.index}.dtmf.type"
-        if kind == IN_BAND:
-            raise CallError(f"{key} = 0: digits in the sound itself are not sent here yet")
         try:
             for digit in digits:
                 dtmf.event_of(digit)
         except dtmf.DtmfError as error:
             raise CallError(str(error)) from None
-        barred = self.voice.refused_as_events(digits)
-        if kind == EVENTS and barred:
-            raise CallError(f"{barred}: no digits can be sent ({key} = 1)")
-        if kind != EVENTS:
-            await self._send_infos(digits, required=kind == INFO or bool(barred))
-        if kind != INFO and not barred:
+        in_band = kind == IN_BAND
+        barred = self.voice.refused_as_sound() if in_band else self.voice.refused_as_events(digits)
+        if kind in (IN_BAND, EVENTS_ONLY) and barred:
+            raise CallError(f"{barred}: no digits can be sent ({key} = {kind})")
+        if kind not in (IN_BAND, EVENTS_ONLY):
+            await self._send_infos(digits, required=kind == INFO_ONLY or bool(barred))
+        if kind != INFO_ONLY and not barred:
             if self.voice.unproven:
                 await self.session.confirmed()  # no sound leaves before the ACK of a stranger
             self._check_digits("not every digit was sent")
             try:
-                await self.voice.send_digits(digits)
+                await self.voice.send_digits(digits, in_band=in_band)
             except VoiceError as error:
                 raise CallError(str(error)) from None
 
@@ -330,7 +331,9 @@ class Call:
         await self.session.confirmed()  # no INFO overtakes the ACK
         for digit in digits:
             self._check_digits("not every digit was sent")
-            content_type, body = dtmf.info_body(digit, config.dtmf_duration, account.dtmf_info_type)
+            content_type, body = dtmf.info_body(
+                digit, config.dtmf_duration, account.dtmf_info_type, -config.dtmf_volume
+            )
             response = await self.request_in_dialog("INFO", body, content_type)
             if response is None or response.status >= 300:
                 if not required:

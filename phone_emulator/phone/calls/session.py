@@ -6,7 +6,16 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol
 
-from phone_emulator.events import Address, CallState, Direction, EndedBy, MediaChanged, RtpIgnored
+from phone_emulator.events import (
+    Address,
+    CallState,
+    DigitReceived,
+    DigitWay,
+    Direction,
+    EndedBy,
+    MediaChanged,
+    RtpIgnored,
+)
 from phone_emulator.media.negotiation import Unusable
 from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire import content, option_tags, session_expires
@@ -28,6 +37,8 @@ from .voice import Agreement, Voice
 
 MAX_TRIES = 5
 """How often a re-INVITE or an UPDATE is tried that the far end asks to send again: 422, 491, Retry-After."""
+DIGITS_KEPT = 1024
+"""Digits of the far end that are remembered."""
 LONGEST_PAUSE = 10
 """Seconds of a Retry-After that are waited for (RFC 3261 section 14.1)."""
 
@@ -104,7 +115,7 @@ class Session:
 
     def __init__(self, call: Dialogue) -> None:
         seat = call.seat
-        self.voice = Voice(seat.context, seat.account, call.sources, self._tell_stranger)
+        self.voice = Voice(seat.context, seat.account, call.sources, self._tell_stranger, self.pressed)
         self.held = False
         """Whether this phone holds the far end."""
         self.far_held = False
@@ -117,6 +128,8 @@ class Session:
         """Why no sound is sent to where the far end wants it; empty where it is."""
         self.silent = True
         """Whether both ends have not agreed yet on anything that can be said."""
+        self.digits = ""
+        """What the far end has pressed, by whatever way: the last DIGITS_KEPT."""
         self.timer = SessionTimer(seat.context.world, call.tasks, self._refresh_due, self._expired)
         self._call = call
         self._far_end_updates = False
@@ -180,6 +193,14 @@ class Session:
         """Packets of *source*, which is not the far end, came to the call's RTP port."""
         seat, call = self._call.seat, self._call.id
         seat.tell(RtpIgnored(at=seat.now, line=seat.number, call=call, remote=source, reason=why))
+
+    def pressed(self, digit: str, by: DigitWay, duration: int = 0) -> None:
+        """The far end has sent *digit*, which lasts *duration* milliseconds; 0 where that is not known."""
+        self.digits = (self.digits + digit)[-DIGITS_KEPT:]
+        seat, call = self._call.seat, self._call.id
+        seat.tell(
+            DigitReceived(at=seat.now, line=seat.number, call=call, digit=digit, duration=duration, by=by)
+        )
 
     def note(self, message: Message) -> None:
         """Remember what the far end can, as *message* says it."""

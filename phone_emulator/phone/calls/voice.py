@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from phone_emulator.config.model import AccountConfig
-from phone_emulator.events import Address
+from phone_emulator.events import Address, DigitWay
 from phone_emulator.media import dtmf, sdp
 from phone_emulator.media.codecs import told_of_none, unspoken_titles
 from phone_emulator.media.negotiation import NO_ADDRESS, Agreed, Fault, Unusable, negotiated
@@ -18,10 +18,12 @@ from phone_emulator.scarcity import is_scarce
 from phone_emulator.sip.warning import warning
 from phone_emulator.world.base import WorldError
 
-from .audio import EVENTS, NO_EVENTS, Audio, AudioError
+from .audio import EVENTS, NO_EVENTS, NO_SOUND, Audio, AudioError
 
 PORTS_TRIED = 10
 """RTP ports that one call tries before it gives up; another program may hold some of the range."""
+IN_BAND, EVENTS_ONLY, INFO_ONLY = 0, 1, 2
+"""``account.X.dtmf.type``: how digits are sent; 3 is both of the latter."""
 
 
 class VoiceError(Exception):
@@ -50,6 +52,7 @@ class Voice:
         account: its codecs, its DTMF.
         sources: of its call's dialogs.
         on_stranger: called with the address of each of the first hosts whose RTP does not count, and why.
+        on_digit: called with each digit that the far end sends in RTP, and in which way.
     """
 
     def __init__(
@@ -58,11 +61,13 @@ class Voice:
         account: AccountConfig,
         sources: Sources,
         on_stranger: Callable[[Address, str], None] = lambda source, why: None,
+        on_digit: Callable[[str, DigitWay], None] = lambda digit, by: None,
     ) -> None:
         self._context = context
         self._account = account
         self._sources = sources
         self._on_stranger = on_stranger
+        self._on_digit = on_digit
         self._session_id = self._version = context.take_session_id()
         self._port = context.take_rtp_port()
         self.host = context.host
@@ -106,9 +111,13 @@ class Voice:
             # In virtual time nobody listens, and fifty packets a second would be most of the work.
             stream=not world.virtual,
             dtmf_duration=config.dtmf_duration,
+            dtmf_interval=config.dtmf_interval,
+            dtmf_repetition=config.dtmf_repetition,
+            dtmf_volume=-config.dtmf_volume,
             dscp=config.audio_dscp,
             senders=Senders(Symmetric(config.rtp_symmetric), negotiated_only=config.trust_ctrl),
             on_stranger=self._on_stranger,
+            on_digit=self._on_digit,
         )
         await self._bind(audio, audio.open)
         self.audio = audio
@@ -292,6 +301,7 @@ class Voice:
             heard=heard,
             direction=agreed.direction,
             mute=bool(self.withheld) or self.unproven,
+            in_band=self._account.dtmf_type == IN_BAND or agreed.events_heard is None,
         )
 
     @property
@@ -324,11 +334,17 @@ class Voice:
         odd = [digit for digit in digits.upper() if digit not in self.agreed.digits]
         return f"the far end takes no {odd[0]} as a telephone event" if odd else ""
 
-    async def send_digits(self, digits: str) -> None:
-        """Send *digits* as RTP telephone events (RFC 4733); raises VoiceError."""
+    def refused_as_sound(self) -> str:
+        """Why no digits can go out in the sound itself, for people; empty where they can."""
+        if self.withheld:
+            return self.withheld
+        return NO_SOUND if self.agreed is None or self.unspoken else ""
+
+    async def send_digits(self, digits: str, *, in_band: bool = False) -> None:
+        """Send *digits* as RTP telephone events (RFC 4733), or *in_band* as sounds; raises VoiceError."""
         if self.audio is None:
             raise VoiceError("the call has no audio")
         try:
-            await self.audio.send_dtmf(digits)
+            await self.audio.send_dtmf(digits, in_band=in_band)
         except (AudioError, dtmf.DtmfError) as error:
             raise VoiceError(str(error)) from None

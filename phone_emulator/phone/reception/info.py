@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from phone_emulator.events import DigitReceived
+from phone_emulator.events import DigitWay
 from phone_emulator.media import dtmf
 from phone_emulator.numbers import number
 from phone_emulator.phone.calls.call import Call
@@ -39,15 +39,7 @@ def received(call: Call, request: Request) -> Answer:
         digit, duration = _digit(media_type(part.content_type), part.body[:LONGEST])
     except dtmf.DtmfError:
         return Answer(400)
-    call.seat.tell(
-        DigitReceived(
-            at=call.seat.now,
-            line=call.seat.number,
-            call=call.id,
-            digit=digit,
-            duration=duration,
-        )
-    )
+    call.session.pressed(digit, DigitWay.INFO, duration)
     return Answer(200)
 
 

@@ -98,8 +98,8 @@ def _row(event: Event) -> LogRow | None:
             return LogRow(event.at, f"line {line}", f"key {key}, {number}: {told}")
         case TextReceived(line=line, sender=sender, text=text):
             return LogRow(event.at, f"line {line}", f"text message from {sender}: {text}")
-        case DigitReceived(call=call, digit=digit):
-            return LogRow(event.at, call, f"the far end pressed {digit}")
+        case DigitReceived(call=call):
+            return LogRow(event.at, call, str(event))
         case InternalFault():
             return LogRow(event.at, "fault", str(event), True)
         case Shortage():

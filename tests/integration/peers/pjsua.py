@@ -145,6 +145,14 @@ class Phone:
                 self.calls[0].reinvite(prm)
             case "digits":
                 self.calls[0].dialDtmf(detail)
+            case "sounds":
+                self.tone.stop()
+                sounds = pj.ToneDigitVector()
+                for each in detail:
+                    sound = pj.ToneDigit()
+                    sound.digit, sound.on_msec, sound.off_msec = each, 80, 80
+                    sounds.append(sound)
+                self.tone.playDigits(sounds)
             case "transfer":
                 self.calls[0].xfer(self.uri(detail), prm)
             case _:

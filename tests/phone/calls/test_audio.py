@@ -295,7 +295,7 @@ def test_two_phones_hear_each_other() -> None:
     digits: list[str] = []
 
     async def main() -> None:
-        one, other = Audio(world, HERE), Audio(world, THERE, on_digit=digits.append)
+        one, other = Audio(world, HERE), Audio(world, THERE, on_digit=lambda digit, by: digits.append(digit))
         await one.open()
         await other.open()
         one.set_remote(other.local)

@@ -71,20 +71,6 @@ async def infos(on: Play, sending: asyncio.Task[None], *statuses: int) -> list[b
     return bodies
 
 
-def test_in_band_fails_in_words() -> None:
-    async def story(on: Play) -> None:
-        call, ear = await up(on, taking())
-        with pytest.raises(
-            CallError, match=r"account\.1\.dtmf\.type = 0: digits in the sound itself are not"
-        ):
-            await call.send_dtmf("1")
-        await on.far.nothing()
-        assert ear.heard == []
-        assert call.state is CallState.TALKING
-
-    playing(story, IN_BAND)
-
-
 @pytest.mark.parametrize("number", [96, 97, 101, 127])
 def test_the_number_of_the_events_is_the_receivers(number: int) -> None:
     async def story(on: Play) -> None:
@@ -176,7 +162,7 @@ def test_an_info_that_is_refused_fails(kind: int, body: bytes) -> None:
     playing(story, kind)
 
 
-@pytest.mark.parametrize("kind", [EVENTS, INFO, BOTH])
+@pytest.mark.parametrize("kind", [IN_BAND, EVENTS, INFO, BOTH])
 def test_what_is_no_digit_is_refused_before_anything_leaves(kind: int) -> None:
     async def story(on: Play) -> None:
         call, ear = await up(on, taking())

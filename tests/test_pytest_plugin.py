@@ -207,6 +207,14 @@ def test_a_call_and_what_can_be_done_with_it(virtual_phone):
     assert "answered via primary" in repr(call)
 
 
+def test_digits_of_the_far_end(virtual_phone):
+    phone = virtual_phone("phone.cfg")
+    phone.callee({"press": "12#"})
+    call = phone.call("1002")
+    phone.wait("1s")
+    assert call.digits_heard == "12#"
+
+
 def test_transfers(virtual_phone):
     phone = virtual_phone("phone.cfg")
     call = phone.call("1002")

@@ -171,6 +171,8 @@ class CalleeBehaviour:
     """How it describes itself, whatever was offered; None for as it can."""
     hang_up_after: float | None = None
     """Seconds from the answer to its BYE; None for never."""
+    press: str = ""
+    """The keys that it presses once the call is up."""
 
     ANSWER: ClassVar[CalleeBehaviour]
     BUSY: ClassVar[CalleeBehaviour]
@@ -187,8 +189,10 @@ class CalleeBehaviour:
             return value
         said, _ = _CALLED.read(value)
         found: CalleeBehaviour = _with(cls(), said)
-        if found.kind is not CalleeKind.ANSWER and (found.sdp, found.hang_up_after) != (None, None):
-            raise ValueError(f"{found.kind}: who does not answer describes nothing and hangs nothing up")
+        if found.kind is not CalleeKind.ANSWER and found != cls(found.kind):
+            raise ValueError(
+                f"{found.kind}: who does not answer describes nothing, presses nothing and hangs nothing up"
+            )
         return _PLAIN.get(found, found)
 
     @property
@@ -199,7 +203,7 @@ class CalleeBehaviour:
     def __str__(self) -> str:
         if self.sdp is not None:
             said = ", ".join(
-                f"{entry.name.replace('-', '_')}: {entry.writes(getattr(self, entry.of))}"
+                f"{entry.name.replace('-', '_')}: {_quoted(entry.writes(getattr(self, entry.of)))}"
                 for entry in CALLEE.values()
                 if entry.of and entry.said(self)
             )
@@ -221,6 +225,11 @@ _PLAIN = {
         CalleeBehaviour.NO_ANSWER,
     )
 }
+
+
+def _quoted(text: str) -> str:
+    """*text* as a value in a file, whatever it begins with."""
+    return text if text.startswith('"') else f'"{text}"'
 
 
 def _with(base: Any, said: list[Said]) -> Any:

@@ -104,9 +104,16 @@ class Callee:
             call.voice.script = behaviour.body
             with contextlib.suppress(CallError):  # no common codec: refused already
                 call.answer()
+                if behaviour.press:
+                    call.spawn(self._press(call, behaviour.press), "pressing keys")
                 if behaviour.hang_up_after is not None:
                     due = self._world.now() + behaviour.hang_up_after
                     call.tasks.call_at(due, lambda: self._leave(call), "the time to hang up")
+
+    async def _press(self, call: IncomingCall, digits: str) -> None:
+        await call.settled()
+        with contextlib.suppress(CallError):  # held or ended meanwhile: nobody is left to be told
+            await call.send_dtmf(digits)
 
     def _leave(self, call: IncomingCall) -> None:
         if call in self._phone.calls:

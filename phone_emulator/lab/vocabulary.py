@@ -15,6 +15,7 @@ from typing import Any
 
 from phone_emulator.durations import format_duration, parse_duration
 from phone_emulator.events import Transport
+from phone_emulator.media.dtmf import DIGITS
 from phone_emulator.numbers import number
 
 METHODS = (
@@ -44,6 +45,8 @@ SERVER_ONLY: frozenset[str] = frozenset()
 STREAMS = frozenset({Transport.TCP, Transport.TLS})
 MAX_NEXT = 1000
 MAX_RATE = 100_000
+MAX_PRESSED = 100
+"""Keys that a called user presses in a call."""
 MAX_SDP = 8000
 """Characters of a description that a called user answers with: it goes in one datagram."""
 
@@ -238,6 +241,14 @@ def _sdp(text: str) -> Changes:
     if len(text) > MAX_SDP:
         raise ValueError(f"sdp: {len(text)} characters, and no more than {MAX_SDP} go in a datagram")
     return {"sdp": text}
+
+
+def _press(text: str) -> Changes:
+    if not text or text.strip(DIGITS):
+        raise ValueError(f"press: {text[:20]!r} are no keys: they are {DIGITS}")
+    if len(text) > MAX_PRESSED:
+        raise ValueError(f"press: {len(text)} keys, and no more than {MAX_PRESSED} are pressed")
+    return {"press": text}
 
 
 def _table(*entries: Entry) -> dict[str, Entry]:
@@ -513,6 +524,15 @@ CALLEE: Mapping[str, Entry] = _table(
         writes=format_duration,
         of="hang_up_after",
         offers=(("hang-up-after 5s", "takes it, hangs up after 5 s"),),
+    ),
+    Entry(
+        name="press",
+        form='`{press: "12#"}`',
+        says="takes the call and presses these keys, as telephone events",
+        reads=_press,
+        of="press",
+        nothing="",
+        offers=(("press 12#", "takes it, presses 12#"),),
     ),
     Entry(
         name="sdp",

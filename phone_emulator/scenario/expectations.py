@@ -18,13 +18,15 @@ from .model import Expect, RouteExpectation
 from .schema import ExpectModel, meant
 from .tree import Node
 
-ABOUT_CALLS = ("state", "result", "status", "via", "route")
+ABOUT_CALLS = ("state", "result", "status", "via", "route", "dtmf")
 """What is about a call, or, of a step that registers, about its REGISTERs."""
-ONLY_OF_CALLS = ("state", "result")
+ONLY_OF_CALLS = ("state", "result", "dtmf")
 ONLY_OF_PLACED_CALLS = ("via", "route")
 """A call that comes in has taken no way along the phone's servers."""
 SETTLED = ("result", "status", "via", "route")
 """What is known of a call as soon as it is up, and never changes."""
+ENDING = ("state", *SETTLED)
+"""What says whether a call has ended well or badly."""
 JUDGED = ("fails", "registered", *ABOUT_CALLS)
 """What can hold or not; the other keys say of what, and until when."""
 
@@ -122,6 +124,7 @@ def read_expectation(
         result=model.result,
         status=model.status,
         via=model.via,
+        dtmf=model.dtmf,
         within=model.within,
         route=route,
         at=node.line,

@@ -73,9 +73,10 @@ class Expect:
     ``fails`` says that the step cannot be done (the far end refuses a transfer), with words that are in the
     reason, ``""`` for any reason; without it that is a fault. ``registered`` names every role (or server)
     that ``line`` is registered at, ``()`` for nowhere; ``line`` is None where each line of the step is meant,
-    or the phone's only one. ``state``, ``result``, ``status``, ``via`` and ``route`` are about the call
-    ``call``, or, with a ``register`` step and no ``call``, about the REGISTERs of ``line``. ``within`` bounds
-    the step's time; of ``expect`` alone it is how long to wait for the rest to become true.
+    or the phone's only one. ``state``, ``result``, ``status``, ``via``, ``route`` and ``dtmf`` (what the far
+    end has pressed) are about the call ``call``, or, with a ``register`` step and no ``call``, about the
+    REGISTERs of ``line``. ``within`` bounds the step's time; of ``expect`` alone it is how long to wait for
+    the rest to become true.
     """
 
     fails: str | None
@@ -86,6 +87,7 @@ class Expect:
     result: ResultName | None
     status: int | None
     via: str | None
+    dtmf: str | None
     within: float | None
     route: tuple[RouteExpectation, ...] | None
     at: int

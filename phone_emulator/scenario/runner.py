@@ -114,7 +114,7 @@ def _is_judged(expect: Expect | None) -> bool:
     """Whether *expect* says itself what is to become of a call that comes in."""
     if expect is None or expect.fails is not None:
         return False
-    return any(each is not None for each in (expect.state, expect.result, expect.status))
+    return any(each is not None for each in (expect.state, expect.result, expect.status, expect.dtmf))
 
 
 async def _hold_within(session: Session, expect: Expect) -> list[str]:

@@ -241,6 +241,7 @@ def _each_once(names: list[str]) -> list[str]:
     return names
 
 
+Digits = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[0-9A-D*#]*$")]
 Fails = Annotated[str | None, BeforeValidator(_fails)]
 RouteItem = Annotated[tuple[str, Outcome | None, int | None], BeforeValidator(_route_item)]
 
@@ -256,5 +257,6 @@ class ExpectModel(Model):
     result: ResultName | None = None
     status: Status | None = None
     via: Role | None = None
+    dtmf: Digits | None = None
     within: Duration | None = None
     route: list[RouteItem] | None = None

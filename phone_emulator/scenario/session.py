@@ -72,6 +72,7 @@ class RefusedCall:
 
     state = CallState.ENDED
     result = CallResult.REJECTED
+    digits_heard = ""
 
     @property
     def status(self) -> int:

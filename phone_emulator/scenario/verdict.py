@@ -72,7 +72,7 @@ def _of_call(expect: Expect, name: str, session: Session) -> list[str]:
     placed, refused = session.calls.get(name), session.refused.get(name)
     call = placed or refused
     if call is None:
-        asked = (expect.state, expect.result, expect.status, expect.via, expect.route)
+        asked = (expect.state, expect.result, expect.status, expect.via, expect.route, expect.dtmf)
         return [f"the call {name!r} was never made"] if any(each is not None for each in asked) else []
     faults = []
     for key, wanted, got in (
@@ -83,6 +83,8 @@ def _of_call(expect: Expect, name: str, session: Session) -> list[str]:
         if wanted is not None and wanted != got:
             why = f": {call.reason}" if call.reason else ""
             faults.append(f"expected {key} {wanted}, got {got or 'none yet'}{why}")
+    if expect.dtmf is not None and expect.dtmf != call.digits_heard:
+        faults.append(f"expected dtmf {expect.dtmf or 'none'}, heard {call.digits_heard or 'none'}")
     if placed is not None:
         faults += _path(expect, placed.route, session.phone.line(placed.seat.number), session)
     return faults

@@ -297,6 +297,11 @@ class VirtualCall:
         """The attempts, in order: each with its ``target``, ``outcome``, ``detail``, ``started`` …"""
         return list(self._call.route)
 
+    @property
+    def digits_heard(self) -> str:
+        """What the far end has pressed, by whatever way."""
+        return self._call.digits_heard
+
     def wait(self) -> None:
         """Wait for the result."""
         __tracebackhide__ = True

@@ -62,9 +62,9 @@ async def being_slow(on: Stage) -> None:
 
 
 async def counting(on: Stage) -> None:
-    """A server refuses one request and goes back to what it was; a called user hangs up."""
+    """A server refuses one request and goes back to what it was; a called user presses a key and hangs up."""
     await on.behave(primary="next 1 503")
-    on.lab.callee.behaviour = CalleeBehaviour(hang_up_after=5.0)
+    on.lab.callee.behaviour = CalleeBehaviour(hang_up_after=5.0, press="1")
     await on.phone.register()
     call = on.phone.dial("1002")
     await call.settled()

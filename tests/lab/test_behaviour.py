@@ -245,7 +245,7 @@ def test_an_offer_stands_in_a_menu_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["away", "", 5, None, {"tone": "440Hz"}, {"sdp": None}, "busy hang-up-after 5s"]
+    "wrong", ["away", "", 5, None, {"tone": "440Hz"}, {"sdp": None}, "busy hang-up-after 5s", "busy press 1"]
 )
 def test_what_no_called_user_does(wrong: object) -> None:
     with pytest.raises(ValueError, match=r"called user|empty|cannot be|who does not answer"):
@@ -261,6 +261,14 @@ def test_called_users() -> None:
     assert written.body == b"v=0\r\n"
     assert CalleeBehaviour.parse(str(written)) == written
     assert CalleeBehaviour.parse({"sdp": ""}).body == b""
+    for keys in ("12#", "*0A", "007"):
+        assert CalleeBehaviour.parse({"press": keys}) == CalleeBehaviour(press=keys)
+        assert CalleeBehaviour.parse(f"press {keys}") == CalleeBehaviour(press=keys)
+        both = CalleeBehaviour(sdp="v=0\n", press=keys)
+        assert CalleeBehaviour.parse(str(both)) == both
+    for wrong in ("12x", "", "1" * 101):
+        with pytest.raises(ValueError, match=r"press|empty"):
+            CalleeBehaviour.parse({"press": wrong})
     assert CalleeBehaviour.BUSY.body is None
     with pytest.raises(ValueError, match="no more than"):
         CalleeBehaviour.parse({"sdp": "x" * 9000})

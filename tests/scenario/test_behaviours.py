@@ -15,6 +15,7 @@ from phone_emulator.scenario.runner import run
 from phone_emulator.scenario.schema import WorldName
 from phone_emulator.scenario.session import RunOptions, prepare
 from tests.addresses import own_address
+from tests.scenario.playing import failures_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 HEAD = f"""\
@@ -121,6 +122,25 @@ def test_a_called_user_hangs_up(text: str, world: WorldName) -> None:
     text += "- call: '1002'\n  expect: {result: answered}\n- expect: {state: ended, within: 60s}\n"
     result = played(text, world)
     assert any(message.data.startswith(b"BYE sip:1001@") for message in result.messages)
+
+
+@in_both_worlds
+@pytest.mark.parametrize("text", ['callee: {press: "012#"}\nsteps:\n', "steps:\n- callee: {press: 012#}\n"])
+def test_a_called_user_presses_keys(text: str, world: WorldName) -> None:
+    text += "- call: '1002'\n- expect: {dtmf: '012#', within: 60s}\n"
+    [call] = played(text, world).calls
+    assert call.as_json()["media"] == {"digits": "012#"}
+
+
+def test_digits_that_are_not_those_expected_are_told() -> None:
+    text = HEAD + "callee: {press: 12}\nsteps:\n- call: '1002'\n- expect: {dtmf: 13, within: 5s}\n"
+    result = run(
+        prepare(parse_scenario(text + "- expect: {dtmf: ''}\n", "t.yaml"), RunOptions()), RunOptions()
+    )
+    assert failures_of(result) == [
+        "step 2 (expect): not within 5 s: expected dtmf 13, heard 12",
+        "step 3 (expect): expected dtmf none, heard 12",
+    ]
 
 
 @in_both_worlds

@@ -93,6 +93,7 @@ ENDED = (*TALKING, "hangup: own")
 BUSY = (*INCOMING, "answer: other", "call: {line: OWN, to: '1002', id: busy}")
 """The own line takes no further call."""
 OTHER_ENDED = (*TALKING, "hangup: other")
+PRESSED = (*BOTH, "callee: {press: '8'}", TALKING[0], "wait: 1s", "callee: answer")
 BEFORE = {  # what lets the step be done
     "register": (),
     "unregister": BOTH,
@@ -239,6 +240,17 @@ CASES: dict[tuple[str, str], Case] = {
     ("expect", "within"): Case(
         (*TALKING[:1], *RINGING), "within: 5s, state: ringing", "within: 5s, state: talking"
     ),
+    # The far end of the other call has pressed a key.
+    **{
+        (kind, "dtmf"): Case((*PRESSED, *before), "dtmf: ''", "dtmf: '8'")
+        for kinds, before in (
+            (("call", "incoming"), ()),
+            (("answer", "reject"), ("incoming: {line: OWN, id: own}",)),
+            (("hangup", "hold", "transfer", "dtmf", "reboot", "address", *WITHOUT), TALKING[1:]),
+            (("resume", "swap"), (*TALKING[1:], "hold: own")),
+        )
+        for kind in kinds
+    },
     # The line of the step, or of its call.
     **{
         (kind, "registered"): Case((*BEFORE[kind], *ONE), "registered: [primary]", "registered: []")
@@ -279,6 +291,7 @@ CASES: dict[tuple[str, str], Case] = {
 }
 
 VALUES = {
+    "dtmf": "dtmf: '8'",
     "fails": "fails: true",
     "line": "line: OWN",
     "registered": "registered: [primary]",

@@ -175,6 +175,17 @@ def test_digits_that_are_refused_are_not_shown_as_sent(monkeypatch: pytest.Monke
     perform(play, monkeypatch, overrides=("account.1.dtmf.type=2",))
 
 
+def test_digits_of_the_far_end_are_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        stage.lab.callee.behaviour = CalleeBehaviour(press="7")
+        await stage.dial("1002")
+        await stage.wait(0.5)
+        await stage.press("f9")
+        await stage.shows("the far end pressed 7 (as a telephone event)")
+
+    perform(play, monkeypatch)
+
+
 def test_digits_are_not_shown_as_sent_in_a_held_call(monkeypatch: pytest.MonkeyPatch) -> None:
     async def play(stage: Stage) -> None:
         await stage.dial("1002")

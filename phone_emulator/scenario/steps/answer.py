@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from phone_emulator.scenario.expectations import ABOUT_CALLS
+from phone_emulator.scenario.expectations import ENDING
 from phone_emulator.scenario.kinds import StepKind
 from phone_emulator.scenario.model import Step
 from phone_emulator.scenario.session import Session
@@ -33,5 +33,5 @@ KIND = StepKind(
     where=OF_A_CALLER,
     takes_call=True,
     can_fail=True,
-    ends_badly_by=ABOUT_CALLS,
+    ends_badly_by=ENDING,
 )

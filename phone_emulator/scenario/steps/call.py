@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from phone_emulator.scenario.expectations import ABOUT_CALLS
+from phone_emulator.scenario.expectations import ENDING
 from phone_emulator.scenario.kinds import StepKind
 from phone_emulator.scenario.model import Step
 from phone_emulator.scenario.schema import Line, Model, Number, Text
@@ -39,5 +39,5 @@ KIND = StepKind(
     "keep its zeros.",
     example='call: {line: 1, to: "1002", id: c1}',
     makes_call=True,
-    ends_badly_by=ABOUT_CALLS,
+    ends_badly_by=ENDING,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 from array import array
 from collections.abc import Callable
 
@@ -320,3 +321,20 @@ def test_a_call_without_sound_sends_none() -> None:
         assert ear.heard == []
 
     play(story, account__1__dtmf__type=0)
+
+
+@pytest.mark.parametrize(("codec", "number"), [("pcmu", 0), ("pcma", 8), ("g722", 9)])
+def test_no_packet_harms_who_listens(codec: str, number: int) -> None:
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        chance = random.Random(number)
+        audio.set_remote(THERE, number, codec, 101, in_band=True)
+        for _ in range(1500):
+            payload = chance.randbytes(chance.choice((0, 1, 3, 80, 160, 161, 480, 1400)))
+            kind = chance.choice((number, number, number, 13, 99))
+            stamp, ssrc = chance.choice((0, 160, 1 << 31, (1 << 32) - 1)), chance.choice((1, 1, 1, 2))
+            packet = rtp.Packet(kind, chance.randrange(1 << 16), stamp, ssrc, payload)
+            audio.datagram_received(packet.pack(), THERE)
+        assert audio.digits == ""
+        assert audio.counts.received == 1500
+
+    run(main)

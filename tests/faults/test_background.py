@@ -27,6 +27,8 @@ BY_OTHER_MEANS = frozenset(
 """How asyncio begins work that nobody owns."""
 LOOKED_AT = {
     ("cli/stdin.py", "Thread"): "reads stdin; who waits for the lines waits for its end",
+    ("tui/app.py", "call_later"): "Textual's own: a message to the app, which tells its faults",
+    ("tui/screens/phone.py", "call_later"): "the same",
     ("testing/sip_lab.py", "Thread"): "runs a world, which tells its faults",
     ("testing/stepper.py", "Thread"): "runs a world, which tells its faults",
 }

@@ -18,6 +18,15 @@ from tests.patience import until
 from tests.phone.far_end import CFG, OFFER
 
 WORLDS = ("simulated", "real")
+Play = Callable[..., None]
+"""`play`, in one of them."""
+CHALLENGE = 'Digest realm="r", nonce="n", algorithm=MD5, qop="auth"'
+ASKS = {401: ("WWW-Authenticate", CHALLENGE), 407: ("Proxy-Authenticate", CHALLENGE)}
+
+
+def neighbour(last: int) -> str:
+    """The address of this network that ends in *last*."""
+    return f"{own_address().rpartition('.')[0]}.{last}"
 
 
 class Somebody(Peer):
@@ -115,6 +124,13 @@ class Somebody(Peer):
         return request
 
 
+class Silent(Somebody):
+    """Hears, and says nothing more."""
+
+    def take(self, data: bytes) -> None:
+        pass
+
+
 class Up:
     """A call that is up: who called, what both ends call themselves."""
 
@@ -135,7 +151,19 @@ class Scene:
         self.phone = phone
         self.events = events
         self.server, self.stranger, self.bystander = people
+        self.people = [*people]
         self._asked = 0
+
+    async def another(self, host: str, port: int = 5060, kind: type[Somebody] = Somebody) -> Somebody:
+        """One more socket of somebody's."""
+        there = await kind(self.world).at(Address(host, port), self.phone_at)
+        self.people.append(there)
+        return there
+
+    @property
+    def phone_at(self) -> Address:
+        """Where the phone listens."""
+        return Address(own_address(), 5060)
 
     async def incoming(self, caller: Somebody, **how: Any) -> tuple[Request, Response, IncomingCall]:
         """The phone rings: *caller*'s INVITE, its 180, the call."""
@@ -181,6 +209,16 @@ class Scene:
         """The messages that the phone has sent to *host*."""
         return [e.data for e in self.events if isinstance(e, MessageSent) and e.remote.host == host]
 
+    def bytes_sent_to(self, host: str) -> int:
+        """How much that was."""
+        return sum(map(len, self.sent_to(host)))
+
+    @property
+    def credentials(self) -> list[bytes]:
+        """Messages of the phone's that carry a digest of its password."""
+        sent = [e.data for e in self.events if isinstance(e, MessageSent)]
+        return [data for data in sent if b"uthorization: Digest" in data]
+
 
 Story = Callable[[Scene], Awaitable[None]]
 
@@ -204,11 +242,12 @@ def play(kind: str, story: Story, options: PhoneOptions | None = None, **setting
         await phone.start()
         there = Address(own, 5060)
         people = [await Somebody(world).at(Address(f"{net}.{last}", 5060), there) for last in (13, 66, 77)]
+        scene = Scene(world, phone, events, people)
         try:
-            await story(Scene(world, phone, events, people))
+            await story(scene)
         finally:
             await phone.stop(unregister=False)
-            for each in people:
+            for each in scene.people:
                 each.socket.close()
 
     world.run(main())

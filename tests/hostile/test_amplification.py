@@ -18,7 +18,7 @@ from phone_emulator.phone import IncomingCall, Phone, PhoneOptions
 from phone_emulator.sip.allowance import FACTOR
 from phone_emulator.sip.message import METHODS, Request
 from phone_emulator.world.simulated import SimulatedWorld
-from tests.hostile.scene import Somebody
+from tests.hostile.scene import Silent, Somebody
 from tests.phone.far_end import CFG
 
 PHONE = Address("10.0.0.1", 5060)
@@ -40,13 +40,6 @@ SHORTEST = (
     b"f:<sip:h>;tag=1\r\nt:<sip:h>\r\ni:%d\r\nCSeq:1 %s\r\n"
 )
 """As little as can be said: each answer is long for it."""
-
-
-class Silent(Somebody):
-    """Hears, and says nothing more."""
-
-    def take(self, data: bytes) -> None:
-        pass
 
 
 def combinations() -> Iterator[tuple[str, ...]]:

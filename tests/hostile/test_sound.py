@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Callable
-from functools import partial
 from ipaddress import ip_network
 
 import pytest
@@ -17,19 +15,13 @@ from phone_emulator.phone import CallError, PhoneOptions
 from phone_emulator.phone.calls.audio import Audio
 from phone_emulator.world.base import World
 from tests.addresses import own_address
-from tests.hostile.scene import WORLDS, Scene, Somebody, Up, play
+from tests.hostile.scene import Play, Scene, Somebody, Up
 from tests.patience import patient, until
 from tests.phone.far_end import offer
 
-Play = Callable[..., None]
 SOUND = Sound(8000, array("h", [1000] * 4000))
 LONG = [("X-Long", "x" * 1000)]
 """Bytes that are worth an answer with a description, and repetitions of it."""
-
-
-@pytest.fixture(params=WORLDS, name="play")
-def in_each_world(request: pytest.FixtureRequest) -> Play:
-    return partial(play, request.param)
 
 
 class Ear:

@@ -22,30 +22,13 @@ from phone_emulator.sip.message import Request
 from phone_emulator.world.base import Stream, World
 from phone_emulator.world.reasons import ICMP_PORT_UNREACHABLE
 from tests.addresses import own_address
-from tests.hostile.scene import WORLDS, Scene, play
+from tests.hostile.scene import ASKS, Play, Scene, neighbour, play
 from tests.lab.peers import Peer
 from tests.patience import until
 from tests.world.mersenne import NEEDED, foretold
 
-Play = Callable[..., None]
 UNKNOWN = "is known in no dialog: neither a server of the line, nor named by one"
 NO_SERVER = "is none of the line's servers"
-
-
-def neighbour(last: int) -> str:
-    """The address of this network that ends in *last*."""
-    return f"{own_address().rpartition('.')[0]}.{last}"
-
-
-@pytest.fixture(params=WORLDS, name="play")
-def in_each_world(request: pytest.FixtureRequest) -> Play:
-    return partial(play, request.param)
-
-
-def credentials_in(on: Scene) -> list[bytes]:
-    """Messages of the phone's that carry a digest of its password."""
-    hosts = {each.place.host for each in (on.server, on.stranger, on.bystander)}
-    return [data for host in hosts for data in on.sent_to(host) if b"uthorization: Digest" in data]
 
 
 # -- what it may: make the phone ring ------------------------------------------------------------------------
@@ -252,9 +235,6 @@ def test_tells_nothing_within_a_subscription(play: Play) -> None:
 
 # -- credentials ---------------------------------------------------------------------------------------------
 
-CHALLENGE = 'Digest realm="r", nonce="n", algorithm=MD5, qop="auth"'
-ASKS = {401: ("WWW-Authenticate", CHALLENGE), 407: ("Proxy-Authenticate", CHALLENGE)}
-
 
 @pytest.mark.parametrize("status", ASKS)
 def test_a_challenge_from_elsewhere_is_not_answered(play: Play, status: int) -> None:
@@ -263,7 +243,7 @@ def test_a_challenge_from_elsewhere_is_not_answered(play: Play, status: int) -> 
         invite = await on.server.heard("INVITE")
         on.stranger.answer(invite, status, extra=[ASKS[status]])
         await call.over()
-        assert not credentials_in(on)
+        assert not on.credentials
         [attempt] = call.route
         assert attempt.answered_by == on.stranger.place
         assert "none of the line's servers, the only ones to get its credentials" in attempt.detail
@@ -292,7 +272,7 @@ def test_who_calls_gets_no_digest(play: Play, method: str, status: int) -> None:
         if method == "REFER":
             on.stranger.answer(await on.stranger.heard("INVITE"), 200)  # the call is taken back
         await task
-        assert not credentials_in(on)
+        assert not on.credentials
 
     play(story)
 
@@ -311,7 +291,7 @@ def test_a_way_that_a_stranger_chose_gets_no_digest(play: Play) -> None:
         up.call.spawn(up.call.hang_up(), "BYE")
         on.stranger.answer(await on.stranger.heard("BYE"), 407, extra=[ASKS[407]])
         await up.call.over()
-        assert not credentials_in(on)
+        assert not on.credentials
 
     play(story)
 

@@ -24,7 +24,7 @@ from .message import Message, MessageError, Request, Response, response_to
 from .parser import parse
 from .refusal import WHY, refusal
 from .resting import Resting
-from .source import response_flow, stamp_source
+from .source import noted_source, response_flow, stamp_source
 from .tables import STRAIGHT
 from .timers import Timers
 from .transaction import Deliver, Ended, Send, Transaction, server_key, server_kind
@@ -216,7 +216,9 @@ class Servers:
         key = server_key(request, via=via)
         said = self._responded.said(key)
         if said is not None:
-            self._send_bytes(said, where)
+            first = noted_source(parse(said).via) if said else flow.remote.host
+            if self._may_repeat(request, flow, first, self.known):
+                self._send_bytes(said, where)
             return
         server = self._current.get(key)
         if server is not None:
@@ -239,14 +241,21 @@ class Servers:
     def _received_again(self, server: ServerTransaction, request: Request, flow: Flow) -> None:
         """The request of *server* came once more, or the ACK to its refusal."""
         now, said, host = self.world.now(), server.machine.last_sent, flow.remote.host
-        if host != server.source.host and not server.admits(host):
-            method, first = server.request.method, server.source.host
-            why = f"it came from {host}, and the {method} with its branch from {first}"
-            self._transports.ignored(flow, why, request.raw or request.to_bytes())
+        if not self._may_repeat(request, flow, server.source.host, server.admits):
             return
         if said is not None and said.to_tag and said.to_tag == request.to_tag and host == server.source.host:
             flow.prove(now)
         self._act(server, server.machine.receive(request, now))
+
+    def _may_repeat(self, request: Request, flow: Flow, first: str, admits: Known) -> bool:
+        """Whether *request* counts, which came over *flow*; the one with its branch came from *first*."""
+        host = flow.remote.host
+        if host == first or admits(host):
+            return True
+        method = "INVITE" if request.method == "ACK" else request.method
+        why = f"it came from {host}, and the {method} with its branch from {first}"
+        self._transports.ignored(flow, why, request.raw or request.to_bytes())
+        return False
 
     def refuse_unread(self, data: bytes, flow: Flow, error: MessageError, unread: bool) -> None:
         """Tell what is wrong with what cannot be read; refuse a request of which enough can."""

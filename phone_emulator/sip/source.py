@@ -20,7 +20,7 @@ def stamp_source(message: Message, via: Via, flow: Flow) -> None:
     """Note in the top Via where the request came from (RFC 3261 section 18.2.1, RFC 3581 section 4)."""
     host, port = flow.remote
     asked = "rport" in via.parameters
-    if not asked and via.host.strip("[]") == host:
+    if not asked and via.host.strip("[]") == host and "received" not in via.parameters:
         return
     headers = message.headers
     line = headers.first["via"]
@@ -35,6 +35,11 @@ def stamp_source(message: Message, via: Via, flow: Flow) -> None:
     message.headers.remove("Via")
     for value in reversed([f"{plain};received={host}{rport}", *others]):
         message.headers.prepend("Via", value)
+
+
+def noted_source(via: Via) -> str:
+    """The IP address that `stamp_source` has left in the top Via *via*."""
+    return via.parameters.get("received") or via.host.strip("[]")
 
 
 def response_flow(via: Via, flow: Flow, *, known: Known) -> Flow:

@@ -44,6 +44,20 @@ def test_what_would_steer_is_written_out(text: str, shown: str) -> None:
     assert clean_json(text).isprintable()
 
 
+UNSEEN = (
+    *"\u3164\u115f\u1160\uffa0\u2800\u034f\ufe0f\U000e0100\u17b4\u180b\u180e",  # fillers, selectors, blanks
+    *"\u200b\u2060\u061c\xad\x85\u2028\ufeff\ud800\u200f\u2066\u206a\ufff9\u2061\U000e0041\U0001d173",
+)
+
+
+@pytest.mark.parametrize("char", UNSEEN, ids=lambda char: f"{ord(char):04x}")
+def test_what_is_not_seen_is_written_out(char: str) -> None:
+    text = f"a{char}b"
+    assert clean(text) == text.encode("unicode_escape").decode()
+    assert char not in clean_json(text)
+    assert json.loads(clean_json(text)) == text
+
+
 def test_long_texts_may_be_cut() -> None:
     assert clean("abcdef", 6) == "abcdef"
     assert clean("abcdefg", 6) == "abcde…"

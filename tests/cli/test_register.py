@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from phone_emulator.cli.commands.register import registration_lines
+from phone_emulator.sip.message import response_to
+from tests.phone import far_end
 from tests.phone.registration.test_losses import ALONE, cut, over, reset
 from tests.phone.stage import Stage, play
 
@@ -34,3 +36,18 @@ def test_a_line_without_an_address() -> None:
         ]
 
     play(story, over("tcp", **ALONE))
+
+
+def test_a_refusal_steers_no_terminal() -> None:
+    async def story(at: far_end.Play) -> None:
+        task = at.phone.spawn(at.phone.register(), "registering")
+        register = await at.far.heard("REGISTER")
+        refusal = response_to(register, 403, to_tag="far-tag")
+        refusal.reason = "No \x1b[2J\u202e\u3164way"
+        at.far.send(refusal)
+        await task
+        [line] = registration_lines(at.phone.line(1), at.world.now())
+        assert r"No \x1b[2J\u202e\u3164way" in line
+        assert line.isprintable()
+
+    far_end.play(story)

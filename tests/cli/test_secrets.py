@@ -94,6 +94,39 @@ def test_findings_tell_which_option_it_was(run: Run, example: Path, monkeypatch:
     assert "--set-from:1: warning: bad-value: " in said.stdout
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        "account.1.sip_server.1.port",
+        "account.1.sip_server.1.address",
+        "account.1.dtmf.type",
+        "static.trusted_certificates.url",
+    ],
+)
+@pytest.mark.parametrize("command", ["check", "route"])
+def test_findings_do_not_quote_what_a_file_holds(
+    key: str, command: str, run: Run, example: Path, tmp_path: Path
+) -> None:
+    """It may be another file than was meant."""
+    (tmp_path / "password").write_text(f"{SECRET}:x/ y\n")
+    offline = ("--dns", "127.0.0.1:9") if command == "route" else ()
+    said = run(command, example, "--set-from", f"{key}=file:{tmp_path}/password", *offline)
+    assert SECRET not in said.output
+
+
+@pytest.mark.parametrize("option", ["--junit", "--html", "--pcap"])
+def test_nothing_is_written_over_the_file_of_a_password(
+    option: str, run: Run, example: Path, tmp_path: Path
+) -> None:
+    password, scenario = tmp_path / "password", tmp_path / "x.yaml"
+    password.write_text(f"{SECRET}\n")
+    scenario.write_text(f"name: x\nworld: simulated\nconfig: {example}\n")
+    said = run("run", scenario, "--set-from", f"{KEY}=file:{password}", option, password)
+    assert said.exit_code == 2
+    assert f"what is read and {option} name the same file" in said.stderr
+    assert password.read_text() == f"{SECRET}\n"
+
+
 def test_a_scenario_run_takes_them_too(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MANY", "many")
     (tmp_path / "x.yaml").write_text("name: x\nset: {account.1.enable: 1}\nsteps: []\n")

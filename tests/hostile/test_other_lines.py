@@ -78,7 +78,7 @@ def test_cancels_no_call(play: Play) -> None:
 
 @pytest.mark.parametrize("method", ["BYE", "INVITE", "UPDATE", "REFER", "NOTIFY"])
 @pytest.mark.parametrize("way", ["called", "up"])
-def test_does_nothing_within_a_call(play: Play, way: str, method: str) -> None:
+def test_acts_within_no_call(play: Play, way: str, method: str) -> None:
     async def story(on: Scene) -> None:
         up = await on.called() if way == "called" else await on.up(on.server)
         extra = [("Event", "hold"), ("Refer-To", "<sip:1009@192.0.2.9>")]

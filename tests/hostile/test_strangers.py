@@ -118,6 +118,36 @@ def test_does_not_watch_calls(play: Play) -> None:
     play(story)
 
 
+SPELLINGS = [
+    [("Event", "{};id=1")],
+    [("Event", "\t{}\t;x")],
+    [("Event", '"{}"')],
+    [("Event", "foo, {}")],
+    [("Event", "foo"), ("Event", "{}")],
+    [("Event", "{}"), ("o", "foo")],
+    [("o", "{}")],
+]
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize(("method", "event"), [("NOTIFY", "talk"), ("SUBSCRIBE", "dialog")])
+@pytest.mark.parametrize("user", ["1001@", "nobody@", ""])
+def test_an_event_in_another_spelling_opens_nothing(
+    play: Play, user: str, method: str, event: str, spelling: list[tuple[str, str]]
+) -> None:
+    async def story(on: Scene) -> None:
+        _, _, call = await on.incoming(on.server)
+        extra = [(name, value.format(event)) for name, value in spelling]
+        request = on.stranger.ask(method, call_id="another", extra=[*extra, ("Expires", "600")])
+        request.uri = f"sip:{user}{on.phone_at}"
+        on.stranger.send(request)
+        await on.stranger.hear()
+        await on.passed()
+        assert (call.state, on.phone.notifier.watchers) == (CallState.RINGING, 0)
+
+    play(story)
+
+
 @pytest.mark.parametrize("way", ["called", "up"])
 def test_does_not_take_the_place_of_a_call(play: Play, way: str) -> None:
     async def story(on: Scene) -> None:

@@ -61,7 +61,6 @@ SERVER: Mapping[str, Where] = {
 OPTION: Mapping[str, Where] = {
     "overrides": EVERYWHERE,
     "set_from": EVERYWHERE,
-    "read_from": EVERYWHERE,
     "world": EVERYWHERE,
     "format": EVERYWHERE,
     "pcap": EVERYWHERE,

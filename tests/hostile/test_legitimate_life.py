@@ -266,3 +266,20 @@ def test_a_line_calls_another_one_of_the_same_phone(play: Play) -> None:
         account__2__user_name=2001,
         account__2__sip_server__1__address=neighbour(13),
     )
+
+
+def test_whom_the_server_names_acknowledges_and_is_heard(play: Play) -> None:
+    """A proxy that records no route: the ACK comes from the caller itself, and sound goes there."""
+
+    async def story(on: Scene) -> None:
+        contact = f"<sip:1002@{on.bystander.place}>"
+        invite, _, call = await on.incoming(on.server, contact=contact, body=on.bystander.sdp())
+        call.answer()
+        answer = await on.server.response(200, "INVITE")
+        own, phone = invite.headers.get("From") or "", answer.headers.get("To") or ""
+        on.bystander.send(on.bystander.within("ACK", own, phone, invite.call_id, 1))
+        audio = call.voice.audio
+        assert audio is not None
+        await until(lambda: audio.can_send, "the ACK to count")
+
+    play(story)

@@ -369,7 +369,7 @@ def test_the_peer_joins_the_phone_with_another(peers: Peers) -> None:
         (second,) = peers.live.phone.calls
         await hang_up(second)
 
-    peers.play(story, "udp")
+    peers.play(story, "udp", {"account.1.sip_server.2.address": peers.stage.net.peer})  # else a stranger
 
 
 def test_another_peer_takes_the_place_of_the_first(peers: Peers) -> None:

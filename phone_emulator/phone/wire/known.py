@@ -98,10 +98,13 @@ class Sources:
         _remember(self._reached, host)
 
     def prove(self, host: str) -> bool:
-        """A request with this end's tag came from the IP address *host*; whether that proves who is there."""
-        proves = host in self._reached
-        self.proven = self.proven or proves
-        return proves
+        """A request with this end's tag came from the IP address *host*, which is known in the dialog.
+
+        Returns:
+            Whether *host* itself has proven to be there: nobody else could have been sent the tag.
+        """
+        self.proven = True
+        return host in self._reached
 
     def dialled(self, host: str) -> None:
         """The user has called the IP address *host*."""

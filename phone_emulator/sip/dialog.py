@@ -66,16 +66,21 @@ class Dialog:
         """The URI that in-dialog requests are sent to: the first route, else the remote target."""
         return _uri_of(self.route_set[0]) if self.route_set else self.remote_target
 
-    def refresh_target(self, message: Request | Response) -> None:
+    def refresh_target(self, message: Request | Response) -> bool:
         """Take over the peer's Contact, if any, from a target refresh (section 12.2.2); raises MessageError.
 
         The 2xx to a request that was sent before the target moved last tells nothing new, however late it
         comes: a peer that moves says so in a request of its own wherever it can (RFC 6141 section 4).
+
+        Returns:
+            Whether the Contact was taken over.
         """
         contacts = message.contacts
         number = self.local_cseq + 1 if isinstance(message, Request) else message.cseq.number
-        if contacts and number >= self.target_cseq:
-            self.remote_target, self.target_cseq = request_uri(str(contacts[0].uri)), number
+        if not contacts or number < self.target_cseq:
+            return False
+        self.remote_target, self.target_cseq = request_uri(str(contacts[0].uri)), number
+        return True
 
     def rename_remote(self, request: Request) -> None:
         """Take over the peer's From as the remote URI: it is someone else now (RFC 4916 section 4.4).

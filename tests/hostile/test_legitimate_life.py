@@ -15,7 +15,7 @@ from phone_emulator.events import Address, Bus, CallState, CheckSync, Event
 from phone_emulator.phone import IncomingCall, Phone, PhoneOptions
 from phone_emulator.sip.message import response_to
 from phone_emulator.world.simulated import SimulatedWorld
-from tests.hostile.scene import Play, Scene, Somebody, neighbour, play
+from tests.hostile.scene import Play, Scene, Somebody, Up, neighbour, play
 from tests.patience import until
 
 NAMED: dict[str, Any] = {
@@ -281,5 +281,30 @@ def test_whom_the_server_names_acknowledges_and_is_heard(play: Play) -> None:
         audio = call.voice.audio
         assert audio is not None
         await until(lambda: audio.can_send, "the ACK to count")
+
+    play(story)
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_a_server_that_repeats_where_the_dialog_leads_names_it(play: Play, said: bool) -> None:
+    """Somebody else's answer has led it there before; a server that says nothing of it names nobody."""
+
+    async def story(on: Scene) -> None:
+        call, there = on.phone.dial("1002"), f"<sip:1002@{on.bystander.place}>"
+        invite = await on.server.heard("INVITE")
+        answer = on.stranger.answer(invite, 200, contact=there)
+        await on.server.heard("ACK")
+        await call.settled()
+        up = Up(call, answer.headers.get("To") or "", invite.headers.get("From") or "", invite.call_id)
+        on.bystander.send(up.request(on.bystander, "OPTIONS"))
+        await on.bystander.response(481, "OPTIONS")
+        update = up.request(on.server, "UPDATE", contact=there)
+        if not said:
+            update.headers.remove("Contact")
+        on.server.send(update)
+        await on.server.response(200, "UPDATE")
+        on.bystander.send(up.request(on.bystander, "BYE", 101))
+        await on.bystander.response(200 if said else 481, "BYE")
+        assert call.state is (CallState.ENDED if said else CallState.TALKING)
 
     play(story)

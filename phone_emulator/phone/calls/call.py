@@ -368,8 +368,6 @@ class Call:
 
     def _hand(self, handler: Handler, server: ServerTransaction) -> None:
         """Let *handler* take a request."""
-        dialog = self.dialog_of(server.request)
-        led_to = None if dialog is None else dialog.remote_target
         try:
             handler(self, server)
         except MessageError:
@@ -380,8 +378,7 @@ class Call:
             if server.final is not None or method == "BYE":
                 self.tasks.fault(error, f"dealing with {method}", self.fault)
             raise
-        moved = dialog is not None and dialog.remote_target != led_to
-        self.sources.heard(server.source.host, dialog if moved else None)
+        self.sources.heard(server.source.host)
 
     def dialog_of(self, request: Request) -> Dialog | None:
         """The dialog that *request* of the far end belongs to."""

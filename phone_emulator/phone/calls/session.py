@@ -17,12 +17,12 @@ from phone_emulator.events import (
     RtpIgnored,
 )
 from phone_emulator.media.negotiation import Unusable
+from phone_emulator.phone.dialling.channel import Channel
 from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire import content, option_tags, session_expires
 from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.phone.wire.credentials import words_of
 from phone_emulator.phone.wire.errors import CallError
-from phone_emulator.phone.wire.known import Sources
 from phone_emulator.sip.body import SDP, sdp_of
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.headers import delta_seconds
@@ -50,12 +50,9 @@ class Dialogue(Protocol):
     state: CallState
     direction: Direction
     seat: Seat
+    channel: Channel
     dialog: Dialog | None
     tasks: Tasks
-
-    @property
-    def sources(self) -> Sources:
-        """Where messages of its dialogs may come from."""
 
     @property
     def unanswered(self) -> bool:
@@ -115,7 +112,8 @@ class Session:
 
     def __init__(self, call: Dialogue) -> None:
         seat = call.seat
-        self.voice = Voice(seat.context, seat.account, call.sources, self._tell_stranger, self.pressed)
+        sources = call.channel.sources
+        self.voice = Voice(seat.context, seat.account, sources, self._tell_stranger, self.pressed)
         self.held = False
         """Whether this phone holds the far end."""
         self.far_held = False
@@ -237,7 +235,7 @@ class Session:
         elif request.method == "INVITE":
             direction = self.voice.hold_direction if self.held else "sendrecv"
             body = late_offer = self.voice.offer(direction, again=True)
-        dialog.refresh_target(request)
+        call.channel.refresh(dialog, request, server.source.host)
         self.note(request)
         response = call.response_to(server, 200, self.grant(request), body)
         if request.method == "INVITE":

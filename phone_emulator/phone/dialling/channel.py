@@ -64,9 +64,9 @@ class Channel:
         self.credentials.withheld = not self.sources.founded
 
     def refresh(self, dialog: Dialog, message: Request | Response, host: str) -> None:
-        """Take over the far end's Contact from *message*, which came from the IP address *host*."""
-        dialog.refresh_target(message)
-        self.sources.heard(host, dialog)
+        """Take over the far end's Contact, if any, from *message*, which came from the IP address *host*."""
+        named = dialog.refresh_target(message)
+        self.sources.heard(host, dialog if named else None)
 
     async def converse(
         self,

@@ -261,7 +261,7 @@ class Referrals:
         if len(followed(call)) >= MAX_REFERRALS:
             raise MessageError(f"{MAX_REFERRALS} REFERs of this call go on already", 486)
         self._check_room(call.seat)
-        call.dialog.refresh_target(server.request)
+        call.channel.refresh(call.dialog, server.request, server.source.host)
         referral = Referral(
             self._dial, call.channel, call.dialog, server.request, call, numbered=call.was_referred
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from phone_emulator.events import Attempt, Outcome, RegistrationChanged, RegistrationState, Target, Wait
@@ -208,15 +208,13 @@ class Requests:
             if binding.state in (RegistrationState.REGISTERING, RegistrationState.REGISTERED):
                 self.change(binding, RegistrationState.UNREGISTERED, why)
             return
-        by_place: dict[Place, list[Lease]] = {}
-        for lease in leases:
-            by_place.setdefault(place_of(lease.target), []).append(lease)
-        where = ", ".join(str(held[0].target) for held in by_place.values())
+        shares = _by_registrar(leases)
+        where = ", ".join(str(held[0].target) for held in shares)
         self.change(binding, RegistrationState.UNREGISTERING, f"REGISTER with Expires: 0 to {where}")
         told = f"cut short: no answer from {where}"
         try:
             with binding.turns.taken(None):
-                work = (self._remove(binding, held, "the line is stopped") for held in by_place.values())
+                work = (self._remove(binding, held, "the line is stopped") for held in shares)
                 ends = await asyncio.gather(*work, return_exceptions=True)
             told = "; ".join(as_reason(end) if isinstance(end, Exception) else str(end) for end in ends)
         finally:
@@ -233,23 +231,19 @@ class Requests:
         The registrar that *binding* is registered at has dropped it with the same REGISTER.
         """
         await binding.turns.free()
-        hosts, answering = (
-            self._context.hosts,
-            {place_of(known.target) for known in self._servers.record.targets if known.works},
-        )
-        by_place: dict[Place, list[Lease]] = {}
-        for lease in binding.live_leases(self._now):
-            place = place_of(lease.target)
-            if host_of(lease.contact) not in hosts and place in answering:
-                by_place.setdefault(place, []).append(lease)
-        if by_place:
+        answering = {place_of(known.target) for known in self._servers.record.targets if known.works}
+        leases = [
+            lease
+            for lease in binding.live_leases(self._now)
+            if host_of(lease.contact) not in self._context.hosts and place_of(lease.target) in answering
+        ]
+        if leases:
             with binding.turns.taken(None):
                 reason = "the phone's address of before: it is there no more"
-                work = (self._remove(binding, held, reason) for held in by_place.values())
+                work = (self._remove(binding, held, reason) for held in _by_registrar(leases))
                 await asyncio.gather(*work)
-            for held in by_place.values():
-                for lease in held:
-                    binding.ask_again(lease)
+            for lease in leases:
+                binding.ask_again(lease)
 
     async def _remove(self, binding: Binding, leases: Sequence[Lease], reason: str) -> str:
         """Ask one registrar for the end of *leases*, for *reason*; how that went, for people."""
@@ -347,3 +341,11 @@ def granted_reason(attempt: Attempt) -> str:
         if attempt.n > 1
         else f"registered at {attempt.target}"
     )
+
+
+def _by_registrar(leases: Iterable[Lease]) -> list[list[Lease]]:
+    """*leases*, those of each registrar together."""
+    shares: dict[Place, list[Lease]] = {}
+    for lease in leases:
+        shares.setdefault(place_of(lease.target), []).append(lease)
+    return list(shares.values())

@@ -57,6 +57,7 @@ class Common:
     client_cert: Path | None = None
     large_requests: str = "tcp"
     offer: str = "spoken"
+    optional_srtp: str = "one-line"
     known: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
 
     @property
@@ -83,6 +84,7 @@ class Common:
         """The same, in the phone's words."""
         from phone_emulator.config.models import model
         from phone_emulator.media.codecs import Offer
+        from phone_emulator.media.crypto import OptionalSrtp
         from phone_emulator.phone import Certificates, Device, PhoneOptions
         from phone_emulator.redundancy import Silence
 
@@ -99,6 +101,7 @@ class Common:
             silence=Silence(self.silence),
             reaction=self.reaction,
             offer=Offer(self.offer),
+            optional_srtp=OptionalSrtp(self.optional_srtp),
             device=Device(model=self.model, firmware=firmware, mac=self.mac),
             nameservers=self.dns,
             known=self.known,
@@ -437,6 +440,14 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
             "[default: spoken].",
         },
     ),
+    "optional_srtp": (
+        ("--optional-srtp",),
+        {
+            "type": click.Choice(("one-line", "two-lines")),
+            "help": "How optional encryption is offered: as RTP/AVP with keys, or as RTP/SAVP beside RTP/AVP "
+            "[default: one-line].",
+        },
+    ),
 }
 
 PROVISIONING = ("mac", "model", "firmware", "provision", "pnp", "ca")
@@ -470,7 +481,7 @@ SCENARIO = (
 TLS = ("ca", "client_cert", "large_requests")
 """The options that say how SIP servers are met over TCP and TLS."""
 
-PHONE = (*SCENARIO, "zone", "down", "provision", "pnp", *TLS, "offer")
+PHONE = (*SCENARIO, "zone", "down", "provision", "pnp", *TLS, "offer", "optional_srtp")
 """The options of commands that put a phone into a world."""
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from phone_emulator.cleaning import brief
 from phone_emulator.config.build import Built
 from phone_emulator.config.catalogue import is_ip
 from phone_emulator.config.diagnostic import Code, Diagnostic, Findings, Severity
@@ -23,6 +24,7 @@ from phone_emulator.config.model import (
 )
 from phone_emulator.config.reader import Setting
 from phone_emulator.media.codecs import CODECS, spoken, told_of_none, told_of_unspoken
+from phone_emulator.media.crypto import SUITES, suites_called
 
 _COMMON_PASSWORDS = {"1234", "12345", "123456", "12345678", "0000", "admin", "password", "secret", "changeme"}
 
@@ -231,6 +233,38 @@ def _unspoken(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
             yield Surprise("codec-not-spoken", Severity.WARNING, keys, message, by_default=Severity.HINT)
 
 
+def _keys_in_clear(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
+    """Keys of sound are in the messages (RFC 4568 section 8.1)."""
+    if not account.srtp_encryption:
+        return
+    for server in account.servers:
+        if server.transport_type in (TransportType.UDP, TransportType.TCP):
+            own = f"sip_server.{server.number}"
+            message = (
+                f"srtp_encryption = {account.srtp_encryption}, and {own} is reached over"
+                f" {server.transport_type.name}: the keys go in the clear, so whoever reads them can listen;"
+                f" {own}.transport_type = 2 (TLS) hides them"
+            )
+            yield Surprise(
+                "keys-in-clear", Severity.WARNING, ("srtp_encryption", f"{own}.transport_type"), message
+            )
+            return
+
+
+def _ciphers(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
+    """Ciphers that are named and that nobody here can use."""
+    if not account.srtp_encryption:
+        return
+    usable, others = suites_called(account.srtp_ciphers)
+    can = f"{', '.join(SUITES)} can be used"
+    if not usable:
+        message = f"srtp.cipher_list names no cipher that can be used here: nothing is encrypted; {can}"
+        yield Surprise("no-cipher", Severity.WARNING, ("srtp.cipher_list",), message)
+    for name in others if usable else ():
+        message = f"srtp.cipher_list: {brief(name)} cannot be used here: it is not offered; {can}"
+        yield Surprise("cipher-not-done", Severity.WARNING, ("srtp.cipher_list",), message)
+
+
 def _identity(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
     if not account.user_name:
         yield Surprise("no-user", Severity.WARNING, ("user_name",), "enabled, but user_name is not set")
@@ -260,4 +294,6 @@ RULES: tuple[Rule, ...] = (
     _no_proxy,
     _tls_port,
     _unspoken,
+    _keys_in_clear,
+    _ciphers,
 )

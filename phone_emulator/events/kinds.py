@@ -140,7 +140,9 @@ class CallChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaChanged(Event):
-    """The far end holds a call or takes it back, or is heard early, or no longer, or cannot be heard."""
+    """The far end holds a call or takes it back, is heard early, or no longer, or cannot be heard; or its
+    sound is encrypted from now on, or not any more.
+    """
 
     line: int
     call: str
@@ -152,22 +154,27 @@ class MediaChanged(Event):
     """The codec of the call, where it cannot be spoken here and there is no sound; empty where it can."""
     withheld: str = ""
     """Why no sound is sent to where the far end wants it, for people; empty where it is."""
+    encrypted: str = ""
+    """The cipher of its sound, ``AES_CM_128_HMAC_SHA1_80``; empty where it is not encrypted."""
+    keys_in_clear: bool = False
+    """Whether the keys of that went where others could read them: not over TLS."""
     reason: str
     """What has changed, in one sentence for people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RtpIgnored(Event):
-    """RTP came from another address than the far end's: it is neither heard nor taken for digits.
+    """RTP is neither heard nor taken for digits: another address than the far end's sends it, or the far end
+    does, and its key does not fit.
 
-    Told once for each of the first hosts that send some to a call.
+    Told once for each of the first hosts that send some to a call, and once for a key.
     """
 
     line: int
     call: str
     remote: Address
     reason: str
-    """Why, for people: who is heard, or which setting rejects it."""
+    """Why, for people: who is heard, which setting rejects it, or that it cannot be decrypted."""
 
     def __str__(self) -> str:
         return f"sound from {self.remote} is not heard: {self.reason}"

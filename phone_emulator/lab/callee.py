@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from phone_emulator.config.model import AccountConfig, CodecConfig, PhoneConfig, ServerConfig
 from phone_emulator.events import Address, Bus, CallChanged, CallState, Direction, Event
 from phone_emulator.lab.behaviour import CalleeBehaviour, CalleeKind
+from phone_emulator.media.crypto import SUITES
 from phone_emulator.phone import CallError, IncomingCall, OutgoingCall, Phone, PhoneOptions
 from phone_emulator.phone.transfer.transfer import transfer_blind
 from phone_emulator.world.base import World
@@ -133,4 +134,6 @@ def _account(index: int, number: str, server: Address, callers: Sequence[Account
         custom_ua="phone-emulator lab callee",
         reliable_provisional=any(caller.reliable_provisional for caller in callers),
         session_timer=any(caller.session_timer for caller in callers),
+        srtp_encryption=int(any(caller.srtp_encryption for caller in callers)),
+        srtp_ciphers=",".join(SUITES),
     )

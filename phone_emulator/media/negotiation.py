@@ -16,6 +16,7 @@ from phone_emulator.cleaning import brief
 from phone_emulator.numbers import number
 
 from .codecs import Codec
+from .crypto import Security
 from .dtmf import DIGITS
 from .sdp import DTMF_RTPMAP, MIRRORED, PROFILES, UNSPECIFIED, Media, Sdp, SdpError, parse
 
@@ -67,6 +68,10 @@ class Agreed:
     """Their number at this end."""
     digits: str
     """Those that the far end takes as telephone events."""
+    profile: str
+    """The transport that this end's description says: ``RTP/AVP``, ``RTP/SAVP``."""
+    security: Security | None
+    """How it is encrypted; None where it is not."""
 
     @property
     def unspoken(self) -> str:
@@ -78,7 +83,7 @@ def negotiated(offer: bytes, answer: bytes, *, answered_here: bool) -> Agreed:
     """What *offer* and *answer* come to; raises Unusable where the far end's part lets nothing be said."""
     theirs, ours = (offer, answer) if answered_here else (answer, offer)
     far, own = _read(theirs), parse(ours)
-    place, mine = _sound_of(own)
+    place, mine = _sound_of(own, far)
     line = _audio_at(place, far)
     if line.proto not in PROFILES:
         raise Unusable(
@@ -109,6 +114,8 @@ def negotiated(offer: bytes, answer: bytes, *, answered_here: bool) -> Agreed:
         None if events is None else events[0],
         None if events is None else events[1],
         "" if events is None else _digits(line.fmtp.get(str(events[0]), "")),
+        mine.proto,
+        _security(offered, answered, answered_here=answered_here),
     )
 
 
@@ -124,10 +131,14 @@ def _read(description: bytes) -> Sdp:
         raise Unusable(f"a session description that cannot be read ({error})") from None
 
 
-def _sound_of(own: Sdp) -> tuple[int, Media]:
-    for place, media in enumerate(own.media):
-        if media.spoken:
+def _sound_of(own: Sdp, far: Sdp) -> tuple[int, Media]:
+    """The first audio line of *own* that is switched on; of several the first that is so in *far*, too."""
+    spoken = [(place, media) for place, media in enumerate(own.media) if media.spoken]
+    for place, media in spoken:
+        if place < len(far.media) and far.media[place].spoken:
             return place, media
+    if spoken:
+        return spoken[0]
     raise Unusable("a session description that has no audio", Fault.MEDIA_TYPE)
 
 
@@ -159,6 +170,33 @@ def _reachable(connection: str | None, own: str) -> str:
     if (address.version == 6) is not (":" in own):
         raise Unusable(f"{where}, which cannot be reached from {own}", Fault.ADDRESS_FORMAT)
     return str(address)
+
+
+# -- the keys ------------------------------------------------------------------------------------------------
+
+
+def _security(offered: Media, answered: Media, *, answered_here: bool) -> Security | None:
+    """How the sound is encrypted (RFC 4568 section 7.1.3); None where it is not."""
+    lines, fault = answered.crypto_lines, answered.crypto_fault
+    if answered.secure and not offered.crypto_lines:
+        proto = brief(answered.proto)
+        raise Unusable(f"a session description whose audio has not been offered ({proto})", Fault.TRANSPORT)
+    if not offered.crypto_lines:
+        return None
+    if not lines:
+        if offered.secure or answered.secure:
+            raise Unusable("a session description without a key (a=crypto), where encryption is compulsory")
+        return None
+    if len(lines) > 1:  # section 7.1.2
+        raise Unusable("a session description with several keys (a=crypto), where one was to be chosen")
+    if fault:
+        raise Unusable(f"a session description whose key (a=crypto) cannot be used: {fault}")
+    answer = answered.cryptos[0]
+    offer = next((each for each in offered.cryptos if each.tag == answer.tag), None)
+    if offer is None or offer.suite != answer.suite:
+        raise Unusable("a session description whose key (a=crypto) is for none of the offered ciphers")
+    own, far = (answer, offer) if answered_here else (offer, answer)
+    return Security(answer.suite, own.key, far.key, far.mki)
 
 
 # -- the formats ---------------------------------------------------------------------------------------------

@@ -44,15 +44,20 @@ class Packet:
         return header + self.payload
 
 
-def parse(data: bytes) -> Packet:
-    """Read an RTP packet; raises RtpError for anything else, RTCP on the same port (RFC 5761) included."""
+def refuse_others(data: bytes) -> None:
+    """Raises RtpError where *data*, encrypted or not, is no RTP: RTCP on the same port (RFC 5761), say."""
     if len(data) < _HEADER.size:
         raise RtpError(f"{len(data)} bytes are too few for an RTP header of {_HEADER.size}")
+    if data[0] >> 6 != _VERSION:
+        raise RtpError(f"RTP version 2 was expected, not {data[0] >> 6}")
+    if 192 <= data[1] <= 223:
+        raise RtpError(f"this is RTCP (packet type {data[1]}), not RTP")
+
+
+def parse(data: bytes) -> Packet:
+    """Read an RTP packet; raises RtpError for anything else."""
+    refuse_others(data)
     first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
-    if first >> 6 != _VERSION:
-        raise RtpError(f"RTP version 2 was expected, not {first >> 6}")
-    if 192 <= second <= 223:
-        raise RtpError(f"this is RTCP (packet type {second}), not RTP")
     start = _HEADER.size + 4 * (first & 0x0F)
     if first & 0x10:
         if len(data) < start + 4:

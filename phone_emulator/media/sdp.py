@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from phone_emulator.media import crypto
 from phone_emulator.media.codecs import CODECS, STATIC_RTPMAPS, Codec, codecs_called
+from phone_emulator.media.crypto import Crypto, Key, Srtp, Suite
 from phone_emulator.numbers import MAX_UINT32, number
 
 MIRRORED = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
@@ -15,7 +17,9 @@ MIRRORED = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonl
 HELD = {"sendrecv": "sendonly", "sendonly": "sendonly", "recvonly": "inactive", "inactive": "inactive"}
 """Direction of an answer -> the same without hearing the far end."""
 
-PROFILES = ("RTP/AVP", "RTP/AVPF")
+SECURE = ("RTP/SAVP", "RTP/SAVPF")
+"""The transports of sound that is encrypted (RFC 3711 section 12)."""
+PROFILES = ("RTP/AVP", "RTP/AVPF", *SECURE)
 """The transports an answer accepts."""
 
 DTMF_RTPMAP = "telephone-event/8000"
@@ -29,18 +33,18 @@ LINE = re.compile(r"([a-z])=(.*)", re.DOTALL)
 class Order:
     """In which order the attributes of an audio line are written.
 
-    The parts: ``codecs`` (a=rtpmap and a=fmtp of each), ``ptime``, ``direction``, and ``event map`` and
-    ``event range`` (a=rtpmap and a=fmtp of telephone events).
+    The parts: ``codecs`` (a=rtpmap and a=fmtp of each), ``crypto``, ``ptime``, ``direction``, and
+    ``event map`` and ``event range`` (a=rtpmap and a=fmtp of telephone events).
     """
 
     offer: tuple[str, ...]
     answer: tuple[str, ...]
 
 
-_ANSWER = ("codecs", "event map", "direction", "ptime", "event range")
-V8X = Order(offer=("codecs", "ptime", "direction", "event map", "event range"), answer=_ANSWER)
-V7X = Order(offer=("codecs", "event range", "event map", "ptime", "direction"), answer=_ANSWER)
-V6X = Order(offer=V7X.offer, answer=("codecs", "ptime", "event map", "event range", "direction"))
+_ANSWER = ("codecs", "event map", "crypto", "direction", "ptime", "event range")
+V8X = Order(offer=("crypto", "codecs", "ptime", "direction", "event map", "event range"), answer=_ANSWER)
+V7X = Order(offer=("crypto", "codecs", "event range", "event map", "ptime", "direction"), answer=_ANSWER)
+V6X = Order(offer=V7X.offer, answer=("codecs", "ptime", "event map", "event range", "crypto", "direction"))
 
 
 class SdpError(ValueError):
@@ -78,12 +82,29 @@ class Media:
     ptime: int | None = None
     """Milliseconds of sound in a packet."""
     attributes: list[tuple[str, str]] = field(default_factory=list)
-    """All its ``a=`` lines: name and value (empty where there is none)."""
+    """All its ``a=`` lines but those with keys: name and value (empty where there is none)."""
+    crypto_lines: list[str] = field(default_factory=list, repr=False)
+    """What stands behind each ``a=crypto:``, keys and all."""
 
     @property
     def spoken(self) -> bool:
         """Whether it is audio that is switched on."""
         return self.kind == "audio" and self.port != 0
+
+    @property
+    def secure(self) -> bool:
+        """Whether it is to be encrypted in any case."""
+        return self.proto in SECURE
+
+    @property
+    def cryptos(self) -> tuple[Crypto, ...]:
+        """Its keys that can be used."""
+        return crypto.read_all(self.crypto_lines)[0]
+
+    @property
+    def crypto_fault(self) -> str:
+        """What is wrong with one of its keys that cannot be used; empty for none such."""
+        return crypto.read_all(self.crypto_lines)[1]
 
     @property
     def held(self) -> bool:
@@ -177,12 +198,15 @@ def offer(
     direction: str = "sendrecv",
     *,
     order: Order = V8X,
+    cryptos: Sequence[Crypto] = (),
+    profiles: Sequence[str] = ("RTP/AVP",),
 ) -> bytes:
     """An offer.
 
     *local_ip* and *port*: where RTP is awaited. *codecs*: configuration names, the preferred first; unknown
     ones are left out. *ptime* in milliseconds, 0 leaves it out. *dtmf_payload*: None offers no telephone
-    events. *order*: of the attributes.
+    events. *order*: of the attributes. *cryptos*: this end's keys, the preferred first. *profiles*: of the
+    audio lines, which differ in nothing else; of several the secure ones alone have the keys.
     """
     offered: dict[int, Codec] = {}
     for codec in codecs_called(codecs):
@@ -192,9 +216,11 @@ def offer(
         offered.setdefault(payload, codec)
     formats = [*offered] if dtmf_payload is None else [*offered, dtmf_payload]
     lines = _session(local_ip, session_id, version)
-    lines.append(f"m=audio {port} RTP/AVP {' '.join(map(str, formats))}")
     codec_lines = [line for payload, codec in offered.items() for line in _codec_lines(str(payload), codec)]
-    lines += _attributes(order.offer, codec_lines, ptime, direction, dtmf_payload)
+    for profile in profiles:
+        keyed = cryptos if len(profiles) == 1 or profile in SECURE else ()
+        lines.append(f"m=audio {port} {profile} {' '.join(map(str, formats))}")
+        lines += _attributes(order.offer, codec_lines, ptime, direction, dtmf_payload, keyed)
     return _joined(lines)
 
 
@@ -215,30 +241,45 @@ def answer(
     *,
     held: bool = False,
     order: Order = V8X,
+    srtp: Srtp = Srtp.OFF,
+    keys: Mapping[Suite, Key] | None = None,
 ) -> bytes | None:
     """The answer to *offer*: its first codec that is among *codecs*, and telephone events if offered.
 
     Payload types and ptime are the offer's; *dtmf_payload* decides only between several offered ones (None:
     no telephone events). Other media lines are refused with port 0. *held*: this end keeps the other on hold
-    whatever it offers. *order*: of the attributes. None when no codec is common (488).
+    whatever it offers. *order*: of the attributes. *srtp*: what is made of keys, and of their absence; of
+    several lines an encrypted one is preferred. *keys*: this end's, for what it sends. None when no codec or
+    no way to encrypt is common (488).
     """
+    keys = {} if srtp is Srtp.OFF or keys is None else keys
+    usable = [media for media in offer.media if _choice(media, codecs) and _protectable(media, srtp, keys)]
+    taken = next((media for media in usable if crypto.chosen(media.cryptos, [*keys])), None)
+    taken = taken or next(iter(usable), None)
     lines = _session(local_ip, session_id, version)
-    answered = False
     for media in offer.media:
-        chosen = None if answered else _choice(media, codecs)
+        chosen = _choice(media, codecs) if media is taken else None
         if chosen is None:
             lines.append(f"m={media.kind} 0 {media.proto} {' '.join(media.formats)}")
             continue
-        answered = True
         payload, codec = chosen
+        theirs = crypto.chosen(media.cryptos, [*keys])
+        own = () if theirs is None else (Crypto(theirs.tag, theirs.suite, keys[theirs.suite]),)
         dtmf = None if dtmf_payload is None else media.dtmf(dtmf_payload)
         lines.append(f"m=audio {port} {media.proto} {payload}" + (f" {dtmf}" if dtmf else ""))
         old_hold = media.direction == "sendrecv" and media.connection in UNSPECIFIED
         direction = "recvonly" if old_hold else MIRRORED[media.direction]
         direction = HELD[direction] if held else direction
         codec_lines = _codec_lines(payload, codec)
-        lines += _attributes(order.answer, codec_lines, media.ptime or 20, direction, dtmf)
-    return _joined(lines) if answered else None
+        lines += _attributes(order.answer, codec_lines, media.ptime or 20, direction, dtmf, own)
+    return None if taken is None else _joined(lines)
+
+
+def _protectable(media: Media, srtp: Srtp, keys: Mapping[Suite, Key]) -> bool:
+    """Whether *media* can be answered as *srtp* has it: plain, or with one of *keys*."""
+    if crypto.chosen(media.cryptos, [*keys]):
+        return True
+    return not media.secure and srtp is not Srtp.COMPULSORY
 
 
 def _choice(media: Media, codecs: Sequence[str]) -> tuple[str, Codec] | None:
@@ -266,11 +307,17 @@ def _codec_lines(payload: str, codec: Codec) -> list[str]:
 
 
 def _attributes(
-    parts: Sequence[str], codecs: list[str], ptime: int, direction: str, events: int | str | None
+    parts: Sequence[str],
+    codecs: list[str],
+    ptime: int,
+    direction: str,
+    events: int | str | None,
+    cryptos: Sequence[Crypto] = (),
 ) -> list[str]:
     """The attributes of an audio line; *events* is the payload type of telephone events, None for none."""
     written = {
         "codecs": codecs,
+        "crypto": [each.line() for each in cryptos],
         "ptime": [f"a=ptime:{ptime}"] if ptime else [],
         "direction": [f"a={direction}"],
         "event map": [] if events is None else [f"a=rtpmap:{events} {DTMF_RTPMAP}"],
@@ -322,6 +369,9 @@ def _media(value: str, sdp: Sdp) -> Media:
 def _attribute(media: Media, value: str) -> None:
     name, _, text = value.partition(":")
     text = text.strip()
+    if name.lower() == "crypto":
+        media.crypto_lines.append(text)
+        return
     media.attributes.append((name, text))
     if value in MIRRORED:
         media.direction = value

@@ -53,9 +53,13 @@ class Senders:
             self._latched = None
         self._negotiated = address
 
+    def would_admit(self, source: Address, now: float) -> bool:
+        """Whether a packet would count that came from *source* at *now*, in seconds of the world."""
+        return source == self._latched or self._may_take_over(source, now)
+
     def admits(self, source: Address, now: float) -> bool:
-        """Whether a packet counts that came from *source* at *now*, in seconds of the world."""
-        if source != self._latched and not self._may_take_over(source, now):
+        """The same of a packet that is heard: whoever sent it is heard from then on."""
+        if not self.would_admit(source, now):
             return False
         self._latched, self._latched_at = source, now
         return True

@@ -15,6 +15,7 @@ from phone_emulator.config.model import PhoneConfig
 from phone_emulator.dns import Resolver, dns_servers, locate_sent_by
 from phone_emulator.events import Address, Bus, CodecsNotSpoken, Transport
 from phone_emulator.media.codecs import Offer, told_of_unspoken, unspoken_titles
+from phone_emulator.media.crypto import OptionalSrtp
 from phone_emulator.redundancy import Silence
 from phone_emulator.sip.endpoint import Endpoint
 from phone_emulator.sip.flow import Flow
@@ -69,6 +70,8 @@ class PhoneOptions:
     """Seconds that the phone takes to act on an answer before it moves on to the next server."""
     offer: Offer = Offer.SPOKEN
     """Whether codecs are offered that nobody here can speak."""
+    optional_srtp: OptionalSrtp = OptionalSrtp.ONE_LINE
+    """How encryption is offered that need not be (``account.X.srtp_encryption``)."""
     device: Device = field(default_factory=Device)
     nameservers: tuple[Address, ...] = ()
     """``--dns``: instead of the DNS servers that the cfg or the machine names."""
@@ -187,6 +190,7 @@ class Phone:
             silence=options.silence,
             reaction=options.reaction,
             offer=options.offer,
+            optional_srtp=options.optional_srtp,
             host=host,
             other_host=other_host,
             endpoint=endpoint,

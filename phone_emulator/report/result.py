@@ -45,6 +45,21 @@ class StepFailure:
         return {"step": self.step, "message": self.message}
 
 
+@dataclass(frozen=True, slots=True)
+class MediaReport:
+    """What the two ends of a call have agreed to say to each other."""
+
+    codec: str
+    """``PCMU``, ``G722``."""
+    srtp: str | None
+    """The cipher of the sound, ``AES_CM_128_HMAC_SHA1_80``; None where it is not encrypted."""
+    keys_in_clear: bool = False
+    """Whether the keys of that went where others could read them."""
+
+    def as_json(self) -> dict[str, Any]:
+        return {"codec": self.codec, "srtp": self.srtp, "keys_in_clear": self.keys_in_clear}
+
+
 @dataclass(slots=True)
 class CallReport:
     """One call, from dialling to its result."""
@@ -69,6 +84,8 @@ class CallReport:
     """Whether ``to``, the far end, called."""
     ended: Ended | None = None
     """How it ended; None where it is told before that."""
+    media: MediaReport | None = None
+    """None where no sound was agreed."""
     digits: str | None = None
     """What the far end has pressed; None where no sound was agreed, and none came by INFO."""
 
@@ -79,6 +96,9 @@ class CallReport:
 
     def as_json(self) -> dict[str, Any]:
         """The call as ``call --format json`` prints it."""
+        media: dict[str, Any] = {} if self.media is None else self.media.as_json()
+        if self.digits is not None:
+            media["digits"] = self.digits
         return {
             "id": self.id,
             "line": self.line,
@@ -92,7 +112,7 @@ class CallReport:
             "elapsed": round(self.elapsed, 6),
             "route": [attempt.as_json() for attempt in self.route],
             "ended": None if self.ended is None else self.ended.as_json(),
-        } | ({} if self.digits is None else {"media": {"digits": self.digits}})
+        } | ({"media": media} if media else {})
 
 
 @dataclass(frozen=True, slots=True)

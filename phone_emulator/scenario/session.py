@@ -36,7 +36,7 @@ from phone_emulator.lab.zone import Zone, ZoneError, parse_zone
 from phone_emulator.phone import Call, CallError, CallResult, Phone, PhoneOptions
 from phone_emulator.phone.registration.health import LineHealth
 from phone_emulator.report import remarks
-from phone_emulator.report.result import CallReport, Message, ScenarioResult, Verdict
+from phone_emulator.report.result import CallReport, MediaReport, Message, ScenarioResult, Verdict
 from phone_emulator.world import RealWorld, SimulatedWorld
 
 from .model import Scenario, ScenarioError, ZoneSource
@@ -335,8 +335,16 @@ def call_report(call: Call, name: str | None = None) -> CallReport:
         route=[dataclasses.replace(attempt) for attempt in call.route],
         incoming=call.direction is Direction.INCOMING,
         ended=None if call.end is None else dataclasses.replace(call.end),
+        media=_media_report(call),
         digits=None if call.session.silent and not call.digits_heard else call.digits_heard,
     )
+
+
+def _media_report(call: Call) -> MediaReport | None:
+    agreed, encrypted = call.voice.agreed, call.voice.encrypted
+    if agreed is None:
+        return None
+    return MediaReport(agreed.codec.encoding, encrypted or None, bool(encrypted) and call.keys_in_clear)
 
 
 def _placed(fault: str, scenario: Scenario) -> str:

@@ -70,6 +70,7 @@ OPTION: Mapping[str, Where] = {
     "silence": EVERYWHERE,
     "reaction": EVERYWHERE,
     "offer": EVERYWHERE,
+    "optional_srtp": EVERYWHERE,
     "log_level": EVERYWHERE,
     "mac": EVERYWHERE,
     "model": EVERYWHERE,

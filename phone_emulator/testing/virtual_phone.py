@@ -19,6 +19,7 @@ from phone_emulator.lab.calling import call_in
 from phone_emulator.lab.lab import Lab, Place
 from phone_emulator.lab.zone import Zone, parse_zone, read_zone
 from phone_emulator.media.codecs import Offer
+from phone_emulator.media.crypto import OptionalSrtp
 from phone_emulator.phone import Call, CallError, CallResult, IncomingCall, Phone, PhoneOptions
 from phone_emulator.phone.transfer.transfer import transfer_blind, transfer_to
 from phone_emulator.redundancy import Silence
@@ -46,6 +47,7 @@ class MakePhone(Protocol):
         silence: str = "auto",
         reaction: str | float = 0.0,
         offer: str = "spoken",
+        optional_srtp: str = "one-line",
         seed: int = 0,
     ) -> VirtualPhone:
         """A phone with the cfg files, or the cfg text, *config*, and the cfg keys *set* over them."""
@@ -66,6 +68,7 @@ class VirtualPhone:
         silence: which reading of the guide says how long a silent server is waited for.
         reaction: how long the phone takes to act on an answer before it moves on: ``70ms``, or seconds.
         offer: which codecs are offered: ``spoken``, or ``declared`` for all that *config* enables.
+        optional_srtp: how optional encryption is offered: ``one-line`` or ``two-lines``.
         seed: of the world's randomness.
 
     Raises:
@@ -82,12 +85,16 @@ class VirtualPhone:
         silence: str = "auto",
         reaction: str | float = 0.0,
         offer: str = "spoken",
+        optional_srtp: str = "one-line",
         seed: int = 0,
     ) -> None:
         zone = zone or guide_zone(config)
         found = places_of(config, zone, every_transport=True)
         options = PhoneOptions(
-            silence=Silence(silence), reaction=parse_duration(reaction), offer=Offer(offer)
+            silence=Silence(silence),
+            reaction=parse_duration(reaction),
+            offer=Offer(offer),
+            optional_srtp=OptionalSrtp(optional_srtp),
         )
         site = Site(
             config=config, places=found.places, names=found.names, zone=zone, options=options, seed=seed

@@ -42,7 +42,7 @@ def test_json_is_one_object_on_stdout(call: Run) -> None:
     assert {key: told["ended"][key] for key in ("by", "method", "answered")} == {
         "by": "us", "method": "BYE", "answered": True,
     }  # fmt: skip
-    assert told["media"] == {"digits": ""}
+    assert told["media"] == {"codec": "G722", "srtp": None, "keys_in_clear": False, "digits": ""}
     assert (told["to"], told["result"], told["via"]) == ("1002", "answered", "secondary")
     assert [(each["role"], each["outcome"]) for each in told["route"]] == [
         ("primary", "unavailable"),

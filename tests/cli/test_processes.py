@@ -24,7 +24,7 @@ from tests.cli.conftest import ROOT, Process, Run
 from tests.patience import NET
 
 Start = Callable[..., Process]
-HEAVY = ("asyncio", "pydantic", "dns", "textual", "yaml", "cryptography")
+HEAVY = ("asyncio", "pydantic", "dns", "textual", "yaml", "cryptography", "pylibsrtp")
 
 
 @pytest.mark.parametrize("signals", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

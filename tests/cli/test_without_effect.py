@@ -13,7 +13,7 @@ from phone_emulator.world import WorldError
 
 Run = Callable[..., Result]
 
-IDLE = "account.1.srtp_encryption = 2\naccount.1.hoteling.enable = 1\n"
+IDLE = "account.1.nat.nat_traversal = 2\naccount.1.hoteling.enable = 1\n"
 SUM = "2 keys of these files have no effect here, 1 of them matters: see phone-emulator check\n"
 SET = ("--set", "dialplan.replace.prefix.1=0", "--set", "ldap.host=192.0.2.9")
 TOLD = (

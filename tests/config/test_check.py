@@ -178,6 +178,58 @@ def test_codecs_that_cannot_be_spoken(lines: list[str], told: list[str]) -> None
     ] == told
 
 
+HIDDEN = "sip_server.1.transport_type = 2 (TLS) hides them"
+CLEAR = f"the keys go in the clear, so whoever reads them can listen; {HIDDEN}"
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["srtp_encryption = 0", "sip_server.1.transport_type = 0", "srtp.cipher_list = F8"], []),
+        (["srtp_encryption = 1", "sip_server.1.transport_type = 2"], []),
+        (["srtp_encryption = 2", "sip_server.1.transport_type = 3"], []),
+        (
+            ["srtp_encryption = 2"],
+            [f"5:keys-in-clear:srtp_encryption = 2, and sip_server.1 is reached over UDP: {CLEAR}"],
+        ),
+        (
+            ["srtp_encryption = 1", "sip_server.1.transport_type = 1"],
+            [f"5:keys-in-clear:srtp_encryption = 1, and sip_server.1 is reached over TCP: {CLEAR}"],
+        ),
+        (
+            [
+                "srtp_encryption = 1",
+                "sip_server.1.transport_type = 2",
+                "srtp.cipher_list = AEAD_AES_128_GCM F8_128_HMAC_SHA1_80",
+            ],
+            [
+                "7:cipher-not-done:srtp.cipher_list: F8_128_HMAC_SHA1_80 cannot be used here:"
+                " it is not offered; CAN"
+            ],
+        ),
+        (
+            [
+                "srtp_encryption = 2",
+                "sip_server.1.transport_type = 2",
+                "srtp.cipher_list = F8_128_HMAC_SHA1_80",
+            ],
+            ["7:no-cipher:srtp.cipher_list names no cipher that can be used here: nothing is encrypted; CAN"],
+        ),
+    ],
+)
+def test_encryption_that_others_can_read_or_that_cannot_be_done(lines: list[str], told: list[str]) -> None:
+    start = "#!version:1.0.0.1\naccount.1.enable = 1\naccount.1.sip_server.1.address = a\n\n"
+    found = load_text(start + "\n".join(f"account.1.{line}" for line in lines), "x.cfg").diagnostics
+    can = "AES_CM_128_HMAC_SHA1_80, AES_CM_128_HMAC_SHA1_32, AEAD_AES_128_GCM, AEAD_AES_256_GCM can be used"
+    codes = ("keys-in-clear", "cipher-not-done", "no-cipher")
+    assert [
+        f"{each.line}:{each.code}:{each.message.removeprefix('account.1: ')}"
+        for each in found
+        if each.code in codes
+    ] == [each.replace("CAN", can) for each in told]
+    assert {each.severity for each in found if each.code in codes} <= {Severity.WARNING}
+
+
 def test_a_codec_of_the_default_is_told_of_once() -> None:
     lines = [f"account.{n}.enable = 1\naccount.{n}.sip_server.1.address = a" for n in (1, 2, 3)]
     text = "\n".join(["#!version:1.0.0.1", *lines, "account.3.codec.g729.enable = 1"])

@@ -23,12 +23,12 @@ def told(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("account.1.srtp_encryption = 2", ["2:warning"]),
-        ("account.1.srtp_encryption = 0", []),
-        ("account.1.srtp_encryption = 00", []),
-        ("account.1.srtp_encryption =", []),
-        ("account.1.srtp_encryption = %NULL%", []),
-        ("account.1.srtp_encryption = 7", []),  # no value of it: the default is kept, as is told
+        ("account.1.nat.nat_traversal = 2", ["2:warning"]),
+        ("account.1.nat.nat_traversal = 0", []),
+        ("account.1.nat.nat_traversal = 00", []),
+        ("account.1.nat.nat_traversal =", []),
+        ("account.1.nat.nat_traversal = %NULL%", []),
+        ("account.1.nat.nat_traversal = 7", []),  # no value of it: the default is kept, as is told
         ("features.call_num_filter = %EMPTY%", []),
         ("static.sip.nat_stun.enable = 0", []),
         ("dialplan.replace.prefix.1 = 0", ["2:warning"]),
@@ -58,8 +58,8 @@ def test_which_settings_are_told(text: str, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("key", "severity", "sentence"),
     [
-        ("account.X.srtp_encryption", "warning", "calls go out unencrypted"),
-        ("account.X.srtp_lifetime", "hint", "there is no SRTP"),
+        ("account.X.srtp.unencrypted_rtcp.enable", "hint", "there is no RTCP"),
+        ("account.X.srtp_lifetime", "hint", "keys are offered without a lifetime"),
         (
             "dialplan.replace.prefix.X",
             "warning",
@@ -85,7 +85,6 @@ def test_each_key_without_effect_has_a_sentence() -> None:
 
 
 MATTERS = (
-    "account.X.srtp_encryption",
     "static.security.default_ssl_method",
     "static.network.vpn_enable",
     "account.X.nat.",
@@ -113,7 +112,7 @@ def test_what_decides_about_calls_is_a_warning(beginning: str) -> None:
 
 def test_warnings_are_not_lost_among_many_hints() -> None:
     many = "\n".join(f"linekey.{n}.shortlabel = x" for n in range(1, MOST_PER_FILE_AND_CODE + 21))
-    found = examine_reading(read_text(f"{HEADER}\n{many}\naccount.1.srtp_encryption = 2", "x.cfg"))
+    found = examine_reading(read_text(f"{HEADER}\n{many}\naccount.1.nat.nat_traversal = 2", "x.cfg"))
     idle = [each for each in found if each.code == "no-effect-here"]
     assert sum(each.severity is Severity.WARNING for each in idle) == 1
     assert "20 more like this" in [each.message for each in idle]
@@ -140,14 +139,14 @@ def test_the_sum(hints: int, warnings: int, said: str) -> None:
 
 
 def test_a_key_that_stands_for_two_is_counted_once() -> None:
-    text = f"{HEADER}\naccount.1.srtp_encryption = 2\naccount.1.transport = 1\n"
+    text = f"{HEADER}\naccount.1.nat.nat_traversal = 2\naccount.1.transport = 1\n"
     loaded = load_text(text, strict=False)
     again = load_settings(
-        {**loaded.settings, "another.slot": loaded.settings["account.1.srtp_encryption"]}, strict=False
+        {**loaded.settings, "another.slot": loaded.settings["account.1.nat.nat_traversal"]}, strict=False
     )
     assert len(loaded.without_effect()) == len(again.without_effect()) == 1
 
 
 def test_a_phone_starts_without_a_word_of_it() -> None:
-    text = f"{HEADER}\naccount.1.srtp_encryption = 2\n"
+    text = f"{HEADER}\naccount.1.nat.nat_traversal = 2\n"
     assert "no-effect-here" not in {each.code for each in load_text(text, strict=False).diagnostics}

@@ -84,7 +84,7 @@ def test_each_file_speaks_for_itself(tmp_path: Path) -> None:
 
 
 def test_a_phone_that_starts_is_as_quiet() -> None:
-    idle = "account.1.srtp_encryption = 1\n"
+    idle = "account.1.nat.nat_traversal = 1\n"
     text = f"{HEADER}\n{ASK} bad-value no-effect-here\n{PHONE}account.1.ptime = 7\n{idle}"
     loaded = load_text(text)
     assert "bad-value" not in {each.code for each in loaded.diagnostics}

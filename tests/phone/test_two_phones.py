@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,10 @@ def play(
     story: Callable[[Pair], Awaitable[None]],
     timer: dict[str, int] | None = None,
     reliable: tuple[int, int] = (0, 0),
+    more: tuple[dict[str, object], dict[str, object]] = ({}, {}),
+    **options: Any,
 ) -> None:
+    """Run *story*; *more* is what each one's ``account.1.`` has besides, *options* are both phones'."""
     world, bus, sent = SimulatedWorld(seed=11), Bus(), list[Said]()
 
     def note(event: Event) -> None:
@@ -65,17 +69,21 @@ def play(
 
     bus.subscribe(note)
     phones = []
-    for user, other, wanted in (("1001", "1002", reliable[0]), ("1002", "1001", reliable[1])):
+    for user, other, wanted, besides in (
+        ("1001", "1002", reliable[0], more[0]),
+        ("1002", "1001", reliable[1], more[1]),
+    ):
         keys = {
             "enable": 1,
             "user_name": user,
             "sip_server.1.address": HOSTS[other],
             "100rel_enable": wanted,
             **{f"session_timer.{key}": value for key, value in (timer or {}).items()},
+            **besides,
         }
         text = "#!version:1.0.0.1\n" + "".join(f"account.1.{key} = {value}\n" for key, value in keys.items())
-        options = PhoneOptions(local_address=HOSTS[user])
-        phones.append(Phone(load_text(text, name=f"{user}.cfg").config, world, bus, options))
+        said = PhoneOptions(local_address=HOSTS[user], **options)
+        phones.append(Phone(load_text(text, name=f"{user}.cfg").config, world, bus, said))
 
     async def main() -> None:
         for phone in phones:

@@ -35,6 +35,10 @@ def test_no_messages_no_ladder() -> None:
         "Authorization: Basic 5ec4e7",
         'Authentication-Info: qop=auth, rspauth="5ec4e7"',
         "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:5ec4e7|2^20",
+        "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:5ec4e7|2^20|1:4;inline:5ec4e7|2^20|2:4",
+        "a= CRYPTO:1 AES_CM_128_HMAC_SHA1_80 INLINE:5ec4e7 WSH=64",
+        "k=base64:5ec4e7",
+        "a=key-mgmt:mikey 5ec4e7",
     ],
 )
 def test_no_secret_is_shown(header: str) -> None:

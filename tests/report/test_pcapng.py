@@ -132,6 +132,10 @@ SECRET = b"5ec4e7"
         b'Authentication-Info: rspauth="5ec4e7", nextnonce="n2"',
         b'Proxy-Authentication-Info: qop=auth,\r\n\trspauth="5ec4e7"',
         b"Content-Length: 60\r\n\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:5ec4e7|2^20|1:4",
+        b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:5ec4e7|2^20|1:4;inline:5ec4e7|2^20|2:4",
+        b"a= CRYPTO:1 AES_CM_128_HMAC_SHA1_80 INLINE:5ec4e7 WSH=64",
+        b"k=base64:5ec4e7",
+        b"a=key-mgmt:mikey 5ec4e7",
     ],
 )
 @pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP])

@@ -18,7 +18,10 @@ from phone_emulator.dns import message as dns_message
 from phone_emulator.dns.records import RdType
 from phone_emulator.media import dtmf, rtp, sdp
 from phone_emulator.media.codecs import CODECS as TABLE
+from phone_emulator.media.crypto import SUITES, Crypto, Key, Security, Srtp
+from phone_emulator.media.negotiation import Unusable, negotiated
 from phone_emulator.media.speech import Speech
+from phone_emulator.media.srtp import Protection, SrtpError
 from phone_emulator.phone.presence.mwi import read_summary
 from phone_emulator.phone.wire import dialog_info, xml_body
 from phone_emulator.sip import digest, refer, values
@@ -95,11 +98,16 @@ def session(data: bytes) -> None:
         parsed = sdp.parse(data)
     except sdp.SdpError:
         return
-    answer = sdp.answer(parsed, "192.0.2.1", 4000, CODECS, 1, 1, 101)
-    if answer is not None:
-        answered = sdp.parse(answer)
-        assert len(answered.media) == len(parsed.media)
-        assert answered.audio is not None
+    for srtp in Srtp:
+        answer = sdp.answer(parsed, "192.0.2.1", 4000, CODECS, 1, 1, 101, srtp=srtp, keys=KEYS)
+        if answer is not None:
+            answered = sdp.parse(answer)
+            assert len(answered.media) == len(parsed.media)
+            assert answered.audio is not None
+            with contextlib.suppress(Unusable):
+                secured = negotiated(data, answer, answered_here=True).security is not None
+                assert secured is bool(answered.audio.cryptos)
+                assert secured or srtp is not Srtp.COMPULSORY
 
 
 def uri(data: bytes) -> None:
@@ -174,6 +182,18 @@ def sound(data: bytes) -> None:
             speech.hear(packet.payload, packet.ssrc, 8000)
 
 
+def encrypted(data: bytes) -> None:
+    """An SRTP packet, one after the other at the same port, under each cipher."""
+    for suite, end in ENDS.items():
+        with contextlib.suppress(SrtpError):
+            plain = end.unprotect(data)
+            assert len(plain) <= len(data), suite
+
+
+KEYS = {suite: Key(bytes(suite.octets)) for suite in SUITES.values()}
+ENDS = {suite: Protection() for suite in KEYS}
+for _suite, _end in ENDS.items():
+    _end.agree(Security(_suite, KEYS[_suite], KEYS[_suite]))
 EAR, DIGITS = rtp.ReceptionStatistics(8000), dtmf.DigitReceiver()
 SPEECH = [Speech(codec, codec.coder) for codec in TABLE.values() if codec.coder is not None]
 NAME = "pbx.example"
@@ -187,6 +207,7 @@ TARGETS: dict[str, Target] = {
     "body": carried,
     "dns": dns_answer,
     "rtp": sound,
+    "srtp": encrypted,
 }
 BODIES = [
     b"Messages-Waiting: yes\r\nMessage-Account: sip:1001@pbx\r\nVoice-Message: 2/8 (0/2)\r\n",
@@ -224,7 +245,12 @@ TORTURE = [each.data for each in messages().values()]
 SEEDS: dict[str, list[bytes]] = {
     "message": TORTURE,
     "sdp": [body for data in TORTURE if (body := data.partition(b"\r\n\r\n")[2])]
-    + [offer(), offer("sendonly")],
+    + [offer(), offer("sendonly")]
+    + [
+        offer().replace(b"RTP/AVP", profile) + Crypto(1, suite, key).line().encode() + more + b"\r\n"
+        for profile, more in ((b"RTP/SAVP", b"|2^20|1:4 WSH=64"), (b"RTP/AVP", b""))
+        for suite, key in KEYS.items()
+    ],
     "uri": [text.encode() for text in URIS],
     "auth": [text.encode() for text in CHALLENGES],
     "framing": [*TORTURE, b"".join(TORTURE[5:8])],
@@ -237,6 +263,11 @@ SEEDS: dict[str, list[bytes]] = {
             for packet in dtmf.digit_packets("5", payload_type=101, sequence=2, timestamp=320, ssrc=7)
         ),
         b"\xb1\x00\x00\x05\x00\x00\x00\xa0\x00\x00\x00\x07\x00\x00\x00\x01\x00\x01\x00\x01abcdefgh\x01",
+    ],
+    "srtp": [
+        end.protect(rtp.Packet(0, sequence, 160, 7, b"\xff" * 160).pack())
+        for end in ENDS.values()
+        for sequence in (1, 2, 40000)
     ],
 }
 PIECES = [

@@ -36,7 +36,7 @@ from phone_emulator.scenario.session import Prepared, RunOptions, prepare
 @click.option("--html", type=OUTPUT, metavar="FILE.html", help="Write one page: verdicts, routes, ladders.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first expectation that does not hold.")
 @click.option("--routes", is_flag=True, help="Print the routes of scenarios that passed, too.")
-@common_options(*SCENARIO, *TLS, "offer")
+@common_options(*SCENARIO, *TLS, "offer", "optional_srtp")
 def run(
     common: Common,
     scenario: tuple[str, ...],

@@ -17,11 +17,13 @@ from dataclasses import dataclass, field, replace
 from phone_emulator.events import Address, DigitWay
 from phone_emulator.media import dtmf, rtp
 from phone_emulator.media.codecs import CODECS
+from phone_emulator.media.crypto import Security
 from phone_emulator.media.inband import DigitTones, InBandReceiver
 from phone_emulator.media.resample import Resampler
 from phone_emulator.media.senders import Senders
 from phone_emulator.media.sound import Sound
 from phone_emulator.media.speech import PTIME, Speech
+from phone_emulator.media.srtp import Failure, Protection, SrtpError
 from phone_emulator.world import DatagramSocket, SendFailed, Tasks, TimerHandle, World, WorldError, as_reason
 
 CLOCK = 8000
@@ -39,6 +41,12 @@ _INSTANT = 1e-6
 NOWHERE = "nothing may be sent to where the far end wants it"
 MOST_TOLD = 10
 """Hosts of whose packets is told that they do not count."""
+FIRST_ENCRYPTED = 0x7FFF
+"""The highest sequence number that encrypted sound begins with: no wrap is among the first packets, which may
+be lost and leave the far end with another roll-over counter (RFC 4568 section 6.4)."""
+UNDECRYPTED = "packets cannot be decrypted: the far end's key does not fit"
+_STRAY = 10
+"""Packets in a row that cannot be decrypted until that is told: a few may be strays, or a stranger's."""
 _GAP = 10
 """Seconds of silence that a recording fills in for a gap; a longer one is a new beginning."""
 
@@ -64,6 +72,8 @@ class AudioCounts:
     """Packets of others than the far end (`Senders`)."""
     problem: str
     """The last thing that went wrong, in words; empty for none."""
+    undecrypted: int = 0
+    """Packets of the far end that its key did not fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +113,8 @@ class Audio:
         dscp: 0..63, how RTP packets are marked (``static.network.qos.audiotos``).
         on_digit: called with each digit that the far end sends, as it begins, and in which way.
         senders: whose packets count.
-        on_stranger: called with the address of each of the first hosts whose packets do not, and why.
+        on_stranger: called with the address of each of the first hosts whose packets do not, and why; and
+            once for a key that does not fit what the far end sends.
     """
 
     def __init__(
@@ -147,6 +158,7 @@ class Audio:
         self._in_band: InBandReceiver | None = None
         """What finds digits in what is heard; None where nobody listens for them."""
         self._to_8_khz = Resampler(CLOCK, CLOCK)
+        self._protection = Protection()
         self._begin()
         self._tasks = Tasks(world, f"the sound at {local}", self._fault)
         self._tick: TimerHandle | None = None
@@ -171,6 +183,10 @@ class Audio:
         self._strangers = 0
         self._told: set[str] = set()
         """Hosts of whose packets was told that they do not count."""
+        self._undecrypted = 0
+        self._stray = 0
+        """Packets in a row that could not be decrypted."""
+        self._security: Security | None = None
         self._digits = dtmf.DigitReceiver()
         self._received_digits: deque[str] = deque(maxlen=_DIGITS_KEPT)
         self._recording = Sound(CLOCK)
@@ -200,6 +216,7 @@ class Audio:
             self._ignored,
             self._strangers,
             self._problem,
+            self._undecrypted,
         )
 
     @property
@@ -247,6 +264,7 @@ class Audio:
         *,
         mute: bool = False,
         in_band: bool = False,
+        security: Security | None = None,
     ) -> None:
         """Take over what was negotiated; may be called again at any time (hold, another far end).
 
@@ -263,6 +281,7 @@ class Audio:
             direction: this side's: ``sendrecv``, ``sendonly``, ``recvonly`` or ``inactive``.
             mute: whether nothing may be sent until `unmute`.
             in_band: whether digits in what is heard count, until a telephone event comes.
+            security: how what is sent is encrypted, and what comes; None: in the clear.
         """
         if heard is None:
             heard = {payload_type: codec} | ({} if dtmf_payload is None else {dtmf_payload: EVENTS})
@@ -277,6 +296,11 @@ class Audio:
         if address is not None and not nowhere:
             self._senders.negotiated(address)
         self._in_band = (self._in_band or InBandReceiver()) if in_band else None
+        if security is not None and not self._sent:
+            self._sequence &= FIRST_ENCRYPTED
+        self._protection.agree(security)
+        if security != self._security:
+            self._security, self._stray = security, 0
         self._muted = mute
         self._sends = direction in ("sendrecv", "sendonly")
         self._receives = direction in ("sendrecv", "recvonly")
@@ -372,6 +396,8 @@ class Audio:
         """Be a source of RTP; RFC 3550 section 5.1: all three begin at random."""
         self._ssrc = self._world.unguessable.getrandbits(32)
         self._sequence = self._world.unguessable.getrandbits(16)
+        if self._protection.active:
+            self._sequence &= FIRST_ENCRYPTED
         self._timestamp_offset = self._world.unguessable.getrandbits(32)
 
     # -- out -----------------------------------------------------------------------------------------------
@@ -426,9 +452,12 @@ class Audio:
         assert self._socket is not None
         assert self._remote is not None
         self._sequence = (packet.sequence + 1) & 0xFFFF
+        data = packet.pack()
         try:
-            self._socket.send(packet.pack(), self._remote.address)
-        except SendFailed as error:
+            self._socket.send(
+                self._protection.protect(data) if self._protection.active else data, self._remote.address
+            )
+        except (SendFailed, SrtpError) as error:
             self._problem = f"cannot send to {self._remote.address}: {error}"
             return
         self._sent += 1
@@ -528,9 +557,14 @@ class Audio:
 
     def datagram_received(self, data: bytes, remote: Address) -> None:
         """Called by the world: RTP, or something else that is counted and ignored."""
+        now = self._world.now()
         try:
+            if self._protection.active:
+                # Before the sender is looked at: whoever has no key never takes the far end's place.
+                rtp.refuse_others(data)
+                data = self._protection.unprotect(data)
+                self._stray = 0
             packet = rtp.parse(data)
-            now = self._world.now()
             if not self._senders.admits(remote, now):
                 self._passed_over(remote)
                 return
@@ -539,9 +573,22 @@ class Audio:
             self._reception.receive(packet, now)
             if self._receives:
                 self._hear(packet)
-        except (rtp.RtpError, dtmf.DtmfError) as error:
-            self._ignored += 1
+        except (rtp.RtpError, dtmf.DtmfError, SrtpError) as error:
+            if isinstance(error, SrtpError) and error.failure is Failure.KEY:
+                self._not_decrypted(remote, now)
+            else:
+                self._ignored += 1
             self._problem = f"ignored a datagram from {remote}: {error}"
+
+    def _not_decrypted(self, remote: Address, now: float) -> None:
+        """A packet of *remote* came under another key than that of the far end."""
+        if not self._senders.would_admit(remote, now):
+            self._passed_over(remote)
+            return
+        self._undecrypted += 1
+        self._stray += 1
+        if self._stray == _STRAY:
+            self._on_stranger(remote, UNDECRYPTED)
 
     def _passed_over(self, remote: Address) -> None:
         """A packet came from *remote*, which is not the far end."""

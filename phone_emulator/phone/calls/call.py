@@ -15,6 +15,7 @@ from phone_emulator.events import (
     Direction,
     Ended,
     EndedBy,
+    Transport,
 )
 from phone_emulator.media import dtmf
 from phone_emulator.phone.dialling.channel import Channel
@@ -170,6 +171,14 @@ class Call:
     def sources(self) -> Sources:
         """Where messages of its dialogs may come from."""
         return self.channel.sources
+
+    @property
+    def keys_in_clear(self) -> bool:
+        """Whether others could read the keys of its sound on their way (RFC 4568 section 8.1)."""
+        flow = self.channel.flow
+        ways = [each.target.transport for each in self.route if each.sent]
+        ways += [] if flow is None else [flow.transport]
+        return any(way is not Transport.TLS for way in ways)
 
     @property
     def voice(self) -> Voice:

@@ -33,6 +33,9 @@ from .reliable import RAck, rseq_of, wants_prack
 from .states import UNANSWERED, UP, CallEvent, Do
 from .voice import Agreement, VoiceError
 
+NOT_ACCEPTABLE = (415, 488, 606)
+"""What a far end refuses with that cannot do what is offered."""
+
 
 class OutgoingCall(Call):
     """A call that this phone places."""
@@ -258,6 +261,8 @@ class OutgoingCall(Call):
             self._ring_as_long_as_it_likes()
         if self.voice.pretends:
             attempt.detail = f"{attempt.detail} ({self.voice.pretends})"
+        if self.voice.insists and attempt.status in NOT_ACCEPTABLE:
+            attempt.detail = f"{attempt.detail}; {self.voice.insists}"
         client, forks = self._client, self._forks
         self._begin_attempt(None)
         if found is not None:

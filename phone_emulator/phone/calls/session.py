@@ -58,6 +58,10 @@ class Dialogue(Protocol):
     def unanswered(self) -> bool:
         """Whether the far end's first INVITE has no final response yet."""
 
+    @property
+    def keys_in_clear(self) -> bool:
+        """Whether others could read the keys of its sound on their way."""
+
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run *work* beside the call."""
 
@@ -124,6 +128,8 @@ class Session:
         """What people call the agreed codec, where it cannot be spoken here; empty where it can."""
         self.withheld = ""
         """Why no sound is sent to where the far end wants it; empty where it is."""
+        self.secrecy = ""
+        """How it is encrypted, for people; empty where it is not."""
         self.silent = True
         """Whether both ends have not agreed yet on anything that can be said."""
         self.digits = ""
@@ -161,6 +167,7 @@ class Session:
     def tell(self, *, far_held: bool, early: bool) -> None:
         """Tell if it has changed whether the far end holds, is heard before it answers, or can be heard."""
         call, unspoken, withheld, reasons = self._call, self.voice.unspoken, self.voice.withheld, list[str]()
+        secrecy = in_secrecy(self.voice.encrypted, in_clear=call.keys_in_clear)
         if far_held != self.far_held:
             reasons.append("held by the far end" if far_held else "resumed by the far end")
         elif early != self.early:
@@ -170,9 +177,12 @@ class Session:
         if withheld != self.withheld:
             # Nothing may be sent to nobody: where the sound ends, there is nothing new to tell.
             reasons += [withheld or "sound may be sent again"] if self.voice.agreed is not None else []
+        if secrecy != self.secrecy:
+            reasons += [secrecy or "it is not encrypted any more"] if self.voice.agreed is not None else []
         if not reasons:
             return
         self.far_held, self.early, self.unspoken, self.withheld = far_held, early, unspoken, withheld
+        self.secrecy = secrecy
         world = call.seat.context.world
         call.seat.context.bus.tell(
             MediaChanged(
@@ -183,6 +193,8 @@ class Session:
                 early=early,
                 unspoken=unspoken,
                 withheld=withheld,
+                encrypted=self.voice.encrypted,
+                keys_in_clear=bool(self.voice.encrypted) and call.keys_in_clear,
                 reason="; ".join(reasons),
             )
         )
@@ -485,6 +497,15 @@ class Session:
 def in_unspoken(title: str) -> str:
     """What a call in the codec *title* comes to."""
     return f"in {title}, which cannot be spoken here: no sound is sent or heard"
+
+
+def in_secrecy(cipher: str, *, in_clear: bool) -> str:
+    """How a call is encrypted, for people; empty where it is not.
+
+    *in_clear*: whether the keys have gone where others could read them.
+    """
+    told = ", keys in the clear" if in_clear else ""
+    return f"encrypted ({cipher}){told}" if cipher else ""
 
 
 class NotTaken(CallError):

@@ -9,6 +9,7 @@ from phone_emulator.config.model import AccountConfig
 from phone_emulator.events import Address, DigitWay
 from phone_emulator.media import dtmf, sdp
 from phone_emulator.media.codecs import told_of_none, unspoken_titles
+from phone_emulator.media.crypto import Crypto, Key, OptionalSrtp, Srtp, Suite, suites_called
 from phone_emulator.media.negotiation import NO_ADDRESS, Agreed, Fault, Unusable, negotiated
 from phone_emulator.media.senders import Senders, Symmetric
 from phone_emulator.phone.wire.answer import Answer
@@ -82,6 +83,10 @@ class Voice:
         """The RTP session, while the call has one."""
         self.withheld = ""
         """Why no sound is sent to where the far end wants it, for people; empty where it is."""
+        self._keys: dict[Suite, Key] = {}
+        """What this end's sound is encrypted with, by cipher: the same as long as its address is the same."""
+        self._profile = ""
+        """The transport of the audio line that was agreed on last."""
         self.script: bytes | None = None
         """What goes out in place of this end's own description: a called user of the lab says anything."""
         unspoken = ", ".join(unspoken_titles(context.codecs(account)))
@@ -91,9 +96,51 @@ class Voice:
     @property
     def speechless(self) -> str:
         """Why this end has no codec to offer or to take; empty where it has."""
-        if self._context.codecs(self._account):
+        if not self._context.codecs(self._account):
+            return told_of_none([codec.name for codec in self._account.codecs])
+        return told_of_no_cipher(self._account) if self.insists and not self._suites else ""
+
+    @property
+    def insists(self) -> str:
+        """That nothing is said in the clear, for people; empty where it may be."""
+        if self._srtp is not Srtp.COMPULSORY:
             return ""
-        return told_of_none([codec.name for codec in self._account.codecs])
+        key = f"account.{self._account.index}.srtp_encryption = {self._account.srtp_encryption}"
+        return f"encryption is compulsory ({key})"
+
+    @property
+    def encrypted(self) -> str:
+        """The cipher that was agreed; empty for none."""
+        security = None if self.agreed is None else self.agreed.security
+        return "" if security is None else security.suite.name
+
+    @property
+    def _srtp(self) -> Srtp:
+        return self._context.device.style.srtp[self._account.srtp_encryption]
+
+    @property
+    def _suites(self) -> list[Suite]:
+        """The ciphers that this end takes, the preferred first."""
+        return [] if self._srtp is Srtp.OFF else suites_called(self._account.srtp_ciphers)[0]
+
+    def _own_keys(self) -> dict[Suite, Key]:
+        """What this end's sound is encrypted with, by cipher, the preferred first."""
+        chance = self._context.world.unguessable
+        for suite in self._suites:
+            if suite not in self._keys:
+                self._keys[suite] = Key(chance.randbytes(suite.octets))
+        return {suite: self._keys[suite] for suite in self._suites}
+
+    def _profiles(self, *, again: bool) -> tuple[str, ...]:
+        """The transports that are offered; *again*: in a session that goes on as it was agreed."""
+        if self._srtp is Srtp.COMPULSORY:
+            return ("RTP/SAVP",)
+        if self._srtp is Srtp.OFF or not self._suites:
+            return ("RTP/AVP",)
+        if again and self._profile:
+            return (self._profile,)
+        two = self._context.optional_srtp is OptionalSrtp.TWO_LINES
+        return ("RTP/SAVP", "RTP/AVP") if two else ("RTP/AVP",)
 
     @property
     def unspoken(self) -> str:
@@ -125,6 +172,7 @@ class Voice:
     async def move(self, remote: str) -> None:
         """Go on at the phone's present address, that of the IP version of *remote*; raises VoiceError."""
         self.host = self._context.host_for(remote)
+        self._keys.clear()  # another address has other keys (RFC 4568 section 7.1.4)
         if self.audio is not None:
             await self._bind(self.audio, self.audio.move)
 
@@ -159,6 +207,7 @@ class Voice:
         if host == self.host:
             return False
         self.host = host
+        self._keys.clear()  # see `move`
         if self.audio is not None:
             self.close()
             await self.open()
@@ -200,6 +249,8 @@ class Voice:
             account.dtmf_payload,
             direction,
             order=self._context.device.style.sdp_order,
+            cryptos=[Crypto(tag, *each) for tag, each in enumerate(self._own_keys().items(), 1)],
+            profiles=self._profiles(again=again),
         )
         if self._context.config.rfc2543_hold and direction == "sendonly":
             # The old way says "send me nothing" by an address where nobody is (RFC 2543 appendix B.5).
@@ -233,6 +284,8 @@ class Voice:
             self._account.dtmf_payload,
             held=held,
             order=self._context.device.style.sdp_order,
+            srtp=self._srtp,
+            keys=self._own_keys(),
         )
         if answer is None:
             raise self._nothing_common(theirs)
@@ -252,13 +305,37 @@ class Voice:
         audio = theirs.audio
         if audio is None:
             return Unusable("no common codec: the offer has no audio", Fault.MEDIA_TYPE)
-        if not any(media.spoken and media.proto in sdp.PROFILES for media in theirs.media):
+        lines = [media for media in theirs.media if media.spoken and media.proto in sdp.PROFILES]
+        plain = [media for media in lines if not media.secure]
+        if not plain and (not lines or self._srtp is Srtp.OFF):
             return Unusable("no common codec: the audio is not plain RTP (RTP/AVP)", Fault.TRANSPORT)
+        codecs = self._context.codecs(self._account)
+        if any(media.codec(payload, codecs) for media in lines for payload in media.formats):
+            return Unusable(self._no_common_key(lines), Fault.TRANSPORT)
         enabled = [codec.name for codec in self._account.codecs]
         common = [audio.codec(payload, enabled) for payload in audio.formats]
         unspoken = unspoken_titles(codec.name for codec in common if codec is not None)
         why = f": {', '.join(unspoken)} cannot be spoken here" if unspoken else ""
         return Unusable(f"no common codec{why}", Fault.MEDIA_FORMAT)
+
+    def _no_common_key(self, lines: list[sdp.Media]) -> str:
+        """Why none of the audio *lines* of an offer, which has a common codec, can be encrypted as wanted."""
+        if not self._suites:
+            return told_of_no_cipher(self._account)
+        cryptos = [crypto.suite.name for media in lines for crypto in media.cryptos]
+        if cryptos:
+            taken = ", ".join(suite.name for suite in self._suites)
+            why = (
+                f"no common cipher: the offer has {', '.join(dict.fromkeys(cryptos))}; this phone has {taken}"
+            )
+        else:
+            wrong = next((media.crypto_fault for media in lines if media.crypto_fault), "")
+            why = (
+                f"the offer's key (a=crypto) cannot be used: {wrong}"
+                if wrong
+                else "the offer has no key (a=crypto)"
+            )
+        return f"{why}: {self.insists}" if self.insists else why
 
     def refusal(self, offer: bytes) -> Answer | None:
         """The 488 to a request with *offer* that cannot be answered (RFC 3261 section 13.3.1.3), else None.
@@ -286,7 +363,7 @@ class Voice:
             self.far_held = agreed.far_held
         if self.audio is None:
             return
-        self.agreed = agreed
+        self.agreed, self._profile = agreed, agreed.profile
         heard = {payload: codec.name for payload, codec in agreed.heard.items()}
         if agreed.events_heard is not None:
             heard[agreed.events_heard] = EVENTS
@@ -302,6 +379,7 @@ class Voice:
             direction=agreed.direction,
             mute=bool(self.withheld) or self.unproven,
             in_band=self._account.dtmf_type == IN_BAND or agreed.events_heard is None,
+            security=agreed.security,
         )
 
     @property
@@ -348,3 +426,9 @@ class Voice:
             await self.audio.send_dtmf(digits, in_band=in_band)
         except (AudioError, dtmf.DtmfError) as error:
             raise VoiceError(str(error)) from None
+
+
+def told_of_no_cipher(account: AccountConfig) -> str:
+    """Why a line that wants encryption has nothing to encrypt with."""
+    named = ", ".join(suites_called(account.srtp_ciphers)[1]) or "none"
+    return f"nothing can be encrypted: account.{account.index}.srtp.cipher_list names {named}"

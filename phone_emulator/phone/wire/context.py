@@ -9,6 +9,7 @@ from phone_emulator.config.model import AccountConfig, PhoneConfig, ServerConfig
 from phone_emulator.dns import Resolver
 from phone_emulator.events import Bus
 from phone_emulator.media.codecs import Offer, spoken
+from phone_emulator.media.crypto import OptionalSrtp
 from phone_emulator.redundancy import Silence
 from phone_emulator.sip.endpoint import Endpoint
 from phone_emulator.world.base import World
@@ -33,6 +34,8 @@ class Context:
     reaction: float
     """Seconds that the phone takes to act on an answer before it moves on."""
     offer: Offer
+    optional_srtp: OptionalSrtp
+    """How encryption is offered that need not be."""
     host: str
     """The phone's own IP address; the first one where it has two."""
     other_host: str = ""

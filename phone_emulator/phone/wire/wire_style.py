@@ -8,12 +8,13 @@ libosip2, whose style the phones have, writes some headers at fixed places and t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TypeVar
 
 from phone_emulator.config.models import generation_in
 from phone_emulator.media import sdp
+from phone_emulator.media.crypto import Srtp
 from phone_emulator.sip.headers import CompactHeaders
 from phone_emulator.sip.message import Message, Request
 
@@ -65,6 +66,8 @@ class WireStyle:
     """Ports between ``static.network.port.min_rtpport`` and the one of the first call."""
     sdp_order: sdp.Order
     """Of the attributes of an audio line."""
+    srtp: tuple[Srtp, Srtp, Srtp]
+    """What 0, 1 and 2 mean in ``account.X.srtp_encryption``."""
 
 
 @cache
@@ -83,6 +86,7 @@ V8X = WireStyle(
     first_session=20000,
     skipped_rtp_ports=0,
     sdp_order=sdp.V8X,
+    srtp=(Srtp.OFF, Srtp.OPTIONAL, Srtp.COMPULSORY),
 )
 V7X = WireStyle(  # T3
     name="V7x",
@@ -95,6 +99,7 @@ V7X = WireStyle(  # T3
     first_session=20001,
     skipped_rtp_ports=2,
     sdp_order=sdp.V7X,
+    srtp=V8X.srtp,
 )
 V6X = WireStyle(  # T4
     name="V6x",
@@ -107,7 +112,11 @@ V6X = WireStyle(  # T4
     first_session=20000,
     skipped_rtp_ports=0,
     sdp_order=sdp.V6X,
+    srtp=(Srtp.OFF, Srtp.COMPULSORY, Srtp.OPTIONAL),  # "1 = forced, 2 = negotiated", its templates say
 )
+EARLY_V7X = replace(V7X, srtp=V6X.srtp)
+LAST_EARLY = 71
+"""The last generation that is taken for early; no public source tells when the meaning was swapped."""
 
 
 @cache
@@ -117,7 +126,9 @@ def style_of(firmware: str) -> WireStyle:
     What is no version, or has no such field, is taken for today's: V8x.
     """
     generation = generation_in(firmware)
-    return V8X if generation is None or generation >= 80 else V6X if generation < 70 else V7X
+    if generation is None or generation >= 80:
+        return V8X
+    return V6X if generation < 70 else EARLY_V7X if generation <= LAST_EARLY else V7X
 
 
 def dressed(message: M, style: WireStyle, *, compact: bool = False) -> M:

@@ -28,6 +28,8 @@ class CallRow:
     """How long it has been up, or has been on its way."""
     where: str
     """``line 1 · secondary 192.168.1.14:5060/udp``."""
+    secrecy: str
+    """``encrypted (AES_CM_128_HMAC_SHA1_80), keys in the clear``; empty where it is not encrypted."""
     up: bool
     ringing: bool
 
@@ -50,6 +52,7 @@ def _row(call: Call, in_hand: bool, now: float) -> CallRow:
         word=call_word(call),
         time=clock(now - since),
         where=where,
+        secrecy=call.session.secrecy,
         up=call.state in (CallState.TALKING, CallState.HELD),
         ringing=call.state is CallState.RINGING and call.direction is Direction.INCOMING,
     )

@@ -67,7 +67,7 @@ class CallPane(Vertical, can_focus=True):
 
 
 def _cards(calls: Sequence[CallRow], columns: int) -> Content:
-    """A line a call, or two where one does not fit."""
+    """A line a call, or two where one does not fit; one more where it is encrypted."""
     lines = []
     for call in calls:
         style = GOOD if call.up else WAITING
@@ -82,4 +82,6 @@ def _cards(calls: Sequence[CallRow], columns: int) -> Content:
             lines.append(Content.assemble(card, where))
         else:
             lines += [card, Content.assemble("  ", where)]
+        if call.secrecy:
+            lines.append(Content.styled(f"    {call.secrecy}", DIM))
     return Content("\n").join(lines)

@@ -17,7 +17,7 @@ import pytest
 from phone_emulator.config.model import AccountConfig, ServerConfig
 from phone_emulator.phone import PhoneOptions
 from phone_emulator.phone.wire.identity import Device, Identity
-from phone_emulator.phone.wire.wire_style import V6X, V7X, V8X, WireStyle, dressed, style_of
+from phone_emulator.phone.wire.wire_style import EARLY_V7X, V6X, V7X, V8X, WireStyle, dressed, style_of
 from phone_emulator.sip.headers import CompactHeaders
 from phone_emulator.sip.message import Headers, Request, Response
 from phone_emulator.sip.parser import parse
@@ -112,7 +112,9 @@ def test_the_order_is_that_of_the_trace(phone: str, kind: str, names: str) -> No
         *(
             ("66.86.0.15", V8X),
             ("28.80.0.130", V8X),
-            ("38.70.14.5", V7X),
+            ("38.70.14.5", EARLY_V7X),
+            ("38.71.0.1", EARLY_V7X),
+            ("38.72.0.1", V7X),
             ("7.73.14.2", V7X),
             ("2.61.0.70", V6X),
         ),

@@ -32,15 +32,20 @@ class Account:
     answer: Literal["auto", "manual", "early"] = "auto"
     """``early``: 183 with sound; then, as with ``manual``, it waits to be told."""
     registers: bool = True
+    outbound: bool = True
+    """Whether its calls go by way of the server, rather than to whom they name."""
+    encryption: Literal["", "srtp", "srtp-mand", "srtp-mandf"] = ""
+    """``srtp``: RTP/AVP with keys, else in the clear; ``srtp-mand``, ``srtp-mandf``: RTP/SAVP, RTP/SAVPF."""
 
     @property
     def line(self) -> str:
         """As it stands in baresip's file of accounts."""
         credentials = f"auth_user={self.user};auth_pass={self.password}"
         # Else it calls whom a REFER names without the account's transport.
-        way = f'outbound="sip:{self.server}"'
+        way = f';outbound="sip:{self.server}"' if self.outbound else ""
         rest = f"answermode={self.answer};regint={60 if self.registers else 0}"
-        return f"<sip:{self.user}@{self.server}>;{credentials};{way};{rest}\n"
+        keyed = f";mediaenc={self.encryption}" if self.encryption else ""
+        return f"<sip:{self.user}@{self.server}>;{credentials}{way};{rest}{keyed}\n"
 
 
 class Baresip(Process):
@@ -77,6 +82,7 @@ class Baresip(Process):
             + (f"sip_cafile {ca_file}\n" if ca_file is not None else "")
             + f"module_path {modules}\n"
             + "".join(f"module {codec}.so\n" for codec in codecs)
+            + ("module srtp.so\n" if any(account.encryption for account in accounts) else "")
             + (f"module sndfile.so\nsnd_path {directory}\n" if records else "")
             + "module ausine.so\nmodule aubridge.so\n"
             "module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n"

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from phone_emulator.config import load
 from phone_emulator.events import Address, Attempt, Bus, CallState, DnsAnswered, Event
+from phone_emulator.media.crypto import OptionalSrtp
 from phone_emulator.phone import Call, IncomingCall, Phone, PhoneOptions
 from phone_emulator.world import RealWorld
 from tests.integration.harness.capture import Place, Reading, hops
@@ -53,6 +54,7 @@ class LivePhone:
         settings: Mapping[str, str] | None = None,
         *,
         dns: Sequence[str] | None = None,
+        optional_srtp: OptionalSrtp = OptionalSrtp.ONE_LINE,
     ) -> None:
         """Start the phone, let *story* happen, stop it (which de-registers); raises TimeoutError.
 
@@ -62,6 +64,7 @@ class LivePhone:
             local_address=self.net.phone,
             nameservers=tuple(Address(host, DNS_PORT) for host in ([self.net.dns] if dns is None else dns)),
             ca_pem=self._ca_pem,
+            optional_srtp=optional_srtp,
         )
         overrides = [f"{key}={value}" for key, value in (settings or {}).items()]
         config = load([str(self._cfg)], overrides, options.device.model).config

@@ -1,7 +1,8 @@
 """pjsip as another phone, told what to do on stdin: ``pjsua.py``. The Python of ``build/peers`` runs it.
 
 Orders and news are JSON, one a line. The first order has its settings: ``address``, ``transport``, ``server``
-(``address:port``), ``user``, ``password``. The others are words: see `Phone.obey`.
+(``address:port``), ``user``, ``password``, perhaps ``srtp`` (``optional``, ``mandatory``). The others are
+words: see `Phone.obey`.
 """
 
 from __future__ import annotations
@@ -121,6 +122,11 @@ class Phone:
         account.mediaConfig.transportConfig.boundAddress = settings["address"]
         account.mediaConfig.transportConfig.port = 30000
         account.mediaConfig.transportConfig.portRange = 100
+        if encryption := settings.get("srtp"):
+            # Keys in the session description; over UDP, too.
+            ways = {"optional": pj.PJMEDIA_SRTP_OPTIONAL, "mandatory": pj.PJMEDIA_SRTP_MANDATORY}
+            account.mediaConfig.srtpUse = ways[encryption]
+            account.mediaConfig.srtpSecureSignaling = 0
         account.callConfig.prackUse = pj.PJSUA_100REL_OPTIONAL
         self.account = Account(self)
         self.account.create(account)

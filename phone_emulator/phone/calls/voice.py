@@ -85,6 +85,8 @@ class Voice:
         """Why no sound is sent to where the far end wants it, for people; empty where it is."""
         self._keys: dict[Suite, Key] = {}
         """What this end's sound is encrypted with, by cipher: the same as long as its address is the same."""
+        self._two_lines = False
+        """Whether this end has offered two lines."""
         self._profile = ""
         """The transport of the audio line that was agreed on last."""
         self.script: bytes | None = None
@@ -137,10 +139,12 @@ class Voice:
             return ("RTP/SAVP",)
         if self._srtp is Srtp.OFF or not self._suites:
             return ("RTP/AVP",)
-        if again and self._profile:
+        if (
+            again and self._profile and not self._two_lines
+        ):  # no line may be missing that was there (RFC 3264)
             return (self._profile,)
-        two = self._context.optional_srtp is OptionalSrtp.TWO_LINES
-        return ("RTP/SAVP", "RTP/AVP") if two else ("RTP/AVP",)
+        self._two_lines = self._context.optional_srtp is OptionalSrtp.TWO_LINES
+        return ("RTP/SAVP", "RTP/AVP") if self._two_lines else ("RTP/AVP",)
 
     @property
     def unspoken(self) -> str:

@@ -428,6 +428,33 @@ def test_a_hold_keeps_the_keys_and_nothing_is_encrypted_twice_alike() -> None:
     play(story, **OPTIONAL)
 
 
+@pytest.mark.parametrize("encrypted", [True, False])
+def test_of_two_lines_none_is_missing_later(encrypted: bool) -> None:
+    """RFC 3264 section 8."""
+    offered = ["m=audio 11780 RTP/SAVP 0 101", "m=audio 11780 RTP/AVP 0 101"]
+
+    def answered(direction: bytes) -> bytes:
+        head, _, tail = of("RTP/AVP").partition(b"m=")
+        secure = tail.replace(b"RTP/AVP", b"RTP/SAVP") + f"{line_of()}\r\n".encode()
+        lines_of = (
+            (secure, tail.replace(b"4000", b"0")) if encrypted else (secure.replace(b"4000", b"0"), tail)
+        )
+        return head + b"".join(b"m=" + each for each in lines_of).replace(b"sendrecv", direction)
+
+    async def story(on: Play) -> None:
+        invite, call = await on.talking(body=answered(b"sendrecv"))
+        assert lines(invite.body, "m=") == offered
+        holding = asyncio.create_task(call.hold())
+        again = await on.far.heard("INVITE")
+        assert lines(again.body, "m=") == offered
+        on.far.answer(again, 200, body=answered(b"recvonly"))
+        await on.far.heard("ACK")
+        await holding
+        assert call.voice.encrypted == (SHA1_80.name if encrypted else "")
+
+    play(story, PhoneOptions(optional_srtp=OptionalSrtp.TWO_LINES), **OPTIONAL)
+
+
 def test_an_encrypted_call_that_goes_on_in_the_clear_is_told_of() -> None:
     async def story(on: Play) -> None:
         invite, call = await on.talking(body=of("RTP/AVP", line_of()))

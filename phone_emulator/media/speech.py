@@ -10,6 +10,8 @@ from .coder import Coder
 from .resample import Resampler
 from .sound import Sound
 
+CLOCK = 8000
+"""Ticks of RTP timestamps a second, in each codec that is spoken: G.722's too (RFC 3551 section 4.5.2)."""
 PTIME = 0.020
 """Seconds of sound in a packet that is sent."""
 

@@ -423,7 +423,7 @@ def _name(end: End) -> str:
 def _ways(call: Call) -> tuple[bool, bool]:
     """Whether *call* sends and hears sound, as negotiated."""
     audio = call.voice.audio
-    return (False, False) if audio is None else (audio._sends, audio._receives)
+    return (False, False) if audio is None else audio.directions
 
 
 # -- judging -------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The audio of one call: RTP out and in over the world, DTMF digits both ways.
+"""The audio of one call: RTP out and in over the world.
 
 Theory of operation: while there is something to send, a timer of the world ticks every 20 ms and sends one
 packet: of a digit if digits wait, as a telephone event or as a sound, else of what is played, else silence.
@@ -8,51 +8,35 @@ there is no tick: in virtual time an idle call costs nothing. There are no tasks
 
 from __future__ import annotations
 
-import asyncio
-from array import array
-from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 from phone_emulator.events import Address, DigitWay
 from phone_emulator.media import dtmf, rtp
 from phone_emulator.media.codecs import CODECS
 from phone_emulator.media.crypto import Security
-from phone_emulator.media.inband import DigitTones, InBandReceiver
-from phone_emulator.media.resample import Resampler
+from phone_emulator.media.inband import DigitTones
 from phone_emulator.media.senders import Senders
 from phone_emulator.media.sound import Sound
-from phone_emulator.media.speech import PTIME, Speech
-from phone_emulator.media.srtp import Failure, Protection, SrtpError
+from phone_emulator.media.source import Source
+from phone_emulator.media.speech import CLOCK, PTIME, Speech
+from phone_emulator.media.srtp import Protection, SrtpError
 from phone_emulator.world import DatagramSocket, SendFailed, Tasks, TimerHandle, World, WorldError, as_reason
 
-CLOCK = 8000
-"""Ticks of RTP timestamps a second, in each codec that is spoken: G.722's too (RFC 3551 section 4.5.2)."""
+from .digits import AudioError, Digits, DigitStyle
+from .hearing import Hearing
+
 EVENTS = "telephone-event"
 """What stands for telephone events where codecs have their names."""
 NO_EVENTS = "the far end has not agreed to telephone events (RFC 4733)"
 NO_SOUND = "no codec is agreed that can be spoken here"
-_LATE = 0.2
-"""Seconds behind its time after which a stream leaves out what it missed, instead of hurrying."""
-_SILENCE = Sound(CLOCK)
-_DIGITS_KEPT = 1024
-_INSTANT = 1e-6
-"""Seconds by which sums of times differ that are the same."""
 NOWHERE = "nothing may be sent to where the far end wants it"
-MOST_TOLD = 10
-"""Hosts of whose packets is told that they do not count."""
 FIRST_ENCRYPTED = 0x7FFF
 """The highest sequence number that encrypted sound begins with: no wrap is among the first packets, which may
 be lost and leave the far end with another roll-over counter (RFC 4568 section 6.4)."""
-UNDECRYPTED = "packets cannot be decrypted: the far end's key does not fit"
-_STRAY = 10
-"""Packets in a row that cannot be decrypted until that is told: a few may be strays, or a stranger's."""
-_GAP = 10
-"""Seconds of silence that a recording fills in for a gap; a longer one is a new beginning."""
-
-
-class AudioError(Exception):
-    """That cannot be sent now; the text says why, for people."""
+_LATE = 0.2
+"""Seconds behind its time after which a stream leaves out what it missed, instead of hurrying."""
+_SILENCE = Sound(CLOCK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +72,6 @@ class _Remote:
     """None: no telephone events are agreed."""
 
 
-@dataclass(slots=True)
-class _Order:
-    """Digits that a caller of send_dtmf waits for."""
-
-    digits: deque[str]
-    done: asyncio.Future[None] = field(repr=False)
-    tones: DigitTones | None = None
-    """What they sound like; None for telephone events."""
-
-
 class Audio:
     """An RTP session; nothing is sent before `open` and `set_remote`.
 
@@ -106,10 +80,7 @@ class Audio:
         local: the address and RTP port; port 0 takes a free one.
         stream: whether silence is sent when there is nothing else, as a real phone does. Costs 50 packets
             a second, in virtual time too.
-        dtmf_duration: milliseconds (``features.dtmf.duration``).
-        dtmf_interval: least pause between digits in milliseconds (``features.dtmf.min_interval``).
-        dtmf_repetition: how often a digit's last packet is sent (``features.dtmf.repetition``).
-        dtmf_volume: dBm0 without the minus sign (``features.dtmf.volume``).
+        digit_style: what the digits are like that it sends.
         dscp: 0..63, how RTP packets are marked (``static.network.qos.audiotos``).
         on_digit: called with each digit that the far end sends, as it begins, and in which way.
         senders: whose packets count.
@@ -123,10 +94,7 @@ class Audio:
         local: Address,
         *,
         stream: bool = False,
-        dtmf_duration: int = 100,
-        dtmf_interval: int = 50,
-        dtmf_repetition: int = 3,
-        dtmf_volume: int = 10,
+        digit_style: DigitStyle | None = None,
         dscp: int = 0,
         on_digit: Callable[[str, DigitWay], None] = lambda digit, by: None,
         senders: Senders | None = None,
@@ -135,31 +103,20 @@ class Audio:
         self._world = world
         self._local = local
         self._stream = stream
-        self._dtmf_duration = min(max(dtmf_duration, 1), dtmf.LONGEST_MS)
-        self._dtmf_interval = dtmf_interval
-        self._dtmf_repetition = dtmf_repetition
-        self._dtmf_volume = min(max(dtmf_volume, 0), 63)
         self._dscp = dscp
-        self._on_digit = on_digit
         self._socket: DatagramSocket | None = None
         self._closed = False
         self._problem = ""
-        self._sends = self._receives = self._muted = False
+        self._sends = self._muted = False
         self._remote: _Remote | None = None
         self._hushed = False
         self._speech: Speech | None = None
         """What is said; None in a codec that cannot be spoken here."""
         self._speeches: dict[str, Speech] = {}
         """By the codec's name, what was agreed last of what can be spoken."""
-        self._heard: dict[int, Speech] = {}
-        """By payload type, what may come."""
-        self._events: set[int] = set()
-        """The payload types of telephone events that may come."""
-        self._in_band: InBandReceiver | None = None
-        """What finds digits in what is heard; None where nobody listens for them."""
-        self._to_8_khz = Resampler(CLOCK, CLOCK)
         self._protection = Protection()
-        self._begin()
+        self._security: Security | None = None
+        self._source = self._new_source()
         self._tasks = Tasks(world, f"the sound at {local}", self._fault)
         self._tick: TimerHandle | None = None
         self._due = 0.0
@@ -167,33 +124,10 @@ class Audio:
         """Whether the next audio packet is the first after a pause, which has the marker."""
         self._playing = Sound(CLOCK)
         self._played = 0
-        self._orders: deque[_Order] = deque()
-        self._digit: deque[rtp.Packet] = deque()
-        """What is left to send of the present digit."""
-        self._next_digit = 0.0
-        """When the next digit may begin."""
+        self._digits = Digits(digit_style or DigitStyle())
         self._sent = self._sent_octets = 0
-        # In.
-        self.heard_at: float | None = None
-        """When the far end's last RTP packet came in, once anything was agreed; None before the first."""
-        self._reception = rtp.ReceptionStatistics(CLOCK)
-        self._ignored = 0
         self._senders = senders or Senders()
-        self._on_stranger = on_stranger
-        self._strangers = 0
-        self._told: set[str] = set()
-        """Hosts of whose packets was told that they do not count."""
-        self._undecrypted = 0
-        self._stray = 0
-        """Packets in a row that could not be decrypted."""
-        self._security: Security | None = None
-        self._digits = dtmf.DigitReceiver()
-        self._received_digits: deque[str] = deque(maxlen=_DIGITS_KEPT)
-        self._recording = Sound(CLOCK)
-        self._record_limit = 0
-        self._record_until = 0.0
-        self._record_stream: tuple[int, int, int] | None = None
-        """SSRC, first timestamp and its place in the recording."""
+        self._hearing = Hearing(self._protection, self._senders, on_digit, on_stranger, self._tell_problem)
 
     # -- what people see -----------------------------------------------------------------------------------
 
@@ -205,29 +139,34 @@ class Audio:
     @property
     def counts(self) -> AudioCounts:
         """What went and came so far."""
-        reception = self._reception
+        hearing = self._hearing
         return AudioCounts(
             self._sent,
             self._sent_octets,
-            reception.packets,
-            reception.octets,
-            reception.lost,
-            reception.jitter,
-            self._ignored,
-            self._strangers,
+            hearing.reception.packets,
+            hearing.reception.octets,
+            hearing.reception.lost,
+            hearing.reception.jitter,
+            hearing.ignored,
+            hearing.strangers,
             self._problem,
-            self._undecrypted,
+            hearing.undecrypted,
         )
+
+    @property
+    def heard_at(self) -> float | None:
+        """When the far end's last RTP packet came in, once anything was agreed; None before the first."""
+        return self._hearing.at
 
     @property
     def digits(self) -> str:
         """The digits that the far end sent, the last 1024 of them."""
-        return "".join(self._received_digits)
+        return self._hearing.digits
 
     @property
     def recording(self) -> Sound:
         """What was heard since `record`, at the rate of the codec of that time; gaps are silence."""
-        return Sound(self._recording.rate, self._recording.samples[:])
+        return self._hearing.recorded
 
     @property
     def playing(self) -> bool:
@@ -238,6 +177,11 @@ class Audio:
     def can_send(self) -> bool:
         """Whether there is a far end, and the negotiated direction lets this phone send."""
         return self._socket is not None and self._remote is not None and self._sends and not self._muted
+
+    @property
+    def directions(self) -> tuple[bool, bool]:
+        """Whether sound may go out, and whether it may come, as negotiated."""
+        return self._sends, self._hearing.receives
 
     # -- orders --------------------------------------------------------------------------------------------
 
@@ -286,33 +230,32 @@ class Audio:
         if heard is None:
             heard = {payload_type: codec} | ({} if dtmf_payload is None else {dtmf_payload: EVENTS})
         self._speak({codec, *heard.values()})
-        self._heard = {each: self._speeches[name] for each, name in heard.items() if name in self._speeches}
-        self._events = {each for each, name in heard.items() if name == EVENTS}
-        nowhere = address is None or address.port == 0 or address.host in ("0.0.0.0", "::")
         self._speech = speech = self._speeches.get(codec)
+        nowhere = address is None or address.port == 0 or address.host in ("0.0.0.0", "::")
         self._remote = (
             None if address is None or nowhere else _Remote(address, payload_type, speech, dtmf_payload)
         )
-        if address is not None and not nowhere:
-            self._senders.negotiated(address)
-        self._in_band = (self._in_band or InBandReceiver()) if in_band else None
-        if security is not None and not self._sent:
-            self._sequence &= FIRST_ENCRYPTED
-        self._protection.agree(security)
-        if security != self._security:
-            self._security, self._stray = security, 0
+        if self._remote is not None:
+            self._senders.negotiated(self._remote.address)
+        self._protect(security)
         self._muted = mute
         self._sends = direction in ("sendrecv", "sendonly")
-        self._receives = direction in ("sendrecv", "recvonly")
+        receives = direction in ("sendrecv", "recvonly")
+        self._hearing.agree(
+            {each: self._speeches[name] for each, name in heard.items() if name in self._speeches},
+            {each for each, name in heard.items() if name == EVENTS},
+            receives=receives,
+            expected=receives or self._remote is not None,
+            in_band=in_band,
+        )
         if not self.can_send:
-            self._refuse_digits(NOWHERE if mute else "the far end is on hold, or its audio is not negotiated")
+            self._digits.refuse(NOWHERE if mute else "the far end is on hold, or its audio is not negotiated")
         if dtmf_payload is None:
-            self._refuse_digits(NO_EVENTS, lambda order: order.tones is None)
-            self._digit.clear()
+            self._digits.refuse_events(NO_EVENTS)
         else:
-            self._digit = deque(replace(packet, payload_type=dtmf_payload) for packet in self._digit)
+            self._digits.renumber(dtmf_payload)
         if speech is None:
-            self._refuse_digits(NO_SOUND, lambda order: order.tones is not None)
+            self._digits.refuse_sounds(NO_SOUND)
         self._wake()
 
     def unmute(self) -> None:
@@ -324,7 +267,7 @@ class Audio:
         """Send silence for what is played, and no digits, while this phone holds the far end."""
         self._hushed = hushed
         if hushed:
-            self._refuse_digits("this phone holds the call")
+            self._digits.refuse("this phone holds the call")
         self._wake()
 
     def play(self, sound: Sound) -> None:
@@ -335,10 +278,8 @@ class Audio:
 
     def record(self, seconds: float) -> None:
         """Begin a new recording of what is heard in the next *seconds*; silence is sent meanwhile."""
-        self._recording = Sound(CLOCK if self._speech is None else self._speech.codec.rate)
-        self._record_stream = None
-        self._record_limit = round(seconds * self._recording.rate)
-        self._record_until = self._world.now() + seconds
+        rate = CLOCK if self._speech is None else self._speech.codec.rate
+        self._hearing.record(rate, seconds, self._world.now())
         self._wake()
 
     async def send_dtmf(self, digits: str, *, in_band: bool = False) -> None:
@@ -355,25 +296,17 @@ class Audio:
         if not self.can_send or self._hushed:
             why = NOWHERE if self._muted else "the call is held or has no audio"
             raise AudioError(f"DTMF cannot be sent: {why}")
-        remote, tones = self._remote, None
+        remote = self._remote
         if remote is None or (remote.speech if in_band else remote.dtmf_payload) is None:
             raise AudioError(f"DTMF cannot be sent: {NO_SOUND if in_band else NO_EVENTS}")
-        if in_band:
-            tones = DigitTones(
-                digits,
-                duration_ms=self._dtmf_duration,
-                interval_ms=self._dtmf_interval,
-                level=-self._dtmf_volume,
-            )
-        order = _Order(deque(digits), asyncio.get_running_loop().create_future(), tones)
-        self._orders.append(order)
+        done = self._digits.order(digits, in_band=in_band)
         self._wake()
-        await order.done
+        await done
 
     async def move(self, local: Address) -> None:
         """Go on at another *local* address, as a new source (RFC 3550 section 8); raises WorldError."""
         self.leave()
-        self._begin()
+        self._source = self._new_source()
         await self.open(local)
 
     def leave(self) -> None:
@@ -389,31 +322,25 @@ class Audio:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-        self._stop()
-        self._refuse_digits(why)
-
-    def _begin(self) -> None:
-        """Be a source of RTP; RFC 3550 section 5.1: all three begin at random."""
-        self._ssrc = self._world.unguessable.getrandbits(32)
-        self._sequence = self._world.unguessable.getrandbits(16)
-        if self._protection.active:
-            self._sequence &= FIRST_ENCRYPTED
-        self._timestamp_offset = self._world.unguessable.getrandbits(32)
-
-    # -- out -----------------------------------------------------------------------------------------------
-
-    def _wake(self) -> None:
-        """Begin to tick if there is something to send."""
-        if self._tick is None and self.can_send and self._has_work():
-            # Not before the last stream's next tick: two packets never share a timestamp by accident.
-            self._due = max(self._world.now(), self._due)
-            self._pausing = True
-            self._tick = self._tasks.call_at(self._due, self._send_next, "sending")
-
-    def _stop(self) -> None:
         if self._tick is not None:
             self._tick.cancel()
             self._tick = None
+        self._digits.refuse(why)
+
+    # -- out -----------------------------------------------------------------------------------------------
+
+    def _new_source(self) -> Source:
+        bits = self._world.unguessable.getrandbits
+        ssrc, sequence, offset = bits(32), bits(16), bits(32)
+        return Source(ssrc, sequence & FIRST_ENCRYPTED if self._protection.active else sequence, offset)
+
+    def _protect(self, security: Security | None) -> None:
+        if security is not None and not self._sent:
+            self._source.sequence &= FIRST_ENCRYPTED
+        self._protection.agree(security)
+        if security != self._security:
+            self._security = security
+            self._hearing.new_key()
 
     def _speak(self, names: set[str]) -> None:
         """Have what speaks each codec *names*: that of before where there is one, which knows the streams."""
@@ -424,220 +351,93 @@ class Audio:
             if codec.coder is not None
         }
 
+    def _wake(self) -> None:
+        """Begin to tick if there is something to send."""
+        if self._tick is None and self.can_send and self._has_work():
+            # Not before the last stream's next tick: two packets never share a timestamp by accident.
+            self._due = max(self._world.now(), self._due)
+            self._pausing = True
+            self._tick = self._tasks.call_at(self._due, self._send_next, "sending")
+
     def _has_work(self) -> bool:
-        return bool(self._digit or self._orders) or self._has_audio()
+        return self._digits.waiting or self._has_audio()
 
     def _has_audio(self) -> bool:
         speaks = self._remote is not None and self._remote.speech is not None
         played = self.playing and not self._hushed
-        return speaks and (self._stream or played or self._recording_now())
-
-    def _recording_now(self) -> bool:
-        return self._world.now() < self._record_until
+        return speaks and (self._stream or played or self._hearing.recording(self._world.now()))
 
     def _send_next(self) -> None:
         self._tick = None
-        if not (self.can_send and self._has_work()):
+        if self._remote is None or not (self.can_send and self._has_work()):
             return
-        packet = self._digit_packet() or self._audio_packet()
+        packet = self._digit_packet(self._remote) or self._audio_packet(self._remote)
         if packet is not None:
-            self._send(packet)
+            self._send(packet, self._remote.address)
         self._due += PTIME
         behind = self._world.now() - self._due
         if behind > _LATE:
             self._due += behind
         self._tick = self._tasks.call_at(self._due, self._send_next, "sending")
 
-    def _send(self, packet: rtp.Packet) -> None:
+    def _send(self, packet: rtp.Packet, remote: Address) -> None:
         assert self._socket is not None
-        assert self._remote is not None
-        self._sequence = (packet.sequence + 1) & 0xFFFF
+        self._source.sent(packet)
         data = packet.pack()
         try:
-            self._socket.send(
-                self._protection.protect(data) if self._protection.active else data, self._remote.address
-            )
+            self._socket.send(self._protection.protect(data) if self._protection.active else data, remote)
         except (SendFailed, SrtpError) as error:
-            self._problem = f"cannot send to {self._remote.address}: {error}"
+            self._tell_problem(f"cannot send to {remote}: {error}")
             return
         self._sent += 1
         self._sent_octets += len(packet.payload)
 
-    def _timestamp(self) -> int:
-        return (self._timestamp_offset + round(self._due * CLOCK)) & 0xFFFFFFFF
+    def _digit_packet(self, remote: _Remote) -> rtp.Packet | None:
+        """The next packet of a digit; None if no digit is under way or due."""
+        tones = self._digits.due(self._due)
+        if tones is not None and remote.speech is not None:
+            return self._tone_packet(tones, remote, remote.speech)
+        timestamp, ptime_ms = self._source.timestamp(self._due, CLOCK), round(PTIME * 1000)
+        packet = self._digits.next_event(self._due, remote.dtmf_payload, self._source, timestamp, ptime_ms)
+        if packet is not None:
+            self._pausing = True
+        return packet
 
-    def _audio_packet(self) -> rtp.Packet | None:
+    def _tone_packet(self, tones: DigitTones, remote: _Remote, speech: Speech) -> rtp.Packet:
+        """The next 20 ms of digits as sounds."""
+        rate = speech.codec.rate
+        sound = Sound(rate, tones.take(round(PTIME * 1000), rate))
+        self._digits.sounded(tones, self._due + PTIME)
+        return self._sound_packet(remote, speech.say(sound, 0))
+
+    def _audio_packet(self, remote: _Remote) -> rtp.Packet | None:
         """The next 20 ms of what is played, or of silence; None between digits with nothing else to send."""
-        if self._remote is None or self._remote.speech is None or not self._has_audio():
+        if remote.speech is None or not self._has_audio():
             self._pausing = True
             return None
         if self._hushed:
-            payload = self._remote.speech.say(_SILENCE, 0)
-        else:
-            payload = self._remote.speech.say(self._playing, self._played)
-            self._played += round(self._playing.rate * PTIME)
-        return self._sound_packet(self._remote, payload)
+            return self._sound_packet(remote, remote.speech.say(_SILENCE, 0))
+        payload = remote.speech.say(self._playing, self._played)
+        self._played += round(self._playing.rate * PTIME)
+        return self._sound_packet(remote, payload)
 
     def _sound_packet(self, remote: _Remote, payload: bytes) -> rtp.Packet:
         marker, self._pausing = self._pausing, False
-        return rtp.Packet(remote.payload_type, self._sequence, self._timestamp(), self._ssrc, payload, marker)
-
-    def _digit_packet(self) -> rtp.Packet | None:
-        """The next packet of a digit; None if no digit is under way or due."""
-        if not self._digit and (tones := self._begin_digit()) is not None:
-            return self._tone_packet(tones)
-        if not self._digit:
-            return None
-        self._pausing = True
-        packet = self._digit.popleft()
-        if not self._digit and self._orders and not self._orders[0].digits:
-            self._order_sent()
-        return packet
-
-    def _order_sent(self) -> None:
-        done = self._orders.popleft().done
-        if not done.done():
-            done.set_result(None)
-
-    def _tone_packet(self, tones: DigitTones) -> rtp.Packet:
-        """The next 20 ms of digits as sounds."""
-        assert self._remote is not None
-        assert self._remote.speech is not None
-        rate = self._remote.speech.codec.rate
-        sound = Sound(rate, tones.take(round(PTIME * 1000), rate))
-        if tones.over:
-            self._next_digit = self._due + PTIME + self._dtmf_interval / 1000
-            self._order_sent()
-        return self._sound_packet(self._remote, self._remote.speech.say(sound, 0))
-
-    def _begin_digit(self) -> DigitTones | None:
-        """Begin the next digit if one is due; what is sounds is returned."""
-        while self._orders and self._orders[0].done.done():
-            tones = self._orders[0].tones
-            if tones is not None and tones.cut():
-                break
-            self._orders.popleft()
-        if not self._orders or self._next_digit - self._due > _INSTANT:
-            return None
-        if self._orders[0].tones is not None:
-            return self._orders[0].tones
-        assert self._remote is not None
-        assert self._remote.dtmf_payload is not None
-        self._digit.extend(
-            dtmf.digit_packets(
-                self._orders[0].digits.popleft(),
-                payload_type=self._remote.dtmf_payload,
-                sequence=self._sequence,
-                timestamp=self._timestamp(),
-                ssrc=self._ssrc,
-                duration_ms=self._dtmf_duration,
-                ptime_ms=round(PTIME * 1000),
-                repetition=self._dtmf_repetition,
-                volume=self._dtmf_volume,
-            )
-        )
-        self._next_digit = self._due + (self._dtmf_duration + self._dtmf_interval) / 1000
-        return None
+        source, timestamp = self._source, self._source.timestamp(self._due, CLOCK)
+        return rtp.Packet(remote.payload_type, source.sequence, timestamp, source.ssrc, payload, marker)
 
     def _fault(self, error: Exception) -> None:
-        self._refuse_digits(as_reason(error))
-
-    def _refuse_digits(self, why: str, which: Callable[[_Order], bool] | None = None) -> None:
-        """Fail the orders *which* is true of, all without it, for the reason *why*."""
-        if which is None:
-            self._digit.clear()
-        orders, self._orders = self._orders, deque()
-        for order in orders:
-            if which is not None and not which(order):
-                self._orders.append(order)
-            elif not order.done.done():
-                order.done.set_exception(AudioError(f"not every digit was sent: {why}"))
+        self._digits.refuse(as_reason(error))
 
     # -- in ------------------------------------------------------------------------------------------------
 
     def datagram_received(self, data: bytes, remote: Address) -> None:
         """Called by the world: RTP, or something else that is counted and ignored."""
-        now = self._world.now()
-        try:
-            if self._protection.active:
-                # Before the sender is looked at: whoever has no key never takes the far end's place.
-                rtp.refuse_others(data)
-                data = self._protection.unprotect(data)
-                self._stray = 0
-            packet = rtp.parse(data)
-            if not self._senders.admits(remote, now):
-                self._passed_over(remote)
-                return
-            if self._receives or self._remote is not None:
-                self.heard_at = now
-            self._reception.receive(packet, now)
-            if self._receives:
-                self._hear(packet)
-        except (rtp.RtpError, dtmf.DtmfError, SrtpError) as error:
-            if isinstance(error, SrtpError) and error.failure is Failure.KEY:
-                self._not_decrypted(remote, now)
-            else:
-                self._ignored += 1
-            self._problem = f"ignored a datagram from {remote}: {error}"
-
-    def _not_decrypted(self, remote: Address, now: float) -> None:
-        """A packet of *remote* came under another key than that of the far end."""
-        if not self._senders.would_admit(remote, now):
-            self._passed_over(remote)
-            return
-        self._undecrypted += 1
-        self._stray += 1
-        if self._stray == _STRAY:
-            self._on_stranger(remote, UNDECRYPTED)
-
-    def _passed_over(self, remote: Address) -> None:
-        """A packet came from *remote*, which is not the far end."""
-        self._strangers += 1
-        if remote.host not in self._told and len(self._told) < MOST_TOLD:
-            self._told.add(remote.host)
-            self._on_stranger(remote, self._senders.why_not(remote))
+        self._hearing.receive(data, remote, self._world.now())
 
     def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
         """Called by the world: nobody listens there; the call goes on, signalling decides about it."""
-        self._problem = f"{remote}: {reason}"
+        self._tell_problem(f"{remote}: {reason}")
 
-    def _hear(self, packet: rtp.Packet) -> None:
-        if packet.payload_type in self._events:
-            digit = self._digits.receive(packet)
-            if digit is not None:
-                self._in_band = None  # who sends events may leave some of the tone in the sound
-                self._pressed(digit, DigitWay.RFC4733)
-            return
-        speech, recording = self._heard.get(packet.payload_type), self._recording_now()
-        if speech is None or not (recording or self._in_band):
-            return
-        rate = self._recording.rate if recording else CLOCK
-        samples = speech.hear(packet.payload, packet.ssrc, rate)
-        if recording:
-            self._write(packet, samples)
-        if self._in_band is not None:
-            if self._to_8_khz.rate != rate:
-                self._to_8_khz = Resampler(rate, CLOCK)
-            for digit in self._in_band.receive(packet, self._to_8_khz.feed(samples)):
-                self._pressed(digit, DigitWay.IN_BAND)
-
-    def _pressed(self, digit: str, by: DigitWay) -> None:
-        self._received_digits.append(digit)
-        self._on_digit(digit, by)
-
-    def _write(self, packet: rtp.Packet, samples: array[int]) -> None:
-        """Put *samples* where their timestamp says, so that order and gaps are as they were spoken."""
-        recording, rate = self._recording.samples, self._recording.rate
-        place = -1
-        if self._record_stream is not None:
-            ssrc, first, start = self._record_stream
-            place = start + rtp.signed((packet.timestamp - first) & 0xFFFFFFFF) * rate // CLOCK
-            if ssrc != packet.ssrc or abs(place - len(recording)) > _GAP * rate:
-                place = -1
-        if place < 0:
-            place = len(recording)
-            self._record_stream = packet.ssrc, packet.timestamp, place
-        samples = samples[: max(0, self._record_limit - place)]
-        if len(recording) < place and samples:
-            recording.extend(array("h", bytes(2 * (place - len(recording)))))
-        recording[place : place + len(samples)] = samples
+    def _tell_problem(self, problem: str) -> None:
+        self._problem = problem

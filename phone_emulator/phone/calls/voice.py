@@ -19,7 +19,8 @@ from phone_emulator.scarcity import is_scarce
 from phone_emulator.sip.warning import warning
 from phone_emulator.world.base import WorldError
 
-from .audio import EVENTS, NO_EVENTS, NO_SOUND, Audio, AudioError
+from .audio import EVENTS, NO_EVENTS, NO_SOUND, Audio
+from .digits import AudioError, DigitStyle
 
 PORTS_TRIED = 10
 """RTP ports that one call tries before it gives up; another program may hold some of the range."""
@@ -161,10 +162,9 @@ class Voice:
             Address(self.host, self._port),
             # In virtual time nobody listens, and fifty packets a second would be most of the work.
             stream=not world.virtual,
-            dtmf_duration=config.dtmf_duration,
-            dtmf_interval=config.dtmf_interval,
-            dtmf_repetition=config.dtmf_repetition,
-            dtmf_volume=-config.dtmf_volume,
+            digit_style=DigitStyle(
+                config.dtmf_duration, config.dtmf_interval, config.dtmf_repetition, -config.dtmf_volume
+            ),
             dscp=config.audio_dscp,
             senders=Senders(Symmetric(config.rtp_symmetric), negotiated_only=config.trust_ctrl),
             on_stranger=self._on_stranger,

@@ -17,7 +17,8 @@ import pytest
 from phone_emulator.events import Address
 from phone_emulator.media import dtmf, g711, rtp, tones
 from phone_emulator.media.sound import Sound
-from phone_emulator.phone.calls.audio import Audio, AudioCounts, AudioError
+from phone_emulator.phone.calls.audio import Audio, AudioCounts
+from phone_emulator.phone.calls.digits import AudioError, DigitStyle
 from phone_emulator.world import RealWorld, SimulatedWorld, World, WorldError
 from tests.media.listening import amplitude, decibels, loudest, tone
 from tests.patience import NET, patient
@@ -121,7 +122,7 @@ def test_digits_keep_their_distance_and_their_timestamps_follow_the_clock() -> N
         receiver = dtmf.DigitReceiver()
         assert "".join(receiver.receive(packet) or "" for packet in ear.packets) == "12#"
 
-    run(main, dtmf_duration=200, dtmf_interval=100)
+    run(main, digit_style=DigitStyle(duration=200, interval=100))
 
 
 def test_what_is_played_is_heard_to_the_sample() -> None:

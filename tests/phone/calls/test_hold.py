@@ -144,13 +144,13 @@ def test_a_refused_change_keeps_the_old_session(start: str, status: int) -> None
             await held(on, call, offer("recvonly"))
         audio = call.voice.audio
         assert audio is not None
-        before = call.state, call.held, audio._sends, audio._receives, call.voice.described
+        before = call.state, call.held, audio.directions, call.voice.described
         changing = asyncio.create_task(call.hold() if start == "talking" else call.resume())
         on.far.answer(await on.far.heard("INVITE"), status)
         await on.far.heard("ACK")
         with pytest.raises(CallError, match=f"the far end refused: {status}"):
             await changing
-        assert (call.state, call.held, audio._sends, audio._receives, call.voice.described) == before
+        assert (call.state, call.held, audio.directions, call.voice.described) == before
 
     play(story)
 

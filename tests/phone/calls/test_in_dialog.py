@@ -167,7 +167,7 @@ def test_sound_goes_the_ways_that_offer_and_answer_allow(
         await on.far.accept_invite(body=offer(theirs))
         await doing
         assert call.voice.audio is not None
-        assert (call.voice.audio._sends, call.voice.audio._receives) == (sends, hears)
+        assert call.voice.audio.directions == (sends, hears)
 
     play(story)
 

@@ -15,7 +15,8 @@ from phone_emulator.media import dtmf, g711, rtp, tones
 from phone_emulator.media.inband import DigitTones, digit_tone
 from phone_emulator.media.sound import Sound
 from phone_emulator.phone import Call, CallError
-from phone_emulator.phone.calls.audio import Audio, AudioError
+from phone_emulator.phone.calls.audio import Audio
+from phone_emulator.phone.calls.digits import AudioError, DigitStyle
 from phone_emulator.world import SimulatedWorld
 from tests.phone.calls.test_audio import HERE, THERE, Ear, run
 from tests.phone.far_end import Play, offer, play
@@ -49,7 +50,7 @@ def test_digits_are_sounds_with_silence_between(stream: bool) -> None:
         await asyncio.sleep(1)
         assert len(ear.heard) == (60 if stream else 10)
 
-    run(main, stream=stream, dtmf_duration=70, dtmf_interval=45, dtmf_volume=20)
+    run(main, stream=stream, digit_style=DigitStyle(duration=70, interval=45, volume=20))
 
 
 def test_the_next_order_keeps_its_distance() -> None:
@@ -59,7 +60,7 @@ def test_the_next_order_keeps_its_distance() -> None:
         await asyncio.sleep(0.001)
         assert ear.times == [0.0, 0.02, 0.04, 0.06, 0.08, 0.2, 0.22, 0.24, 0.26, 0.28]
 
-    run(main, dtmf_interval=100)
+    run(main, digit_style=DigitStyle(interval=100))
 
 
 def test_nothing_else_is_said_meanwhile_and_goes_on_after_it() -> None:
@@ -167,7 +168,7 @@ def test_one_phone_hears_the_other(codec: str, number: int, records: bool) -> No
     world, heard = SimulatedWorld(seed=3), Digits()
 
     async def main() -> None:
-        one = Audio(world, HERE, dtmf_volume=33)
+        one = Audio(world, HERE, digit_style=DigitStyle(volume=33))
         other = Audio(world, THERE, on_digit=lambda digit, by: heard.append((digit, by)))
         await one.open()
         await other.open()

@@ -1,0 +1,26 @@
+"""The numbers of what one end sends (RFC 3550 section 5.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .rtp import Packet
+
+
+@dataclass(slots=True)
+class Source:
+    """A source of RTP; its numbers begin at random, which nobody can foretell."""
+
+    ssrc: int
+    sequence: int
+    """Of the next packet."""
+    offset: int
+    """The timestamp of the world's second 0."""
+
+    def timestamp(self, at: float, clock: int) -> int:
+        """Of what is sent at *at*, in seconds of the world, at *clock* ticks a second."""
+        return (self.offset + round(at * clock)) & 0xFFFFFFFF
+
+    def sent(self, packet: Packet) -> None:
+        """*packet* has left."""
+        self.sequence = (packet.sequence + 1) & 0xFFFF

@@ -1,0 +1,187 @@
+"""What comes in the RTP of a call: whose packets count, digits in them, and what is recorded."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Set
+
+from phone_emulator.events import Address, DigitWay
+from phone_emulator.media import dtmf, rtp
+from phone_emulator.media.inband import InBandReceiver
+from phone_emulator.media.recording import Recording
+from phone_emulator.media.resample import Resampler
+from phone_emulator.media.senders import Senders
+from phone_emulator.media.sound import Sound
+from phone_emulator.media.speech import CLOCK, Speech
+from phone_emulator.media.srtp import Failure, Protection, SrtpError
+
+MOST_TOLD = 10
+"""Hosts of whose packets is told that they do not count."""
+UNDECRYPTED = "packets cannot be decrypted: the far end's key does not fit"
+_STRAY = 10
+"""Packets in a row that cannot be decrypted until that is told: a few may be strays, or a stranger's."""
+_DIGITS_KEPT = 1024
+
+
+class Hearing:
+    """One end's ear.
+
+    Args:
+        protection: what decrypts.
+        senders: whose packets count.
+        on_digit: called with each digit that the far end sends, as it begins, and in which way.
+        on_stranger: called with the address of each of the first hosts whose packets do not count, and why;
+            and once for a key that does not fit what the far end sends.
+        on_problem: called with what went wrong, in words.
+    """
+
+    def __init__(
+        self,
+        protection: Protection,
+        senders: Senders,
+        on_digit: Callable[[str, DigitWay], None],
+        on_stranger: Callable[[Address, str], None],
+        on_problem: Callable[[str], None],
+    ) -> None:
+        self._protection = protection
+        self._senders = senders
+        self._on_digit = on_digit
+        self._on_stranger = on_stranger
+        self._on_problem = on_problem
+        self.at: float | None = None
+        """When the far end's last RTP packet came in, once anything was agreed; None before the first."""
+        self.reception = rtp.ReceptionStatistics(CLOCK)
+        self.ignored = 0
+        """Datagrams that were no RTP, and telephone events that were none."""
+        self.strangers = 0
+        """Packets of others than the far end."""
+        self.undecrypted = 0
+        """Packets of the far end that its key did not fit."""
+        self._stray = 0
+        """Packets in a row that could not be decrypted."""
+        self._told: set[str] = set()
+        """Hosts of whose packets was told that they do not count."""
+        self.receives = False
+        """Whether sound may come, as negotiated."""
+        self._expected = False
+        self._speeches: Mapping[int, Speech] = {}
+        """By payload type, what may come."""
+        self._events: Set[int] = frozenset()
+        """The payload types of telephone events that may come."""
+        self._in_band: InBandReceiver | None = None
+        """What finds digits in what is heard; None where nobody listens for them."""
+        self._to_8_khz = Resampler(CLOCK, CLOCK)
+        self._digit_receiver = dtmf.DigitReceiver()
+        self._digits: deque[str] = deque(maxlen=_DIGITS_KEPT)
+        self._recording = Recording(CLOCK, 0, CLOCK)
+        self._record_until = 0.0
+
+    @property
+    def digits(self) -> str:
+        """The digits that the far end sent, the last 1024 of them."""
+        return "".join(self._digits)
+
+    @property
+    def recorded(self) -> Sound:
+        """What was heard since `record`; gaps are silence."""
+        return self._recording.sound
+
+    def agree(
+        self,
+        speeches: Mapping[int, Speech],
+        events: Set[int],
+        *,
+        receives: bool,
+        expected: bool,
+        in_band: bool,
+    ) -> None:
+        """Take over what was negotiated.
+
+        Args:
+            speeches: by payload type, what may come.
+            events: the payload types of telephone events that may come.
+            receives: whether sound may come.
+            expected: whether the far end may be heard of, even with no sound.
+            in_band: whether digits in the sound count, until a telephone event comes.
+        """
+        self._speeches, self._events = speeches, events
+        self.receives, self._expected = receives, expected
+        self._in_band = (self._in_band or InBandReceiver()) if in_band else None
+
+    def new_key(self) -> None:
+        """The far end has another key from now on, or none."""
+        self._stray = 0
+
+    def record(self, rate: int, seconds: float, now: float) -> None:
+        """Begin a new recording of the *seconds* after *now*, at *rate* samples a second."""
+        self._recording = Recording(rate, seconds, CLOCK)
+        self._record_until = now + seconds
+
+    def recording(self, now: float) -> bool:
+        """Whether what comes at *now* is recorded."""
+        return now < self._record_until
+
+    def receive(self, data: bytes, remote: Address, now: float) -> None:
+        """*data* came from *remote* at *now*: RTP, or something else that is counted and ignored."""
+        try:
+            if self._protection.active:
+                # Before the sender is looked at: whoever has no key never takes the far end's place.
+                rtp.refuse_others(data)
+                data = self._protection.unprotect(data)
+                self._stray = 0
+            packet = rtp.parse(data)
+            if not self._senders.admits(remote, now):
+                self._passed_over(remote)
+                return
+            if self._expected:
+                self.at = now
+            self.reception.receive(packet, now)
+            if self.receives:
+                self._hear(packet, recording=self.recording(now))
+        except (rtp.RtpError, dtmf.DtmfError, SrtpError) as error:
+            if isinstance(error, SrtpError) and error.failure is Failure.KEY:
+                self._not_decrypted(remote, now)
+            else:
+                self.ignored += 1
+            self._on_problem(f"ignored a datagram from {remote}: {error}")
+
+    def _not_decrypted(self, remote: Address, now: float) -> None:
+        """A packet of *remote* came under another key than that of the far end."""
+        if not self._senders.would_admit(remote, now):
+            self._passed_over(remote)
+            return
+        self.undecrypted += 1
+        self._stray += 1
+        if self._stray == _STRAY:
+            self._on_stranger(remote, UNDECRYPTED)
+
+    def _passed_over(self, remote: Address) -> None:
+        """A packet came from *remote*, which is not the far end."""
+        self.strangers += 1
+        if remote.host not in self._told and len(self._told) < MOST_TOLD:
+            self._told.add(remote.host)
+            self._on_stranger(remote, self._senders.why_not(remote))
+
+    def _hear(self, packet: rtp.Packet, *, recording: bool) -> None:
+        if packet.payload_type in self._events:
+            digit = self._digit_receiver.receive(packet)
+            if digit is not None:
+                self._in_band = None  # who sends events may leave some of the tone in the sound
+                self._pressed(digit, DigitWay.RFC4733)
+            return
+        speech = self._speeches.get(packet.payload_type)
+        if speech is None or not (recording or self._in_band):
+            return
+        rate = self._recording.rate if recording else CLOCK
+        samples = speech.hear(packet.payload, packet.ssrc, rate)
+        if recording:
+            self._recording.write(packet, samples)
+        if self._in_band is not None:
+            if self._to_8_khz.rate != rate:
+                self._to_8_khz = Resampler(rate, CLOCK)
+            for digit in self._in_band.receive(packet, self._to_8_khz.feed(samples)):
+                self._pressed(digit, DigitWay.IN_BAND)
+
+    def _pressed(self, digit: str, by: DigitWay) -> None:
+        self._digits.append(digit)
+        self._on_digit(digit, by)

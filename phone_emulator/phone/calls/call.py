@@ -17,7 +17,6 @@ from phone_emulator.events import (
     EndedBy,
     Transport,
 )
-from phone_emulator.media import dtmf
 from phone_emulator.phone.dialling.channel import Channel
 from phone_emulator.phone.registration.servers import Servers
 from phone_emulator.phone.seat import Seat
@@ -38,11 +37,11 @@ from phone_emulator.world.base import TimerHandle
 from phone_emulator.world.faults import as_reason
 from phone_emulator.world.tasks import Tasks
 
-from . import ending
+from . import ending, keypad
 from .floor import Floor
 from .session import Session
 from .states import TABLE, UP, CallEvent, Do
-from .voice import EVENTS_ONLY, IN_BAND, INFO_ONLY, Agreement, Voice, VoiceError
+from .voice import Agreement, Voice, VoiceError
 
 BODILESS = frozenset({"BYE", "OPTIONS", "SUBSCRIBE", "REFER"})
 """In-dialog requests whose body is of no use; the others read theirs."""
@@ -296,59 +295,10 @@ class Call:
             await order()
 
     async def send_dtmf(self, digits: str) -> None:
-        """Send *digits* as ``account.X.dtmf.type`` says: as sound, RTP events, INFO, or both of the latter.
-
-        They leave only in a way that the far end has agreed to. With both, INFO alone goes where it has not
-        agreed to telephone events, and a far end that refuses INFO has got the events. Raises CallError.
-        """
-        self._check_digits("no digits can be sent")
+        """Send *digits* as ``account.X.dtmf.type`` says; raises CallError."""
+        keypad.check(self, "no digits can be sent")
         with self.ordered("sending digits"):
-            await self._send_digits(digits)
-
-    def _check_digits(self, so: str) -> None:
-        """Raise CallError, which says *so*, where no digit may leave now."""
-        if self.state is not CallState.TALKING:
-            raise CallError(f"the call is {self.state}: {so}")
-        if self.far_held:
-            raise CallError(f"the far end holds the call: {so}")
-
-    async def _send_digits(self, digits: str) -> None:
-        kind, key = self.seat.account.dtmf_type, f"account.{self.seat.account.index}.dtmf.type"
-        try:
-            for digit in digits:
-                dtmf.event_of(digit)
-        except dtmf.DtmfError as error:
-            raise CallError(str(error)) from None
-        in_band = kind == IN_BAND
-        barred = self.voice.refused_as_sound() if in_band else self.voice.refused_as_events(digits)
-        if kind in (IN_BAND, EVENTS_ONLY) and barred:
-            raise CallError(f"{barred}: no digits can be sent ({key} = {kind})")
-        if kind not in (IN_BAND, EVENTS_ONLY):
-            await self._send_infos(digits, required=kind == INFO_ONLY or bool(barred))
-        if kind != INFO_ONLY and not barred:
-            if self.voice.unproven:
-                await self.session.confirmed()  # no sound leaves before the ACK of a stranger
-            self._check_digits("not every digit was sent")
-            try:
-                await self.voice.send_digits(digits, in_band=in_band)
-            except VoiceError as error:
-                raise CallError(str(error)) from None
-
-    async def _send_infos(self, digits: str, *, required: bool) -> None:
-        """Send an INFO for each of *digits*; one that is refused is no fault where none is *required*."""
-        account, config = self.seat.account, self.seat.context.config
-        await self.session.confirmed()  # no INFO overtakes the ACK
-        for digit in digits:
-            self._check_digits("not every digit was sent")
-            content_type, body = dtmf.info_body(
-                digit, config.dtmf_duration, account.dtmf_info_type, -config.dtmf_volume
-            )
-            response = await self.request_in_dialog("INFO", body, content_type)
-            if response is None or response.status >= 300:
-                if not required:
-                    return
-                said = "no response" if response is None else words_of(response)
-                raise CallError(f"the far end refused the digit {digit}: {said}")
+            await keypad.press(self, digits)
 
     # -- in the dialog -------------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ from phone_emulator.world.base import TimerHandle
 from . import ending
 from .call import Call, CallLine, CallResult
 from .early import TERMINATED, Fork, Forks
+from .early_sound import EarlySound
 from .reliable import RAck, rseq_of, wants_prack
 from .states import UNANSWERED, UP, CallEvent, Do
 from .voice import Agreement, VoiceError
@@ -66,8 +67,7 @@ class OutgoingCall(Call):
         """When it has rung for long enough."""
         self._forks = Forks()
         """Who has answered the INVITE with a 1xx."""
-        self._sounding: Fork | None = None
-        """Who is heard before the call is up."""
+        self._early_sound = EarlySound(self.session, deal_180=self.seat.context.config.deal_180)
         self._cancel_sent = False
         self._refusal: Response | None = None
         """What the last target that was asked has refused the call with."""
@@ -349,7 +349,7 @@ class OutgoingCall(Call):
         for fork in self._forks:
             self.seat.dialogs.release(fork.dialog)
         self._forks = Forks()
-        self._no_sound()
+        self._early_sound.silence()
 
     def _transaction_started(self, client: ClientTransaction) -> None:
         self._begin_attempt(client)
@@ -418,7 +418,12 @@ class OutgoingCall(Call):
         self.servers.progressed(attempt, self.id)
         self.meet(response)
         if fork is not None:
-            self._hear(fork, response, reliably=rseq is not None)
+            if response.status == TERMINATED:
+                self._forks.end(fork)
+                self.seat.dialogs.release(fork.dialog)
+                self._early_sound.lose(fork, self._forks)
+            else:
+                self._early_sound.take(fork, response, self._offer, reliably=rseq is not None)
         if response.status > 100:
             said = f"{attempt.target.role} answered {response.status} {response.reason}"
             self._happened(CallEvent.PROVISIONAL, said)
@@ -428,38 +433,6 @@ class OutgoingCall(Call):
         await self.channel.converse(fork.dialog, "PRACK", extra=[("RAck", str(rack))])
 
     # -- before the answer ---------------------------------------------------------------------------------
-
-    def _hear(self, fork: Fork, response: Response, *, reliably: bool) -> None:
-        """A 1xx may bring the far end's sound, or end it."""
-        if response.status == TERMINATED:
-            self._forks.end(fork)
-            self.seat.dialogs.release(fork.dialog)
-            if self._sounding is fork and not any(self._sound_of(other) for other in self._forks):
-                self._no_sound()
-        elif fork.describe(response, self._offer, reliably=reliably):
-            if not self._sound_of(fork) and self._sounding is fork:
-                self._no_sound()
-        elif response.status == 180 and self._sounding is fork and self.seat.context.config.deal_180:
-            self._no_sound()  # the phone's own ringback again
-
-    def _sound_of(self, fork: Fork) -> bool:
-        """Hear *fork*, where it has described something that can be heard; whether it has."""
-        if fork.agreement is None:
-            return False
-        try:
-            self.voice.connect(fork.agreement)
-        except Unusable:  # another may come before the call is up
-            return False
-        self._sounding = fork
-        self.session.tell(far_held=False, early=True)
-        return True
-
-    def _no_sound(self) -> None:
-        """Hear nobody."""
-        if self._sounding is not None:
-            self._sounding = None
-            self.voice.silence()
-            self.session.tell(far_held=False, early=False)
 
     def dialog_of(self, request: Request) -> Dialog | None:
         """The dialog that *request* of the far end belongs to, early or not."""
@@ -474,7 +447,7 @@ class OutgoingCall(Call):
             super().agreed(dialog, agreement)
         elif fork := self._forks.by_tag(dialog.remote_tag):
             fork.agreement = agreement
-            self._sound_of(fork)
+            self._early_sound.hear(fork)
 
     def awaits_answer(self, dialog: Dialog) -> bool:
         """Whether an offer of this end in *dialog* waits for its answer: at first that of the INVITE."""

@@ -1,15 +1,30 @@
-"""G.711: PCMU and PCMA, one octet a sample at 8 kHz, from and to linear 16-bit samples, by tables."""
+"""G.711: PCMU and PCMA, one octet a sample at 8 kHz, from and to linear 16-bit samples.
+
+The standard library's ``audioop`` does it in C; from Python 3.13 on that is the package ``audioop-lts``. It
+keeps to G.711's tables, but for PCMU of negative samples: it rounds their 16 bits down to 14, which takes 508
+of them, those less than a step before a decision value, into the interval behind it. The ITU's own code takes
+the ones' complement of what is negative (G.191), and so does this.
+"""
 
 from __future__ import annotations
 
+import warnings
 from array import array
 from collections.abc import Callable
-from functools import cache
 from typing import NamedTuple
 
-_ULAW_BIAS = 33
-_ULAW_LARGEST = 8158
-"""The largest magnitude of G.711's 14-bit samples that is not clipped."""
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # 3.11 and 3.12 tell that it will leave the library
+    import audioop
+
+_WIDTH = 2
+"""Octets of a linear sample."""
+_COMPLEMENT = bytes(0xFF if high & 0x80 else 0 for high in range(256))
+"""By a sample's high octet: what each of its octets is XORed with."""
+_SIGN = bytes(0x7F if high & 0x80 else 0xFF for high in range(256))
+"""By a sample's high octet: which bits of its PCMU count, the sign being 0 for negative ones."""
+_HIGH = 1 if array("h", [1]).tobytes()[0] else 0
+"""Where the high octet of a sample is on this machine."""
 
 
 class Law(NamedTuple):
@@ -27,71 +42,32 @@ class Law(NamedTuple):
 
 def encode_ulaw(samples: array[int]) -> bytes:
     """PCMU of 16-bit *samples*."""
-    table = _ulaw_encoder()
-    return bytes([table[sample >> 2] for sample in samples])
+    linear = samples.tobytes()
+    high = linear[_HIGH::_WIDTH]
+    complement = bytearray(len(linear))
+    complement[::_WIDTH] = complement[1::_WIDTH] = high.translate(_COMPLEMENT)
+    positive = audioop.lin2ulaw(_combined(int.__xor__, linear, complement), _WIDTH)
+    return _combined(int.__and__, positive, high.translate(_SIGN))
 
 
 def decode_ulaw(octets: bytes) -> array[int]:
     """16-bit samples of PCMU."""
-    return _decode(octets, _ulaw_decoder())
+    return array("h", audioop.ulaw2lin(octets, _WIDTH))
 
 
 def encode_alaw(samples: array[int]) -> bytes:
     """PCMA of 16-bit *samples*."""
-    table = _alaw_encoder()
-    return bytes([table[sample >> 3] for sample in samples])
+    return audioop.lin2alaw(samples, _WIDTH)
 
 
 def decode_alaw(octets: bytes) -> array[int]:
     """16-bit samples of PCMA."""
-    return _decode(octets, _alaw_decoder())
+    return array("h", audioop.alaw2lin(octets, _WIDTH))
 
 
-def _decode(octets: bytes, table: array[int]) -> array[int]:
-    return array("h", [table[octet] for octet in octets])
-
-
-@cache
-def _ulaw_encoder() -> list[int]:
-    """The octet of each 14-bit sample; negative ones from the end, as Python indexes."""
-    positive = []
-    for magnitude in range(8192):
-        biased = min(magnitude, _ULAW_LARGEST) + _ULAW_BIAS
-        segment = biased.bit_length() - 6
-        positive.append(0xFF ^ (segment << 4 | biased >> segment + 1 & 0x0F))
-    return positive + [octet & 0x7F for octet in reversed(positive)]
-
-
-@cache
-def _ulaw_decoder() -> array[int]:
-    values = []
-    for octet in range(256):
-        bits = octet ^ 0xFF
-        magnitude = ((2 * (bits & 0x0F) + _ULAW_BIAS << (bits >> 4 & 7)) - _ULAW_BIAS) * 4
-        values.append(-magnitude if bits & 0x80 else magnitude)
-    return array("h", values)
-
-
-@cache
-def _alaw_encoder() -> list[int]:
-    """The octet of each 13-bit sample; negative ones from the end, as Python indexes."""
-    positive = []
-    for magnitude in range(4096):
-        segment = max(magnitude.bit_length() - 5, 0)
-        step = magnitude >> max(segment, 1) & 0x0F
-        positive.append(0xD5 ^ (segment << 4 | step))
-    return positive + [octet ^ 0x80 for octet in reversed(positive)]
-
-
-@cache
-def _alaw_decoder() -> array[int]:
-    values = []
-    for octet in range(256):
-        bits = octet ^ 0xD5
-        segment, step = bits >> 4 & 7, 2 * (bits & 0x0F) + 1
-        magnitude = (step if segment == 0 else step + 32 << segment - 1) * 8
-        values.append(-magnitude if bits & 0x80 else magnitude)
-    return array("h", values)
+def _combined(how: Callable[[int, int], int], one: bytes, other: bytes | bytearray) -> bytes:
+    """All bits of *one* and *other* at once, which are equally long."""
+    return how(int.from_bytes(one, "little"), int.from_bytes(other, "little")).to_bytes(len(one), "little")
 
 
 PCMU = Law(encode_ulaw, decode_ulaw, 0xFF)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from array import array
+from bisect import bisect_left, bisect_right
+from itertools import accumulate
 
 import pytest
 
@@ -47,6 +49,43 @@ def test_every_octet_survives_the_way_there_and_back(law: g711.Law) -> None:
     if law is g711.PCMU:
         octets = octets.replace(b"\x7f", b"\xff")  # the two zeros are one value
     assert again == octets
+
+
+def decision_values(law: g711.Law) -> list[int]:
+    """The magnitudes between the intervals, column 6 of tables 1 and 2 (13 bits of PCMA, 14 of PCMU)."""
+    doubled = range(8) if law is g711.PCMU else (0, *range(7))
+    steps = [2 << exponent for exponent in doubled for _ in range(16)]
+    if law is g711.PCMU:
+        steps[0] = 1
+    return [0, *accumulate(steps)]
+
+
+def test_the_decision_values_are_the_tables_ends_of_segments() -> None:
+    assert decision_values(g711.PCMU)[16::16] == [31, 95, 223, 479, 991, 2015, 4063, 8159]
+    assert decision_values(g711.PCMA)[16::16] == [32, 64, 128, 256, 512, 1024, 2048, 4096]
+
+
+@pytest.mark.parametrize(("law", "unit"), [(g711.PCMU, 4), (g711.PCMA, 8)])
+def test_every_sample_is_in_the_interval_of_the_tables(law: g711.Law, unit: int) -> None:
+    """A decision value belongs to the interval behind it; a negative one to that before, as in G.191."""
+    values = [value * unit for value in decision_values(law)]
+    samples = array("h", range(-32768, 32768))
+    for sample, octet in zip(samples, law.encode(samples), strict=True):
+        beyond = bisect_right(values, sample) if sample >= 0 else bisect_left(values, -sample)
+        interval = min(max(beyond - 1, 0), 127)
+        if law is g711.PCMU:
+            expected = 0xFF - interval - (0x80 if sample < 0 else 0)
+        else:
+            expected = (interval | (0x80 if sample >= 0 else 0)) ^ 0x55
+        assert octet == expected, sample
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("count", [0, 1, 7, 160])
+def test_any_number_of_samples(law: g711.Law, count: int) -> None:
+    samples = array("h", [-n * 99 for n in range(count)])
+    assert len(law.encode(samples)) == count
+    assert len(law.decode(law.encode(samples))) == count
 
 
 @pytest.mark.parametrize(("law", "clipped_above"), [(g711.PCMU, 32635), (g711.PCMA, 32767)])

@@ -13,6 +13,9 @@ from .coder import Coder
 from .g711 import PCMA, PCMU
 from .g722 import G722
 
+SHORTEST, LONGEST = 10, 60
+"""Milliseconds of sound in a packet that is sent (``account.X.ptime``), whatever the far end asks for."""
+
 
 class Offer(StrEnum):
     """Which of the codecs that a cfg file enables are offered (``--offer``)."""
@@ -45,6 +48,8 @@ class Codec:
     """Makes one end of a stream; None where the codec cannot be spoken here."""
     rate: int = 8000
     """Samples a second of the sound that it carries, which need not be ``clock``."""
+    packets: tuple[int, ...] = ()
+    """How many milliseconds of sound one packet can hold, ascending; empty for any number."""
 
     @property
     def dynamic(self) -> bool:
@@ -55,6 +60,16 @@ class Codec:
     def rtpmap(self) -> str:
         """The text after the payload type in ``a=rtpmap``."""
         return f"{self.encoding}/{self.clock}" + (f"/{self.channels}" if self.channels > 1 else "")
+
+    def ptime(self, wanted: int, most: int | None = None) -> int:
+        """Milliseconds of sound in each packet that is sent, SHORTEST to LONGEST.
+
+        Args:
+            wanted: as many, or as near below as the codec has it.
+            most: never more (``a=maxptime``, RFC 4566 section 6); None: nobody says so.
+        """
+        held = min(max(min(wanted, LONGEST if most is None else most), SHORTEST), LONGEST)
+        return max((each for each in self.packets if each <= held), default=held)
 
 
 OPUS_FMTP = (

@@ -14,7 +14,9 @@ DIGITS = "0123456789*#ABCD"
 _EVENT = struct.Struct("!BBH")
 _REMEMBERED = 16
 """Events whose packets may still come late."""
-_RATE = 8
+CLOCK = 8000
+"""Units of a duration in a second (``telephone-event/8000``)."""
+_RATE = CLOCK // 1000
 """Units of the clock in a millisecond."""
 LONGEST_MS = 0xFFFF // _RATE
 """A single event is no longer than its duration field says."""

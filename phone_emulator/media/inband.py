@@ -93,10 +93,11 @@ class InBandReceiver:
         self._due = 0
         """The timestamp of what follows it."""
 
-    def receive(self, packet: Packet, samples: array[int]) -> str:
+    def receive(self, packet: Packet, samples: array[int], clock: int = RATE) -> str:
         """The digits that are heard for the first time in *packet*, whose sound is *samples* at 8 kHz.
 
-        What was not sent is silence (the numbers go on); what was lost, or comes too late, is neither.
+        The packet's timestamps count *clock* a second. What was not sent is silence (the numbers go on); what
+        was lost, or comes too late, is neither.
         """
         found, last = "", self._last
         if last is None or packet.ssrc != last.ssrc:
@@ -107,8 +108,8 @@ class InBandReceiver:
             if step == 0 or step >= 1 << 15:
                 return ""
             if step > 1 or gap < 0:
-                self._detector.lose(max(gap, 0) * 1000 // RATE)
+                self._detector.lose(max(gap, 0) * 1000 // clock)
             else:
-                found = self._detector.feed(silence(min(gap * 1000 // RATE, _LONG)))
-        self._last, self._due = packet, packet.timestamp + len(samples)
+                found = self._detector.feed(silence(min(gap * 1000 // clock, _LONG)))
+        self._last, self._due = packet, packet.timestamp + len(samples) * clock // RATE
         return found + self._detector.feed(samples)

@@ -22,6 +22,8 @@ from .sdp import DTMF_RTPMAP, MIRRORED, PROFILES, UNSPECIFIED, Media, Sdp, SdpEr
 
 MAX_TOLD = 8
 """Formats of one line that are named to people."""
+PTIME = 20
+"""Milliseconds of sound in a packet where nobody says how many (RFC 3551 section 4.2)."""
 BROADCAST = "255.255.255.255"
 NO_ADDRESS = "no address (c=)"
 
@@ -60,6 +62,8 @@ class Agreed:
     """What is sent: the first common one that can be spoken here; where none can, the first common one."""
     payload: int
     """Its number at the far end."""
+    ptime: int
+    """Milliseconds of it in each packet that is sent: what the far end asks for, else what this end does."""
     heard: Mapping[int, Codec]
     """By this end's numbers, what may come: every common codec that can be spoken here."""
     events_sent: int | None
@@ -110,6 +114,7 @@ def negotiated(offer: bytes, answer: bytes, *, answered_here: bool) -> Agreed:
         line.held if answered_here or mine.direction != "inactive" else None,
         codec,
         far_numbers[name],
+        codec.ptime(line.ptime or mine.ptime or PTIME, line.maxptime or None),
         {own_numbers[name]: codec for name, codec in spoken},
         None if events is None else events[0],
         None if events is None else events[1],

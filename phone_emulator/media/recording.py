@@ -17,33 +17,33 @@ class Recording:
     Args:
         rate: samples a second.
         seconds: how much of it is kept; 0: nothing.
-        clock: ticks of the timestamps a second.
     """
 
-    def __init__(self, rate: int, seconds: float, clock: int) -> None:
+    def __init__(self, rate: int, seconds: float) -> None:
         self.rate = rate
         self._limit = round(seconds * rate)
-        self._clock = clock
         self._samples = array("h")
-        self._stream: tuple[int, int, int] | None = None
-        """SSRC, first timestamp and its place among the samples."""
+        self._stream = 0, 0
+        """SSRC, and how many of its timestamps are a second."""
+        self._began: tuple[int, int] | None = None
+        """Its first timestamp, and the place of that among the samples."""
 
     @property
     def sound(self) -> Sound:
         """What is kept so far; gaps are silence."""
         return Sound(self.rate, self._samples[:])
 
-    def write(self, packet: Packet, samples: array[int]) -> None:
-        """Keep *samples*, the sound of *packet*."""
-        kept, place = self._samples, -1
-        if self._stream is not None:
-            ssrc, first, start = self._stream
-            place = start + signed((packet.timestamp - first) & 0xFFFFFFFF) * self.rate // self._clock
-            if ssrc != packet.ssrc or abs(place - len(kept)) > _GAP * self.rate:
+    def write(self, packet: Packet, samples: array[int], clock: int) -> None:
+        """Keep *samples*, the sound of *packet*, whose timestamps count *clock* a second."""
+        kept, place, stream = self._samples, -1, (packet.ssrc, clock)
+        if self._began is not None and stream == self._stream:
+            first, start = self._began
+            place = start + signed((packet.timestamp - first) & 0xFFFFFFFF) * self.rate // clock
+            if abs(place - len(kept)) > _GAP * self.rate:
                 place = -1
         if place < 0:
             place = len(kept)
-            self._stream = packet.ssrc, packet.timestamp, place
+            self._stream, self._began = stream, (packet.timestamp, place)
         samples = samples[: max(0, self._limit - place)]
         if len(kept) < place and samples:
             kept.extend(array("h", bytes(2 * (place - len(kept)))))

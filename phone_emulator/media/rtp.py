@@ -75,17 +75,12 @@ def parse(data: bytes) -> Packet:
 
 
 class ReceptionStatistics:
-    """Counts what arrives of the streams at one port, one stream after the other.
+    """Counts what arrives of the streams at one port, one stream after the other."""
 
-    Args:
-        clock_rate: of the timestamps, in Hz.
-    """
-
-    def __init__(self, clock_rate: int = 8000) -> None:
+    def __init__(self) -> None:
         self.packets = 0
         self.octets = 0
         """Of payload, as in RTCP's reports."""
-        self._clock_rate = clock_rate
         self._ssrc: int | None = None
         self._base = 0
         self._highest = 0
@@ -94,6 +89,8 @@ class ReceptionStatistics:
         self._lost_before = 0
         """By streams that have ended."""
         self._jitter = 0.0
+        """In seconds."""
+        self._clock = 8000
         self._arrived = 0.0
         self._timestamp = 0
 
@@ -105,43 +102,54 @@ class ReceptionStatistics:
     @property
     def jitter(self) -> float:
         """The interarrival jitter of the present stream, in seconds (RFC 3550 section 6.4.1)."""
-        return self._jitter / self._clock_rate
+        return self._jitter
 
-    def receive(self, packet: Packet, arrived: float) -> None:
-        """*packet* came at *arrived*, in seconds on any clock."""
+    def receive(self, packet: Packet, arrived: float, clock: int | None = None) -> None:
+        """*packet* came.
+
+        Args:
+            packet: which.
+            arrived: when, in seconds on any clock.
+            clock: ticks of its timestamp a second; None: as before, as is true of telephone events.
+        """
+        clock = clock or self._clock
         step = (packet.sequence - self._highest) & 0xFFFF
         misordered = step > 0xFFFF - _MAX_MISORDER
         if packet.ssrc != self._ssrc or not (step < _MAX_DROPOUT or misordered):
-            self._begin(packet, arrived)
+            self._begin(packet, arrived, clock)
         else:
             if not misordered:
                 self._highest += step
-            self._measure(packet, arrived)
+            self._measure(packet, arrived, clock)
         self.packets += 1
         self.octets += len(packet.payload)
         self._stream_packets += 1
 
-    def _begin(self, packet: Packet, arrived: float) -> None:
+    def _begin(self, packet: Packet, arrived: float, clock: int) -> None:
         self._lost_before += self._missing()
         self._ssrc = packet.ssrc
         self._base = self._highest = packet.sequence
         self._stream_packets = 0
         self._jitter = 0.0
-        self._arrived, self._timestamp = arrived, packet.timestamp
+        self._arrived, self._timestamp, self._clock = arrived, packet.timestamp, clock
 
     def _missing(self) -> int:
         if self._ssrc is None:
             return 0
         return max(0, self._highest - self._base + 1 - self._stream_packets)
 
-    def _measure(self, packet: Packet, arrived: float) -> None:
-        """RFC 3550 appendix A.8; of packets with one timestamp (telephone events) the first counts."""
+    def _measure(self, packet: Packet, arrived: float, clock: int) -> None:
+        """RFC 3550 appendix A.8; of packets with one timestamp (telephone events) the first counts.
+
+        Timestamps of two clocks say nothing of the time between them (RFC 7160).
+        """
         if packet.timestamp == self._timestamp:
             return
-        sent = signed((packet.timestamp - self._timestamp) & 0xFFFFFFFF)
-        late = abs((arrived - self._arrived) * self._clock_rate - sent)
-        self._jitter += (late - self._jitter) / 16
-        self._arrived, self._timestamp = arrived, packet.timestamp
+        if clock == self._clock:
+            sent = signed((packet.timestamp - self._timestamp) & 0xFFFFFFFF)
+            late = abs(arrived - self._arrived - sent / clock)
+            self._jitter += (late - self._jitter) / 16
+        self._arrived, self._timestamp, self._clock = arrived, packet.timestamp, clock
 
 
 def signed(difference: int) -> int:

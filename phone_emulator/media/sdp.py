@@ -80,7 +80,9 @@ class Media:
     fmtp: dict[str, str] = field(default_factory=dict)
     direction: str = "sendrecv"
     ptime: int | None = None
-    """Milliseconds of sound in a packet."""
+    """Milliseconds of sound in a packet, as it is wanted."""
+    maxptime: int | None = None
+    """The most of them that a packet may hold."""
     attributes: list[tuple[str, str]] = field(default_factory=list)
     """All its ``a=`` lines but those with keys: name and value (empty where there is none)."""
     crypto_lines: list[str] = field(default_factory=list, repr=False)
@@ -240,17 +242,18 @@ def answer(
     dtmf_payload: int | None,
     *,
     held: bool = False,
+    ptime: int = 20,
     order: Order = V8X,
     srtp: Srtp = Srtp.OFF,
     keys: Mapping[Suite, Key] | None = None,
 ) -> bytes | None:
     """The answer to *offer*: its first codec that is among *codecs*, and telephone events if offered.
 
-    Payload types and ptime are the offer's; *dtmf_payload* decides only between several offered ones (None:
-    no telephone events). Other media lines are refused with port 0. *held*: this end keeps the other on hold
-    whatever it offers. *order*: of the attributes. *srtp*: what is made of keys, and of their absence; of
-    several lines an encrypted one is preferred. *keys*: this end's, for what it sends. None when no codec or
-    no way to encrypt is common (488).
+    Payload types are the offer's; *dtmf_payload* decides only between several offered ones (None: no
+    telephone events). Other media lines are refused with port 0. *held*: this end keeps the other on hold
+    whatever it offers. *ptime*: in milliseconds, where the offer says none; 0 leaves it out then. *order*: of
+    the attributes. *srtp*: what is made of keys, and of their absence; of several lines an encrypted one is
+    preferred. *keys*: this end's, for what it sends. None when no codec or no way to encrypt is common (488).
     """
     keys = {} if srtp is Srtp.OFF or keys is None else keys
     usable = [media for media in offer.media if _choice(media, codecs) and _protectable(media, srtp, keys)]
@@ -271,7 +274,7 @@ def answer(
         direction = "recvonly" if old_hold else MIRRORED[media.direction]
         direction = HELD[direction] if held else direction
         codec_lines = _codec_lines(payload, codec)
-        lines += _attributes(order.answer, codec_lines, media.ptime or 20, direction, dtmf, own)
+        lines += _attributes(order.answer, codec_lines, media.ptime or ptime, direction, dtmf, own)
     return None if taken is None else _joined(lines)
 
 
@@ -377,6 +380,8 @@ def _attribute(media: Media, value: str) -> None:
         media.direction = value
     elif name == "ptime":
         media.ptime = _number(text.partition(".")[0], 10000, "ptime")
+    elif name == "maxptime":
+        media.maxptime = _number(text.partition(".")[0], 10000, "maxptime")
     elif name in ("rtpmap", "fmtp"):
         payload, blank, description = text.partition(" ")
         if not blank:

@@ -16,9 +16,17 @@ class Source:
     """Of the next packet."""
     offset: int
     """The timestamp of the world's second 0."""
+    clock: int = 8000
+    """Ticks of timestamps a second, until now."""
 
     def timestamp(self, at: float, clock: int) -> int:
-        """Of what is sent at *at*, in seconds of the world, at *clock* ticks a second."""
+        """Of what is sent at *at*, in seconds of the world, at *clock* ticks a second.
+
+        With another clock than before it goes on from where it was (RFC 7160).
+        """
+        if clock != self.clock:
+            self.offset += round(at * self.clock) - round(at * clock)
+            self.clock = clock
         return (self.offset + round(at * clock)) & 0xFFFFFFFF
 
     def sent(self, packet: Packet) -> None:

@@ -10,11 +10,6 @@ from .coder import Coder
 from .resample import Resampler
 from .sound import Sound
 
-CLOCK = 8000
-"""Ticks of RTP timestamps a second, in each codec that is spoken: G.722's too (RFC 3551 section 4.5.2)."""
-PTIME = 0.020
-"""Seconds of sound in a packet that is sent."""
-
 
 class Speech:
     """Both directions of one call, as long as it is in one codec.
@@ -34,12 +29,12 @@ class Speech:
         self._into = Resampler(codec.rate, codec.rate)
         self._out_of = Resampler(codec.rate, codec.rate)
 
-    def say(self, sound: Sound, place: int) -> bytes:
-        """The payload of PTIME of *sound* from the sample *place* on; behind its end there is silence."""
-        count = round(sound.rate * PTIME)
+    def say(self, sound: Sound, place: int, milliseconds: int) -> bytes:
+        """The payload of so much of *sound* from the sample *place* on; behind its end there is silence."""
+        count = sound.rate * milliseconds // 1000
         samples = sound.samples[place : place + count]
         if not samples:
-            return self._encoder.silence(round(self.codec.rate * PTIME))
+            return self._encoder.silence(self.codec.rate * milliseconds // 1000)
         samples.frombytes(bytes(2 * (count - len(samples))))
         if self._into.rate != sound.rate:
             self._into = Resampler(sound.rate, self.codec.rate)

@@ -34,7 +34,7 @@ def conveyed(codec: Codec, sound: Sound, rate: int) -> Sound:
     one, other, heard = speech(codec), speech(codec), Sound(rate)
     step = sound.rate // 50
     for place in range(0, len(sound.samples), step):
-        heard.samples.extend(other.hear(one.say(sound, place), 1, rate))
+        heard.samples.extend(other.hear(one.say(sound, place, 20), 1, rate))
     return heard
 
 
@@ -75,7 +75,7 @@ def test_g722_carries_what_g711_cannot() -> None:
 @pytest.mark.parametrize("codec", SPOKEN, ids=name)
 def test_silence_is_silent_and_as_long_as_sound(codec: Codec) -> None:
     one, other = speech(codec), speech(codec)
-    payloads = [one.say(Sound(8000), 0) for _ in range(5)]
+    payloads = [one.say(Sound(8000), 0, 20) for _ in range(5)]
     assert {len(payload) for payload in payloads} == {160}
     assert max(abs(sample) for payload in payloads for sample in other.hear(payload, 1, codec.rate)) <= 8
 
@@ -84,7 +84,7 @@ def test_silence_is_silent_and_as_long_as_sound(codec: Codec) -> None:
 def test_the_end_of_a_sound_is_filled_up_with_silence(codec: Codec) -> None:
     sound = tone(8000, 440, 0.03)
     one = speech(codec)
-    assert [len(one.say(sound, place)) for place in (0, 160, 320)] == [160, 160, 160]
+    assert [len(one.say(sound, place, 20)) for place in (0, 160, 320)] == [160, 160, 160]
 
 
 def test_streams_of_g722_do_not_know_each_other() -> None:
@@ -94,13 +94,13 @@ def test_streams_of_g722_do_not_know_each_other() -> None:
     noise = tone(16000, 3333, 0.2, 30000)
     heard = array("h")
     for place in range(0, len(sound.samples), 320):
-        other.say(noise, place)
-        heard.extend(ear.hear(one.say(sound, place), 1, 16000))
+        other.say(noise, place, 20)
+        heard.extend(ear.hear(one.say(sound, place, 20), 1, 16000))
     assert heard == alone.samples
 
 
 def test_another_stream_begins_afresh() -> None:
-    payloads = [speech(CODECS["g722"]).say(tone(16000, 440, 0.02), 0)] * 2
+    payloads = [speech(CODECS["g722"]).say(tone(16000, 440, 0.02), 0, 20)] * 2
     ear = speech(CODECS["g722"])
     first = ear.hear(payloads[0], 1, 16000)
     assert ear.hear(payloads[1], 2, 16000) == first

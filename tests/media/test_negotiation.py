@@ -117,6 +117,46 @@ def test_no_telephone_events_where_this_end_has_offered_none() -> None:
 
 
 @pytest.mark.parametrize(
+    ("attributes", "own", "ptime"),
+    [
+        ([], 20, 20),
+        ([], 30, 30),
+        ([], 0, 20),
+        (["a=ptime:40"], 20, 40),
+        (["a=ptime:10"], 60, 10),
+        (["a=ptime:33"], 20, 33),
+        (["a=ptime:20.5"], 20, 20),
+        (["a=ptime:5"], 20, 10),
+        (["a=ptime:200"], 20, 60),
+        (["a=ptime:0"], 30, 30),
+        (["a=maxptime:20"], 40, 20),
+        (["a=ptime:40", "a=maxptime:30"], 20, 30),
+        (["a=ptime:20", "a=maxptime:150"], 20, 20),
+        (["a=maxptime:0"], 20, 20),
+        (["a=maxptime:5"], 20, 10),
+    ],
+)
+def test_what_the_far_end_asks_for_is_sent_else_what_this_end_asks_for(
+    attributes: list[str], own: int, ptime: int
+) -> None:
+    """RFC 4566 section 6: ptime, and maxptime, which is never passed; 10 to 60 ms in any case."""
+    offer = sdp.offer("192.168.1.21", 11780, ("g722", "pcmu", "pcma"), 1, 1, own, 101)
+    assert answered("0 101", EVENTS, *attributes, offer=offer).ptime == ptime
+
+
+def test_the_own_answer_says_what_this_end_wants_where_the_offer_says_nothing() -> None:
+    offer = described("m=audio 4000 RTP/AVP 0")
+    answer = sdp.answer(sdp.parse(offer), "192.168.1.21", 11780, ["pcmu"], 1, 1, 101, ptime=40)
+    assert answer is not None
+    assert b"a=ptime:40\r\n" in answer
+    assert negotiated(offer, answer, answered_here=True).ptime == 40
+
+
+def test_a_maximum_that_is_no_number_makes_no_description() -> None:
+    assert "maxptime: expected a number" in str(refused("m=audio 4000 RTP/AVP 0", "a=maxptime:soon"))
+
+
+@pytest.mark.parametrize(
     ("lines", "fault"),
     [
         ([], Fault.MEDIA_TYPE),

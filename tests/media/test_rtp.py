@@ -114,6 +114,25 @@ def test_steady_packets_have_no_jitter_and_a_late_one_has_a_sixteenth() -> None:
     assert reception.jitter == pytest.approx(0.001)
 
 
+def test_jitter_is_in_seconds_whatever_the_clock() -> None:
+    reception = rtp.ReceptionStatistics()
+    for n in range(10):
+        reception.receive(_packet(n, timestamp=n * 960), n * 0.02, 48000)
+    reception.receive(_packet(10, timestamp=10 * 960), 10 * 0.02 + 0.016, 48000)
+    assert reception.jitter == pytest.approx(0.001)
+
+
+def test_another_clock_in_the_same_stream_makes_no_jitter() -> None:
+    """RFC 7160."""
+    reception = rtp.ReceptionStatistics()
+    for n in range(10):
+        reception.receive(_packet(n), n * 0.02, 8000)
+    for n in range(10, 20):
+        reception.receive(_packet(n, timestamp=7 + n * 960), n * 0.02, 48000)
+    assert reception.jitter == pytest.approx(0.0, abs=1e-12)
+    assert reception.lost == 0
+
+
 def test_packets_of_one_event_share_a_timestamp_and_make_no_jitter() -> None:
     reception = rtp.ReceptionStatistics()
     for n in range(20):

@@ -80,6 +80,33 @@ def test_what_the_offer_says_of_packets_and_digits() -> None:
     play(story, stop=False, account__1__ptime=40, account__1__dtmf__dtmf_payload=99)
 
 
+def test_what_is_sent_in_a_packet() -> None:
+    """account.X.ptime, where the far end asks for nothing."""
+
+    async def story(on: Play) -> None:
+        for asked, ptime in ((b"", 40), (b"a=ptime:60\r\n", 60), (b"a=maxptime:30\r\n", 30)):
+            _, call = await on.talking(body=offer() + asked)
+            assert call.voice.agreed is not None
+            assert call.voice.agreed.ptime == ptime
+            hanging_up = asyncio.create_task(call.hang_up())
+            on.far.answer(await on.far.heard("BYE"), 200)
+            await hanging_up
+
+    play(story, account__1__ptime=40)
+
+
+def test_what_the_answer_says_of_packets() -> None:
+    """account.X.ptime, where the offer says nothing."""
+
+    async def story(on: Play) -> None:
+        _, response, call = await on.taken()
+        assert lines(response.body, "a=ptime") == ["a=ptime:40"]
+        assert call.voice.agreed is not None
+        assert call.voice.agreed.ptime == 40
+
+    play(story, account__1__ptime=40)
+
+
 async def info_of_a_digit(on: Play) -> Request:
     """The INFO that a digit goes out in, answered."""
     _, call = await on.talking()

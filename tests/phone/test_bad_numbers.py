@@ -130,6 +130,7 @@ PLACES_OF_SDP = {
     "clock": (b"PCMU/8000", b"PCMU/%s"),
     "channels": (b"PCMU/8000", b"PCMU/8000/%s"),
     "ptime": (b"a=sendrecv", b"a=ptime:%s\r\na=sendrecv"),
+    "maxptime": (b"a=sendrecv", b"a=maxptime:%s\r\na=sendrecv"),
     "session": (b"o=- 1 1", b"o=- %s %s"),
 }
 

@@ -194,7 +194,7 @@ KEYS = {suite: Key(bytes(suite.octets)) for suite in SUITES.values()}
 ENDS = {suite: Protection() for suite in KEYS}
 for _suite, _end in ENDS.items():
     _end.agree(Security(_suite, KEYS[_suite], KEYS[_suite]))
-EAR, DIGITS = rtp.ReceptionStatistics(8000), dtmf.DigitReceiver()
+EAR, DIGITS = rtp.ReceptionStatistics(), dtmf.DigitReceiver()
 SPEECH = [Speech(codec, codec.coder) for codec in TABLE.values() if codec.coder is not None]
 NAME = "pbx.example"
 

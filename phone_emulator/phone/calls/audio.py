@@ -1,9 +1,10 @@
 """The audio of one call: RTP out and in over the world.
 
-Theory of operation: while there is something to send, a timer of the world ticks every 20 ms and sends one
-packet: of a digit if digits wait, as a telephone event or as a sound, else of what is played, else silence.
-RTP timestamps are the ticks' own due times, so they stay exact when the machine is late. With nothing to send
-there is no tick: in virtual time an idle call costs nothing. There are no tasks.
+Theory of operation: while there is something to send, a timer of the world ticks every 20 ms, or as often as
+the far end wants it, and sends one packet: of a digit if digits wait, as a telephone event or as a sound,
+else of what is played, else silence. RTP timestamps are the ticks' own due times, so they stay exact when the
+machine is late. With nothing to send there is no tick: in virtual time an idle call costs nothing. There are
+no tasks.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from phone_emulator.media.inband import DigitTones
 from phone_emulator.media.senders import Senders
 from phone_emulator.media.sound import Sound
 from phone_emulator.media.source import Source
-from phone_emulator.media.speech import CLOCK, PTIME, Speech
+from phone_emulator.media.speech import Speech
 from phone_emulator.media.srtp import Protection, SrtpError
 from phone_emulator.world import DatagramSocket, SendFailed, Tasks, TimerHandle, World, WorldError, as_reason
 
@@ -36,7 +37,7 @@ FIRST_ENCRYPTED = 0x7FFF
 be lost and leave the far end with another roll-over counter (RFC 4568 section 6.4)."""
 _LATE = 0.2
 """Seconds behind its time after which a stream leaves out what it missed, instead of hurrying."""
-_SILENCE = Sound(CLOCK)
+_SILENCE = Sound(dtmf.CLOCK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,13 @@ class _Remote:
     """None: a codec that cannot be spoken here; telephone events still go both ways."""
     dtmf_payload: int | None
     """None: no telephone events are agreed."""
+    ptime: int
+    """Milliseconds from packet to packet."""
+
+    @property
+    def clock(self) -> int:
+        """Ticks of timestamps a second; telephone events are part of the stream (RFC 4733 section 2.1)."""
+        return dtmf.CLOCK if self.speech is None else self.speech.codec.clock
 
 
 class Audio:
@@ -79,7 +87,7 @@ class Audio:
         world: where it lives.
         local: the address and RTP port; port 0 takes a free one.
         stream: whether silence is sent when there is nothing else, as a real phone does. Costs 50 packets
-            a second, in virtual time too.
+            a second, or what the far end asks for, in virtual time too.
         digit_style: what the digits are like that it sends.
         dscp: 0..63, how RTP packets are marked (``static.network.qos.audiotos``).
         on_digit: called with each digit that the far end sends, as it begins, and in which way.
@@ -122,7 +130,7 @@ class Audio:
         self._due = 0.0
         self._pausing = True
         """Whether the next audio packet is the first after a pause, which has the marker."""
-        self._playing = Sound(CLOCK)
+        self._playing = _SILENCE
         self._played = 0
         self._digits = Digits(digit_style or DigitStyle())
         self._sent = self._sent_octets = 0
@@ -206,6 +214,7 @@ class Audio:
         heard: Mapping[int, str] | None = None,
         direction: str = "sendrecv",
         *,
+        ptime: int = 20,
         mute: bool = False,
         in_band: bool = False,
         security: Security | None = None,
@@ -223,6 +232,7 @@ class Audio:
             heard: by payload type, as this end counts, the codecs (and EVENTS) that may come; None: what is
                 sent, under the same numbers.
             direction: this side's: ``sendrecv``, ``sendonly``, ``recvonly`` or ``inactive``.
+            ptime: milliseconds in each packet that is sent.
             mute: whether nothing may be sent until `unmute`.
             in_band: whether digits in what is heard count, until a telephone event comes.
             security: how what is sent is encrypted, and what comes; None: in the clear.
@@ -233,7 +243,9 @@ class Audio:
         self._speech = speech = self._speeches.get(codec)
         nowhere = address is None or address.port == 0 or address.host in ("0.0.0.0", "::")
         self._remote = (
-            None if address is None or nowhere else _Remote(address, payload_type, speech, dtmf_payload)
+            None
+            if address is None or nowhere
+            else _Remote(address, payload_type, speech, dtmf_payload, ptime)
         )
         if self._remote is not None:
             self._senders.negotiated(self._remote.address)
@@ -278,7 +290,7 @@ class Audio:
 
     def record(self, seconds: float) -> None:
         """Begin a new recording of what is heard in the next *seconds*; silence is sent meanwhile."""
-        rate = CLOCK if self._speech is None else self._speech.codec.rate
+        rate = _SILENCE.rate if self._speech is None else self._speech.codec.rate
         self._hearing.record(rate, seconds, self._world.now())
         self._wake()
 
@@ -374,7 +386,7 @@ class Audio:
         packet = self._digit_packet(self._remote) or self._audio_packet(self._remote)
         if packet is not None:
             self._send(packet, self._remote.address)
-        self._due += PTIME
+        self._due += self._remote.ptime / 1000
         behind = self._world.now() - self._due
         if behind > _LATE:
             self._due += behind
@@ -397,33 +409,35 @@ class Audio:
         tones = self._digits.due(self._due)
         if tones is not None and remote.speech is not None:
             return self._tone_packet(tones, remote, remote.speech)
-        timestamp, ptime_ms = self._source.timestamp(self._due, CLOCK), round(PTIME * 1000)
-        packet = self._digits.next_event(self._due, remote.dtmf_payload, self._source, timestamp, ptime_ms)
+        timestamp = self._source.timestamp(self._due, remote.clock)
+        packet = self._digits.next_event(
+            self._due, remote.dtmf_payload, self._source, timestamp, remote.ptime
+        )
         if packet is not None:
             self._pausing = True
         return packet
 
     def _tone_packet(self, tones: DigitTones, remote: _Remote, speech: Speech) -> rtp.Packet:
-        """The next 20 ms of digits as sounds."""
+        """The next packet of digits as sounds."""
         rate = speech.codec.rate
-        sound = Sound(rate, tones.take(round(PTIME * 1000), rate))
-        self._digits.sounded(tones, self._due + PTIME)
-        return self._sound_packet(remote, speech.say(sound, 0))
+        sound = Sound(rate, tones.take(remote.ptime, rate))
+        self._digits.sounded(tones, self._due + remote.ptime / 1000)
+        return self._sound_packet(remote, speech.say(sound, 0, remote.ptime))
 
     def _audio_packet(self, remote: _Remote) -> rtp.Packet | None:
-        """The next 20 ms of what is played, or of silence; None between digits with nothing else to send."""
+        """The next packet of what is played, or of silence; None between digits with nothing else to send."""
         if remote.speech is None or not self._has_audio():
             self._pausing = True
             return None
         if self._hushed:
-            return self._sound_packet(remote, remote.speech.say(_SILENCE, 0))
-        payload = remote.speech.say(self._playing, self._played)
-        self._played += round(self._playing.rate * PTIME)
+            return self._sound_packet(remote, remote.speech.say(_SILENCE, 0, remote.ptime))
+        payload = remote.speech.say(self._playing, self._played, remote.ptime)
+        self._played += self._playing.rate * remote.ptime // 1000
         return self._sound_packet(remote, payload)
 
     def _sound_packet(self, remote: _Remote, payload: bytes) -> rtp.Packet:
         marker, self._pausing = self._pausing, False
-        source, timestamp = self._source, self._source.timestamp(self._due, CLOCK)
+        source, timestamp = self._source, self._source.timestamp(self._due, remote.clock)
         return rtp.Packet(remote.payload_type, source.sequence, timestamp, source.ssrc, payload, marker)
 
     def _fault(self, error: Exception) -> None:

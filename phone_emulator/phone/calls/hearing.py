@@ -12,8 +12,9 @@ from phone_emulator.media.recording import Recording
 from phone_emulator.media.resample import Resampler
 from phone_emulator.media.senders import Senders
 from phone_emulator.media.sound import Sound
-from phone_emulator.media.speech import CLOCK, Speech
+from phone_emulator.media.speech import Speech
 from phone_emulator.media.srtp import Failure, Protection, SrtpError
+from phone_emulator.media.tones import RATE
 
 MOST_TOLD = 10
 """Hosts of whose packets is told that they do not count."""
@@ -50,7 +51,7 @@ class Hearing:
         self._on_problem = on_problem
         self.at: float | None = None
         """When the far end's last RTP packet came in, once anything was agreed; None before the first."""
-        self.reception = rtp.ReceptionStatistics(CLOCK)
+        self.reception = rtp.ReceptionStatistics()
         self.ignored = 0
         """Datagrams that were no RTP, and telephone events that were none."""
         self.strangers = 0
@@ -70,10 +71,10 @@ class Hearing:
         """The payload types of telephone events that may come."""
         self._in_band: InBandReceiver | None = None
         """What finds digits in what is heard; None where nobody listens for them."""
-        self._to_8_khz = Resampler(CLOCK, CLOCK)
+        self._to_8_khz = Resampler(RATE, RATE)
         self._digit_receiver = dtmf.DigitReceiver()
         self._digits: deque[str] = deque(maxlen=_DIGITS_KEPT)
-        self._recording = Recording(CLOCK, 0, CLOCK)
+        self._recording = Recording(RATE, 0)
         self._record_until = 0.0
 
     @property
@@ -114,7 +115,7 @@ class Hearing:
 
     def record(self, rate: int, seconds: float, now: float) -> None:
         """Begin a new recording of the *seconds* after *now*, at *rate* samples a second."""
-        self._recording = Recording(rate, seconds, CLOCK)
+        self._recording = Recording(rate, seconds)
         self._record_until = now + seconds
 
     def recording(self, now: float) -> bool:
@@ -135,7 +136,7 @@ class Hearing:
                 return
             if self._expected:
                 self.at = now
-            self.reception.receive(packet, now)
+            self.reception.receive(packet, now, self._clock(packet.payload_type))
             if self.receives:
                 self._hear(packet, recording=self.recording(now))
         except (rtp.RtpError, dtmf.DtmfError, SrtpError) as error:
@@ -172,15 +173,20 @@ class Hearing:
         speech = self._speeches.get(packet.payload_type)
         if speech is None or not (recording or self._in_band):
             return
-        rate = self._recording.rate if recording else CLOCK
+        rate, clock = self._recording.rate if recording else RATE, speech.codec.clock
         samples = speech.hear(packet.payload, packet.ssrc, rate)
         if recording:
-            self._recording.write(packet, samples)
+            self._recording.write(packet, samples, clock)
         if self._in_band is not None:
             if self._to_8_khz.rate != rate:
-                self._to_8_khz = Resampler(rate, CLOCK)
-            for digit in self._in_band.receive(packet, self._to_8_khz.feed(samples)):
+                self._to_8_khz = Resampler(rate, RATE)
+            for digit in self._in_band.receive(packet, self._to_8_khz.feed(samples), clock):
                 self._pressed(digit, DigitWay.IN_BAND)
+
+    def _clock(self, payload_type: int) -> int | None:
+        """Ticks of timestamps a second of what comes as *payload_type*; None: as what came before."""
+        speech = self._speeches.get(payload_type)
+        return None if speech is None else speech.codec.clock
 
     def _pressed(self, digit: str, by: DigitWay) -> None:
         self._digits.append(digit)

@@ -16,7 +16,9 @@ import pytest
 
 from phone_emulator.events import Address
 from phone_emulator.media import dtmf, g711, rtp, tones
+from phone_emulator.media.codecs import CODECS
 from phone_emulator.media.sound import Sound
+from phone_emulator.media.speech import Speech
 from phone_emulator.phone.calls.audio import Audio, AudioCounts
 from phone_emulator.phone.calls.digits import AudioError, DigitStyle
 from phone_emulator.world import RealWorld, SimulatedWorld, World, WorldError
@@ -158,6 +160,114 @@ def test_a_digit_takes_the_place_of_sound_in_one_sequence() -> None:
         assert steps([packet.sequence for packet in ear.packets], 1 << 16) == {1}
         assert [packet.marker for packet in ear.packets].count(True) == 3
         assert ear.times == [round(n * 0.02, 6) for n in range(27)]
+
+    run(main)
+
+
+@pytest.mark.parametrize("ptime", [10, 20, 30, 40, 50, 60])
+@pytest.mark.parametrize("codec", ["pcmu", "g722"])
+def test_each_packet_holds_what_was_agreed(codec: str, ptime: int) -> None:
+    sound = tone(8000, 440, 0.6)
+    heard = Sound(CODECS[codec].rate)
+
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE, 9, codec, ptime=ptime)
+        audio.play(sound)
+        await asyncio.sleep(1)
+        assert ear.times == [round(n * ptime / 1000, 6) for n in range(600 // ptime)]
+        assert {len(packet.payload) for packet in ear.packets} == {8 * ptime}
+        assert steps([packet.sequence for packet in ear.packets], 1 << 16) == {1}
+        assert steps([packet.timestamp for packet in ear.packets], 1 << 32) == {8 * ptime}
+        maker = CODECS[codec].coder
+        assert maker is not None
+        speech = Speech(CODECS[codec], maker)
+        for packet in ear.packets:
+            heard.samples.extend(speech.hear(packet.payload, 1, heard.rate))
+
+    run(main)
+    steady = Sound(heard.rate, heard.samples[heard.rate // 10 :])
+    assert loudest(steady) == 440
+    assert decibels(amplitude(steady, 440), 8000) == pytest.approx(0, abs=0.5)
+
+
+def test_another_packet_time_in_mid_call() -> None:
+    """The sound goes on where it was, and so do the numbers."""
+    samples = tones.sine((440,), 200)
+
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE, 8, "pcma")
+        audio.play(Sound(8000, samples))
+        await asyncio.sleep(0.05)
+        audio.set_remote(THERE, 8, "pcma", ptime=40)
+        await asyncio.sleep(1)
+        assert ear.times == [0.0, 0.02, 0.04, 0.06, 0.1, 0.14, 0.18]
+        assert [len(packet.payload) for packet in ear.packets] == [160] * 3 + [320] * 4
+        assert b"".join(packet.payload for packet in ear.packets)[:1600] == g711.encode_alaw(samples)
+        first = ear.packets[0]
+        assert [packet.timestamp - first.timestamp & 0xFFFFFFFF for packet in ear.packets] == [
+            0, 160, 320, 480, 800, 1120, 1440
+        ]  # fmt: skip
+        assert steps([packet.sequence for packet in ear.packets], 1 << 16) == {1}
+
+    run(main)
+
+
+@pytest.mark.parametrize("ptime", [10, 30, 60])
+def test_digits_keep_right_with_another_packet_time(ptime: int) -> None:
+    """RFC 4733 section 2.5.1: the packets grow by what is between them, and the digit is as long as ever."""
+
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE, ptime=ptime)
+        await audio.send_dtmf("12#")
+        await asyncio.sleep(1)
+        assert steps([packet.sequence for packet in ear.packets], 1 << 16) == {1}
+        begun = [at for at, packet in ear.heard if packet.marker]
+        assert all(after - before >= 0.15 for before, after in itertools.pairwise(begun))
+        receiver = dtmf.DigitReceiver()
+        assert "".join(receiver.receive(packet) or "" for packet in ear.packets) == "12#"
+        for stamp in {packet.timestamp for packet in ear.packets}:
+            sent = [dtmf.parse_event(each.payload) for each in ear.packets if each.timestamp == stamp]
+            growing = [8 * at for at in range(ptime, 100, ptime)]
+            assert [event.duration for event in sent] == growing + [800] * 3
+            assert [event.end for event in sent] == [False] * len(growing) + [True] * 3
+
+    run(main)
+
+
+@pytest.mark.parametrize("ptime", [10, 30, 60])
+@pytest.mark.parametrize("codec", ["pcmu", "g722"])
+def test_digits_as_sounds_keep_right_with_another_packet_time(codec: str, ptime: int) -> None:
+    heard: list[str] = []
+
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE, 9, codec, ptime=ptime)
+        await audio.send_dtmf("12#", in_band=True)
+        await asyncio.sleep(1)
+        other = Audio(world, Address(HERE.host, 11790), on_digit=lambda digit, by: heard.append(digit))
+        await other.open()
+        other.set_remote(THERE, 9, codec, in_band=True)
+        for datagram in ear.raw:
+            other.datagram_received(datagram, THERE)
+        other.close()
+
+    run(main, stream=True)
+    assert heard == ["1", "2", "#"]
+
+
+def test_any_packet_time_is_heard() -> None:
+    lengths = (5, 10, 20, 40, 80, 7, 100, 60)
+    sound, at, datagrams = tones.sine((440,), sum(lengths)), 0, []
+    for number, milliseconds in enumerate(lengths):
+        payload = g711.encode_ulaw(sound[at : at + 8 * milliseconds])
+        datagrams.append(rtp.Packet(0, number, at, 7, payload).pack())
+        at += 8 * milliseconds
+
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE)
+        audio.record(1)
+        for datagram in datagrams:
+            audio.datagram_received(datagram, THERE)
+        assert audio.recording.samples == g711.decode_ulaw(g711.encode_ulaw(sound))
 
     run(main)
 

@@ -474,6 +474,10 @@ class PhoneConfig:
     """Milliseconds of pause between two digits. ``features.dtmf.min_interval``"""
     dtmf_repetition: int = 3
     """How often the end of a telephone event is sent. ``features.dtmf.repetition``"""
+    vad: bool = False
+    """Silence is not sent. ``voice.vad``"""
+    cng: bool = True
+    """Comfort noise of the far end is heard as noise. ``voice.cng``"""
     dtmf_volume: int = -10
     """dBm0 of a digit. ``features.dtmf.volume``"""
     rfc2543_hold: bool = False

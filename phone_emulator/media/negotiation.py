@@ -15,6 +15,7 @@ from enum import IntEnum
 from phone_emulator.cleaning import brief
 from phone_emulator.numbers import number
 
+from . import comfort
 from .codecs import Codec
 from .crypto import Security
 from .dtmf import DIGITS
@@ -70,6 +71,8 @@ class Agreed:
     """The number of telephone events at the far end; None where they are not agreed."""
     events_heard: int | None
     """Their number at this end."""
+    comfort: frozenset[int]
+    """The numbers of comfort noise that may come (RFC 3389)."""
     digits: str
     """Those that the far end takes as telephone events."""
     profile: str
@@ -118,6 +121,7 @@ def negotiated(offer: bytes, answer: bytes, *, answered_here: bool) -> Agreed:
         {own_numbers[name]: codec for name, codec in spoken},
         None if events is None else events[0],
         None if events is None else events[1],
+        _comfort(mine, line),
         "" if events is None else _digits(line.fmtp.get(str(events[0]), "")),
         mine.proto,
         _security(offered, answered, answered_here=answered_here),
@@ -230,6 +234,20 @@ def _by_codec(media: Media) -> dict[str, int]:
         if codec is not None:
             found.setdefault(codec.name, int(payload))
     return found
+
+
+def _comfort(mine: Media, line: Media) -> frozenset[int]:
+    """The numbers of comfort noise: who has said them sends it under them, also where nobody has agreed."""
+    named = {
+        payload for media in (line, mine) for payload, rtpmap in media.rtpmap.items() if _is_noise(rtpmap)
+    }
+    other = {payload for payload in mine.formats if not _is_noise(mine.rtpmap.get(payload, ""))}
+    numbers = {number(payload, 127) for payload in named - other}
+    return frozenset({each for each in numbers if each is not None} | {comfort.PAYLOAD})
+
+
+def _is_noise(rtpmap: str) -> bool:
+    return rtpmap.upper().startswith(f"{comfort.ENCODING}/")
 
 
 def _digits(events: str) -> str:

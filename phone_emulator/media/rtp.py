@@ -90,7 +90,8 @@ class ReceptionStatistics:
         """By streams that have ended."""
         self._jitter = 0.0
         """In seconds."""
-        self._clock = 8000
+        self.clock = 8000
+        """Ticks of timestamps a second, at present."""
         self._arrived = 0.0
         self._timestamp = 0
 
@@ -112,7 +113,7 @@ class ReceptionStatistics:
             arrived: when, in seconds on any clock.
             clock: ticks of its timestamp a second; None: as before, as is true of telephone events.
         """
-        clock = clock or self._clock
+        clock = clock or self.clock
         step = (packet.sequence - self._highest) & 0xFFFF
         misordered = step > 0xFFFF - _MAX_MISORDER
         if packet.ssrc != self._ssrc or not (step < _MAX_DROPOUT or misordered):
@@ -131,7 +132,7 @@ class ReceptionStatistics:
         self._base = self._highest = packet.sequence
         self._stream_packets = 0
         self._jitter = 0.0
-        self._arrived, self._timestamp, self._clock = arrived, packet.timestamp, clock
+        self._arrived, self._timestamp, self.clock = arrived, packet.timestamp, clock
 
     def _missing(self) -> int:
         if self._ssrc is None:
@@ -145,11 +146,11 @@ class ReceptionStatistics:
         """
         if packet.timestamp == self._timestamp:
             return
-        if clock == self._clock:
+        if clock == self.clock:
             sent = signed((packet.timestamp - self._timestamp) & 0xFFFFFFFF)
             late = abs(arrived - self._arrived - sent / clock)
             self._jitter += (late - self._jitter) / 16
-        self._arrived, self._timestamp, self._clock = arrived, packet.timestamp, clock
+        self._arrived, self._timestamp, self.clock = arrived, packet.timestamp, clock
 
 
 def signed(difference: int) -> int:

@@ -117,6 +117,24 @@ def test_no_telephone_events_where_this_end_has_offered_none() -> None:
 
 
 @pytest.mark.parametrize(
+    ("formats", "attributes", "comfort"),
+    [
+        ("0", [], {13}),
+        ("0 13", [], {13}),
+        ("0 98", ["a=rtpmap:98 CN/16000"], {13, 98}),
+        ("0 98", ["a=rtpmap:98 cn/8000"], {13, 98}),
+        ("0 9", ["a=rtpmap:9 CN/8000"], {13}),
+        ("0", ["a=rtpmap:x CN/8000"], {13}),
+    ],
+)
+def test_comfort_noise_may_come_under_its_numbers(
+    formats: str, attributes: list[str], comfort: set[int]
+) -> None:
+    """RFC 3551 section 6, RFC 3389 section 4; never under a number that this end has for something else."""
+    assert answered(formats, *attributes).comfort == comfort
+
+
+@pytest.mark.parametrize(
     ("attributes", "own", "ptime"),
     [
         ([], 20, 20),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from phone_emulator.events import Address, AttemptStarted, DnsAnswered
-from phone_emulator.media import dtmf, g711, rtp
+from phone_emulator.media import dtmf, g711, rtp, tones
 from phone_emulator.media.codecs import Offer
 from phone_emulator.media.inband import digit_tone
 from phone_emulator.media.sound import Sound
@@ -16,7 +16,7 @@ from phone_emulator.media.tones import silence
 from phone_emulator.phone import CallResult, PhoneOptions
 from phone_emulator.sip.message import Request, Response
 from phone_emulator.world import World
-from tests.lab.peers import ack_to
+from tests.lab.peers import SERVER, ack_to
 from tests.media.listening import amplitude, decibels
 from tests.phone.far_end import Play, lines, offer, play
 from tests.phone.presence.watching import DIALOG_INFO, granted, registered
@@ -105,6 +105,39 @@ def test_what_the_answer_says_of_packets() -> None:
         assert call.voice.agreed.ptime == 40
 
     play(story, account__1__ptime=40)
+
+
+@pytest.mark.parametrize(("vad", "packets"), [(0, 50), (1, 15)])
+def test_whether_silence_is_sent(vad: int, packets: int) -> None:
+    """voice.vad: no sound for 200 ms, and nothing goes out."""
+
+    async def story(on: Play) -> None:
+        _, call = await on.talking()
+        audio = call.voice.audio
+        assert audio is not None
+        audio.play(Sound(8000, tones.sine((440,), 100) + silence(900)))
+        await asyncio.sleep(2)
+        assert audio.counts.sent == packets
+
+    play(story, voice__vad=vad)
+
+
+@pytest.mark.parametrize(("cng", "loudest"), [(0, 0), (1, 1795)])
+def test_whether_comfort_noise_is_heard(cng: int, loudest: int) -> None:
+    """voice.cng"""
+
+    async def story(on: Play) -> None:
+        _, call = await on.talking()
+        audio = call.voice.audio
+        assert audio is not None
+        audio.record(2)
+        far = Address(SERVER.host, 4000)
+        for number, payload_type, payload in ((1, 13, b"\x1e"), (50, 0, g711.PCMU.silence(160))):
+            packet = rtp.Packet(payload_type, number // 49, 160 * number, 7, payload)
+            audio.datagram_received(packet.pack(), far)
+        assert max(audio.recording.samples) == pytest.approx(loudest, rel=0.02)
+
+    play(story, voice__cng=cng)
 
 
 async def info_of_a_digit(on: Play) -> Request:

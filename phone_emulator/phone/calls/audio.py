@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from phone_emulator.events import Address, DigitWay
-from phone_emulator.media import dtmf, rtp
+from phone_emulator.media import comfort, dtmf, rtp
 from phone_emulator.media.codecs import CODECS
 from phone_emulator.media.crypto import Security
 from phone_emulator.media.inband import DigitTones
@@ -27,6 +27,8 @@ from phone_emulator.world import DatagramSocket, SendFailed, Tasks, TimerHandle,
 from .digits import AudioError, Digits, DigitStyle
 from .hearing import Hearing
 
+COMFORT = comfort.ENCODING
+"""What stands for comfort noise where codecs have their names."""
 EVENTS = "telephone-event"
 """What stands for telephone events where codecs have their names."""
 NO_EVENTS = "the far end has not agreed to telephone events (RFC 4733)"
@@ -89,6 +91,8 @@ class Audio:
         stream: whether silence is sent when there is nothing else, as a real phone does. Costs 50 packets
             a second, or what the far end asks for, in virtual time too.
         digit_style: what the digits are like that it sends.
+        vad: whether silence is not sent (``voice.vad``).
+        cng: whether comfort noise of the far end is heard as noise, else as silence (``voice.cng``).
         dscp: 0..63, how RTP packets are marked (``static.network.qos.audiotos``).
         on_digit: called with each digit that the far end sends, as it begins, and in which way.
         senders: whose packets count.
@@ -103,6 +107,8 @@ class Audio:
         *,
         stream: bool = False,
         digit_style: DigitStyle | None = None,
+        vad: bool = False,
+        cng: bool = True,
         dscp: int = 0,
         on_digit: Callable[[str, DigitWay], None] = lambda digit, by: None,
         senders: Senders | None = None,
@@ -112,6 +118,7 @@ class Audio:
         self._local = local
         self._stream = stream
         self._dscp = dscp
+        self._activity = comfort.Activity() if vad else None
         self._socket: DatagramSocket | None = None
         self._closed = False
         self._problem = ""
@@ -135,7 +142,9 @@ class Audio:
         self._digits = Digits(digit_style or DigitStyle())
         self._sent = self._sent_octets = 0
         self._senders = senders or Senders()
-        self._hearing = Hearing(self._protection, self._senders, on_digit, on_stranger, self._tell_problem)
+        self._hearing = Hearing(
+            self._protection, self._senders, on_digit, on_stranger, self._tell_problem, cng=cng
+        )
 
     # -- what people see -----------------------------------------------------------------------------------
 
@@ -229,8 +238,8 @@ class Audio:
             codec: the configuration name of what is sent; nothing where it cannot be spoken here, but for
                 telephone events.
             dtmf_payload: of telephone events, as the far end counts; None: it has not agreed to any.
-            heard: by payload type, as this end counts, the codecs (and EVENTS) that may come; None: what is
-                sent, under the same numbers.
+            heard: by payload type, as this end counts, the codecs (and EVENTS, and COMFORT) that may come;
+                None: what is sent, under the same numbers.
             direction: this side's: ``sendrecv``, ``sendonly``, ``recvonly`` or ``inactive``.
             ptime: milliseconds in each packet that is sent.
             mute: whether nothing may be sent until `unmute`.
@@ -256,6 +265,7 @@ class Audio:
         self._hearing.agree(
             {each: self._speeches[name] for each, name in heard.items() if name in self._speeches},
             {each for each, name in heard.items() if name == EVENTS},
+            {each for each, name in heard.items() if name == COMFORT},
             receives=receives,
             expected=receives or self._remote is not None,
             in_band=in_band,
@@ -425,15 +435,18 @@ class Audio:
         return self._sound_packet(remote, speech.say(sound, 0, remote.ptime))
 
     def _audio_packet(self, remote: _Remote) -> rtp.Packet | None:
-        """The next packet of what is played, or of silence; None between digits with nothing else to send."""
+        """The next packet of what is played, or of silence; None where nothing is sent for that."""
         if remote.speech is None or not self._has_audio():
             self._pausing = True
             return None
-        if self._hushed:
-            return self._sound_packet(remote, remote.speech.say(_SILENCE, 0, remote.ptime))
-        payload = remote.speech.say(self._playing, self._played, remote.ptime)
-        self._played += self._playing.rate * remote.ptime // 1000
-        return self._sound_packet(remote, payload)
+        sound, place = (_SILENCE, 0) if self._hushed else (self._playing, self._played)
+        count = sound.rate * remote.ptime // 1000
+        if not self._hushed:
+            self._played += count
+        if self._activity and not self._activity.speaks(sound.samples[place : place + count], remote.ptime):
+            self._pausing = True
+            return None
+        return self._sound_packet(remote, remote.speech.say(sound, place, remote.ptime))
 
     def _sound_packet(self, remote: _Remote, payload: bytes) -> rtp.Packet:
         marker, self._pausing = self._pausing, False

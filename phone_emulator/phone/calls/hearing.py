@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Callable, Mapping, Set
 
 from phone_emulator.events import Address, DigitWay
 from phone_emulator.media import dtmf, rtp
+from phone_emulator.media.comfort import Noise
 from phone_emulator.media.inband import InBandReceiver
 from phone_emulator.media.recording import Recording
 from phone_emulator.media.resample import Resampler
@@ -21,6 +23,8 @@ MOST_TOLD = 10
 UNDECRYPTED = "packets cannot be decrypted: the far end's key does not fit"
 _STRAY = 10
 """Packets in a row that cannot be decrypted until that is told: a few may be strays, or a stranger's."""
+LONGEST_NOISE = 10
+"""Seconds of noise that one packet is good for."""
 _DIGITS_KEPT = 1024
 
 
@@ -34,6 +38,7 @@ class Hearing:
         on_stranger: called with the address of each of the first hosts whose packets do not count, and why;
             and once for a key that does not fit what the far end sends.
         on_problem: called with what went wrong, in words.
+        cng: whether comfort noise is heard as noise, else as silence (``voice.cng``).
     """
 
     def __init__(
@@ -43,12 +48,15 @@ class Hearing:
         on_digit: Callable[[str, DigitWay], None],
         on_stranger: Callable[[Address, str], None],
         on_problem: Callable[[str], None],
+        *,
+        cng: bool = True,
     ) -> None:
         self._protection = protection
         self._senders = senders
         self._on_digit = on_digit
         self._on_stranger = on_stranger
         self._on_problem = on_problem
+        self._cng = cng
         self.at: float | None = None
         """When the far end's last RTP packet came in, once anything was agreed; None before the first."""
         self.reception = rtp.ReceptionStatistics()
@@ -69,6 +77,10 @@ class Hearing:
         """By payload type, what may come."""
         self._events: Set[int] = frozenset()
         """The payload types of telephone events that may come."""
+        self._comfort: Set[int] = frozenset()
+        """The payload types of comfort noise that may come."""
+        self._noise: tuple[Noise, rtp.Packet] | None = None
+        """What is heard since that packet; None where the far end speaks."""
         self._in_band: InBandReceiver | None = None
         """What finds digits in what is heard; None where nobody listens for them."""
         self._to_8_khz = Resampler(RATE, RATE)
@@ -91,6 +103,7 @@ class Hearing:
         self,
         speeches: Mapping[int, Speech],
         events: Set[int],
+        comfort: Set[int],
         *,
         receives: bool,
         expected: bool,
@@ -101,11 +114,12 @@ class Hearing:
         Args:
             speeches: by payload type, what may come.
             events: the payload types of telephone events that may come.
+            comfort: those of comfort noise.
             receives: whether sound may come.
             expected: whether the far end may be heard of, even with no sound.
             in_band: whether digits in the sound count, until a telephone event comes.
         """
-        self._speeches, self._events = speeches, events
+        self._speeches, self._events, self._comfort = speeches, events, comfort
         self.receives, self._expected = receives, expected
         self._in_band = (self._in_band or InBandReceiver()) if in_band else None
 
@@ -115,7 +129,7 @@ class Hearing:
 
     def record(self, rate: int, seconds: float, now: float) -> None:
         """Begin a new recording of the *seconds* after *now*, at *rate* samples a second."""
-        self._recording = Recording(rate, seconds)
+        self._recording, self._noise = Recording(rate, seconds), None
         self._record_until = now + seconds
 
     def recording(self, now: float) -> bool:
@@ -171,17 +185,37 @@ class Hearing:
                 self._pressed(digit, DigitWay.RFC4733)
             return
         speech = self._speeches.get(packet.payload_type)
+        if speech is None and packet.payload_type in self._comfort:
+            self._fall_silent(packet, recording=recording)
         if speech is None or not (recording or self._in_band):
             return
         rate, clock = self._recording.rate if recording else RATE, speech.codec.clock
         samples = speech.hear(packet.payload, packet.ssrc, rate)
         if recording:
+            self._write_noise(packet, clock)
             self._recording.write(packet, samples, clock)
         if self._in_band is not None:
             if self._to_8_khz.rate != rate:
                 self._to_8_khz = Resampler(rate, RATE)
             for digit in self._in_band.receive(packet, self._to_8_khz.feed(samples), clock):
                 self._pressed(digit, DigitWay.IN_BAND)
+
+    def _fall_silent(self, packet: rtp.Packet, *, recording: bool) -> None:
+        """The far end sends no sound from *packet* on, which says how loud the noise is instead of it."""
+        if recording:
+            self._write_noise(packet, self.reception.clock)
+        self._noise = Noise(packet.payload if self._cng else b""), packet
+        if self._in_band is not None:
+            self._in_band.receive(packet, array("h"), self.reception.clock)
+
+    def _write_noise(self, packet: rtp.Packet, clock: int) -> None:
+        """Record what was heard in place of sound until *packet* came."""
+        if self._noise is None:
+            return
+        (noise, since), self._noise = self._noise, None
+        gap = rtp.signed((packet.timestamp - since.timestamp) & 0xFFFFFFFF)
+        if packet.ssrc == since.ssrc and 0 < gap <= LONGEST_NOISE * clock:
+            self._recording.write(since, noise.samples(gap * self._recording.rate // clock), clock)
 
     def _clock(self, payload_type: int) -> int | None:
         """Ticks of timestamps a second of what comes as *payload_type*; None: as what came before."""

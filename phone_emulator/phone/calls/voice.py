@@ -19,7 +19,7 @@ from phone_emulator.scarcity import is_scarce
 from phone_emulator.sip.warning import warning
 from phone_emulator.world.base import WorldError
 
-from .audio import EVENTS, NO_EVENTS, NO_SOUND, Audio
+from .audio import COMFORT, EVENTS, NO_EVENTS, NO_SOUND, Audio
 from .digits import AudioError, DigitStyle
 
 PORTS_TRIED = 10
@@ -165,6 +165,8 @@ class Voice:
             digit_style=DigitStyle(
                 config.dtmf_duration, config.dtmf_interval, config.dtmf_repetition, -config.dtmf_volume
             ),
+            vad=config.vad,
+            cng=config.cng,
             dscp=config.audio_dscp,
             senders=Senders(Symmetric(config.rtp_symmetric), negotiated_only=config.trust_ctrl),
             on_stranger=self._on_stranger,
@@ -372,6 +374,7 @@ class Voice:
         heard = {payload: codec.name for payload, codec in agreed.heard.items()}
         if agreed.events_heard is not None:
             heard[agreed.events_heard] = EVENTS
+        heard |= dict.fromkeys(agreed.comfort, COMFORT)
         self.withheld = ""
         if agreed.host not in sdp.UNSPECIFIED and not self._sources.may_have_sound(agreed.host):
             self.withheld = f"no sound is sent to {agreed.host}, which only a stranger names"

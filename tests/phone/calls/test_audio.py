@@ -17,9 +17,10 @@ import pytest
 from phone_emulator.events import Address
 from phone_emulator.media import dtmf, g711, rtp, tones
 from phone_emulator.media.codecs import CODECS
+from phone_emulator.media.inband import digit_tone
 from phone_emulator.media.sound import Sound
 from phone_emulator.media.speech import Speech
-from phone_emulator.phone.calls.audio import Audio, AudioCounts
+from phone_emulator.phone.calls.audio import COMFORT, Audio, AudioCounts
 from phone_emulator.phone.calls.digits import AudioError, DigitStyle
 from phone_emulator.world import RealWorld, SimulatedWorld, World, WorldError
 from tests.media.listening import amplitude, decibels, loudest, tone
@@ -524,6 +525,98 @@ def test_a_recording_puts_packets_in_order_and_silence_in_gaps() -> None:
         speech(2, start + 160, 2000),
         speech(5, start + 640, 5000),
     ) == pytest.approx([1000, 2000, 3000, 0, 5000], abs=100)
+
+
+def noise(sequence: int, timestamp: int, dbov: int, payload_type: int = 13) -> bytes:
+    return rtp.Packet(payload_type, sequence, timestamp, 5, bytes([dbov])).pack()
+
+
+@pytest.mark.parametrize(("cng", "dbov", "level"), [(True, 30, 1036), (True, 127, 0), (False, 30, 0)])
+@pytest.mark.parametrize("number", [13, 98])
+def test_comfort_noise_is_heard_at_its_level_until_sound_comes(
+    number: int, cng: bool, dbov: int, level: float
+) -> None:
+    """RFC 3389; the packets in between are none that are lost, or unknown."""
+
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE, heard={0: "pcmu", number: COMFORT}, direction="recvonly")
+        audio.record(5)
+        for datagram in (
+            speech(1, 0, 5000),
+            noise(2, 160, dbov, number),
+            noise(3, 1760, dbov, number),
+            speech(4, 3360, 5000),
+        ):
+            audio.datagram_received(datagram, THERE)
+        samples = audio.recording.samples
+        assert len(samples) == 3520
+        between = samples[160:3360]
+        assert (sum(each * each for each in between) / 3200) ** 0.5 == pytest.approx(level, rel=0.05)
+        assert min(samples[3360:]) > 4500
+        assert (audio.counts.lost, audio.counts.ignored) == (0, 0)
+
+    run(main, cng=cng)
+
+
+@pytest.mark.parametrize(
+    "datagrams",
+    [
+        [noise(1, 0, 30), speech(2, 11 * 8000, 5000)],
+        [noise(1, 0, 30), speech(2, 0, 5000)],
+        [noise(1, 0, 30), speech(2, 1600, 5000, ssrc=6)],
+        [rtp.Packet(13, 1, 0, 5).pack(), speech(2, 160, 5000)],
+    ],
+)
+def test_noise_is_not_made_up(datagrams: list[bytes]) -> None:
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE, heard={0: "pcmu", 13: COMFORT}, direction="recvonly")
+        audio.record(5)
+        for datagram in datagrams:
+            audio.datagram_received(datagram, THERE)
+        assert {each for each in audio.recording.samples if each < 4500} <= {0}
+
+    run(main)
+
+
+def test_a_digit_in_the_sound_goes_by_comfort_noise() -> None:
+    heard: list[str] = []
+
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE, heard={0: "pcmu", 13: COMFORT}, in_band=True)
+        sequence = at = 0
+        for digit in "55":
+            sound = digit_tone(digit, 100)
+            for place in range(0, 800, 160):
+                payload = g711.encode_ulaw(sound[place : place + 160])
+                audio.datagram_received(rtp.Packet(0, sequence, at, 5, payload).pack(), THERE)
+                sequence, at = sequence + 1, at + 160
+            audio.datagram_received(noise(sequence, at, 60), THERE)
+            sequence, at = sequence + 1, at + 800
+        audio.datagram_received(speech(sequence, at), THERE)
+
+    run(main, on_digit=lambda digit, by: heard.append(digit))
+    assert heard == ["5", "5"]
+
+
+def test_silence_is_not_sent_where_the_phone_leaves_it_out() -> None:
+    """voice.vad: what begins again has the marker (RFC 3551 section 4.1), at the time at which it is said."""
+    said = tones.sine((440,), 100) + tones.silence(600) + tones.sine((440,), 100)
+
+    async def main(world: SimulatedWorld, audio: Audio, ear: Ear) -> None:
+        audio.set_remote(THERE)
+        audio.play(Sound(8000, said))
+        await asyncio.sleep(2)
+        assert ear.times == [round(n * 0.02, 6) for n in [*range(15), *range(35, 50)]]
+        assert [n for n, packet in enumerate(ear.packets) if packet.marker] == [0, 15]
+        first = ear.packets[0].timestamp
+        assert (ear.packets[15].timestamp - first) & 0xFFFFFFFF == 35 * 160
+        assert steps([packet.sequence for packet in ear.packets], 1 << 16) == {1}
+        audio.hush(hushed=True)
+        audio.play(Sound(8000, said))
+        await asyncio.sleep(1)
+        assert len(ear.packets) == 30
+
+    run(main, stream=True, vad=True)
 
 
 def test_a_recording_goes_on_with_another_stream() -> None:

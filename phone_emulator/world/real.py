@@ -169,8 +169,12 @@ class RealWorld:
             await self.aclose()
 
 
+_STEP = 0.001
+"""Seconds by which uvloop's clock goes on."""
+
+
 class _Alarm:
-    """A callback that is never early: event loops may fire by their clock's step (uvloop: 1 ms) too soon."""
+    """A callback that is never early: event loops may fire by their clock's step too soon."""
 
     def __init__(self, world: RealWorld, when: float, callback: Callable[[], None]) -> None:
         self._world = world
@@ -182,13 +186,13 @@ class _Alarm:
         """Forget the callback."""
         self._handle.cancel()
 
-    def _arm(self) -> None:
-        delay = max(0.0, self._when - self._world.now())
+    def _arm(self, least: float = 0.0) -> None:
+        delay = max(least, self._when - self._world.now())
         self._handle = asyncio.get_running_loop().call_later(delay, self._ring)
 
     def _ring(self) -> None:
         if self._world.now() < self._when:
-            self._arm()
+            self._arm(_STEP)  # what is shorter would be over at once, again and again
         else:
             self._callback()
 

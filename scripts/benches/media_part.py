@@ -52,13 +52,14 @@ CFG = "\n".join(
         f"account.1.sip_server.1.address = {FAR}",
         "account.1.sip_server.1.port = %s",
         "account.1.sip_server.1.register_on_enable = 0",
-        "account.1.codec.pcmu.enable = 1",
+        "account.1.codec.pcma.enable = 0",
+        "account.1.codec.g729.enable = 0",
+        "account.1.codec.%s.enable = 0",
         "static.network.port.min_rtpport = %s",
         "static.network.port.max_rtpport = %s",
         "",
     )
 )
-MORE = {"g722": "account.1.codec.pcmu.enable = 0\n", "srtp": "account.1.srtp_encryption = 2\n"}
 KEY = base64.b64encode(bytes(range(30))).decode()
 
 # Linux, <asm-generic/socket.h>: when the datagram came, by the kernel's clock (CLOCK_REALTIME).
@@ -265,7 +266,9 @@ async def phones(world: RealWorld, port: int, count: int, what: str) -> None:
     callers = []
     for number in range(count):
         first = FIRST_PORT + PORTS * number
-        config = load_text(CFG % (port, first, first + PORTS) + MORE.get(what, "")).config
+        other = "pcmu" if what == "g722" else "g722"
+        text = CFG % (port, other, first, first + PORTS)
+        config = load_text(text + "account.1.srtp_encryption = 2\n" * (what == "srtp")).config
         callers.append(Phone(config, world, options=options))
     for caller in callers:
         await caller.start()

@@ -615,3 +615,25 @@ def test_an_alarm_is_never_early(run: Run) -> None:
         assert min(late) >= 0.0
 
     run(check)
+
+
+def test_an_alarm_that_comes_too_soon_is_not_asked_for_without_end(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def check(world: RealWorld) -> None:
+        loop, asked = asyncio.get_running_loop(), []
+        call_later = loop.call_later
+
+        def counted(delay: float, callback: Any, *args: Any, **how: Any) -> Any:
+            asked.append(delay)
+            return call_later(delay, callback, *args, **how)
+
+        monkeypatch.setattr(loop, "call_later", counted)
+        for n in range(20):
+            done = asyncio.Event()
+            world.call_at(world.now() + 0.00937 + n * 0.00013, done.set)
+            await done.wait()
+        monkeypatch.undo()
+        assert len(asked) <= 3 * 20
+
+    run(check)

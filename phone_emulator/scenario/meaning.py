@@ -16,12 +16,19 @@ from phone_emulator.lab.behaviour import CalleeBehaviour
 from .faults import Faults, read
 from .files import read_zone, scalar_text
 from .model import Scenario, ServerSpec
-from .schema import FileModel, ServerModel, WorldName
+from .schema import FileModel, ServerModel, WorldName, near_word
 from .step_reader import StepReader, spelled_out
 from .steps import callee
 from .steps.callee import CalleeStep
 from .tree import Node
 from .worlds import FILE, SERVER, Where, why_not
+
+
+def is_scenario(root: Node) -> bool:
+    """Whether a key of a scenario, or nearly one, stands in *root*. Of other files nothing is shown."""
+    known = FileModel.model_fields
+    keys = _entries(root)
+    return isinstance(root.value, dict) and (not keys or any(near_word(key, known) for key in keys))
 
 
 def scenario(root: Node, file: str, world: WorldName | None, faults: Faults) -> Scenario | None:

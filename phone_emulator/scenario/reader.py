@@ -85,12 +85,14 @@ def parse_scenario(text: str, file: str | Path, *, world: WorldName | None = Non
     except TreeError as error:
         faults.add(error.line, error.message)
     else:
-        for line, message in found:
-            faults.add(line, message)
         if root is None or root.value is None:
-            faults.add(1, "the file is empty: a scenario has at least a 'name', a 'config' and 'steps'")
+            found.append((1, "the file is empty: a scenario has at least a 'name', a 'config' and 'steps'"))
+        elif not meaning.is_scenario(root):
+            found = [(1, "this is no scenario: expected keys such as 'name', 'config' and 'steps'")]
         else:
             scenario = meaning.scenario(root, str(file), world, faults)
+        for line, message in found:
+            faults.add(line, message)
     if faults or scenario is None:
         raise ScenarioError(faults.told())
     return scenario

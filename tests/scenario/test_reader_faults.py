@@ -19,6 +19,26 @@ def faults(text: str, file: str = "f.yaml") -> list[str]:
     return error.value.faults
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "secret",
+        "API=secret",
+        "- secret\n",
+        "- {user: secret}\n",
+        "root:secret:1::\n",
+        "root:secret:1::\nroot:secret:1::\n",
+        "root:\n  password: secret\n",
+        "<<: secret\nuser: !!secret x\n",
+    ],
+)
+def test_a_file_of_another_kind_is_not_shown(text: str) -> None:
+    """Whoever names a file by mistake does not want it in a log: no key of a scenario stands in it."""
+    assert faults(text) == [
+        "f.yaml:1: this is no scenario: expected keys such as 'name', 'config' and 'steps'"
+    ]
+
+
 def faults_or_none(text: str) -> list[str]:
     try:
         parse_scenario(text, "f.yaml")
@@ -32,8 +52,7 @@ def faults_or_none(text: str) -> list[str]:
     [
         ("", "f.yaml:1: the file is empty"),
         ("# only a comment\n", "f.yaml:1: the file is empty"),
-        ("- a\n", "f.yaml:1: expected a mapping (key: value), got a list"),
-        ("words", "f.yaml:1: expected a mapping (key: value), got 'words'"),
+        ("- a\n", "f.yaml:1: this is no scenario: expected keys such as 'name', 'config' and 'steps'"),
         ("a: [1\nb: 2\n", "f.yaml:2: not valid YAML"),
         ("steps:\n\t- wait: 1\n", "f.yaml:2: not valid YAML: a tab where only spaces may indent"),
         ("name: @x\n", "f.yaml:1: not valid YAML: '@' cannot stand here unquoted"),

@@ -18,14 +18,11 @@ from phone_emulator.media.codecs import Offer, told_of_unspoken, unspoken_titles
 from phone_emulator.media.crypto import OptionalSrtp
 from phone_emulator.redundancy import Silence
 from phone_emulator.sip.endpoint import Endpoint
-from phone_emulator.sip.flow import Flow
 from phone_emulator.sip.headers import key_of
-from phone_emulator.sip.message import MessageError, Request, Response
-from phone_emulator.sip.server import ServerTransaction
+from phone_emulator.sip.message import MessageError
 from phone_emulator.sip.timers import Timers
 from phone_emulator.sip.transport import DATAGRAM_LIMIT
 from phone_emulator.world.base import THE_PHONE, PortInUse, World
-from phone_emulator.world.faults import as_reason
 from phone_emulator.world.tasks import OnFault, Tasks
 
 from .calls.call import Call, CallError, Handler
@@ -33,15 +30,15 @@ from .calls.floor import Floor
 from .calls.incoming import IncomingCall
 from .calls.outgoing import OutgoingCall
 from .dialling.number import asked_by, at_address, dialled, why_undialable
-from .dialogs import Dialogs, DialogUser
+from .dialogs import Dialogs
 from .line import Line
 from .mobility import Mobility
 from .presence.notifier import Notifier
 from .reception import in_dialog
-from .reception.uas_core import UasCore, unsupported
+from .reception.entrance import Entrance
+from .reception.uas_core import UasCore
 from .transfer.referral import Referrals
 from .wire.addresses import own_addresses
-from .wire.answer import Answer
 from .wire.certificates import Certificates, trust_of
 from .wire.context import Context
 from .wire.identity import Device
@@ -51,8 +48,6 @@ LAST_WORDS = 8
 """Times T1: how long a phone that stops waits for the answers to its BYEs and CANCELs."""
 STOPPED = "the phone was stopped"
 """Why what goes on at the end is cut short, for people."""
-UNKNOWN = "is known in no dialog: neither a server of the line, nor named by one"
-"""Of who sends a request within a dialog that is not theirs, for people."""
 HISTORY = 200
 """Calls that the history keeps."""
 
@@ -130,6 +125,7 @@ class Phone:
         self._tasks = Tasks(world, "the phone")
         self.dialogs = Dialogs(self._tasks, config.timers.t1)
         """Who each of its dialogs belongs to."""
+        self._entrance = Entrance(self, self.uas_core, self.dialogs, self.knows, self.spawn)
         self._numbers = itertools.count(1)
 
     # -- life ----------------------------------------------------------------------------------------------
@@ -158,10 +154,10 @@ class Phone:
             datagram_limit=DATAGRAM_LIMIT if options.large_requests_over_tcp else 0,
             dscp=config.signal_dscp,
             user_agent=options.device.user_agent(config),
-            on_request=self._on_request,
-            on_ack=self._on_ack,
-            on_stray=self._on_stray,
-            on_lost=self._on_lost,
+            on_request=self._entrance.request,
+            on_ack=self._entrance.ack,
+            on_stray=self._entrance.stray,
+            on_lost=self._entrance.lost,
             on_unsent=self._on_unsent,
             locate=self._locate,
             known=self.knows,
@@ -430,78 +426,7 @@ class Phone:
         """Run *work* beside everything else; it ends with the phone at the latest."""
         return self._tasks.spawn(work, name, on_fault=on_fault)
 
-    # -- what comes in -------------------------------------------------------------------------------------
-
-    def _on_request(self, server: ServerTransaction) -> None:
-        request = server.request
-        _ = request.request_uri  # raises: 416 for a scheme that is not known here, 400 for no URI
-        user = self.dialogs.user_of(request)
-        admitted = user is None or user.sources.admits(server.source.host, server.flow.transport)
-        if self._may_be_known(server, None if admitted else user):
-            name = f"whose {request.method} came from {server.source.host}"
-            self.spawn(self._find_out(server, user), name, partial(self._answer_fault, server))
-            return
-        if not admitted:
-            self.uas_core.answer(server, Answer(481, why=f"{server.source.host} {UNKNOWN}"))
-            return
-        if user is not None and user.sources.prove(server.source.host):
-            server.flow.prove(self.world.now())
-        if isinstance(user, Call):
-            user.receive(server)
-            return
-        refusal = unsupported(request, self.uas_core.line_called(request))
-        if refusal is not None:
-            self.uas_core.answer(server, refusal)
-        elif user is not None:
-            user.receive(server)
-        else:
-            self.uas_core.receive(server)
-
-    def _on_ack(self, ack: Request, flow: Flow) -> str | None:
-        user = self.dialogs.user_of(ack)
-        if user is None:
-            return "no such call is known here"
-        if not user.sources.admits(flow.remote.host, flow.transport):
-            return f"{flow.remote.host} {UNKNOWN}"
-        if user.sources.prove(flow.remote.host):
-            flow.prove(self.world.now())
-        user.acknowledged(ack)
-        return None
-
-    def _may_be_known(self, server: ServerTransaction, user: DialogUser | None) -> bool:
-        """Whether it matters who has sent the request of *server*, and names may still tell that it is known.
-
-        *user*: in whose dialog it does not count as yet; None where that speaks against nothing.
-        """
-        if self.knows(server.source.host) or not (user or self.uas_core.guard.minds(server.request)):
-            return False
-        names = any(line.seat.known.unlocated for line in self.lines.values())
-        return names or (user is not None and user.sources.unresolved)
-
-    def _answer_fault(self, server: ServerTransaction, error: Exception) -> None:
-        """Finding out whose the request of *server* is raised *error*."""
-        self.uas_core.answer(server, Answer(500, why=as_reason(error)))
-
-    async def _find_out(self, server: ServerTransaction, user: DialogUser | None) -> None:
-        """Look up whoever may have sent the request of *server*, then take it."""
-        for line in self.lines.values():
-            await line.servers.locate_all()
-        if user is not None:
-            await user.sources.look_up()
-        try:
-            self._on_request(server)
-        except MessageError as error:
-            self.uas_core.answer(server, Answer(error.status, why=str(error)))
-
-    def _on_stray(self, response: Response, flow: Flow) -> str | None:
-        for line in self.lines.values():
-            if late := line.registrar.late(response, flow):
-                return late
-        return self.dialogs.stray(response, flow, self.context.endpoint.clients)
-
-    def _on_lost(self, flow: Flow, reason: str) -> None:
-        for line in self.lines.values():
-            line.registrar.connection_lost(flow, reason)
+    # -- what the endpoint asks ----------------------------------------------------------------------------
 
     def knows(self, host: str) -> bool:
         """Whether the IP address *host* is that of a server of any line, or was dialled."""

@@ -21,11 +21,12 @@ from phone_emulator.events import (
     TransferChanged,
     TransferState,
 )
-from phone_emulator.phone import CallResult, IncomingCall, OutgoingCall, Phone
+from phone_emulator.phone import CallResult, IncomingCall, OutgoingCall
 from phone_emulator.phone.calls.session import Session
 from phone_emulator.phone.presence.notifier import Watcher
 from phone_emulator.phone.presence.subscription import Subscription
 from phone_emulator.phone.reception import in_dialog, uas_core
+from phone_emulator.phone.reception.entrance import Entrance
 from phone_emulator.phone.registration.requests import Requests
 from phone_emulator.phone.transfer.referral import Referral
 from phone_emulator.phone.transfer.transfer import Transfer
@@ -182,8 +183,8 @@ ENTRIES: tuple[Entry, ...] = (
     (OutgoingCall, "_connected", wire_stories.calling, {}),
     (OutgoingCall, "_connected", stories.asking_right_behind_the_answer, {}),
     (OutgoingCall, "_late", stories.answering_twice, {}),
-    (Phone, "_on_stray", stories.answering_too_late, {}),
-    (Phone, "_on_ack", wire_stories.being_called, {}),
+    (Entrance, "stray", stories.answering_too_late, {}),
+    (Entrance, "ack", wire_stories.being_called, {}),
     (Credentials, "learn", wire_stories.calling, {}),
     (Requests, "register", wire_stories.registering, {}),
 )

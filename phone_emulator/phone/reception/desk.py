@@ -11,6 +11,7 @@ from phone_emulator.phone.calls.call import Call, CallLine
 from phone_emulator.phone.calls.incoming import IncomingCall
 from phone_emulator.phone.presence.mwi import Mailbox
 from phone_emulator.phone.presence.subscriptions import Subscriptions
+from phone_emulator.phone.registration.registrar import Registrar
 from phone_emulator.phone.transfer.referral import Referrals
 from phone_emulator.phone.wire.context import Context
 from phone_emulator.world.base import World
@@ -22,6 +23,10 @@ class Station(CallLine, Protocol):
     @property
     def subscriptions(self) -> Subscriptions:
         """What it subscribes to."""
+
+    @property
+    def registrar(self) -> Registrar:
+        """What keeps it registered."""
 
     @property
     def mailbox(self) -> Mailbox:

@@ -76,9 +76,10 @@ class Binding:
             self.leases[place, contact] = Lease(target, contact, until, sure=False)
 
     def removed(self, target: Target, contacts: Iterable[str]) -> None:
-        """The registrar *target* holds none of *contacts* any more."""
-        for contact in contacts:
-            self.leases.pop((place_of(target), contact), None)
+        """The registrar *target* holds none of *contacts* any more, over whichever transport they came."""
+        gone = frozenset(contacts)
+        for key in [key for key in self.leases if key[0][0] == target.remote and key[1] in gone]:
+            del self.leases[key]
 
     def asked(self, lease: Lease) -> None:
         """The registrar is asked to remove *lease*: once is enough."""
@@ -91,8 +92,11 @@ class Binding:
             self.leases[key] = replace(self.leases[key], asked=False)
 
     def others_at(self, target: Target, contact: str, now: float) -> list[str]:
-        """What the registrar *target* holds of this binding at *now* beside *contact*: other Contacts."""
-        held = (each for each in self.live_leases(now) if place_of(each.target) == place_of(target))
+        """What the registrar *target* holds of this binding at *now* beside *contact*: other Contacts.
+
+        They are of addresses of before, and of another transport that DNS has named before.
+        """
+        held = (each for each in self.live_leases(now) if each.target.remote == target.remote)
         return [each.contact for each in held if each.contact != contact]
 
     def live_leases(self, now: float) -> list[Lease]:

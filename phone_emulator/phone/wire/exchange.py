@@ -43,7 +43,7 @@ class Draft:
     contact: str | None = None
     """Instead of the line's own Contact: ``*`` removes every binding."""
     beside: Callable[[str], Iterable[str]] = lambda contact: ()
-    """What a REGISTER removes beside the Contact that it makes: Contacts of addresses of before."""
+    """What a REGISTER removes beside the Contact that it makes: the Contacts of before."""
     removes: tuple[str, ...] = ()
     """The same, of the last one."""
     count: Callable[[], int] | None = None

@@ -31,6 +31,14 @@ class Failback:
         self.due_at: float = math.inf
         """When the primary is asked first again (modes 1 and 3)."""
         self._renewal_due = False
+        self._looked_up = -math.inf
+        self._ttls: dict[Key, float] = {}
+        """Seconds from then on that the address record of each target lives."""
+
+    def located(self, targets: Sequence[Target], now: float) -> None:
+        """DNS, or its cache, has given *targets* at *now*."""
+        self._looked_up = now
+        self._ttls = {_key(target): target.ttl for target in targets if target.ttl is not None}
 
     def worked(self, target: Target, targets: Sequence[Target], now: float) -> None:
         """*target* of the list *targets* answered a request at *now* (F4)."""
@@ -49,6 +57,12 @@ class Failback:
         """The registration has to be renewed: mode 2 goes back to the primary with it (F2)."""
         if self.mode is FailbackMode.REGISTRATION and self.current is not None:
             self._renewal_due = True
+
+    def dropped(self, targets: Sequence[Target]) -> Target | None:
+        """The current target, where DNS names it no more: it is none of *targets*."""
+        current = self.current
+        known = current is None or any(_key(target) == _key(current) for target in targets)
+        return None if known else current
 
     def is_due(self, now: float) -> bool:
         """Whether the primary should be asked first again."""
@@ -71,10 +85,7 @@ class Failback:
         if current is None:
             return list(targets), None, False
         known = [target for target in targets if _key(target) == _key(current)]
-        if not known:
-            self._forget()
-            return list(targets), None, False
-        if _key(targets[0]) == _key(current):  # DNS has another order by now
+        if not known or known[0] is targets[0]:  # DNS has others by now, or another order
             return list(targets), None, False
         if self.is_due(now) and idle:
             return list(targets), None, True
@@ -83,8 +94,10 @@ class Failback:
     def _start(self, now: float) -> None:
         self._renewal_due = False
         self.due_at = math.inf
-        if self.mode is FailbackMode.DNS_TTL and self.current is not None and self.current.ttl is not None:
-            self.due_at = now + self.current.ttl
+        if self.mode is FailbackMode.DNS_TTL and self.current is not None:
+            ttl = self._ttls.get(_key(self.current), math.inf)
+            over = self._looked_up + ttl <= now  # during the walk: each request would wait at the primary
+            self.due_at = (now if over else self._looked_up) + ttl
         elif self.mode is FailbackMode.DURATION and self._timeout:
             self.due_at = now + self._timeout
 

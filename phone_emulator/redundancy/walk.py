@@ -181,6 +181,8 @@ class Walk:
         if moves_on(attempt):
             if attempt.target.address:
                 self._failed_addresses.setdefault(attempt.target.address, attempt)
+        elif self.refused_back(attempt):
+            pass  # it is registered where it was until the primary takes it (F5)
         elif self._errors_move_on and attempt.outcome is Outcome.REJECTED:
             self._waiting.clear()  # the server is available, so its other targets would say the same
         else:
@@ -189,6 +191,16 @@ class Walk:
     def returns(self, attempt: Attempt) -> bool:
         """Whether *attempt*, of the hop that is walked now, is its failback."""
         return attempt.target == self._returning
+
+    def refused_back(self, attempt: Attempt) -> bool:
+        """Whether *attempt* is a REGISTER on the way back, answered with an error: a failback that failed."""
+        refused = self.method == "REGISTER" and attempt.outcome is Outcome.REJECTED
+        return refused and self.returns(attempt)
+
+    @property
+    def over(self) -> bool:
+        """Whether it has come to its end: no target is tried any more, even if there is one."""
+        return self._over
 
     def stop(self) -> None:
         """No further target: the user hung up (C9)."""
@@ -239,7 +251,17 @@ class Walk:
             return False
         if target == self._returning:
             return True  # whatever is left of its lease
-        return len(self.route) > 1 and not self._is_registered(target)
+        return (len(self.route) > 1 or self._failed_over(hop)) and not self._is_registered(target)
+
+    def _failed_over(self, hop: Hop) -> bool:
+        """Whether the line is registered where a failover of *hop* led: whoever was left is unknown (R9).
+
+        So it is also where the failback is not what leads away from there: DNS has other targets by now, or a
+        call from before is answered by the primary. Mode 0 has no way back (F0).
+        """
+        first, mode = role_name(hop.server, 0), hop.failover.failback_mode
+        there = any(each.server == hop.server and each.role != first for each in self._registered())
+        return there and mode is not FailbackMode.NEW_REQUESTS
 
     def _is_registered(self, target: Target) -> bool:
         return any(target.remote == each.remote for each in self._registered())

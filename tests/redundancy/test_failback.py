@@ -16,8 +16,10 @@ PRIMARY, SECONDARY, THIRD = LIST
 REMEMBERING = [FailbackMode.DNS_TTL, FailbackMode.REGISTRATION, FailbackMode.DURATION]
 
 
-def failback(mode: FailbackMode, timeout: int = 3600) -> Failback:
-    return Failback(FailoverConfig(failback_mode=mode, failback_timeout=timeout))
+def failback(mode: FailbackMode, timeout: int = 3600, looked_up: float = 0.0) -> Failback:
+    memory = Failback(FailoverConfig(failback_mode=mode, failback_timeout=timeout))
+    memory.located(LIST, looked_up)
+    return memory
 
 
 def roles(memory: Failback, now: float, *, idle: bool = True) -> list[str]:
@@ -75,7 +77,7 @@ def test_the_primary_works_again(mode: FailbackMode) -> None:
 def test_the_failback_is_due(mode: FailbackMode, due: float) -> None:
     # rule F1
     # rule F3
-    memory = failback(mode)
+    memory = failback(mode, looked_up=100.0)
     memory.worked(SECONDARY, LIST, 100.0)
     memory.worked(SECONDARY, LIST, 200.0)  # working on starts nothing anew
     just_before = math.nextafter(100.0 + due, 0.0)
@@ -91,11 +93,50 @@ def test_a_failed_failback_starts_the_wait_again(mode: FailbackMode) -> None:
     memory = failback(mode, 300)
     memory.worked(SECONDARY, LIST, 0.0)
     assert roles(memory, 300.0) == IN_ORDER
+    memory.located(LIST, 332.0)
     memory.worked(SECONDARY, LIST, 332.0)
     memory.failed_back(332.0)
     assert memory.current == SECONDARY
     assert roles(memory, 631.9) == SECONDARY_FIRST
     assert roles(memory, 632.0) == IN_ORDER
+
+
+def test_mode_1_counts_from_the_lookup() -> None:
+    """The record's own end counts, however long the primary was waited for."""
+
+    # rule F1
+    memory = failback(FailbackMode.DNS_TTL)
+    memory.worked(SECONDARY, LIST, 32.0)
+    assert memory.due_at == 300.0
+
+
+def test_a_failed_failback_waits_for_the_end_of_the_record_that_it_looked_up() -> None:
+    # rule F5
+    # rule F1
+    memory = failback(FailbackMode.DNS_TTL)
+    cached = targets(1, ".13", ".14", ttl=10.0)
+    memory.located(cached, 290.0)
+    memory.worked(cached[1], cached, 290.0)
+    fresh = targets(1, ".13", ".14", ttl=300.0)
+    memory.located(fresh, 300.0)
+    memory.failed_back(307.5)
+    memory.worked(fresh[1], fresh, 307.5)
+    assert memory.due_at == 600.0
+
+
+@pytest.mark.parametrize("returning", [False, True])
+def test_a_record_that_runs_out_while_the_primary_is_waited_for_counts_once_more(*, returning: bool) -> None:
+    # rule F5
+    # rule F1
+    short = targets(1, ".13", ".14", ttl=30.0)
+    memory = failback(FailbackMode.DNS_TTL)
+    memory.located(short, 0.0)
+    memory.worked(short[1], short, 32.0)
+    assert memory.due_at == 62.0
+    if returning:
+        memory.located(short, 62.0)
+        memory.failed_back(94.0)
+        assert memory.due_at == 124.0
 
 
 def test_mode_2_returns_with_the_renewal() -> None:
@@ -132,18 +173,23 @@ def test_an_address_without_ttl_is_kept_in_mode_1() -> None:
     # rule F1
     memory = failback(FailbackMode.DNS_TTL)
     static = targets(1, ".13", ".14", ttl=None)
+    memory.located(static, 0.0)
     memory.worked(static[1], static, 0.0)
     assert not memory.is_due(10.0**9)
 
 
 @pytest.mark.parametrize("mode", REMEMBERING)
-def test_a_current_target_that_dns_no_longer_names_is_forgotten(mode: FailbackMode) -> None:
+def test_a_current_target_that_dns_no_longer_names_goes_first_no_more(mode: FailbackMode) -> None:
     # rule F4
     memory = failback(mode)
     memory.worked(SECONDARY, LIST, 0.0)
     others = [PRIMARY, THIRD]
     assert memory.order(others, 1.0, idle=True) == (others, None, False)
-    assert memory.current is None
+    assert memory.dropped(others) == SECONDARY
+    assert roles(memory, 2.0) == SECONDARY_FIRST  # a zone that was wrong for a while
+    memory.worked(THIRD, others, 3.0)
+    assert memory.order(others, 4.0, idle=True)[1] == THIRD
+    assert memory.dropped(others) is None
 
 
 def test_a_new_ttl_does_not_make_it_another_target() -> None:
@@ -173,6 +219,7 @@ def test_a_target_without_ttl_is_kept_whatever_the_last_one_had() -> None:
     memory.worked(SECONDARY, LIST, 0.0)
     assert memory.is_due(300.0)
     (static,) = targets(1, ".16", ttl=None)
+    memory.located([*LIST[:2], static], 100.0)
     memory.worked(static, LIST, 100.0)
     assert not memory.is_due(10.0**9)
 

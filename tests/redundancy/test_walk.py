@@ -303,3 +303,47 @@ def test_only_the_first_target_is_the_way_back() -> None:
             step.attempt.outcome = SILENT
             walk.ended(step.attempt)
     assert returning == {"primary": True, "secondary": False, "fallback": False}
+
+
+@pytest.mark.parametrize("errors_move_on", [False, True])
+def test_a_register_that_is_refused_on_the_way_back_goes_to_the_one_in_use(*, errors_move_on: bool) -> None:
+    # rule F5
+    # rule R1
+    def back_to_the_primary(hop: Hop, targets: Sequence[Target]) -> Ordered:
+        return Ordered(list(targets), "primary again", returning=hop.server == 1)
+
+    walk = Walk("REGISTER", BOTH, TIMERS, order=back_to_the_primary, errors_move_on=errors_move_on)
+    played = play(walk, [403, 200])
+    assert played.told == [("primary", "rejected"), ("secondary", "answered")]
+    walk = Walk("REGISTER", BOTH, TIMERS, order=back_to_the_primary, errors_move_on=errors_move_on)
+    assert play(walk, [403, 403, 200][: 3 if errors_move_on else 2]).tried == (
+        ["primary", "secondary", *(["fallback"] if errors_move_on else [])]
+    )
+
+
+def test_an_invite_that_is_refused_on_the_way_back_is_answered() -> None:
+    # rule C3
+    def back_to_the_primary(hop: Hop, targets: Sequence[Target]) -> Ordered:
+        return Ordered(list(targets), "primary again", returning=True)
+
+    assert play(invite(order=back_to_the_primary), [403]).tried == ["primary"]
+
+
+REMEMBERING = [FailbackMode.DNS_TTL, FailbackMode.REGISTRATION, FailbackMode.DURATION]
+
+
+@pytest.mark.parametrize("mode", FailbackMode)
+def test_register_first_at_whoever_was_left_by_a_failover(mode: FailbackMode) -> None:
+    """DNS, or the order, has the primary first while the line is registered at another target."""
+    # rule R9
+    over = hop(1, FailoverConfig(register_on_enable=True, failback_mode=mode))
+    played = play(invite([over], registered=lambda: [GUIDE[1][1]]), [200])
+    assert [step.register_first for step in played.steps if isinstance(step, Try)] == [mode in REMEMBERING]
+
+
+def test_register_first_not_where_another_primary_or_server_has_the_registration() -> None:
+    # rule C10
+    over = hop(1, FailoverConfig(register_on_enable=True, failback_mode=FailbackMode.DURATION))
+    for there in (targets(1, ".16"), targets(2, ".15", ".16")[1:], []):
+        played = play(invite([over], registered=lambda there=there: there), [200])
+        assert [step.register_first for step in played.steps if isinstance(step, Try)] == [False]

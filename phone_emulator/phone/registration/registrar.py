@@ -22,7 +22,7 @@ from .keepalive import KeepAlive
 from .lease import Lease, host_of
 from .losses import Losses
 from .requests import Requests, granted_reason
-from .servers import Servers
+from .servers import Servers, but_unregistered
 
 NOT_KEPT = "the line is not kept registered there"
 AS_PROBE = "; next REGISTER as a probe"
@@ -188,7 +188,7 @@ class Registrar:
         attempt.outcome, attempt.status = done.outcome or Outcome.CANCELLED, done.status
         attempt.unregistered = attempt.outcome is not Outcome.CANCELLED
         attempt.ended = self._context.world.now()
-        why_not = done.detail or "cut short: the line is to be registered no more"
+        why_not = but_unregistered(done.detail) or "cut short: the line is to be registered no more"
         attempt.detail = f"REGISTER first (register_on_enable = 1): {why_not}"
         return False
 

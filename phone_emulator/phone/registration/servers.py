@@ -22,6 +22,7 @@ from phone_emulator.events import (
     Transport,
 )
 from phone_emulator.phone.seat import LiveCall, Seat
+from phone_emulator.phone.wire.exchange import FINAL
 from phone_emulator.redundancy import (
     Failback,
     Hop,
@@ -42,6 +43,11 @@ from .health import HealthRecord
 from .rests import Rests
 
 Send = Callable[[Try], Awaitable[None]]
+
+
+def but_unregistered(detail: str) -> str:
+    """*detail* of a REGISTER that was answered with an error, where another target is tried all the same."""
+    return detail.replace(FINAL, "an answer, but no registration")
 
 
 class Servers:
@@ -69,6 +75,7 @@ class Servers:
         targets = await self._seat.locate(hop)
         if hop.server != DIRECT:
             self._lists[hop.server] = targets
+            self.failbacks[hop.server].located(targets, self._seat.now)
             self._seat.known.note(hop.host, (target.address for target in targets))
         return targets
 
@@ -89,8 +96,9 @@ class Servers:
         used = {target.address for target in (*self.bindings.targets, *current) if target is not None}
         if not used or host in used:
             return ""
-        listed = (target for targets in self._lists.values() for target in targets)
-        found = next((target for target in listed if target.address == host), None)
+        listed = [target for targets in self._lists.values() for target in targets]
+        asked = [known.target for known in self.record.targets]  # DNS may name them no more
+        found = next((target for target in [*listed, *asked] if target.address == host), None)
         return "" if found is None else f"through {found}, which is not a server in use"
 
     def are_at(self, host: str, port: int | None) -> bool:
@@ -163,6 +171,8 @@ class Servers:
                 with self.attempting(step.attempt, call):
                     await send(step)
                     walk.ended(step.attempt)
+                    if step.attempt.outcome is Outcome.REJECTED and not walk.over:
+                        step.attempt.detail = but_unregistered(step.attempt.detail)
                     self._remember(step.attempt, walk)
                 await self._react(walk, step.attempt)
         self._tell_ended(walk.route, told, call)
@@ -252,6 +262,9 @@ class Servers:
             why = f"{first.role} again: the failback of mode {int(failback.mode)} is due"
             others = [target for target in others if target in registered or not only]
             return Ordered([first, *others], why, returning=True, left_out=left_out)
+        if (dropped := failback.dropped(targets)) is not None:
+            why = f"{ordered[0].role} first: DNS names {dropped}, in use since the failover, no more"
+            return Ordered(ordered, why)
         if current is None:
             return Ordered(ordered)
         if not only:
@@ -286,7 +299,7 @@ class Servers:
         failback = self.failbacks.get(server)
         if failback is None:
             return
-        if moves_on(attempt):
+        if moves_on(attempt) or walk.refused_back(attempt):
             if walk.returns(attempt):
                 failback.failed_back(now)
         elif attempt.outcome in (Outcome.ANSWERED, Outcome.REJECTED):

@@ -971,14 +971,21 @@ def test_mode_2_returns_with_the_renewal() -> None:
     play(story, ONLY_1 | server_1(failback_mode=2), primary=503)
 
 
-def test_mode_2_keeps_the_secondary_when_the_renewal_fails_at_the_primary() -> None:
+@pytest.mark.parametrize("refused", ["503", "403"])
+def test_mode_2_keeps_the_secondary_when_the_renewal_fails_at_the_primary(refused: str) -> None:
+    """An error is an answer (C3), but no registration: the primary works again when it takes one (R1)."""
+
     # rule F2
     # rule F5
     async def story(stage: Stage) -> None:
         await stage.phone.register()
+        assert stage.registered() == ["secondary"]
+        await stage.behave(primary=f"ok, REGISTER: {refused}")
         stage.mark()
         await asyncio.sleep(3600)
         assert started(stage) == [("primary", 3540.0), ("secondary", 3540.0)]
+        assert stage.registered() == ["secondary"]
+        assert "no other server" not in stage.registers()[-1].why
         call = stage.phone.dial("1002")
         await call.settled()
         assert [attempt.target.role for attempt in call.route] == ["secondary"]

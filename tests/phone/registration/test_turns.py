@@ -251,8 +251,7 @@ def test_the_register_first_that_fails_is_told_by_what_it_was() -> None:
         told = call.route[1]
         assert (told.outcome, told.status, told.sent) == (Outcome.REJECTED, 403, 0)
         assert told.detail == (
-            "REGISTER first (register_on_enable = 1): "
-            "answered 403 Forbidden: an answer, no other server is tried"
+            "REGISTER first (register_on_enable = 1): answered 403 Forbidden: an answer, but no registration"
         )
         assert call.reason.startswith("every server is exhausted: primary: answered 503")
         health = {each.target.role: each for each in stage.phone.line(1).health().targets}

@@ -178,3 +178,67 @@ def test_a_registration_that_a_call_made_of_an_unregistered_line_ends_with_its_l
     moments = [(each.at, [target.role for target in each.targets[1]]) for each in play(story).bindings]
     assert moments == [(0.0, ["secondary"]), (0.0, ["secondary"]), (59.0, ["secondary"]), (69.0, [])]
     judge(story)
+
+
+SILENT_PRIMARY: dict[str, dict[str, Any]] = {
+    "s13": {"address": "192.168.1.13", "behaviour": "ok, INVITE: silent"},
+    "s14": {"address": "192.168.1.14"},
+}
+BY_NAME = {
+    f"{LINE}sip_server.1.address": DOMAINS[0],
+    f"{LINE}sip_server.1.port": "5060",
+    f"{LINE}sip_server.1.expires": "120",
+}
+BOTH = Domain(DOMAINS[0], own=("192.168.1.13", "192.168.1.14"), ttl=30)
+
+
+Steps = tuple[Mapping[str, Any], ...]
+
+
+def overlapping(settings: Mapping[str, str], servers: Mapping[str, Any], *steps: Mapping[str, Any]) -> World:
+    """A line with a primary and a secondary, in which no step waits for another."""
+    return World((BOTH,), servers, {**BASE, **BY_NAME, **settings}, steps, overlapping=True)
+
+
+@pytest.mark.parametrize("mode", ["1", "2", "3"])
+def test_dns_takes_the_secondary_away_where_the_line_is_registered(mode: str) -> None:
+    # rule R9
+    first = {"call": {"to": "2001", "id": "c1", "background": True}}
+    second = {"call": {"to": "2002", "id": "c2", "background": True}}
+    gone = {"dns": {"zone": replace(BOTH, own=("192.168.1.13",)).text()}}
+    end = {"hangup": {"call": "c1"}}
+    steps: Steps = (
+        {"register": {}},
+        first,
+        {"wait": "40s"},
+        end,
+        gone,
+        {"wait": "31s"},
+        second,
+        {"wait": "35s"},
+    )
+    keys = {f"{LINE}sip_server.1.failback_mode": mode, f"{LINE}sip_server.1.register_on_enable": "1"}
+    story = overlapping(keys, SILENT_PRIMARY, *steps)
+    assert {target.address for target in play(story).bindings[3].targets[1]} == {"192.168.1.14"}
+    judge(story)
+
+
+def test_a_failed_failback_waits_for_the_end_of_the_new_record() -> None:
+    # rule F1
+    # rule F5
+    keys = {f"{LINE}sip_server.1.failback_mode": "1", f"{LINE}register_expires_overlap": "110"}
+    servers = {name: {"address": each["address"]} for name, each in SILENT_PRIMARY.items()}
+    silent = {"server": {"name": "s13", "behaviour": "silent"}}
+    judge(overlapping(keys, servers, {"register": {}}, {"wait": "65s"}, silent, {"wait": "120s"}))
+
+
+def test_a_primary_that_refuses_the_renewal_keeps_the_line_where_it_is() -> None:
+    # rule F5
+    keys = {f"{LINE}sip_server.1.failback_mode": "2", f"{LINE}sip_server.1.register_on_enable": "1"}
+    servers = SILENT_PRIMARY | {"s13": {"address": "192.168.1.13", "behaviour": "503"}}
+    refuses = {"server": {"name": "s13", "behaviour": "480"}}
+    call = {"call": {"to": "2001", "id": "c1", "background": True}}
+    steps: Steps = ({"register": {}}, {"wait": "30s"}, refuses, {"wait": "31s"}, call, {"wait": "1s"})
+    story = overlapping(keys, servers, *steps)
+    assert [str(each.outcome) for each in play(story).outgoing[0].route] == ["answered"]
+    judge(story)

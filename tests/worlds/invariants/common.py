@@ -91,6 +91,11 @@ def answered_something(attempt: Attempt) -> bool:
     return not moves_on(attempt)
 
 
+def is_failback(attempt: Attempt) -> bool:
+    """Whether *attempt* goes back to the target that a failover had left, as its reason says."""
+    return "again: the failback of mode" in attempt.why
+
+
 def near(one: float, other: float) -> bool:
     """Whether two times are the same."""
     return abs(one - other) < INSTANT

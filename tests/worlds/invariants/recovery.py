@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from phone_emulator.config.model import FailbackMode
-from phone_emulator.events import AttemptEnded, Outcome, Target
+from phone_emulator.events import AttemptEnded, Outcome, RegistrationChanged, Target
 from phone_emulator.redundancy import hops
 from phone_emulator.redundancy.servers import successive
 from tests.worlds.invariants.registrations import REMOVED, STOPPED
@@ -19,7 +19,7 @@ def registered_where_it_calls(recording: Recording) -> Iterator[str]:
     """With register_on_enable no INVITE leaves for another target than the one registered at last.
 
     A primary that DNS puts in the place of another is no failover, and mode 0 does not remember one
-    (F0): there it may be called unregistered (C10).
+    (F0): there it may be called unregistered (C10), as where the line is registered nowhere.
     """
     over = hops(recording.account)
     keyed = {hop.server for hop in over if hop.failover.register_on_enable}
@@ -35,6 +35,8 @@ def registered_where_it_calls(recording: Recording) -> Iterator[str]:
                 last.pop(attempt.target.server, None)
             elif attempt.outcome is Outcome.ANSWERED and not attempt.why.startswith(REMOVED):
                 last[attempt.target.server] = attempt.target
+        elif isinstance(event, RegistrationChanged) and event.target is None:
+            last.pop(event.server, None)
         elif place in invites:
             attempt = recording.attempt(invites[place])
             target = attempt.target

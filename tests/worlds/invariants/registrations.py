@@ -23,7 +23,7 @@ from phone_emulator.redundancy import hops
 from phone_emulator.redundancy.servers import successive
 from phone_emulator.sip.headers import after_address, delta_seconds, parameter
 from phone_emulator.sip.message import Request, Response
-from tests.worlds.invariants.common import ALONE, ANSWERS, INSTANT
+from tests.worlds.invariants.common import ALONE, ANSWERS, INSTANT, is_failback
 from tests.worlds.recording import Recording
 
 STOPPED = "the line is stopped"
@@ -159,6 +159,9 @@ class _Memory:
     due_at: float = math.inf
     renewed: bool = False
     """Whether a registration cycle has begun since the switch (mode 2)."""
+    looked_up: float = 0.0
+    ttl: float | None = None
+    """Of its address records, from then on."""
 
     def answered(self, target: Target, now: float, *, returning: bool) -> None:
         if self.failover.failback_mode is FailbackMode.NEW_REQUESTS:
@@ -169,8 +172,9 @@ class _Memory:
             self.current, self.renewed, self.due_at = target, False, math.inf
             if self.failover.failback_mode is FailbackMode.DURATION and self.failover.failback_timeout:
                 self.due_at = now + self.failover.failback_timeout
-            if self.failover.failback_mode is FailbackMode.DNS_TTL and target.ttl is not None:
-                self.due_at = now + target.ttl
+            if self.failover.failback_mode is FailbackMode.DNS_TTL and self.ttl is not None:
+                end = self.looked_up + self.ttl  # one that has run out meanwhile counts from now
+                self.due_at = end if end > now else now + self.ttl
 
 
 def failback(recording: Recording) -> Iterator[str]:
@@ -196,6 +200,7 @@ def failback(recording: Recording) -> Iterator[str]:
                 continue
             begun[walk].add(server)
             memory = memories[server]
+            memory.looked_up, memory.ttl = event.at, target.ttl
             first = target.role in ("primary", "fallback")
             due = event.at >= memory.due_at - INSTANT and not (live - {event.call or ""})
             in_use = memory.current is not None and memory.current.remote == target.remote
@@ -214,8 +219,11 @@ def failback(recording: Recording) -> Iterator[str]:
                     f"{memory.current}, failback due at {memory.due_at:g} s, live calls {sorted(live)}"
                 )
         elif isinstance(event, AttemptEnded) and event.attempt.outcome in ANSWERS:
-            if event.attempt.why.startswith(ALONE):
+            attempt = event.attempt
+            if attempt.why.startswith(ALONE) or attempt.unregistered:
                 continue
-            server = event.attempt.target.server
+            if event.call is None and attempt.outcome is Outcome.REJECTED and is_failback(attempt):
+                continue  # the one in use is asked next, and stays (F5)
+            server = attempt.target.server
             walk = event.call or f"REGISTER {server}"
-            memories[server].answered(event.attempt.target, event.at, returning=(walk, server) in returning)
+            memories[server].answered(attempt.target, event.at, returning=(walk, server) in returning)

@@ -17,6 +17,7 @@ from tests.worlds.invariants.common import (
     WITHOUT_ADDRESS,
     Route,
     answered_something,
+    is_failback,
     near,
     routes,
 )
@@ -61,7 +62,10 @@ def no_target_twice(recording: Recording) -> Iterator[str]:
 
 
 def ends_at_an_answer(recording: Recording) -> Iterator[str]:
-    """After an answer, a provisional response or a hang-up no further target is tried."""
+    """After an answer, a provisional response or a hang-up no further target is tried.
+
+    A REGISTER that is refused may move on: to the next server (R6), and where it was the way back (F5).
+    """
     account = recording.account
     errors_move_on = successive(account) and account.redundancy_with_reg_fail
     for route in routes(recording):
@@ -71,6 +75,8 @@ def ends_at_an_answer(recording: Recording) -> Iterator[str]:
             refused = route.method == "REGISTER" and each.outcome is Outcome.REJECTED
             if refused and errors_move_on and following.target.server != each.target.server:
                 continue
+            if refused and is_failback(each):
+                continue  # the line stays where it is (F5)
             yield f"{route.name}: {each.target} {each.outcome} {each.status}, then {following.target}"
 
 

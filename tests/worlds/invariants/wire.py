@@ -127,7 +127,9 @@ def same_request(recording: Recording) -> Iterator[str]:
         if request.headers.get("From") != before.request.headers.get("From"):
             yield f"{name}: another From"
         heard = recording.responses.get(before.branch, ())
-        finals = [r.status for seen, r in heard if r.status >= 200 and seen.place < invite.place]
+        given_up = recording.end_of.get(id(recording.attempt(before)), invite.place)
+        in_time = min(given_up, invite.place)
+        finals = [r.status for seen, r in heard if r.status >= 200 and seen.place < in_time]
         again = bool(finals) and (finals[-1] in (401, 407) or 300 <= finals[-1] < 400)
         counted = request.cseq.number - before.request.cseq.number
         if again:
@@ -138,12 +140,18 @@ def same_request(recording: Recording) -> Iterator[str]:
 
 
 def answers_are_acknowledged(recording: Recording) -> Iterator[str]:
-    """Each 2xx draws an ACK; one that nobody waits for any more draws ACK and BYE."""
+    """Each 2xx draws an ACK; one that nobody waits for any more draws ACK and BYE.
+
+    One behind another final response, of a server that has come to behave otherwise meanwhile, draws nothing:
+    the transaction is Completed, and knows no 2xx (RFC 3261 figure 5).
+    """
     full = 64 * recording.config.timers.t1
     for invite in recording.first_invites:
         call, attempt = recording.caller(invite), recording.attempt(invite)
         for seen, response in recording.responses.get(invite.branch, ()):
             if not 200 <= response.status < 300:
+                continue
+            if (_first_final(recording, invite) or response).status >= 300:
                 continue
             if recording.rebooted(invite.place, len(recording.events)):
                 continue

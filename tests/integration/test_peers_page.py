@@ -23,7 +23,7 @@ COLUMNS = {
     "## Encrypted sound": ("test_encrypted_sound.py",),
     "## Credentials": ("test_peer_challenges.py",),
     "## Extensions": ("test_peer_extensions.py",),
-    "## Transfers": ("test_linphone_transfers.py",),
+    "## Transfers": ("test_linphone_transfers.py", "test_pjsip_transfers.py"),
     "## Streams": ("test_peer_streams.py",),
 }
 CELL = re.compile(r"`(\w+)`(?: \(([A-Z, ]+)\))?")

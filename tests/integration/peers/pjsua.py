@@ -58,6 +58,13 @@ class Call(pj.Call):  # type: ignore[misc]
         self.phone.calls.append(call)
         tell("transfer", prm.dstUri)
 
+    def onCallReplaced(self, prm: Any) -> None:
+        call = Call(self.phone, prm.newCallId)
+        prm.newCall = call
+        call.__disown__()
+        self.phone.calls.append(call)
+        tell("replaced", call.getInfo().remoteUri)
+
 
 class Account(pj.Account):  # type: ignore[misc]
     """The one account."""
@@ -161,6 +168,9 @@ class Phone:
                 self.tone.playDigits(sounds)
             case "transfer":
                 self.calls[0].xfer(self.uri(detail), prm)
+            case "join":
+                asked, other = self.calls if detail == "first" else reversed(self.calls)
+                asked.xferReplaces(other, prm)
             case _:
                 raise ValueError(f"no such order: {order}")
 

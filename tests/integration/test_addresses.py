@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from phone_emulator.events import AddressChanged
+from phone_emulator.phone.registration.lease import contact_of
 from tests.integration.harness.certificates import Certificates
 from tests.integration.harness.kamailio import Kamailio
 from tests.integration.harness.live import LivePhone
@@ -35,7 +36,8 @@ def server_1(address: str, transport: str = "udp") -> dict[str, str]:
 
 def hosts(server: Kamailio) -> list[str]:
     """The IP address of each Contact that *server* holds."""
-    return [binding.contact.partition("@")[2].partition(":")[0] for binding in server.bindings()]
+    found = (contact_of(f"<{binding.contact}>") for binding in server.bindings())
+    return [contact.host for contact in found if contact is not None]
 
 
 # -- on loopback -------------------------------------------------------------------------------------------
@@ -153,3 +155,94 @@ def test_an_address_that_the_user_has_given_is_waited_for(server: Kamailio, phon
         machine(lan, "address", "add", f"{HERE}/24", "dev", "eth0")
         until_told(log, f"the phone has an address again: {HERE}")
     assert hosts(server) == []
+
+
+# -- IPv6 --------------------------------------------------------------------------------------------------
+
+SERVER_6, HERE_6, THERE_6 = "fd00:5060::13", "fd00:5060::21", "fd00:5060::31"
+ONLY_IPV6, BOTH_VERSIONS = ({"static.network.ip_address_mode": mode} for mode in ("1", "2"))
+every_transport = pytest.mark.parametrize("transport", BY)
+
+
+@pytest.fixture
+def server_6(lan: Lan, stage: Stage, certificates: Certificates) -> Kamailio:
+    """Kamailio at `SERVER_6`, at the host of 192.168.1.13."""
+    host = lan.net.primary
+    lan.run(host, "ip", "address", "add", f"{SERVER_6}/64", "dev", "eth0", "nodad")
+    kamailio = Kamailio(
+        "primary",
+        f"[{SERVER_6}]",
+        stage.folder("primary"),
+        callee=f"[{HERE_6}]:5070",
+        certificate=certificates.issue(SERVER_6),
+        namespace=lan.namespace(host),
+    )
+    stage.processes.append(kamailio)
+    return kamailio.start()
+
+
+@pytest.fixture
+def phone_6(lan: Lan, stage: Stage, certificates: Certificates) -> Phone:
+    """The phone under test at `HERE_6`, at the host of 192.168.1.21."""
+    machine(lan, "address", "add", f"{HERE_6}/64", "dev", "eth0", "nodad")
+    folder = stage.folder("phone")
+    return Phone(lan.net, folder, certificates.ca_file, namespace=lan.namespace(HERE))
+
+
+@every_transport
+def test_the_ipv6_prefix_is_another(transport: str, server_6: Kamailio, phone_6: Phone, lan: Lan) -> None:
+    """The new address is tentative at first (RFC 4862 section 5.4): it is none until nobody else has it."""
+
+    # rules R12, R13
+    with phone_6.registered(server_1(SERVER_6, transport) | ONLY_IPV6, pinned=False) as log:
+        until_held(server_6, HERE_6)
+        machine(lan, "address", "delete", f"{HERE_6}/64", "dev", "eth0")
+        until_told(log, "the phone has no address: ")
+        machine(lan, "address", "add", f"{THERE_6}/64", "dev", "eth0")
+        until_held(server_6, THERE_6)
+        until_told(log, f"the phone has an address again: {THERE_6}")
+    assert hosts(server_6) == []
+
+
+@every_transport
+def test_a_newer_ipv6_address_is_preferred(
+    transport: str, server_6: Kamailio, phone_6: Phone, lan: Lan
+) -> None:
+    """As temporary addresses take turns (RFC 8981): the old one is there as before, and deprecated."""
+
+    # rules R12, R13
+    with phone_6.registered(server_1(SERVER_6, transport) | ONLY_IPV6, pinned=False) as log:
+        until_held(server_6, HERE_6)
+        machine(lan, "address", "add", f"{THERE_6}/64", "dev", "eth0", "nodad")
+        machine(lan, "address", "change", f"{HERE_6}/64", "dev", "eth0", "preferred_lft", "0")
+        until_held(server_6, THERE_6)
+        until_told(log, f"the phone's address has changed from {HERE_6} to {THERE_6}")
+    assert hosts(server_6) == []
+
+
+def test_the_ipv4_address_goes_from_a_line_that_is_registered_over_ipv6(
+    server_6: Kamailio, phone_6: Phone, lan: Lan
+) -> None:
+    with phone_6.registered(server_1(SERVER_6) | BOTH_VERSIONS, pinned=False) as log:
+        until_held(server_6, HERE_6)
+        before = server_6.bindings()[0].expires
+        machine(lan, "address", "delete", f"{HERE}/24", "dev", "eth0")
+        until_told(log, f"the phone's address has changed from {HERE} and {HERE_6} to {HERE_6}")
+        assert hosts(server_6) == [HERE_6]
+        assert server_6.bindings()[0].expires <= before  # not renewed for that
+    assert hosts(server_6) == []
+
+
+def test_the_ipv6_address_goes_and_another_comes_beside_an_ipv4_one(
+    server_6: Kamailio, phone_6: Phone, lan: Lan
+) -> None:
+    # rule R12
+    with phone_6.registered(server_1(SERVER_6) | BOTH_VERSIONS, pinned=False) as log:
+        until_held(server_6, HERE_6)
+        machine(lan, "address", "delete", f"{HERE_6}/64", "dev", "eth0")
+        until_told(log, f"the phone's address has changed from {HERE} and {HERE_6} to {HERE}")
+        assert hosts(server_6) == [HERE_6]
+        machine(lan, "address", "add", f"{THERE_6}/64", "dev", "eth0")
+        until_held(server_6, THERE_6)
+        until_told(log, f"the phone's address has changed from {HERE} to {HERE} and {THERE_6}")
+    assert hosts(server_6) == []

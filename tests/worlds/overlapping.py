@@ -119,6 +119,7 @@ def overlapping_worlds(draw: st.DrawFn) -> World:
             servers[name]["behaviour"] = draw(behaviours)
     steps: list[Mapping[str, Any]] = [{"register": {}}]
     placed: list[str] = []
+    said: list[Domain] = []
 
     def wait() -> None:
         if (after := draw(moments)) != "0s":
@@ -144,8 +145,9 @@ def overlapping_worlds(draw: st.DrawFn) -> World:
             steps.append({"hangup": {"call": draw(st.sampled_from(placed))}})
 
     def dns() -> None:
-        if draw(st.booleans()):
-            steps.append({"dns": {"zone": zone_text([draw(other_zones)])}})
+        if draw(st.integers(0, 2)):
+            said.append(draw(other_zones))
+            steps.append({"dns": {"zone": zone_text(said[-1:])}})
         else:
             steps.append({"dns": {"behaviour": draw(st.sampled_from(("ok", "silent", "servfail")))}})
 
@@ -159,7 +161,8 @@ def overlapping_worlds(draw: st.DrawFn) -> World:
             wait()
             steps.append({"address": {"to": draw(st.sampled_from(("192.168.1.21", "192.168.1.22")))}})
 
-    what = (behave, behave, behave, lose_connections, call, call, call, hang_up, hang_up, dns, register, move)
+    what = [behave, behave, behave, lose_connections, call, call, call, hang_up, hang_up, dns, dns]
+    what += [register, move]
     for _ in range(draw(st.integers(1, 12))):
         wait()
         draw(st.sampled_from(what))()
@@ -168,6 +171,7 @@ def overlapping_worlds(draw: st.DrawFn) -> World:
     if well:
         steps += [{"hangup": {"call": each}} for each in placed]
         steps += [{"server": {"name": name, "behaviour": WELL}} for name in SERVERS]
+        said.append(domain)
         steps += [{"dns": {"behaviour": "ok"}}, {"dns": {"zone": zone_text([domain])}}]
         if draw(st.booleans()):
             steps.append({"register": {}})
@@ -180,5 +184,6 @@ def overlapping_worlds(draw: st.DrawFn) -> World:
         draw(st.sampled_from(("answer", "answer", "no-answer", "busy"))),
         draw(st.integers(0, 3)),
         overlapping=True,
+        zones=tuple(said),
         calm=calm(cfg) if well else None,
     )

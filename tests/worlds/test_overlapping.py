@@ -9,12 +9,13 @@ from typing import Any
 from hypothesis import given
 
 from phone_emulator.events import ServerChanged
+from tests.worlds.invariants.routes import as_dns_says
 from tests.worlds.invariants.table import broken
-from tests.worlds.overlapping import LINE, overlapping_worlds
+from tests.worlds.overlapping import LINE, NAME, SERVERS, overlapping_worlds, zone
 from tests.worlds.profiles import overlapping_profile
 from tests.worlds.recording import Recording, play
 from tests.worlds.test_random_worlds import judge
-from tests.worlds.world import World
+from tests.worlds.world import World, zone_text
 
 
 @overlapping_profile()
@@ -51,6 +52,25 @@ def test_a_call_is_under_way_when_another_step_begins() -> None:
     first = recording.registrations[0]
     assert first.ended is not None
     assert first.started < changed < first.ended
+
+
+def test_a_route_that_dns_has_not_given_is_told() -> None:
+    # rule D6
+    said, says = zone(("s13", "s14")), zone(("s14",))
+    world = _back_after("ok")
+    cfg = {**world.cfg, f"{LINE}sip_server.1.address": NAME, f"{LINE}sip_server.1.port": "5060"}
+    call = {"call": {"to": "2001", "id": "c1", "background": True}}
+    changes = {"dns": {"zone": zone_text([says])}}
+    steps: tuple[Mapping[str, Any], ...]
+    steps = ({"register": {}}, changes, {"wait": "70s"}, call, {"wait": "40s"})
+    servers = {name: {"address": address} for name, address in SERVERS.items()}
+    recording = play(replace(world, domains=(said,), servers=servers, cfg=cfg, steps=steps, zones=(says,)))
+    (attempt,) = recording.outgoing[0].route
+    assert attempt.target.address == SERVERS["s14"]
+    assert list(as_dns_says(recording)) == []
+    # True for 30 s more, and a lookup's time.
+    attempt.target = replace(attempt.target, address=SERVERS["s13"])
+    assert len(list(as_dns_says(recording))) == 1
 
 
 def _names(recording: Recording) -> set[str]:

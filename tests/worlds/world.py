@@ -72,6 +72,8 @@ class World:
     overlapping: bool = False
     """Whether no step waits for another to end, a ``wait`` is the time between two, and the phone stops after
     the last."""
+    zones: tuple[Domain, ...] = ()
+    """What DNS says from each step on that changes its zone, where everything overlaps."""
     calm: float | None = None
     """Seconds at the end in which nothing happens and every server is well; None for none."""
 

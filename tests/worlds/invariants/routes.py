@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from phone_emulator.events import Attempt, Outcome
@@ -21,8 +23,9 @@ from tests.worlds.invariants.common import (
     near,
     routes,
 )
-from tests.worlds.oracle import Place, ranked
+from tests.worlds.oracle import Place, Rank, ranked
 from tests.worlds.recording import Recording
+from tests.worlds.world import Domain
 
 
 def told(recording: Recording) -> Iterator[str]:
@@ -96,7 +99,8 @@ def redundant_addresses(recording: Recording) -> Iterator[str]:
                 yield f"{route.name}: {each.target} {each.outcome}, failed before: {sorted(failed)}"
             if each.outcome is Outcome.SKIPPED and (each.sent or each.sends):
                 yield f"{route.name}: {each.target} was passed over, and something was sent"
-            if not answered_something(each) and each.target.address:
+            # One that has asked for time was not asked: its address may be, over another transport (D5).
+            if not answered_something(each) and not _rests(each) and each.target.address:
                 failed.add(each.target.address)
 
 
@@ -172,6 +176,50 @@ def targets_in_order(recording: Recording) -> Iterator[str]:
             first = "primary" if server == 1 else "fallback"
             if modes[server] == 0 and roles[0] != first:
                 yield f"{route.name}: begins with {roles[0]} in mode 0"
+
+
+LOOKUP = 30.0
+"""Seconds that a lookup takes at most, of three names whose servers are silent (D8)."""
+
+
+def as_dns_says(recording: Recording) -> Iterator[str]:
+    """A route is a list that DNS has given, in its order, no longer ago than the records live (D6)."""
+    world = recording.world
+    if not world.zones:
+        return
+    names = {hop.server: hop for hop in hops(recording.account) if hop.host == world.domains[0].name}
+    lists = _lists(recording)
+    for route in routes(recording):
+        for server, hop in names.items():
+            own = [each for each in route.attempts if each.target.server == server]
+            if not own or own[0].outcome is Outcome.UNRESOLVED:
+                continue
+            began = own[0].started
+            given = [
+                ranked(replace(world, domains=(domain,)), hop)
+                for domain, since, until in lists
+                if since <= began and began - LOOKUP <= until + domain.ttl
+            ]
+            if not any(_is_along(own, each, moved=hop.failover.failback_mode > 0) for each in given):
+                yield f"{route.name} at {began:g} s: {[str(each.target) for each in own]}, of {given}"
+
+
+def _lists(recording: Recording) -> list[tuple[Domain, float, float]]:
+    """What DNS has said, since when and until when."""
+    world = recording.world
+    moments = zip(world.steps, recording.bindings, strict=True)
+    changed = [each.at for step, each in moments if "zone" in step.get("dns", {})]
+    times = [0.0, *changed, math.inf]
+    return list(zip([*world.domains, *world.zones], times[:-1], times[1:], strict=True))
+
+
+def _is_along(attempts: Sequence[Attempt], given: Mapping[Place, Rank], *, moved: bool) -> bool:
+    """Whether *attempts* go along the list *given*; *moved*: the one in use may go before the others."""
+    places = [_place(each) for each in attempts if each.outcome is not Outcome.SKIPPED]
+    if not all(place in given for place in places):
+        return False
+    ranks = [given[place] for place in places[1 if moved else 0 :]]
+    return ranks == sorted(ranks)
 
 
 def waits(recording: Recording) -> Iterator[str]:

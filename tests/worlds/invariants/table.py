@@ -21,6 +21,7 @@ INVARIANTS = (
     Invariant("nobody-left-out", "C1 C12 D1 D2 D3", routes.nobody_left_out),
     Invariant("servers-in-order", "C1 R5", routes.servers_in_order),
     Invariant("targets-in-order", "C1 D4 F0 R1", routes.targets_in_order),
+    Invariant("as-dns-says", "D4 D6", routes.as_dns_says),
     Invariant("waits", "C5 C6 R2", routes.waits),
     Invariant("silence", "C5 C6 R2 T", routes.silence),
     Invariant("results", "C1 C3", routes.results),

@@ -21,6 +21,7 @@ from phone_emulator.lab.zone import Zone, read_zone
 from phone_emulator.phone import Phone
 from phone_emulator.report import remarks
 from phone_emulator.report.result import Message
+from phone_emulator.report.spool import MediaSpool
 from phone_emulator.scarcity import MachineRefused
 from phone_emulator.scenario.worlds import OPTION, why_not
 from phone_emulator.world import RealWorld, SimulatedWorld
@@ -28,7 +29,7 @@ from phone_emulator.world import RealWorld, SimulatedWorld
 from .certificates import with_certificates
 from .exits import Exit
 from .options import Common, need_files
-from .outputs import check_outputs
+from .outputs import check_outputs, make_spool, write_captures
 from .places import Places, guide_zone, places_of
 from .provision import provision, provisioned_config
 from .talk import event_log, say, tell_of, tell_of_seed
@@ -49,6 +50,8 @@ class Desk:
     """Every SIP message of the phone, where a capture is asked for."""
     epoch: float = 0.0
     """Seconds since 1970 when the world began; 0 in virtual time."""
+    spool: MediaSpool | None = None
+    """The sound of the phone, where the capture is to have it."""
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Phone]:
@@ -87,11 +90,8 @@ class Desk:
         return Exit.FAILED
 
     def write_capture(self, common: Common, name: str) -> None:
-        """Write the messages to ``--pcap``, where it is given; raises OSError."""
-        if common.pcap is not None:
-            from phone_emulator.report.pcapng import write_pcapng
-
-            write_pcapng(common.pcap, [(name, self.messages)], epoch=self.epoch, mask=common.mask)
+        """Write what was sent and heard to ``--pcap``, where it is given; raises OSError."""
+        write_captures(common, [(name, self.messages)], self.spool, self.epoch)
 
 
 def load_cfg(cfg: Sequence[str], common: Common) -> PhoneConfig:
@@ -175,7 +175,10 @@ def make_desk(config: PhoneConfig, common: Common, *, every_transport: bool = Fa
     if not world.virtual:
         tell_of_seed(common.seed)
         epoch = time.time() - world.now()
-    desk = Desk(world, bus, lab, Phone(config, world, bus, options), epoch=epoch)
+    spool = bus.tap = make_spool(common)
+    if spool is not None:
+        spool.begin()
+    desk = Desk(world, bus, lab, Phone(config, world, bus, options), epoch=epoch, spool=spool)
     log = event_log(common.log_level, sys.stderr)
     if log is not None:
         bus.subscribe(log)

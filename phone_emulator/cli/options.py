@@ -38,6 +38,7 @@ class Common:
     world: str | None = None
     format: str = "text"
     pcap: Path | None = None
+    pcap_media: bool = False
     mask: bool = False
     seed: int | None = None
     silence: str = "auto"
@@ -59,6 +60,13 @@ class Common:
     offer: str = "spoken"
     optional_srtp: str = "one-line"
     known: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+
+    @property
+    def keys_file(self) -> Path | None:
+        """Where the keys of the sound in ``--pcap`` go; None where none are written."""
+        if self.pcap is None or not self.pcap_media or self.mask:
+            return None
+        return self.pcap.with_name(f"{self.pcap.name}.keys")
 
     @property
     def provisioned(self) -> bool:
@@ -279,11 +287,20 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
             "help": "Write every SIP message to a file for Wireshark.",
         },
     ),
+    "pcap_media": (
+        ("--pcap-media",),
+        {
+            "is_flag": True,
+            "help": "Have the sound (RTP) in the file of --pcap, too; what was encrypted also in the clear, "
+            "and its keys in FILE.pcapng.keys.",
+        },
+    ),
     "mask": (
         ("--mask",),
         {
             "is_flag": True,
-            "help": "Leave nothing in the file of --pcap that a password can be guessed by, and no SRTP key.",
+            "help": "Leave nothing in the file of --pcap that a password can be guessed by, no SRTP key, and "
+            "nothing in the clear that was encrypted.",
         },
     ),
     "seed": (
@@ -481,8 +498,10 @@ SCENARIO = (
 TLS = ("ca", "client_cert", "large_requests")
 """The options that say how SIP servers are met over TCP and TLS."""
 
-PHONE = (*SCENARIO, "zone", "down", "provision", "pnp", *TLS, "offer", "optional_srtp")
+PHONE = (*SCENARIO, "zone", "down", "provision", "pnp", *TLS)
 """The options of commands that put a phone into a world."""
+SOUND = ("offer", "optional_srtp", "pcap_media")
+"""The options of commands whose phone makes calls."""
 
 
 def common_options(*names: str, **defaults: Any) -> Callable[[_Command], Callable[..., Any]]:
@@ -519,6 +538,8 @@ def _common(set_from: tuple[str, ...] = (), **said: Any) -> Common:
     common = Common(**said)
     if common.mask and common.pcap is None:
         raise click.UsageError("--mask is about --pcap, which is not given.")
+    if common.pcap_media and common.pcap is None:
+        raise click.UsageError("--pcap-media is about --pcap, which is not given.")
     if not (set_from or common.overrides or common.provision):
         return common
     from .secrets import files_of, read_elsewhere, tell_of_exposed

@@ -41,6 +41,7 @@ from .kinds import (
     TransferState,
 )
 from .route import DIRECT, Address, Attempt, Outcome, Source, Target, Transport, Wait, role_name
+from .tap import EncryptedStream, MediaPacket, Tap
 
 __all__ = [
     "DIRECT",
@@ -62,6 +63,7 @@ __all__ = [
     "DigitWay",
     "Direction",
     "DnsAnswered",
+    "EncryptedStream",
     "Ended",
     "EndedBy",
     "Event",
@@ -69,6 +71,7 @@ __all__ = [
     "LampState",
     "Listener",
     "MediaChanged",
+    "MediaPacket",
     "MessageIgnored",
     "MessageReceived",
     "MessageSent",
@@ -84,6 +87,7 @@ __all__ = [
     "Source",
     "SubscriptionChanged",
     "SubscriptionState",
+    "Tap",
     "Target",
     "TextReceived",
     "TransferChanged",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .kinds import Event
+from .tap import Tap
 
 Listener = Callable[[Event], None]
 
@@ -18,6 +19,8 @@ class Bus:
         """Is told what a listener raises, so that nobody else suffers from it; None lets it be raised."""
         self.listening = False
         """Whether anybody listens; where events are many, none are made for nobody."""
+        self.tap: Tap | None = None
+        """Is shown the RTP of each call that begins from now on; None: nobody looks."""
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Add *listener*; the returned function takes it away again."""

@@ -107,7 +107,13 @@ class Crypto:
 
     def line(self) -> str:
         """The attribute as it goes out, with the key in it."""
-        return f"a=crypto:{self.tag} {self.suite.name} inline:{base64.b64encode(self.key).decode()}"
+        return f"a=crypto:{self.tag} {told_key(self.suite, self.key)}"
+
+
+def told_key(suite: Suite, key: Key, mki: bytes = b"") -> str:
+    """Cipher and key as ``a=crypto`` has them (RFC 4568 section 9.1): for what is meant to hold the key."""
+    name = f"|{int.from_bytes(mki, 'big')}:{len(mki)}" if mki else ""
+    return f"{suite.name} inline:{base64.b64encode(key).decode()}{name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A capture of SIP messages in pcapng, with Ethernet, IP, UDP and TCP headers made up around them.
+"""A capture of SIP messages and sound in pcapng, with Ethernet, IP, UDP and TCP headers made up around them.
 
 Messages are what the phone sent and heard, not frames from a wire: handshakes of TCP are synthetic, and what
 went over TLS is shown in the clear over TCP. Blocks: draft-ietf-opsawg-pcapng; checksums: RFC 1071.
@@ -6,17 +6,20 @@ went over TLS is shown in the clear over TCP. Blocks: draft-ietf-opsawg-pcapng; 
 
 from __future__ import annotations
 
+import heapq
 import ipaddress
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from phone_emulator.cleaning import clean
-from phone_emulator.events import Address, MessageReceived, Transport
+from phone_emulator.events import Address, EncryptedStream, MediaPacket, MessageReceived, Transport
 from phone_emulator.saving import saved
 
+from . import announcement
 from .result import Message
 from .wire import masked, source_and_destination
 
@@ -27,6 +30,12 @@ _SEGMENT = 1400
 MOST_REMARK = 1000
 """Characters of a packet's comment."""
 _DATAGRAM = 65507
+DECRYPTED = "decrypted"
+"""What is said of sound that was encrypted on the wire, and is shown in the clear."""
+ASIDE = 10_000
+"""How far its ports are from those on the wire."""
+_LAST_PORT = 65535
+_ABOUT_KEYS = b"# SRTP: seconds, from, to, cipher and key (RFC 4568). Who has this can listen.\n"
 _FIN, _SYN, _PSH, _ACK = 1, 2, 8, 16
 _TCP, _UDP = 6, 17
 
@@ -69,10 +78,7 @@ class PcapngWriter:
         source, destination = source_and_destination(message)
         whole = masked(message.data) if self._mask else message.data
         if message.transport is Transport.UDP:
-            data = whole[:_DATAGRAM]
-            header = struct.pack("!HHHH", *_ports(source, destination), 8 + len(data), 0)
-            frame = _ip_frame(source, destination, _UDP, header + data, 6)
-            self._packet(interface, message.at, frame, _remark(message))
+            self._datagram(interface, message.at, source, destination, whole, _remark(message))
             return
         clear = "sent over TLS, shown in the clear" if message.transport is Transport.TLS else ""
         comment = "; ".join(filter(None, (_remark(message), clear)))
@@ -81,6 +87,30 @@ class PcapngWriter:
             part = whole[start : start + _SEGMENT]
             self._segment(interface, message.at, flow, source, destination, _PSH | _ACK, part, comment)
             comment = ""
+
+    def write_sound(self, packet: MediaPacket, interface: int) -> None:
+        """Write *packet* as it was on the wire."""
+        self._datagram(interface, packet.at, packet.source, packet.destination, packet.data)
+
+    def write_decrypted(self, packet: MediaPacket, clear: bytes, interface: int) -> None:
+        """Write *clear*, what *packet* is decrypted, between ports that nobody takes for those of SRTP."""
+        ends = _aside(packet.source), _aside(packet.destination)
+        self._datagram(interface, packet.at, *ends, clear)
+
+    def announce(self, stream: EncryptedStream, interface: int) -> None:
+        """Have Wireshark know *stream*, decrypted, for RTP: by an announcement (RFC 2974)."""
+        source, destination = _aside(stream.source), _aside(stream.destination)
+        told = announcement.announcement(source.host, destination, stream.formats)
+        ends = Address(source.host, announcement.PORT), announcement.group(source.host)
+        remark = f"made up: what follows is SRTP from {stream.source} to {stream.destination}, {DECRYPTED}"
+        self._datagram(interface, stream.at, *ends, told, remark)
+
+    def _datagram(
+        self, interface: int, at: float, source: Address, destination: Address, data: bytes, comment: str = ""
+    ) -> None:
+        data = data[:_DATAGRAM]
+        header = struct.pack("!HHHH", *_ports(source, destination), 8 + len(data), 0)
+        self._packet(interface, at, _ip_frame(source, destination, _UDP, header + data, 6), comment)
 
     def _flow(self, interface: int, message: Message) -> _Flow:
         source, destination = source_and_destination(message)
@@ -123,14 +153,24 @@ class PcapngWriter:
         self._stream.write(struct.pack("<I", kind) + length + body + length)
 
 
+class Capture(NamedTuple):
+    """What one scenario, or one command, has sent and heard, each in the order of time."""
+
+    name: str
+    messages: Iterable[Message]
+    sound: Iterable[MediaPacket] = ()
+    streams: Iterable[EncryptedStream] = ()
+    """Those of which the sound is there decrypted, too."""
+
+
 def write_pcapng(
     path: str | Path,
-    captures: Iterable[tuple[str, Iterable[Message]]],
+    captures: Iterable[Capture],
     *,
     epoch: float = 0.0,
     mask: bool = False,
 ) -> None:
-    """Write a capture file: for each (name of scenario, messages) an interface.
+    """Write a capture file: an interface for each capture, and one more for its sound decrypted.
 
     Why a message was refused or ignored is its packet's comment.
 
@@ -140,10 +180,47 @@ def write_pcapng(
     """
     with saved(Path(path), private=True) as stream:
         writer = PcapngWriter(stream, epoch=epoch, mask=mask)
-        for name, messages in captures:
-            interface = writer.interface(clean(name))
-            for message in messages:
-                writer.write(message, interface)
+        for capture in captures:
+            _write(capture, writer)
+
+
+def _write(capture: Capture, writer: PcapngWriter) -> None:
+    name, streams = clean(capture.name), list(capture.streams)
+    wire = writer.interface(name)
+    clear = writer.interface(f"{name} ({DECRYPTED})") if streams else None
+    for item in heapq.merge(streams, capture.messages, capture.sound, key=attrgetter("at")):
+        if isinstance(item, EncryptedStream):
+            if clear is not None:
+                writer.announce(item, clear)
+        elif isinstance(item, MediaPacket):
+            writer.write_sound(item, wire)
+            if item.clear is not None and clear is not None:
+                writer.write_decrypted(item, item.clear, clear)
+        else:
+            writer.write(item, wire)
+
+
+def write_keys(path: str | Path, keys: Iterable[EncryptedStream], *, epoch: float = 0.0) -> None:
+    """Write what the sound of a capture was encrypted with, a key a line, for its owner alone.
+
+    Raises OSError when the file cannot be written.
+    """
+    told = set[tuple[Address, Address, str]]()
+    with saved(Path(path), private=True) as stream:
+        stream.write(_ABOUT_KEYS)
+        for key in keys:
+            same = key.source, key.destination, key.crypto
+            if same in told:
+                continue
+            told.add(same)
+            line = f"{max(epoch + key.at, 0):.6f} {key.source} {key.destination} {key.crypto}\n"
+            stream.write(line.encode())
+
+
+def _aside(address: Address) -> Address:
+    """*address* at another port; one that is told for SRTP would have Wireshark take what is there for it."""
+    up = address.port + ASIDE
+    return Address(address.host, up if up <= _LAST_PORT else address.port - ASIDE)
 
 
 def _remark(message: Message) -> str:

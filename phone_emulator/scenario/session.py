@@ -28,6 +28,7 @@ from phone_emulator.events import (
     MessageReceived,
     MessageSent,
     Outcome,
+    Tap,
 )
 from phone_emulator.lab import plans
 from phone_emulator.lab.behaviour import Behaviour
@@ -62,6 +63,8 @@ class RunOptions:
     """Called when the user presses Ctrl-C in real time, before calls are ended and lines de-registered."""
     keep_messages: bool = False
     """Whether the result carries every SIP message (for reports)."""
+    tap: Tap | None = None
+    """Is shown the sound of the phone's calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +274,7 @@ def make_session(prepared: Prepared, options: RunOptions) -> Session:
     """The world, the lab and the phone of a scenario, nothing of it started yet."""
     scenario, config = prepared.scenario, prepared.config
     bus = Bus()
+    bus.tap = options.tap
     places = [
         Place(
             name=spec.name,

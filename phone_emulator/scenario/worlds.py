@@ -64,6 +64,7 @@ OPTION: Mapping[str, Where] = {
     "world": EVERYWHERE,
     "format": EVERYWHERE,
     "pcap": EVERYWHERE,
+    "pcap_media": EVERYWHERE,
     "mask": EVERYWHERE,
     # The real world's chance is seeded by it, too.
     "seed": EVERYWHERE,

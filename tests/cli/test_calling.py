@@ -149,6 +149,47 @@ def test_a_capture_is_written(call: Run, tmp_path: Path) -> None:
     assert b"SIP/2.0 200 OK" in data
 
 
+ENCRYPTED = ("--set", "account.1.srtp_encryption=2", "--log-level", "error")
+
+
+@pytest.mark.parametrize("world", ["simulated", "lab"])
+def test_sound_is_captured_with_its_keys(call: Run, tmp_path: Path, world: str, own_address: str) -> None:
+    capture, keys = tmp_path / "call.pcapng", tmp_path / "call.pcapng.keys"
+    here = ("--local-address", own_address) if world == "lab" else ()
+    sound = ("--world", world, "--pcap", capture, "--pcap-media", "--duration", "200ms", *here)
+    assert call("--pcap", capture).exit_code == 0
+    silent = len(capture.read_bytes())
+    assert call(*sound).exit_code == 0
+    assert len(capture.read_bytes()) > silent + 10 * 172, "ten packets of 20 ms at least"
+    assert not keys.exists(), "nothing was encrypted"
+    assert call(*sound, *ENCRYPTED).exit_code == 0
+    data = capture.read_bytes()
+    assert data.count(b"(decrypted)") == 1
+    _, own, far = keys.read_text().splitlines()
+    for line in (own, far):
+        assert line.split()[-1].encode() in data, "as the session description has it"
+    assert own.split()[1:3] == far.split()[2:0:-1]
+
+
+def test_a_masked_capture_has_no_sound_in_the_clear(call: Run, tmp_path: Path) -> None:
+    capture = tmp_path / "call.pcapng"
+    assert call("--pcap", capture, "--pcap-media", "--mask", *ENCRYPTED).exit_code == 0
+    data = capture.read_bytes()
+    assert len(data) > 40 * 182, "what was on the wire"
+    assert b"(decrypted)" not in data
+    assert [file.name for file in tmp_path.iterdir() if "pcapng" in file.name] == [capture.name]
+
+
+def test_captured_sound_needs_a_capture_and_a_file_of_its_own(call: Run, tmp_path: Path) -> None:
+    said = call("--pcap-media")
+    assert said.exit_code == 2
+    assert said.stderr.startswith("--pcap-media is about --pcap, which is not given.")
+    capture, taken = tmp_path / "x", tmp_path / "x.keys"
+    said = call("--world", "lab", "--pcap", capture, "--pcap-media", "--record", taken)
+    assert said.exit_code == 2
+    assert "--record and --pcap-media name the same file" in said.stderr
+
+
 def test_warnings_go_to_stderr_one_a_line(call: Run) -> None:
     wrong = ("--set", "account.1.sip_server.1.prot=5060")
     assert call(*wrong).stderr.startswith("--set:1: warning: unknown-key: ")

@@ -92,6 +92,15 @@ def test_reports(run: Run, folder: Path, tmp_path: Path) -> None:
     assert pcap.read_bytes().count(b"INVITE sip:1003@") >= 3
 
 
+def test_the_sound_of_each_scenario_is_captured_as_its_own(run: Run, folder: Path, tmp_path: Path) -> None:
+    pcap = tmp_path / "x.pcapng"
+    run("run", folder, "--pcap", pcap, "--pcap-media", "--set", "account.1.srtp_encryption=2")
+    calls = [part.count(b"INVITE sip:1003@") for part in pcap.read_bytes().split(b" (decrypted)")]
+    assert len(calls) == 1 + 3, "one interface more for each"
+    assert all(calls[1:])
+    assert "inline:" in pcap.with_name("x.pcapng.keys").read_text()
+
+
 def test_overrides_win_over_the_files(run: Run, folder: Path) -> None:
     moved = "account.1.sip_server.1.address=192.168.1.14"
     result = run("run", folder / "a.yaml", "--set", moved, "--format", "json")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 import pytest
 
+from phone_emulator.media import rtp
 from phone_emulator.media.crypto import OptionalSrtp
+from phone_emulator.media.g711 import PCMU as PCMU_CODER
 from phone_emulator.media.sound import Sound
 from phone_emulator.phone import Call
+from phone_emulator.report.spool import MediaSpool
 from tests.integration.harness.baresip import Account, Baresip
 from tests.integration.harness.certificates import Certificates
 from tests.integration.harness.far_end import only_server
@@ -138,6 +142,31 @@ def test_each_cipher(suite: str, baresip: Callable[[Encryption], Baresip], lone:
 
     lone.play(story, only_server(peer.address, "udp") | srtp(2, suite))
     assert loudest(sounds[0]) == THEIRS
+
+
+def test_a_capture_plays_what_was_heard(
+    baresip: Callable[[Encryption], Baresip], lone: LivePhone, tmp_path: Path
+) -> None:
+    peer, spool, sounds = baresip("srtp-mand"), MediaSpool(tmp_path / "x.pcapng"), list[Sound]()
+    spool.begin()
+
+    async def story() -> None:
+        lone.phone.bus.tap = spool
+        call = lone.phone.dial("1002")
+        assert await call.settled() == "answered", call.reason
+        sounds.append(await heard(call))
+        await call.hang_up()
+
+    lone.play(story, only_server(peer.address, "udp") | srtp(2))
+    ((packets, streams),) = spool.parts()
+    own, far = Sound(8000), Sound(8000)
+    for packet in packets:
+        assert packet.clear is not None
+        said = own if packet.outwards else far
+        said.samples.extend(PCMU_CODER.decode(rtp.parse(packet.clear).payload))
+    assert (loudest(own), loudest(far)) == (OWN, THEIRS)
+    assert {(each.source, each.destination) for each in streams} >= {(packet.source, packet.destination)}
+    spool.close()
 
 
 def test_what_baresip_refuses_is_told(baresip: Callable[[Encryption], Baresip], lone: LivePhone) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from phone_emulator.events import Address, MessageReceived, MessageSent, Transport
-from phone_emulator.report.pcapng import PcapngWriter, write_pcapng
+from phone_emulator.report.pcapng import Capture, PcapngWriter, write_pcapng
 from phone_emulator.report.result import Message
 from tests.patience import NET
 
@@ -46,7 +46,7 @@ CONVERSATIONS = [
 def capture(tmp_path: Path) -> Path:
     path = tmp_path / "x.pcapng"
     spoken = [item for number, talk in enumerate(CONVERSATIONS) for item in message(number, *talk)]
-    write_pcapng(path, [("first", spoken), ("second", spoken[:2])], epoch=1_000_000_000.0)
+    write_pcapng(path, [Capture("first", spoken), Capture("second", spoken[:2])], epoch=1_000_000_000.0)
     return path
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from phone_emulator.events import Address, MessageIgnored, MessageReceived, MessageSent, Transport
 from phone_emulator.report import remarks
-from phone_emulator.report.pcapng import write_pcapng
+from phone_emulator.report.pcapng import Capture, write_pcapng
 from phone_emulator.report.result import Message
 
 HERE, THERE = Address("192.168.1.21", 5060), Address("192.168.1.13", 5060)
@@ -99,7 +99,7 @@ def test_wireshark_shows_the_remarks_as_comments(tmp_path: Path) -> None:
     ):
         remarks.keep(messages, event)
     path = tmp_path / "x.pcapng"
-    write_pcapng(path, [("x", messages)])
+    write_pcapng(path, [Capture("x", messages)])
     shown = subprocess.run(
         ["tshark", "-r", str(path), "-Y", "udp or tcp.len > 0", "-T", "fields", "-e", "frame.comment"],
         check=True,

@@ -7,7 +7,16 @@ from pathlib import Path
 import click
 
 from phone_emulator.cli.desk import check_line, load_cfg, make_desk, refuse_elsewhere
-from phone_emulator.cli.options import DURATION, LINE, OUTPUT, PHONE, Common, cfg_argument, common_options
+from phone_emulator.cli.options import (
+    DURATION,
+    LINE,
+    OUTPUT,
+    PHONE,
+    SOUND,
+    Common,
+    cfg_argument,
+    common_options,
+)
 from phone_emulator.cli.outputs import check_outputs
 from phone_emulator.cli.placing import Order, place
 from phone_emulator.media.wav import read_wav
@@ -36,7 +45,7 @@ from phone_emulator.phone.dialling.number import why_undialable
     help="Say this (8 or 16 kHz, 16 bit, mono); the call stays up until it has been said.",
 )
 @click.option("--record", type=OUTPUT, metavar="WAV", help="Write what is heard, ten minutes at most.")
-@common_options(*PHONE, world="real")
+@common_options(*PHONE, *SOUND, world="real")
 def call(
     common: Common,
     cfg: tuple[str, ...],

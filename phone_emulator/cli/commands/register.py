@@ -20,7 +20,7 @@ from phone_emulator.report.text import RoutePrinter
 
 @click.command(epilog="Example: phone-emulator register phone.cfg --dns 192.0.2.53")
 @cfg_argument()
-@common_options(*(name for name in PHONE if name not in ("offer", "optional_srtp")), world="real")
+@common_options(*PHONE, world="real")
 def register(common: Common, cfg: tuple[str, ...]) -> int:
     """Register every enabled line, print who is registered where, de-register.
 

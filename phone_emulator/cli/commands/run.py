@@ -13,14 +13,14 @@ import click
 from phone_emulator.cli.certificates import with_certificates
 from phone_emulator.cli.desk import INTERRUPTED, refuse_elsewhere
 from phone_emulator.cli.exits import Exit, tell_faults
-from phone_emulator.cli.options import OUTPUT, SCENARIO, TLS, Common, common_options, complete_files
-from phone_emulator.cli.outputs import check_outputs, write_all
+from phone_emulator.cli.options import OUTPUT, SCENARIO, SOUND, TLS, Common, common_options, complete_files
+from phone_emulator.cli.outputs import check_outputs, make_spool, write_all, write_captures
 from phone_emulator.cli.talk import Progress, event_log, say, tell_of_seed, tell_without_effect
 from phone_emulator.report.html import write_html
 from phone_emulator.report.json import json_line
 from phone_emulator.report.junit import write_junit
-from phone_emulator.report.pcapng import write_pcapng
 from phone_emulator.report.result import NotRun, ScenarioResult, StepFailure, Verdict
+from phone_emulator.report.spool import MediaSpool
 from phone_emulator.report.text import scenario_lines, wants_colour
 from phone_emulator.scenario.model import ScenarioError
 from phone_emulator.scenario.reader import find_scenarios, read_scenarios
@@ -36,7 +36,7 @@ from phone_emulator.scenario.session import Prepared, RunOptions, prepare
 @click.option("--html", type=OUTPUT, metavar="FILE.html", help="Write one page: verdicts, routes, ladders.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first expectation that does not hold.")
 @click.option("--routes", is_flag=True, help="Print the routes of scenarios that passed, too.")
-@common_options(*SCENARIO, *TLS, "offer", "optional_srtp")
+@common_options(*SCENARIO, *TLS, *SOUND)
 def run(
     common: Common,
     scenario: tuple[str, ...],
@@ -63,15 +63,16 @@ def run(
     reports = {"--junit": junit, "--html": html}
     check_outputs(reports, (name for ready, _ in prepared for name in ready.scenario.files), common)
     results: list[ScenarioResult] = []
+    spool = make_spool(common)
     try:
-        _run_all(prepared, common, routes, results)
+        _run_all(prepared, common, routes, results, spool)
     finally:
         not_run = [NotRun(each.scenario.name, each.scenario.file) for each, _ in prepared[len(results) :]]
         captures = [(result.scenario, result.messages) for result in results]
         write_all(
             lambda: None if junit is None else write_junit(junit, results, not_run),
             lambda: None if html is None else write_html(html, results, not_run),
-            lambda: None if common.pcap is None else write_pcapng(common.pcap, captures, mask=common.mask),
+            lambda: write_captures(common, captures, spool),
         )
     passed = sum(result.verdict is Verdict.PASSED for result in results)
     if not common.json:
@@ -123,14 +124,17 @@ def _run_all(
     common: Common,
     routes: bool,
     results: list[ScenarioResult],
+    spool: MediaSpool | None,
 ) -> None:
     """Run them in order; each result is told, and put into *results*, as soon as it is there."""
     colour = wants_colour(sys.stdout)
     progress = Progress()
     for number, (each, options) in enumerate(prepared, 1):
         progress.show(f"[{number}/{len(prepared)}] {each.scenario.name} …")
+        if spool is not None:
+            spool.begin()
         try:
-            result = run_scenario(each, options)
+            result = run_scenario(each, dataclasses.replace(options, tap=spool))
         except Interrupted as stop:
             results.append(stop.result)
             for text in stop.left:

@@ -16,7 +16,7 @@ from phone_emulator.cli.site import site_of
 from phone_emulator.cli.talk import event_log, not_after_the_reader_has_gone
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.report.json import json_line
-from phone_emulator.report.pcapng import write_pcapng
+from phone_emulator.report.pcapng import Capture, write_pcapng
 from phone_emulator.report.text import attempt_line, call_lines, wants_colour
 from phone_emulator.whatif.orders import OrderError, check_changes, read_orders
 from phone_emulator.whatif.timeline import Outcome, play
@@ -135,7 +135,7 @@ def simulate(
         keep_messages=common.pcap is not None,
     )
     if common.pcap is not None:
-        write_pcapng(common.pcap, [("simulate", outcome.messages)], mask=common.mask)
+        write_pcapng(common.pcap, [Capture("simulate", outcome.messages)], mask=common.mask)
     single = len(timeline.calls) == 1 and timeline.length is None
     for text in _json(outcome, single) if common.json else _text(outcome, single):
         click.echo(text)

@@ -14,7 +14,7 @@ import click
 
 from phone_emulator.cli.desk import Desk, example_cfg, interrupted, load_cfg, make_desk, refuse_elsewhere
 from phone_emulator.cli.exits import Exit
-from phone_emulator.cli.options import PHONE, Common, cfg_argument, common_options
+from phone_emulator.cli.options import PHONE, SOUND, Common, cfg_argument, common_options
 from phone_emulator.cli.provision import provision, provisioned_config
 from phone_emulator.cli.provision_again import kept_provisioned, provisioned_by_lab
 from phone_emulator.tui import LabPanel, PhoneApp
@@ -28,7 +28,7 @@ CRASHED = 1
 
 @click.command(epilog="Example: phone-emulator tui phone.cfg --local-address 192.0.2.21")
 @cfg_argument(required=False)
-@common_options(*(name for name in PHONE if name not in ("format", "log_level")))
+@common_options(*(name for name in (*PHONE, *SOUND) if name not in ("format", "log_level")))
 def tui(common: Common, cfg: tuple[str, ...]) -> int:
     """The terminal phone: with CFG files on the real network, without any in the embedded lab."""
     if common.world is None:

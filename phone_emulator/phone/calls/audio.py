@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from phone_emulator.events import Address, DigitWay
+from phone_emulator.events import Address, DigitWay, Tap
 from phone_emulator.media import comfort, dtmf, rtp
 from phone_emulator.media.codecs import CODECS
 from phone_emulator.media.crypto import Security
@@ -26,6 +26,7 @@ from phone_emulator.world import DatagramSocket, SendFailed, Tasks, TimerHandle,
 
 from .digits import AudioError, Digits, DigitStyle
 from .hearing import Hearing
+from .tapped import Tapped
 
 COMFORT = comfort.ENCODING
 """What stands for comfort noise where codecs have their names."""
@@ -98,6 +99,7 @@ class Audio:
         senders: whose packets count.
         on_stranger: called with the address of each of the first hosts whose packets do not, and why; and
             once for a key that does not fit what the far end sends.
+        tap: is shown each datagram.
     """
 
     def __init__(
@@ -113,6 +115,7 @@ class Audio:
         on_digit: Callable[[str, DigitWay], None] = lambda digit, by: None,
         senders: Senders | None = None,
         on_stranger: Callable[[Address, str], None] = lambda source, why: None,
+        tap: Tap | None = None,
     ) -> None:
         self._world = world
         self._local = local
@@ -145,6 +148,8 @@ class Audio:
         self._hearing = Hearing(
             self._protection, self._senders, on_digit, on_stranger, self._tell_problem, cng=cng
         )
+        self._tapped = None if tap is None else Tapped(tap, world, local)
+        self._hearing.tapped = self._tapped
 
     # -- what people see -----------------------------------------------------------------------------------
 
@@ -212,6 +217,8 @@ class Audio:
             socket.close()
             raise WorldError(f"the audio at {self._local} was closed before it was open")
         self._socket = socket
+        if self._tapped is not None:
+            self._tapped.local = socket.local
         self._wake()
 
     def set_remote(
@@ -259,6 +266,9 @@ class Audio:
         if self._remote is not None:
             self._senders.negotiated(self._remote.address)
         self._protect(security)
+        if self._tapped is not None and self._remote is not None:
+            sent = {payload_type: codec} | ({} if dtmf_payload is None else {dtmf_payload: EVENTS})
+            self._tapped.agreed(self._remote.address, security, sent, heard)
         self._muted = mute
         self._sends = direction in ("sendrecv", "sendonly")
         receives = direction in ("sendrecv", "recvonly")
@@ -405,12 +415,16 @@ class Audio:
     def _send(self, packet: rtp.Packet, remote: Address) -> None:
         assert self._socket is not None
         self._source.sent(packet)
-        data = packet.pack()
+        clear = data = packet.pack()
         try:
-            self._socket.send(self._protection.protect(data) if self._protection.active else data, remote)
+            if self._protection.active:
+                data = self._protection.protect(clear)
+            self._socket.send(data, remote)
         except (SendFailed, SrtpError) as error:
             self._tell_problem(f"cannot send to {remote}: {error}")
             return
+        if self._tapped is not None:
+            self._tapped.sent(remote, data, clear)
         self._sent += 1
         self._sent_octets += len(packet.payload)
 

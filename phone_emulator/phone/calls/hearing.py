@@ -18,6 +18,8 @@ from phone_emulator.media.speech import Speech
 from phone_emulator.media.srtp import Failure, Protection, SrtpError
 from phone_emulator.media.tones import RATE
 
+from .tapped import Tapped
+
 MOST_TOLD = 10
 """Hosts of whose packets is told that they do not count."""
 UNDECRYPTED = "packets cannot be decrypted: the far end's key does not fit"
@@ -57,6 +59,8 @@ class Hearing:
         self._on_stranger = on_stranger
         self._on_problem = on_problem
         self._cng = cng
+        self.tapped: Tapped | None = None
+        """Who is shown what comes."""
         self.at: float | None = None
         """When the far end's last RTP packet came in, once anything was agreed; None before the first."""
         self.reception = rtp.ReceptionStatistics()
@@ -138,11 +142,12 @@ class Hearing:
 
     def receive(self, data: bytes, remote: Address, now: float) -> None:
         """*data* came from *remote* at *now*: RTP, or something else that is counted and ignored."""
+        wire, clear = data, None
         try:
             if self._protection.active:
                 # Before the sender is looked at: whoever has no key never takes the far end's place.
                 rtp.refuse_others(data)
-                data = self._protection.unprotect(data)
+                data = clear = self._protection.unprotect(data)
                 self._stray = 0
             packet = rtp.parse(data)
             if not self._senders.admits(remote, now):
@@ -159,6 +164,9 @@ class Hearing:
             else:
                 self.ignored += 1
             self._on_problem(f"ignored a datagram from {remote}: {error}")
+        finally:
+            if self.tapped is not None:
+                self.tapped.received(remote, wire, clear)
 
     def _not_decrypted(self, remote: Address, now: float) -> None:
         """A packet of *remote* came under another key than that of the far end."""

@@ -161,7 +161,7 @@ class Voice:
             world,
             Address(self.host, self._port),
             # In virtual time nobody listens, and fifty packets a second would be most of the work.
-            stream=not world.virtual,
+            stream=not world.virtual or self._context.bus.tap is not None,
             digit_style=DigitStyle(
                 config.dtmf_duration, config.dtmf_interval, config.dtmf_repetition, -config.dtmf_volume
             ),
@@ -171,6 +171,7 @@ class Voice:
             senders=Senders(Symmetric(config.rtp_symmetric), negotiated_only=config.trust_ctrl),
             on_stranger=self._on_stranger,
             on_digit=self._on_digit,
+            tap=self._context.bus.tap,
         )
         await self._bind(audio, audio.open)
         self.audio = audio

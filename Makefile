@@ -138,9 +138,10 @@ $(VENV)/run.stamp: pyproject.toml requirements/run.txt $(VENV)/venv.stamp
 	@$(BIN)/python $(PROJECT) --editable .
 	@touch $@
 
-$(VENV)/dev.stamp: pyproject.toml requirements/dev.txt $(VENV)/venv.stamp
+$(VENV)/dev.stamp: pyproject.toml requirements/dev.txt requirements/opus.txt $(VENV)/venv.stamp
 	@echo "make: installing what phone-emulator, its tests and its checks need into $(VENV)"
 	@$(BIN)/python $(LOCKED) requirements/dev.txt
+	@$(BIN)/python $(LOCKED) requirements/opus.txt --no-build-isolation
 	@$(BIN)/python $(PROJECT) --editable .
 	@touch $@ $(VENV)/run.stamp
 

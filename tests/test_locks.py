@@ -19,6 +19,7 @@ COMPILES = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["custo
 WANTED = {
     "run": RUNS,
     "dev": [*RUNS, *EXTRAS["test"], *EXTRAS["check"], *COMPILES],
+    "opus": EXTRAS["opus"],
     "bench": EXTRAS["bench"],
     "peers": [*EXTRAS["bench"], "pjsua2-python>=2.15,<3"],
     "uv": ["uv"],

@@ -229,7 +229,7 @@ def _unspoken(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
     for name in names:
         if not spoken([name]):
             keys = (f"codec.{name}.enable", f"codec.{name}.priority")
-            message = told_of_unspoken([CODECS[name].title])
+            message = told_of_unspoken([name])
             yield Surprise("codec-not-spoken", Severity.WARNING, keys, message, by_default=Severity.HINT)
 
 

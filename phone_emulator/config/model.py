@@ -203,6 +203,8 @@ class AccountConfig:
     """Milliseconds; 0 leaves it out of the SDP. ``.ptime``"""
     codecs: tuple[CodecConfig, ...] = ()
     """In order of priority. ``.codec.NAME.enable``, ``.codec.NAME.priority``"""
+    opus_para: str = "opus-wb"
+    """How wide a band Opus sends; of ``opus-nb`` to ``opus-fb``. ``.codec.opus.para``"""
     srtp_encryption: int = 0
     """0 off, 1 optional, 2 compulsory; up to V71 1 is compulsory and 2 optional. ``.srtp_encryption``"""
     srtp_ciphers: str = "AES_CM_128_HMAC_SHA1_80,AES_CM_128_HMAC_SHA1_32"

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .coder import Coder
+from . import opus
+from .coder import Maker
 from .g711 import PCMA, PCMU
 from .g722 import G722
 
@@ -44,8 +45,10 @@ class Codec:
     """The ``a=fmtp`` that the phone writes; empty for none."""
     strict: bool = False
     """Whether an offer must have this very ``fmtp``: it tells bit rates of one encoding apart."""
-    coder: Callable[[], Coder] | None = None
-    """Makes one end of a stream; None where the codec cannot be spoken here."""
+    maker: Maker | None = None
+    """Makes one end of a stream; None where nothing here can."""
+    missing: Callable[[], str] = str
+    """What that needs and this machine has not, for people; empty for nothing."""
     rate: int = 8000
     """Samples a second of the sound that it carries, which need not be ``clock``."""
     packets: tuple[int, ...] = ()
@@ -55,6 +58,11 @@ class Codec:
     def dynamic(self) -> bool:
         """Whether the payload type is agreed for each session."""
         return self.payload >= 96
+
+    @property
+    def coder(self) -> Maker | None:
+        """Makes one end of a stream; None where the codec cannot be spoken here."""
+        return None if self.missing() else self.maker
 
     @property
     def rtpmap(self) -> str:
@@ -72,16 +80,12 @@ class Codec:
         return max((each for each in self.packets if each <= held), default=held)
 
 
-OPUS_FMTP = (
-    "sprop-maxcapturerate=16000; maxaveragebitrate=20000; maxplaybackrate=48000; useylrtx=1; useinbandfec=1"
-)
-
 CODECS = {
     codec.name: codec
     for codec in (
-        Codec("pcmu", "PCMU", "PCMU", 8000, 0, coder=lambda: PCMU),
-        Codec("pcma", "PCMA", "PCMA", 8000, 8, coder=lambda: PCMA),
-        Codec("g722", "G.722", "G722", 8000, 9, coder=G722, rate=16000),
+        Codec("pcmu", "PCMU", "PCMU", 8000, 0, maker=lambda terms: PCMU),
+        Codec("pcma", "PCMA", "PCMA", 8000, 8, maker=lambda terms: PCMA),
+        Codec("g722", "G.722", "G722", 8000, 9, maker=lambda terms: G722(), rate=16000),
         Codec("g729", "G.729", "G729", 8000, 18, fmtp="annexb=no"),
         Codec("g723_53", "G.723.1 at 5.3 kbit/s", "G723", 8000, 4, fmtp="bitrate=5.3"),
         Codec("g723_63", "G.723.1 at 6.3 kbit/s", "G723", 8000, 4, fmtp="bitrate=6.3"),
@@ -92,7 +96,19 @@ CODECS = {
         Codec("ilbc", "iLBC", "iLBC", 8000, 106, fmtp="mode=30"),
         Codec("ilbc_13_33kbps", "iLBC at 13.33 kbit/s", "iLBC", 8000, 106, fmtp="mode=30", strict=True),
         Codec("ilbc_15_2kbps", "iLBC at 15.2 kbit/s", "iLBC", 8000, 106, fmtp="mode=20", strict=True),
-        Codec("opus", "Opus", "opus", 48000, 107, channels=2, fmtp=OPUS_FMTP),
+        Codec(
+            "opus",
+            "Opus",
+            "opus",
+            opus.CLOCK,
+            107,
+            channels=2,
+            fmtp=opus.fmtp(),
+            maker=opus.Opus,
+            missing=opus.missing,
+            rate=opus.RATE,
+            packets=opus.PACKETS,
+        ),
         Codec(
             "g722_1_24kpbs", "G.722.1 at 24 kbit/s", "G7221", 16000, 121, fmtp="bitrate=24000", strict=True
         ),
@@ -128,13 +144,15 @@ def unspoken_titles(names: Iterable[str]) -> list[str]:
     return [codec.title for codec in codecs_called(names) if codec.coder is None]
 
 
-def told_of_unspoken(titles: Sequence[str], offer: Offer = Offer.SPOKEN) -> str:
-    """What becomes of the codecs *titles*, which are enabled and cannot be spoken here, in a sentence."""
-    are, they = ("is", "it is") if len(titles) == 1 else ("are", "they are")
-    names = ", ".join(titles)
+def told_of_unspoken(names: Iterable[str], offer: Offer = Offer.SPOKEN) -> str:
+    """What becomes of the codecs *names*, as far as they cannot be spoken here; empty where all can."""
+    unspoken = [codec for codec in codecs_called(names) if codec.coder is None]
+    if not unspoken:
+        return ""
+    are, they = ("is", "it is") if len(unspoken) == 1 else ("are", "they are")
     if offer is Offer.DECLARED:
-        return f"{names} {are} offered and cannot be spoken here (--offer declared)"
-    return f"{names} {are} enabled and cannot be spoken here: {they} not offered"
+        return f"{_named(unspoken)} {are} offered and cannot be spoken here (--offer declared)"
+    return f"{_named(unspoken)} {are} enabled and cannot be spoken here: {they} not offered"
 
 
 def told_of_none(names: Sequence[str]) -> str:
@@ -142,5 +160,11 @@ def told_of_none(names: Sequence[str]) -> str:
     can = f"there is nothing to offer; {', '.join(spoken(CODECS))} can be spoken"
     if not names:
         return f"no codec is enabled: {can}"
-    enabled = ", ".join(unspoken_titles(names))
+    enabled = _named(codecs_called(names))
     return f"no enabled codec can be spoken here ({enabled}): {can}; --offer declared offers what is enabled"
+
+
+def _named(unspoken: Iterable[Codec]) -> str:
+    """What people call them, and what they lack."""
+    lacks = ((codec.title, codec.missing()) for codec in unspoken)
+    return ", ".join(f"{title} ({lack})" if lack else title for title, lack in lacks)

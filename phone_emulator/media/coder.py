@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from typing import Protocol
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 
 class Coder(Protocol):
@@ -17,3 +18,15 @@ class Coder(Protocol):
 
     def silence(self, count: int) -> bytes:
         """The octets of *count* samples of silence."""
+
+
+class Terms(NamedTuple):
+    """What the descriptions of both ends say of a codec (``a=fmtp``)."""
+
+    far: str = ""
+    own: str = ""
+
+
+UNSAID = Terms()
+Maker = Callable[[Terms], Coder]
+"""Makes one end of a stream."""

@@ -17,6 +17,7 @@ from phone_emulator.numbers import number
 
 from . import comfort
 from .codecs import Codec
+from .coder import Terms
 from .crypto import Security
 from .dtmf import DIGITS
 from .sdp import DTMF_RTPMAP, MIRRORED, PROFILES, UNSPECIFIED, Media, Sdp, SdpError, parse
@@ -63,6 +64,8 @@ class Agreed:
     """What is sent: the first common one that can be spoken here; where none can, the first common one."""
     payload: int
     """Its number at the far end."""
+    terms: Terms
+    """What the descriptions say of it."""
     ptime: int
     """Milliseconds of it in each packet that is sent: what the far end asks for, else what this end does."""
     heard: Mapping[int, Codec]
@@ -117,6 +120,7 @@ def negotiated(offer: bytes, answer: bytes, *, answered_here: bool) -> Agreed:
         line.held if answered_here or mine.direction != "inactive" else None,
         codec,
         far_numbers[name],
+        Terms(line.fmtp.get(str(far_numbers[name]), ""), mine.fmtp.get(str(own_numbers[name]), "")),
         codec.ptime(line.ptime or mine.ptime or PTIME, line.maxptime or None),
         {own_numbers[name]: codec for name, codec in spoken},
         None if events is None else events[0],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from phone_emulator.media import crypto
 from phone_emulator.media.codecs import CODECS, STATIC_RTPMAPS, Codec, codecs_called
@@ -200,6 +201,7 @@ def offer(
     direction: str = "sendrecv",
     *,
     order: Order = V8X,
+    fmtps: Mapping[str, str] = MappingProxyType({}),
     cryptos: Sequence[Crypto] = (),
     profiles: Sequence[str] = ("RTP/AVP",),
 ) -> bytes:
@@ -207,7 +209,8 @@ def offer(
 
     *local_ip* and *port*: where RTP is awaited. *codecs*: configuration names, the preferred first; unknown
     ones are left out. *ptime* in milliseconds, 0 leaves it out. *dtmf_payload*: None offers no telephone
-    events. *order*: of the attributes. *cryptos*: this end's keys, the preferred first. *profiles*: of the
+    events. *order*: of the attributes. *fmtps*: by configuration name, what ``a=fmtp`` says instead of the
+    table. *cryptos*: this end's keys, the preferred first. *profiles*: of the
     audio lines, which differ in nothing else; of several the secure ones alone have the keys.
     """
     offered: dict[int, Codec] = {}
@@ -218,7 +221,9 @@ def offer(
         offered.setdefault(payload, codec)
     formats = [*offered] if dtmf_payload is None else [*offered, dtmf_payload]
     lines = _session(local_ip, session_id, version)
-    codec_lines = [line for payload, codec in offered.items() for line in _codec_lines(str(payload), codec)]
+    codec_lines = [
+        line for payload, codec in offered.items() for line in _codec_lines(str(payload), codec, fmtps)
+    ]
     for profile in profiles:
         keyed = cryptos if len(profiles) == 1 or profile in SECURE else ()
         lines.append(f"m=audio {port} {profile} {' '.join(map(str, formats))}")
@@ -244,6 +249,7 @@ def answer(
     held: bool = False,
     ptime: int = 20,
     order: Order = V8X,
+    fmtps: Mapping[str, str] = MappingProxyType({}),
     srtp: Srtp = Srtp.OFF,
     keys: Mapping[Suite, Key] | None = None,
 ) -> bytes | None:
@@ -252,8 +258,9 @@ def answer(
     Payload types are the offer's; *dtmf_payload* decides only between several offered ones (None: no
     telephone events). Other media lines are refused with port 0. *held*: this end keeps the other on hold
     whatever it offers. *ptime*: in milliseconds, where the offer says none; 0 leaves it out then. *order*: of
-    the attributes. *srtp*: what is made of keys, and of their absence; of several lines an encrypted one is
-    preferred. *keys*: this end's, for what it sends. None when no codec or no way to encrypt is common (488).
+    the attributes. *fmtps*: as in an offer. *srtp*: what is made of keys, and of their absence; of several
+    lines an encrypted one is preferred. *keys*: this end's, for what it sends. None when no codec or no way
+    to encrypt is common (488).
     """
     keys = {} if srtp is Srtp.OFF or keys is None else keys
     usable = [media for media in offer.media if _choice(media, codecs) and _protectable(media, srtp, keys)]
@@ -273,7 +280,7 @@ def answer(
         old_hold = media.direction == "sendrecv" and media.connection in UNSPECIFIED
         direction = "recvonly" if old_hold else MIRRORED[media.direction]
         direction = HELD[direction] if held else direction
-        codec_lines = _codec_lines(payload, codec)
+        codec_lines = _codec_lines(payload, codec, fmtps)
         lines += _attributes(order.answer, codec_lines, media.ptime or ptime, direction, dtmf, own)
     return None if taken is None else _joined(lines)
 
@@ -302,10 +309,10 @@ def _session(local_ip: str, session_id: int, version: int) -> list[str]:
     return ["v=0", f"o=- {session_id} {version} {where}", "s=SDP data", f"c={where}", "t=0 0"]
 
 
-def _codec_lines(payload: str, codec: Codec) -> list[str]:
+def _codec_lines(payload: str, codec: Codec, fmtps: Mapping[str, str]) -> list[str]:
     lines = [f"a=rtpmap:{payload} {codec.rtpmap}"]
-    if codec.fmtp:
-        lines.append(f"a=fmtp:{payload} {codec.fmtp}")
+    if fmtp := fmtps.get(codec.name, codec.fmtp):
+        lines.append(f"a=fmtp:{payload} {fmtp}")
     return lines
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
 
 from .codecs import Codec
-from .coder import Coder
+from .coder import UNSAID, Maker, Terms
 from .resample import Resampler
 from .sound import Sound
 
@@ -17,13 +16,15 @@ class Speech:
     Args:
         codec: which.
         make: what makes one end of a stream of it.
+        terms: what both ends have said of it.
     """
 
-    def __init__(self, codec: Codec, make: Callable[[], Coder]) -> None:
+    def __init__(self, codec: Codec, make: Maker, terms: Terms = UNSAID) -> None:
         self.codec = codec
+        self.terms = terms
         self._make = make
-        self._encoder = make()
-        self._decoder = make()
+        self._encoder = make(terms)
+        self._decoder = make(terms)
         self._heard: int | None = None
         """The SSRC that the decoder follows."""
         self._into = Resampler(codec.rate, codec.rate)
@@ -43,7 +44,7 @@ class Speech:
     def hear(self, payload: bytes, ssrc: int, rate: int) -> array[int]:
         """The samples of *payload*, of the stream *ssrc*, at *rate* Hz."""
         if ssrc != self._heard:
-            self._decoder, self._heard = self._make(), ssrc
+            self._decoder, self._heard = self._make(self.terms), ssrc
         if self._out_of.wanted != rate:
             self._out_of = Resampler(self.codec.rate, rate)
         return self._out_of.feed(self._decoder.decode(payload))

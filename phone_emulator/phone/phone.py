@@ -217,7 +217,8 @@ class Phone:
         told: set[tuple[str, ...]] = set()
         offer = self.options.offer
         for number, line in self.lines.items():
-            titles = tuple(unspoken_titles(codec.name for codec in line.account.codecs))
+            names = [codec.name for codec in line.account.codecs]
+            titles = tuple(unspoken_titles(names))
             if titles and titles not in told:
                 told.add(titles)
                 self.bus.tell(
@@ -226,7 +227,7 @@ class Phone:
                         line=number,
                         codecs=titles,
                         offered=offer is Offer.DECLARED,
-                        reason=told_of_unspoken(titles, offer),
+                        reason=told_of_unspoken(names, offer),
                     )
                 )
 

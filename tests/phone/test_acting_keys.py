@@ -18,6 +18,7 @@ from phone_emulator.sip.message import Request, Response
 from phone_emulator.world import World
 from tests.lab.peers import SERVER, ack_to
 from tests.media.listening import amplitude, decibels
+from tests.media.opus import needs_opus
 from tests.phone.far_end import Play, lines, offer, play
 from tests.phone.presence.watching import DIALOG_INFO, granted, registered
 from tests.phone.stage import Stage
@@ -78,6 +79,30 @@ def test_what_the_offer_says_of_packets_and_digits() -> None:
         assert lines(body, "a=rtpmap:99") == ["a=rtpmap:99 telephone-event/8000"]
 
     play(story, stop=False, account__1__ptime=40, account__1__dtmf__dtmf_payload=99)
+
+
+@needs_opus
+@pytest.mark.parametrize(("para", "captured"), [("opus-nb", 8000), ("opus-mb", 12000), ("opus-wb", 16000)])
+def test_how_wide_a_band_opus_has(para: str, captured: int) -> None:
+    """account.X.codec.opus.para, in what is offered, answered and sent (RFC 7587 section 6.1)."""
+    told = f"sprop-maxcapturerate={captured}; maxaveragebitrate=20000; maxplaybackrate=48000;"
+    with_opus = offer().replace(b"AVP 0\r\n", b"AVP 111\r\na=rtpmap:111 opus/48000/2\r\n")
+
+    async def story(on: Play) -> None:
+        invite, call = await on.talking(body=with_opus)
+        [fmtp] = lines(invite.body, "a=fmtp:107")
+        assert fmtp == f"a=fmtp:107 {told} useylrtx=1; useinbandfec=1"
+        assert call.voice.agreed is not None
+        assert call.voice.agreed.terms.own == fmtp.removeprefix("a=fmtp:107 ")
+        hanging_up = asyncio.create_task(call.hang_up())
+        on.far.answer(await on.far.heard("BYE"), 200)
+        await hanging_up
+        _, response, _ = await on.taken(body=with_opus)
+        assert lines(response.body, "m=") == ["m=audio 11782 RTP/AVP 111"]
+        assert lines(response.body, "a=fmtp:111") == [fmtp.replace("107", "111")]
+
+    only: dict[str, Any] = {"account__1__codec__opus__enable": 1, "account__1__codec__pcmu__enable": 0}
+    play(story, account__1__codec__opus__para=para, **only)
 
 
 def test_what_is_sent_in_a_packet() -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from phone_emulator.events import Address, DigitWay, Tap
 from phone_emulator.media import comfort, dtmf, rtp
 from phone_emulator.media.codecs import CODECS
+from phone_emulator.media.coder import UNSAID, Terms
 from phone_emulator.media.crypto import Security
 from phone_emulator.media.inband import DigitTones
 from phone_emulator.media.senders import Senders
@@ -230,6 +231,7 @@ class Audio:
         heard: Mapping[int, str] | None = None,
         direction: str = "sendrecv",
         *,
+        terms: Terms = UNSAID,
         ptime: int = 20,
         mute: bool = False,
         in_band: bool = False,
@@ -248,6 +250,7 @@ class Audio:
             heard: by payload type, as this end counts, the codecs (and EVENTS, and COMFORT) that may come;
                 None: what is sent, under the same numbers.
             direction: this side's: ``sendrecv``, ``sendonly``, ``recvonly`` or ``inactive``.
+            terms: what both ends have said of the codec.
             ptime: milliseconds in each packet that is sent.
             mute: whether nothing may be sent until `unmute`.
             in_band: whether digits in what is heard count, until a telephone event comes.
@@ -255,7 +258,7 @@ class Audio:
         """
         if heard is None:
             heard = {payload_type: codec} | ({} if dtmf_payload is None else {dtmf_payload: EVENTS})
-        self._speak({codec, *heard.values()})
+        self._speak({codec: terms, **{name: UNSAID for name in heard.values() if name != codec}})
         self._speech = speech = self._speeches.get(codec)
         nowhere = address is None or address.port == 0 or address.host in ("0.0.0.0", "::")
         self._remote = (
@@ -374,14 +377,17 @@ class Audio:
             self._security = security
             self._hearing.new_key()
 
-    def _speak(self, names: set[str]) -> None:
-        """Have what speaks each codec *names*: that of before where there is one, which knows the streams."""
-        found = {name: CODECS[name] for name in sorted(names) if name in CODECS}
-        self._speeches = {
-            name: self._speeches.get(name) or Speech(codec, codec.coder)
-            for name, codec in found.items()
-            if codec.coder is not None
-        }
+    def _speak(self, terms: Mapping[str, Terms]) -> None:
+        """Have what speaks each codec, on these terms: that of before where it was on the same ones."""
+        before, self._speeches = self._speeches, {}
+        for name in sorted(terms):
+            codec = CODECS.get(name)
+            if codec is None or codec.coder is None:
+                continue
+            speech = before.get(name)
+            if speech is None or speech.terms != terms[name]:
+                speech = Speech(codec, codec.coder, terms[name])
+            self._speeches[name] = speech
 
     def _wake(self) -> None:
         """Begin to tick if there is something to send."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from phone_emulator.config.model import AccountConfig
 from phone_emulator.events import Address, DigitWay
-from phone_emulator.media import dtmf, sdp
+from phone_emulator.media import dtmf, opus, sdp
 from phone_emulator.media.codecs import told_of_none, unspoken_titles
 from phone_emulator.media.crypto import Crypto, Key, OptionalSrtp, Srtp, Suite, suites_called
 from phone_emulator.media.negotiation import NO_ADDRESS, Agreed, Fault, Unusable, negotiated
@@ -256,6 +256,7 @@ class Voice:
             account.dtmf_payload,
             direction,
             order=self._context.device.style.sdp_order,
+            fmtps={"opus": opus.fmtp(self._account.opus_para)},
             cryptos=[Crypto(tag, *each) for tag, each in enumerate(self._own_keys().items(), 1)],
             profiles=self._profiles(again=again),
         )
@@ -292,6 +293,7 @@ class Voice:
             held=held,
             ptime=self._account.ptime,
             order=self._context.device.style.sdp_order,
+            fmtps={"opus": opus.fmtp(self._account.opus_para)},
             srtp=self._srtp,
             keys=self._own_keys(),
         )
@@ -386,6 +388,7 @@ class Voice:
             dtmf_payload=agreed.events_sent,
             heard=heard,
             direction=agreed.direction,
+            terms=agreed.terms,
             ptime=agreed.ptime,
             mute=bool(self.withheld) or self.unproven,
             in_band=self._account.dtmf_type == IN_BAND or agreed.events_heard is None,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from phone_emulator.events import CallState, CodecsNotSpoken, Event, MediaChanged, MessageIgnored
-from phone_emulator.media.codecs import Offer
+from phone_emulator.media.codecs import CODECS, Offer, spoken
 from phone_emulator.phone import CallResult, PhoneOptions
 from phone_emulator.sip.message import Request
 from tests.lab.peers import ack_to
@@ -133,7 +133,7 @@ def test_declared_it_takes_what_the_real_phone_takes() -> None:
     ],
 )
 def test_with_nothing_to_offer_no_call_comes_about(settings: dict[str, Any], why: str, way_out: str) -> None:
-    reason = f"{why}: there is nothing to offer; pcmu, pcma, g722 can be spoken{way_out}"
+    reason = f"{why}: there is nothing to offer; {', '.join(spoken(CODECS))} can be spoken{way_out}"
 
     async def story(on: Play) -> None:
         call = on.phone.dial("1002")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import wave
+from array import array
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +14,6 @@ from types import TracebackType
 from typing import Any, Literal
 
 from phone_emulator.media.sound import Sound
-from phone_emulator.media.wav import read_wav
 from tests.integration.harness.net import listening
 from tests.integration.harness.process import Process, require
 from tests.patience import NET
@@ -34,6 +35,8 @@ class Account:
     registers: bool = True
     outbound: bool = True
     """Whether its calls go by way of the server, rather than to whom they name."""
+    ptime: int = 0
+    """Milliseconds that it asks for in each packet; 0: 20."""
     encryption: Literal["", "srtp", "srtp-mand", "srtp-mandf"] = ""
     """``srtp``: RTP/AVP with keys, else in the clear; ``srtp-mand``, ``srtp-mandf``: RTP/SAVP, RTP/SAVPF."""
 
@@ -45,7 +48,8 @@ class Account:
         way = f';outbound="sip:{self.server}"' if self.outbound else ""
         rest = f"answermode={self.answer};regint={60 if self.registers else 0}"
         keyed = f";mediaenc={self.encryption}" if self.encryption else ""
-        return f"<sip:{self.user}@{self.server}>;{credentials}{way};{rest}{keyed}\n"
+        timed = f";ptime={self.ptime}" if self.ptime else ""
+        return f"<sip:{self.user}@{self.server}>;{credentials}{way};{rest}{keyed}{timed}\n"
 
 
 class Baresip(Process):
@@ -106,11 +110,18 @@ class Baresip(Process):
         """What it said and what it heard in its only call, where it records."""
         ways = [self.directory.glob(f"dump-*-{way}.wav") for way in ("enc", "dec")]
         (said,), (heard,) = ways
-        return read_wav(said), read_wav(heard)
+        return left_of(said), left_of(heard)
 
     def control(self) -> Control:
         """Its remote control, open within an ``async with`` block."""
         return Control(self.address)
+
+
+def left_of(path: Path) -> Sound:
+    """The first channel of a WAV file of 16 bit, whatever its rate."""
+    with wave.open(str(path), "rb") as reader:
+        samples = array("h", reader.readframes(reader.getnframes()))
+        return Sound(reader.getframerate(), samples[:: reader.getnchannels()])
 
 
 class Control:

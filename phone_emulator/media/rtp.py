@@ -1,4 +1,4 @@
-"""RTP packets (RFC 3550 section 5.1), and what a receiver counts of them (section 6.4.1, appendix A)."""
+"""RTP packets (RFC 3550 section 5.1)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from dataclasses import dataclass
 
 _HEADER = struct.Struct("!BBHII")
 _VERSION = 2
-_MAX_DROPOUT = 3000
-"""Packets that may be missing at once before it counts as a new start (RFC 3550 appendix A.1)."""
-_MAX_MISORDER = 100
 
 
 class RtpError(ValueError):
@@ -72,85 +69,6 @@ def parse(data: bytes) -> Packet:
             raise RtpError(f"{padding} bytes of padding do not fit a payload of {end - start}")
         end -= padding
     return Packet(second & 0x7F, sequence, timestamp, ssrc, bytes(data[start:end]), bool(second & 0x80))
-
-
-class ReceptionStatistics:
-    """Counts what arrives of the streams at one port, one stream after the other."""
-
-    def __init__(self) -> None:
-        self.packets = 0
-        self.octets = 0
-        """Of payload, as in RTCP's reports."""
-        self._ssrc: int | None = None
-        self._base = 0
-        self._highest = 0
-        """Sequence number, extended by its wraps."""
-        self._stream_packets = 0
-        self._lost_before = 0
-        """By streams that have ended."""
-        self._jitter = 0.0
-        """In seconds."""
-        self.clock = 8000
-        """Ticks of timestamps a second, at present."""
-        self._arrived = 0.0
-        self._timestamp = 0
-
-    @property
-    def lost(self) -> int:
-        """Packets expected that have not come; those that came twice make up for them, as in RTCP."""
-        return self._lost_before + self._missing()
-
-    @property
-    def jitter(self) -> float:
-        """The interarrival jitter of the present stream, in seconds (RFC 3550 section 6.4.1)."""
-        return self._jitter
-
-    def receive(self, packet: Packet, arrived: float, clock: int | None = None) -> None:
-        """*packet* came.
-
-        Args:
-            packet: which.
-            arrived: when, in seconds on any clock.
-            clock: ticks of its timestamp a second; None: as before, as is true of telephone events.
-        """
-        clock = clock or self.clock
-        step = (packet.sequence - self._highest) & 0xFFFF
-        misordered = step > 0xFFFF - _MAX_MISORDER
-        if packet.ssrc != self._ssrc or not (step < _MAX_DROPOUT or misordered):
-            self._begin(packet, arrived, clock)
-        else:
-            if not misordered:
-                self._highest += step
-            self._measure(packet, arrived, clock)
-        self.packets += 1
-        self.octets += len(packet.payload)
-        self._stream_packets += 1
-
-    def _begin(self, packet: Packet, arrived: float, clock: int) -> None:
-        self._lost_before += self._missing()
-        self._ssrc = packet.ssrc
-        self._base = self._highest = packet.sequence
-        self._stream_packets = 0
-        self._jitter = 0.0
-        self._arrived, self._timestamp, self.clock = arrived, packet.timestamp, clock
-
-    def _missing(self) -> int:
-        if self._ssrc is None:
-            return 0
-        return max(0, self._highest - self._base + 1 - self._stream_packets)
-
-    def _measure(self, packet: Packet, arrived: float, clock: int) -> None:
-        """RFC 3550 appendix A.8; of packets with one timestamp (telephone events) the first counts.
-
-        Timestamps of two clocks say nothing of the time between them (RFC 7160).
-        """
-        if packet.timestamp == self._timestamp:
-            return
-        if clock == self.clock:
-            sent = signed((packet.timestamp - self._timestamp) & 0xFFFFFFFF)
-            late = abs(arrived - self._arrived - sent / clock)
-            self._jitter += (late - self._jitter) / 16
-        self._arrived, self._timestamp, self.clock = arrived, packet.timestamp, clock
 
 
 def signed(difference: int) -> int:

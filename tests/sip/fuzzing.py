@@ -16,12 +16,15 @@ from dns.zonefile import read_rrsets
 
 from phone_emulator.dns import message as dns_message
 from phone_emulator.dns.records import RdType
-from phone_emulator.media import dtmf, rtp, sdp
+from phone_emulator.media import dtmf, rtcp, rtp, sdp
 from phone_emulator.media.codecs import CODECS as TABLE
 from phone_emulator.media.crypto import SUITES, Crypto, Key, Security, Srtp
 from phone_emulator.media.negotiation import Unusable, negotiated
+from phone_emulator.media.playout import Playout
+from phone_emulator.media.reception import ReceptionStatistics
 from phone_emulator.media.speech import Speech
 from phone_emulator.media.srtp import Protection, SrtpError
+from phone_emulator.media.xr import ExtendedReport, VoipMetrics
 from phone_emulator.phone.presence.mwi import read_summary
 from phone_emulator.phone.wire import dialog_info, xml_body
 from phone_emulator.sip import digest, refer, values
@@ -176,10 +179,21 @@ def sound(data: bytes) -> None:
     with contextlib.suppress(rtp.RtpError, dtmf.DtmfError):
         packet = rtp.parse(data)
         assert rtp.parse(packet.pack()) == packet
-        EAR.receive(packet, 0.02 * EAR.packets)
+        arrived = 0.02 * EAR.packets
+        if EAR.receive(packet, arrived, 8000) and not BUFFER.takes(packet, arrived, 8000):
+            EAR.discard(packet)
+        assert EAR.stream is not None
+        EAR.stream.report()
         DIGITS.receive(packet)
         for speech in SPEECH:
             speech.hear(packet.payload, packet.ssrc, 8000)
+
+
+def reports(data: bytes) -> None:
+    """An RTCP compound; what can be read can be written again, where it tells a name."""
+    with contextlib.suppress(rtcp.RtcpError):
+        packets = rtcp.parse(data)
+        assert rtcp.parse(rtcp.compose([*packets, rtcp.Description(7, "a")]))[: len(packets)] == packets
 
 
 def encrypted(data: bytes) -> None:
@@ -194,7 +208,7 @@ KEYS = {suite: Key(bytes(suite.octets)) for suite in SUITES.values()}
 ENDS = {suite: Protection() for suite in KEYS}
 for _suite, _end in ENDS.items():
     _end.agree(Security(_suite, KEYS[_suite], KEYS[_suite]))
-EAR, DIGITS = rtp.ReceptionStatistics(), dtmf.DigitReceiver()
+EAR, BUFFER, DIGITS = ReceptionStatistics(), Playout(), dtmf.DigitReceiver()
 SPEECH = [Speech(codec, codec.coder) for codec in TABLE.values() if codec.coder is not None]
 NAME = "pbx.example"
 
@@ -207,6 +221,7 @@ TARGETS: dict[str, Target] = {
     "body": carried,
     "dns": dns_answer,
     "rtp": sound,
+    "rtcp": reports,
     "srtp": encrypted,
 }
 BODIES = [
@@ -263,6 +278,17 @@ SEEDS: dict[str, list[bytes]] = {
             for packet in dtmf.digit_packets("5", payload_type=101, sequence=2, timestamp=320, ssrc=7)
         ),
         b"\xb1\x00\x00\x05\x00\x00\x00\xa0\x00\x00\x00\x07\x00\x00\x00\x01\x00\x01\x00\x01abcdefgh\x01",
+    ],
+    "rtcp": [
+        rtcp.compose(
+            [
+                rtcp.SenderReport(7, 1 << 40, 160, 1, 160, (rtcp.ReportBlock(8, 1, -2, 3, 4, 5, 6),)),
+                rtcp.Description(7, "0123@host"),
+                ExtendedReport(7, (VoipMetrics(8),)),
+                rtcp.Goodbye((7,), "over"),
+            ]
+        ),
+        rtcp.compose([rtcp.ReceiverReport(7), rtcp.Description(7, "a")]),
     ],
     "srtp": [
         end.protect(rtp.Packet(0, sequence, 160, 7, b"\xff" * 160).pack())

@@ -10,6 +10,7 @@ from phone_emulator.events import Address, DigitWay
 from phone_emulator.media import dtmf, rtp
 from phone_emulator.media.comfort import Noise
 from phone_emulator.media.inband import InBandReceiver
+from phone_emulator.media.reception import ReceptionStatistics
 from phone_emulator.media.recording import Recording
 from phone_emulator.media.resample import Resampler
 from phone_emulator.media.senders import Senders
@@ -63,7 +64,7 @@ class Hearing:
         """Who is shown what comes."""
         self.at: float | None = None
         """When the far end's last RTP packet came in, once anything was agreed; None before the first."""
-        self.reception = rtp.ReceptionStatistics()
+        self.reception = ReceptionStatistics()
         self.ignored = 0
         """Datagrams that were no RTP, and telephone events that were none."""
         self.strangers = 0
@@ -155,8 +156,8 @@ class Hearing:
                 return
             if self._expected:
                 self.at = now
-            self.reception.receive(packet, now, self._clock(packet.payload_type))
-            if self.receives:
+            fresh = self.reception.receive(packet, now, self._clock(packet.payload_type))
+            if self.receives and fresh:
                 self._hear(packet, recording=self.recording(now))
         except (rtp.RtpError, dtmf.DtmfError, SrtpError) as error:
             if isinstance(error, SrtpError) and error.failure is Failure.KEY:

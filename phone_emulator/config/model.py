@@ -436,6 +436,20 @@ class PhoneConfig:
     """0..63, the mark of SIP packets. ``static.network.qos.signaltos``"""
     audio_dscp: int = 46
     """0..63, the mark of RTP packets. ``static.network.qos.audiotos``"""
+    rtcp: bool = True
+    """Whether RTCP goes beside RTP. ``voice.rtcp.enable``"""
+    rtcp_cname: str = ""
+    """The phone's name in it; blank for the line's user at the phone's address. ``voice.rtcp_cname``"""
+    rtcp_xr: bool = False
+    """Whether it tells VoIP metrics (RFC 3611). ``voice.rtcp_xr.enable``"""
+    jitter_adaptive: bool = True
+    """Whether the jitter buffer adapts. ``voice.jib.adaptive``"""
+    jitter_min: int = 60
+    """Milliseconds that an adaptive one has at least. ``voice.jib.min``"""
+    jitter_normal: int = 120
+    """Milliseconds that a fixed one has. ``voice.jib.normal``"""
+    jitter_max: int = 240
+    """Milliseconds that an adaptive one has at most. ``voice.jib.max``"""
     min_rtp_port: int = 11780
     """``static.network.port.min_rtpport``"""
     max_rtp_port: int = 12780

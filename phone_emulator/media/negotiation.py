@@ -82,6 +82,10 @@ class Agreed:
     """The transport that this end's description says: ``RTP/AVP``, ``RTP/SAVP``."""
     security: Security | None
     """How it is encrypted; None where it is not."""
+    rtcp: tuple[str, int] | None
+    """Where the far end listens for RTCP; None where it names no place that could be reached."""
+    rtcp_mux: bool
+    """Whether RTCP goes to the port of RTP, and comes there (RFC 5761)."""
 
     @property
     def unspoken(self) -> str:
@@ -129,6 +133,8 @@ def negotiated(offer: bytes, answer: bytes, *, answered_here: bool) -> Agreed:
         "" if events is None else _digits(line.fmtp.get(str(events[0]), "")),
         mine.proto,
         _security(offered, answered, answered_here=answered_here),
+        _rtcp(line, own.origin.address),
+        line.muxed and mine.muxed,
     )
 
 
@@ -183,6 +189,17 @@ def _reachable(connection: str | None, own: str) -> str:
     if (address.version == 6) is not (":" in own):
         raise Unusable(f"{where}, which cannot be reached from {own}", Fault.ADDRESS_FORMAT)
     return str(address)
+
+
+def _rtcp(line: Media, own: str) -> tuple[str, int] | None:
+    """Where RTCP goes, if something can be sent there from the address *own*."""
+    host, port = line.rtcp
+    if host in UNSPECIFIED or not port:
+        return None
+    try:
+        return _reachable(host, own), port
+    except Unusable:
+        return None
 
 
 # -- the keys ------------------------------------------------------------------------------------------------

@@ -114,6 +114,23 @@ class Media:
         """Whether the sender wants to hear nothing: sendonly, inactive, or 0.0.0.0 (RFC 2543)."""
         return self.direction in ("sendonly", "inactive") or self.connection in UNSPECIFIED
 
+    @property
+    def muxed(self) -> bool:
+        """Whether RTCP is at the port of RTP (``a=rtcp-mux``, RFC 5761), or may be."""
+        return any(name == "rtcp-mux" for name, _ in self.attributes)
+
+    @property
+    def rtcp(self) -> tuple[str | None, int]:
+        """The address and port of RTCP: ``a=rtcp`` (RFC 3605), else the next port; 0 where it names none."""
+        text = next((text for name, text in self.attributes if name == "rtcp"), None)
+        if text is None:
+            return self.connection, min(self.port + 1, 65535)
+        port, _, where = text.partition(" ")
+        try:
+            return _connection(where.strip()) if where.strip() else self.connection, number(port, 65535) or 0
+        except SdpError:
+            return self.connection, 0
+
     def codec(self, payload: str, names: Iterable[str] = tuple(CODECS)) -> Codec | None:
         """The first of the codecs *names* that the format *payload* is."""
         encoding, clock, channels = _rtpmap(self.rtpmap.get(payload, ""))
@@ -252,6 +269,7 @@ def answer(
     fmtps: Mapping[str, str] = MappingProxyType({}),
     srtp: Srtp = Srtp.OFF,
     keys: Mapping[Suite, Key] | None = None,
+    rtcp_mux: bool = False,
 ) -> bytes | None:
     """The answer to *offer*: its first codec that is among *codecs*, and telephone events if offered.
 
@@ -259,8 +277,8 @@ def answer(
     telephone events). Other media lines are refused with port 0. *held*: this end keeps the other on hold
     whatever it offers. *ptime*: in milliseconds, where the offer says none; 0 leaves it out then. *order*: of
     the attributes. *fmtps*: as in an offer. *srtp*: what is made of keys, and of their absence; of several
-    lines an encrypted one is preferred. *keys*: this end's, for what it sends. None when no codec or no way
-    to encrypt is common (488).
+    lines an encrypted one is preferred. *keys*: this end's, for what it sends. *rtcp_mux*: whether RTCP at
+    the port of RTP is taken where it is offered. None when no codec or no way to encrypt is common (488).
     """
     keys = {} if srtp is Srtp.OFF or keys is None else keys
     usable = [media for media in offer.media if _choice(media, codecs) and _protectable(media, srtp, keys)]
@@ -282,6 +300,7 @@ def answer(
         direction = HELD[direction] if held else direction
         codec_lines = _codec_lines(payload, codec, fmtps)
         lines += _attributes(order.answer, codec_lines, media.ptime or ptime, direction, dtmf, own)
+        lines += ["a=rtcp-mux"] if rtcp_mux and media.muxed else []
     return None if taken is None else _joined(lines)
 
 

@@ -64,6 +64,14 @@ class Senders:
         self._latched, self._latched_at = source, now
         return True
 
+    def reports(self, source: Address) -> bool:
+        """Whether RTCP counts that came from *source*: from the host whose sound does, at any port."""
+        agreed = self._negotiated
+        if self._address and (agreed is None or source.host != agreed.host):
+            return False
+        known = self._latched or agreed
+        return known is not None and source.host == known.host
+
     def _may_take_over(self, source: Address, now: float) -> bool:
         agreed, latched = self._negotiated, self._latched
         if self._rejected(source):

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .rtp import Packet
+from .rtp import Packet, signed
+
+_LOOP = 1000
+"""Packets that are on their way back at most."""
+_LOOP_SECONDS = 20
 
 
 @dataclass(slots=True)
@@ -18,6 +22,10 @@ class Source:
     """The timestamp of the world's second 0."""
     clock: int = 8000
     """Ticks of timestamps a second, until now."""
+    packets: int = 0
+    """Sent so far."""
+    octets: int = 0
+    """Of their payload."""
 
     def timestamp(self, at: float, clock: int) -> int:
         """Of what is sent at *at*, in seconds of the world, at *clock* ticks a second.
@@ -32,3 +40,14 @@ class Source:
     def sent(self, packet: Packet) -> None:
         """*packet* has left."""
         self.sequence = (packet.sequence + 1) & 0xFFFF
+        self.packets += 1
+        self.octets += len(packet.payload)
+
+    def loops(self, packet: Packet, now: float, clock: int) -> bool:
+        """Whether *packet*, which has this source's SSRC, is one that it sent and that comes back.
+
+        Else another source has chosen the same number, and its other numbers differ (RFC 3550 section 8.2).
+        """
+        behind = (self.sequence - packet.sequence) & 0xFFFF
+        before = signed((self.timestamp(now, clock) - packet.timestamp) & 0xFFFFFFFF)
+        return behind <= _LOOP and abs(before) <= _LOOP_SECONDS * clock

@@ -22,6 +22,8 @@ MOST_STREAMS = 16
 """SSRCs of one far end that are known at a time."""
 MOST_KEYS = 4
 """Keys of each end that are remembered: whoever goes back to one goes on where it was left."""
+SRTCP_TAG = 10
+"""Octets that authenticate SRTCP, also where SRTP has fewer (RFC 4568 section 6.2.2)."""
 REPLAY_WINDOW = 128
 """Packets that are remembered against replays (RFC 3711 section 3.3.2 asks for 64)."""
 
@@ -62,19 +64,32 @@ class _Receiver:
         self._ssrcs: dict[int, None] = {}
 
     def unprotect(self, data: bytes) -> bytes:
-        plain = _call(self._context.unprotect, self._without_mki(data) if self._mki else data)
-        ssrc = int.from_bytes(plain[8:12], "big")
+        plain = _call(self._context.unprotect, self._without_mki(data, self._behind_mki))
+        self._remember(int.from_bytes(plain[8:12], "big"))
+        return plain
+
+    def unprotect_rtcp(self, data: bytes) -> bytes:
+        behind = SRTCP_TAG if self._behind_mki else 0
+        plain = _call(self._context.unprotect_rtcp, self._without_mki(data, behind))
+        self._remember(int.from_bytes(plain[4:8], "big"))
+        return plain
+
+    def _remember(self, ssrc: int) -> None:
         if ssrc not in self._ssrcs:
             self._ssrcs[ssrc] = None
             if len(self._ssrcs) > MOST_STREAMS:
                 oldest = next(iter(self._ssrcs))
                 del self._ssrcs[oldest]
                 self._context.remove_stream(oldest)
-        return plain
 
-    def _without_mki(self, data: bytes) -> bytes:
-        """libsrtp's Python face knows nothing of key identifiers."""
-        end = len(data) - self._behind_mki
+    def _without_mki(self, data: bytes, behind: int) -> bytes:
+        """*data* without the key identifier, which libsrtp's Python face does not know.
+
+        *behind*: octets that follow it.
+        """
+        if not self._mki:
+            return data
+        end = len(data) - behind
         start = end - len(self._mki)
         if start < 0 or data[start:end] != self._mki:
             raise SrtpError(Failure.KEY)
@@ -119,14 +134,25 @@ class Protection:
 
         Until anything has come under a new key of the far end, what is under the one before is taken, too.
         """
+        return self._by_either(lambda receiver: receiver.unprotect(data))
+
+    def protect_rtcp(self, data: bytes) -> bytes:
+        """The RTCP compound *data*, encrypted (RFC 3711 section 3.4); raises SrtpError."""
+        return _call(next(reversed(self._own.values())).protect_rtcp, data)
+
+    def unprotect_rtcp(self, data: bytes) -> bytes:
+        """The SRTCP packet *data*, decrypted; raises SrtpError, see `unprotect`."""
+        return self._by_either(lambda receiver: receiver.unprotect_rtcp(data))
+
+    def _by_either(self, unprotect: Callable[[_Receiver], bytes]) -> bytes:
         receivers = reversed(self._far.values())
         try:
-            plain = next(receivers).unprotect(data)
+            plain = unprotect(next(receivers))
         except SrtpError as error:
             before = None if self._proven or error.failure is not Failure.KEY else next(receivers, None)
             if before is None:
                 raise
-            return before.unprotect(data)
+            return unprotect(before)
         self._proven = True
         return plain
 

@@ -58,7 +58,11 @@ def test_which_settings_are_told(text: str, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("key", "severity", "sentence"),
     [
-        ("account.X.srtp.unencrypted_rtcp.enable", "hint", "there is no RTCP"),
+        (
+            "account.X.srtp.unencrypted_rtcp.enable",
+            "hint",
+            "encrypted calls have their RTCP encrypted, too",
+        ),
         ("account.X.srtp_lifetime", "hint", "keys are offered without a lifetime"),
         (
             "dialplan.replace.prefix.X",

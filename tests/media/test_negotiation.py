@@ -286,3 +286,59 @@ def test_any_answer_is_agreed_on_or_refused_in_words(junk: bytes, at: int, cut: 
     else:
         assert agreed.codec.name in ("pcmu", "pcma", "g722")
     assert told.isprintable()
+
+
+# -- RTCP ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("attributes", "where"),
+    [
+        ((), ("192.168.1.13", 4001)),
+        (("a=rtcp:5000",), ("192.168.1.13", 5000)),
+        (("a=rtcp:5000 IN IP4 192.168.1.99",), ("192.168.1.99", 5000)),
+        (("a=rtcp:0",), None),
+        (("a=rtcp:70000",), None),
+        (("a=rtcp:x",), None),
+        (("a=rtcp:",), None),
+        (("a=rtcp:5000 IN IP4 224.0.0.1",), None),
+        (("a=rtcp:5000 IN IP4 0.0.0.0",), None),
+        (("a=rtcp:5000 IN IP6 2001:db8::1",), None),
+        (("a=rtcp:5000 somewhere",), None),
+    ],
+)
+def test_reports_go_to_the_next_port_or_where_a_rtcp_says(
+    attributes: tuple[str, ...], where: tuple[str, int] | None
+) -> None:
+    """RFC 3550 section 11, RFC 3605: no fault in it spoils the call."""
+    assert answered("0", *attributes).rtcp == where
+
+
+def test_there_is_no_port_above_the_last() -> None:
+    described_last = described("m=audio 65535 RTP/AVP 0")
+    assert negotiated(OWN, described_last, answered_here=False).rtcp == ("192.168.1.13", 65535)
+
+
+def test_an_end_that_is_to_be_sent_nothing_is_sent_no_reports_either() -> None:
+    """RFC 2543 appendix B.5."""
+    held = described("m=audio 4000 RTP/AVP 0", connection="c=IN IP4 0.0.0.0")
+    assert negotiated(OWN, held, answered_here=False).rtcp is None
+
+
+def test_rtcp_at_the_port_of_rtp_takes_both_ends() -> None:
+    """RFC 5761 section 5.1.1."""
+    theirs = described("m=audio 4000 RTP/AVP 0", "a=rtcp-mux")
+    assert not negotiated(OWN, theirs, answered_here=False).rtcp_mux
+    for takes in (True, False):
+        own = sdp.answer(sdp.parse(theirs), "192.168.1.21", 11780, ("pcmu",), 1, 1, 101, rtcp_mux=takes)
+        assert own is not None
+        assert own.endswith(b"a=rtcp-mux\r\n") is takes
+        assert negotiated(theirs, own, answered_here=True).rtcp_mux is takes
+
+
+def test_who_does_not_offer_rtcp_mux_is_not_answered_it() -> None:
+    theirs = described("m=audio 4000 RTP/AVP 0")
+    own = sdp.answer(sdp.parse(theirs), "192.168.1.21", 11780, ("pcmu",), 1, 1, 101, rtcp_mux=True)
+    assert own is not None
+    assert b"rtcp" not in own
+    assert b"rtcp" not in OWN

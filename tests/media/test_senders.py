@@ -119,3 +119,23 @@ def test_trust_ctrl_wants_the_negotiated_address_at_any_port() -> None:
     senders.negotiated(FAR)
     assert senders.admits(ITS_OTHER_PORT, 0.0)
     assert not senders.admits(ITS_NAT, 100.0)
+
+
+def test_reports_count_from_the_host_that_is_heard_at_any_port() -> None:
+    """RFC 3550 section 11: RTCP has a port of its own."""
+    senders = Senders()
+    assert not senders.reports(FAR)
+    senders.negotiated(FAR)
+    assert senders.reports(ITS_OTHER_PORT)
+    assert not senders.reports(ITS_NAT)
+    assert senders.admits(ITS_NAT, 0.0)
+    assert senders.reports(ITS_NAT)
+    assert not senders.reports(FAR)
+
+
+@pytest.mark.parametrize("symmetric", Symmetric)
+def test_reports_are_rejected_by_their_host_never_by_their_port(symmetric: Symmetric) -> None:
+    senders = Senders(symmetric)
+    senders.negotiated(FAR)
+    assert senders.reports(ITS_OTHER_PORT)
+    assert not senders.reports(STRANGER)

@@ -1,4 +1,4 @@
-"""The audio of one call: RTP out and in over the world.
+"""The audio of one call: RTP out and in over the world, RTCP beside it.
 
 Theory of operation: while there is something to send, a timer of the world ticks every 20 ms, or as often as
 the far end wants it, and sends one packet: of a digit if digits wait, as a telephone event or as a sound,
@@ -13,20 +13,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from phone_emulator.events import Address, DigitWay, Tap
+from phone_emulator.events.numbers import MediaNumbers, SentNumbers
 from phone_emulator.media import comfort, dtmf, rtp
 from phone_emulator.media.codecs import CODECS
 from phone_emulator.media.coder import UNSAID, Terms
 from phone_emulator.media.crypto import Security
 from phone_emulator.media.inband import DigitTones
+from phone_emulator.media.numbers import all_losses, measured, voip_metrics
+from phone_emulator.media.playout import Buffer
+from phone_emulator.media.rtcp import is_rtcp
 from phone_emulator.media.senders import Senders
 from phone_emulator.media.sound import Sound
 from phone_emulator.media.source import Source
 from phone_emulator.media.speech import Speech
 from phone_emulator.media.srtp import Protection, SrtpError
+from phone_emulator.media.xr import VoipMetrics
 from phone_emulator.world import DatagramSocket, SendFailed, Tasks, TimerHandle, World, WorldError, as_reason
 
 from .digits import AudioError, Digits, DigitStyle
 from .hearing import Hearing
+from .reports import ENDED, NEW_SSRC, Reports, ReportStyle
 from .tapped import Tapped
 
 COMFORT = comfort.ENCODING
@@ -63,6 +69,8 @@ class AudioCounts:
     """The last thing that went wrong, in words; empty for none."""
     undecrypted: int = 0
     """Packets of the far end that its key did not fit."""
+    reports_ignored: int = 0
+    """Datagrams at the port of RTCP that were none, or that the far end's key did not fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,8 @@ class Audio:
         dscp: 0..63, how RTP packets are marked (``static.network.qos.audiotos``).
         on_digit: called with each digit that the far end sends, as it begins, and in which way.
         senders: whose packets count.
+        buffer: the jitter buffer (``voice.jib``).
+        reports: what its RTCP is like, on the port above; None: there is none.
         on_stranger: called with the address of each of the first hosts whose packets do not, and why; and
             once for a key that does not fit what the far end sends.
         tap: is shown each datagram.
@@ -115,6 +125,8 @@ class Audio:
         dscp: int = 0,
         on_digit: Callable[[str, DigitWay], None] = lambda digit, by: None,
         senders: Senders | None = None,
+        buffer: Buffer | None = None,
+        reports: ReportStyle | None = None,
         on_stranger: Callable[[Address, str], None] = lambda source, why: None,
         tap: Tap | None = None,
     ) -> None:
@@ -128,6 +140,9 @@ class Audio:
         self._problem = ""
         self._sends = self._muted = False
         self._remote: _Remote | None = None
+        self._rtcp: Address | None = None
+        """Where the far end listens for RTCP."""
+        self._rtcp_mux = False
         self._hushed = False
         self._speech: Speech | None = None
         """What is said; None in a codec that cannot be spoken here."""
@@ -135,7 +150,8 @@ class Audio:
         """By the codec's name, what was agreed last of what can be spoken."""
         self._protection = Protection()
         self._security: Security | None = None
-        self._source = self._new_source()
+        self.source = Source(0, 0, 0)
+        """What it sends."""
         self._tasks = Tasks(world, f"the sound at {local}", self._fault)
         self._tick: TimerHandle | None = None
         self._due = 0.0
@@ -146,11 +162,23 @@ class Audio:
         self._digits = Digits(digit_style or DigitStyle())
         self._sent = self._sent_octets = 0
         self._senders = senders or Senders()
-        self._hearing = Hearing(
-            self._protection, self._senders, on_digit, on_stranger, self._tell_problem, cng=cng
+        self.hearing = Hearing(
+            self._protection,
+            self._senders,
+            buffer,
+            on_digit,
+            on_stranger,
+            self.tell_problem,
+            self._own_ssrc_came,
+            cng=cng,
         )
+        """What comes in."""
         self._tapped = None if tap is None else Tapped(tap, world, local)
-        self._hearing.tapped = self._tapped
+        self.hearing.tapped = self._tapped
+        self._reports = (
+            None if reports is None else Reports(world, self._tasks, reports, self._protection, self, tap)
+        )
+        self._renew_source()
 
     # -- what people see -----------------------------------------------------------------------------------
 
@@ -162,7 +190,7 @@ class Audio:
     @property
     def counts(self) -> AudioCounts:
         """What went and came so far."""
-        hearing = self._hearing
+        hearing = self.hearing
         return AudioCounts(
             self._sent,
             self._sent_octets,
@@ -174,22 +202,39 @@ class Audio:
             hearing.strangers,
             self._problem,
             hearing.undecrypted,
+            0 if self._reports is None else self._reports.ignored,
+        )
+
+    @property
+    def numbers(self) -> MediaNumbers:
+        """How its sound has fared so far, both ways."""
+        hearing, reports = self.hearing, self._reports
+        told = None if reports is None else reports.told
+        sent = SentNumbers(
+            packets=self._sent,
+            octets=self._sent_octets,
+            lost=None if told is None else told.lost,
+            jitter=None if told is None else told.jitter / self.clock,
+        )
+        round_trip = None if reports is None else reports.round_trip
+        return measured(
+            hearing.codec, hearing.reception, hearing.playout, self._world.now(), sent, round_trip
         )
 
     @property
     def heard_at(self) -> float | None:
         """When the far end's last RTP packet came in, once anything was agreed; None before the first."""
-        return self._hearing.at
+        return self.hearing.at
 
     @property
     def digits(self) -> str:
         """The digits that the far end sent, the last 1024 of them."""
-        return self._hearing.digits
+        return self.hearing.digits
 
     @property
     def recording(self) -> Sound:
         """What was heard since `record`, at the rate of the codec of that time; gaps are silence."""
-        return self._hearing.recorded
+        return self.hearing.recorded
 
     @property
     def playing(self) -> bool:
@@ -204,7 +249,7 @@ class Audio:
     @property
     def directions(self) -> tuple[bool, bool]:
         """Whether sound may go out, and whether it may come, as negotiated."""
-        return self._sends, self._hearing.receives
+        return self._sends, self.hearing.receives
 
     # -- orders --------------------------------------------------------------------------------------------
 
@@ -214,8 +259,16 @@ class Audio:
             raise WorldError(f"the audio at {self.local} is open already")
         self._local = local or self._local
         socket = await self._world.open_udp(self._local, self, dscp=self._dscp)
+        try:
+            if self._reports is not None:
+                await self._reports.open(socket, self._dscp)
+        except WorldError:
+            socket.close()
+            raise
         if self._closed:
             socket.close()
+            if self._reports is not None:
+                self._reports.close()
             raise WorldError(f"the audio at {self._local} was closed before it was open")
         self._socket = socket
         if self._tapped is not None:
@@ -236,6 +289,8 @@ class Audio:
         mute: bool = False,
         in_band: bool = False,
         security: Security | None = None,
+        rtcp: Address | None = None,
+        rtcp_mux: bool = False,
     ) -> None:
         """Take over what was negotiated; may be called again at any time (hold, another far end).
 
@@ -255,6 +310,8 @@ class Audio:
             mute: whether nothing may be sent until `unmute`.
             in_band: whether digits in what is heard count, until a telephone event comes.
             security: how what is sent is encrypted, and what comes; None: in the clear.
+            rtcp: where the far end listens for RTCP, if it is not to be muted; None: nowhere.
+            rtcp_mux: whether RTCP goes the way of RTP (RFC 5761).
         """
         if heard is None:
             heard = {payload_type: codec} | ({} if dtmf_payload is None else {dtmf_payload: EVENTS})
@@ -275,14 +332,17 @@ class Audio:
         self._muted = mute
         self._sends = direction in ("sendrecv", "sendonly")
         receives = direction in ("sendrecv", "recvonly")
-        self._hearing.agree(
+        self.hearing.agree(
             {each: self._speeches[name] for each, name in heard.items() if name in self._speeches},
             {each for each, name in heard.items() if name == EVENTS},
             {each for each, name in heard.items() if name == COMFORT},
             receives=receives,
             expected=receives or self._remote is not None,
             in_band=in_band,
+            now=self._world.now(),
         )
+        self._rtcp, self._rtcp_mux = rtcp, rtcp_mux
+        self._agree_on_reports()
         if not self.can_send:
             self._digits.refuse(NOWHERE if mute else "the far end is on hold, or its audio is not negotiated")
         if dtmf_payload is None:
@@ -296,7 +356,12 @@ class Audio:
     def unmute(self) -> None:
         """What is negotiated may be sent."""
         self._muted = False
+        self._agree_on_reports()
         self._wake()
+
+    def expect(self) -> None:
+        """The call is up: where the far end may send, what is not heard from now on is silence."""
+        self.hearing.expect(self._world.now())
 
     def hush(self, *, hushed: bool) -> None:
         """Send silence for what is played, and no digits, while this phone holds the far end."""
@@ -314,7 +379,7 @@ class Audio:
     def record(self, seconds: float) -> None:
         """Begin a new recording of what is heard in the next *seconds*; silence is sent meanwhile."""
         rate = _SILENCE.rate if self._speech is None else self._speech.codec.rate
-        self._hearing.record(rate, seconds, self._world.now())
+        self.hearing.record(rate, seconds, self._world.now())
         self._wake()
 
     async def send_dtmf(self, digits: str, *, in_band: bool = False) -> None:
@@ -341,7 +406,7 @@ class Audio:
     async def move(self, local: Address) -> None:
         """Go on at another *local* address, as a new source (RFC 3550 section 8); raises WorldError."""
         self.leave()
-        self._source = self._new_source()
+        self._renew_source()
         await self.open(local)
 
     def leave(self) -> None:
@@ -350,8 +415,10 @@ class Audio:
 
     def close(self) -> None:
         """End it at once; may be called more than once."""
+        if self._reports is not None and not self._closed:
+            self._reports.say_goodbye(ENDED)
         self._closed = True
-        self._shut("the call has ended")
+        self._shut(ENDED)
 
     def _shut(self, why: str) -> None:
         if self._socket is not None:
@@ -360,22 +427,50 @@ class Audio:
         if self._tick is not None:
             self._tick.cancel()
             self._tick = None
+        if self._reports is not None:
+            self._reports.close()
         self._digits.refuse(why)
+
+    # -- RTCP ----------------------------------------------------------------------------------------------
+
+    def _agree_on_reports(self) -> None:
+        if self._reports is None:
+            return
+        remote = None if self._remote is None else self._remote.address if self._rtcp_mux else self._rtcp
+        self._reports.agree(None if self._muted else remote, muxed=self._rtcp_mux)
+
+    def metrics(self, ssrc: int) -> VoipMetrics:
+        """How the stream *ssrc* of the far end is heard."""
+        hearing = self.hearing
+        return voip_metrics(ssrc, self.numbers, all_losses(hearing.reception), hearing.playout)
+
+    def collided(self) -> None:
+        """Another source has this end's SSRC: go on under another one (RFC 3550 section 8.2)."""
+        if self._reports is not None:
+            self._reports.say_goodbye(NEW_SSRC)
+        self._renew_source()
 
     # -- out -----------------------------------------------------------------------------------------------
 
-    def _new_source(self) -> Source:
+    def _renew_source(self) -> None:
         bits = self._world.unguessable.getrandbits
         ssrc, sequence, offset = bits(32), bits(16), bits(32)
-        return Source(ssrc, sequence & FIRST_ENCRYPTED if self._protection.active else sequence, offset)
+        first = sequence & FIRST_ENCRYPTED if self._protection.active else sequence
+        self.source = Source(ssrc, first, offset)
+        self.hearing.own_ssrc = ssrc
+
+    @property
+    def clock(self) -> int:
+        """Of this end's timestamps, in Hz."""
+        return self.source.clock
 
     def _protect(self, security: Security | None) -> None:
         if security is not None and not self._sent:
-            self._source.sequence &= FIRST_ENCRYPTED
+            self.source.sequence &= FIRST_ENCRYPTED
         self._protection.agree(security)
         if security != self._security:
             self._security = security
-            self._hearing.new_key()
+            self.hearing.new_key()
 
     def _speak(self, terms: Mapping[str, Terms]) -> None:
         """Have what speaks each codec, on these terms: that of before where it was on the same ones."""
@@ -403,7 +498,7 @@ class Audio:
     def _has_audio(self) -> bool:
         speaks = self._remote is not None and self._remote.speech is not None
         played = self.playing and not self._hushed
-        return speaks and (self._stream or played or self._hearing.recording(self._world.now()))
+        return speaks and (self._stream or played or self.hearing.recording(self._world.now()))
 
     def _send_next(self) -> None:
         self._tick = None
@@ -420,14 +515,14 @@ class Audio:
 
     def _send(self, packet: rtp.Packet, remote: Address) -> None:
         assert self._socket is not None
-        self._source.sent(packet)
+        self.source.sent(packet)
         clear = data = packet.pack()
         try:
             if self._protection.active:
                 data = self._protection.protect(clear)
             self._socket.send(data, remote)
         except (SendFailed, SrtpError) as error:
-            self._tell_problem(f"cannot send to {remote}: {error}")
+            self.tell_problem(f"cannot send to {remote}: {error}")
             return
         if self._tapped is not None:
             self._tapped.sent(remote, data, clear)
@@ -439,10 +534,8 @@ class Audio:
         tones = self._digits.due(self._due)
         if tones is not None and remote.speech is not None:
             return self._tone_packet(tones, remote, remote.speech)
-        timestamp = self._source.timestamp(self._due, remote.clock)
-        packet = self._digits.next_event(
-            self._due, remote.dtmf_payload, self._source, timestamp, remote.ptime
-        )
+        timestamp = self.source.timestamp(self._due, remote.clock)
+        packet = self._digits.next_event(self._due, remote.dtmf_payload, self.source, timestamp, remote.ptime)
         if packet is not None:
             self._pausing = True
         return packet
@@ -470,7 +563,7 @@ class Audio:
 
     def _sound_packet(self, remote: _Remote, payload: bytes) -> rtp.Packet:
         marker, self._pausing = self._pausing, False
-        source, timestamp = self._source, self._source.timestamp(self._due, remote.clock)
+        source, timestamp = self.source, self.source.timestamp(self._due, remote.clock)
         return rtp.Packet(remote.payload_type, source.sequence, timestamp, source.ssrc, payload, marker)
 
     def _fault(self, error: Exception) -> None:
@@ -480,11 +573,19 @@ class Audio:
 
     def datagram_received(self, data: bytes, remote: Address) -> None:
         """Called by the world: RTP, or something else that is counted and ignored."""
-        self._hearing.receive(data, remote, self._world.now())
+        if self._reports is not None and self._reports.muxed and is_rtcp(data):
+            self._reports.receive(data, remote)
+            return
+        self.hearing.receive(data, remote, self._world.now())
+
+    def _own_ssrc_came(self, packet: rtp.Packet) -> None:
+        if not self.source.loops(packet, self._world.now(), self.clock):
+            self.collided()
 
     def datagram_failed(self, remote: Address, reason: str, data: bytes) -> None:
         """Called by the world: nobody listens there; the call goes on, signalling decides about it."""
-        self._tell_problem(f"{remote}: {reason}")
+        self.tell_problem(f"{remote}: {reason}")
 
-    def _tell_problem(self, problem: str) -> None:
+    def tell_problem(self, problem: str) -> None:
+        """*problem* went wrong, in words."""
         self._problem = problem

@@ -10,6 +10,7 @@ from phone_emulator.events import Address, DigitWay
 from phone_emulator.media import dtmf, rtp
 from phone_emulator.media.comfort import Noise
 from phone_emulator.media.inband import InBandReceiver
+from phone_emulator.media.playout import Buffer, Playout
 from phone_emulator.media.reception import ReceptionStatistics
 from phone_emulator.media.recording import Recording
 from phone_emulator.media.resample import Resampler
@@ -37,10 +38,12 @@ class Hearing:
     Args:
         protection: what decrypts.
         senders: whose packets count.
+        buffer: the jitter buffer.
         on_digit: called with each digit that the far end sends, as it begins, and in which way.
         on_stranger: called with the address of each of the first hosts whose packets do not count, and why;
             and once for a key that does not fit what the far end sends.
         on_problem: called with what went wrong, in words.
+        on_own_ssrc: called with each packet of the far end that has this end's SSRC.
         cng: whether comfort noise is heard as noise, else as silence (``voice.cng``).
     """
 
@@ -48,23 +51,32 @@ class Hearing:
         self,
         protection: Protection,
         senders: Senders,
+        buffer: Buffer | None,
         on_digit: Callable[[str, DigitWay], None],
         on_stranger: Callable[[Address, str], None],
         on_problem: Callable[[str], None],
+        on_own_ssrc: Callable[[rtp.Packet], None],
         *,
         cng: bool = True,
     ) -> None:
         self._protection = protection
-        self._senders = senders
+        self.senders = senders
         self._on_digit = on_digit
         self._on_stranger = on_stranger
         self._on_problem = on_problem
+        self._on_own_ssrc = on_own_ssrc
+        self.own_ssrc = -1
+        """The SSRC of what this end sends."""
         self._cng = cng
         self.tapped: Tapped | None = None
         """Who is shown what comes."""
         self.at: float | None = None
         """When the far end's last RTP packet came in, once anything was agreed; None before the first."""
         self.reception = ReceptionStatistics()
+        self.playout = Playout(buffer)
+        self.codec = ""
+        """The configuration name of what came last; empty before anything has."""
+        self._up = False
         self.ignored = 0
         """Datagrams that were no RTP, and telephone events that were none."""
         self.strangers = 0
@@ -113,6 +125,7 @@ class Hearing:
         receives: bool,
         expected: bool,
         in_band: bool,
+        now: float,
     ) -> None:
         """Take over what was negotiated.
 
@@ -123,10 +136,23 @@ class Hearing:
             receives: whether sound may come.
             expected: whether the far end may be heard of, even with no sound.
             in_band: whether digits in the sound count, until a telephone event comes.
+            now: seconds of the world.
         """
         self._speeches, self._events, self._comfort = speeches, events, comfort
         self.receives, self._expected = receives, expected
         self._in_band = (self._in_band or InBandReceiver()) if in_band else None
+        self._follow(now)
+
+    def expect(self, now: float) -> None:
+        """The call is up: what is not heard from *now* on is silence."""
+        self._up = True
+        self._follow(now)
+
+    def _follow(self, now: float) -> None:
+        if self._up and self.receives:
+            self.playout.expect(now)
+        else:
+            self.playout.cease(now)
 
     def new_key(self) -> None:
         """The far end has another key from now on, or none."""
@@ -151,14 +177,16 @@ class Hearing:
                 data = clear = self._protection.unprotect(data)
                 self._stray = 0
             packet = rtp.parse(data)
-            if not self._senders.admits(remote, now):
-                self._passed_over(remote)
+            if not self.senders.admits(remote, now):
+                self.passed_over(remote)
                 return
             if self._expected:
                 self.at = now
+            if packet.ssrc == self.own_ssrc:
+                self._on_own_ssrc(packet)
             fresh = self.reception.receive(packet, now, self._clock(packet.payload_type))
             if self.receives and fresh:
-                self._hear(packet, recording=self.recording(now))
+                self._hear(packet, now)
         except (rtp.RtpError, dtmf.DtmfError, SrtpError) as error:
             if isinstance(error, SrtpError) and error.failure is Failure.KEY:
                 self._not_decrypted(remote, now)
@@ -171,32 +199,41 @@ class Hearing:
 
     def _not_decrypted(self, remote: Address, now: float) -> None:
         """A packet of *remote* came under another key than that of the far end."""
-        if not self._senders.would_admit(remote, now):
-            self._passed_over(remote)
+        if not self.senders.would_admit(remote, now):
+            self.passed_over(remote)
             return
         self.undecrypted += 1
         self._stray += 1
         if self._stray == _STRAY:
             self._on_stranger(remote, UNDECRYPTED)
 
-    def _passed_over(self, remote: Address) -> None:
-        """A packet came from *remote*, which is not the far end."""
+    def passed_over(self, remote: Address) -> None:
+        """A packet, of sound or of reports, came from *remote*, which is not the far end."""
         self.strangers += 1
         if remote.host not in self._told and len(self._told) < MOST_TOLD:
             self._told.add(remote.host)
-            self._on_stranger(remote, self._senders.why_not(remote))
+            self._on_stranger(remote, self.senders.why_not(remote))
 
-    def _hear(self, packet: rtp.Packet, *, recording: bool) -> None:
+    def _hear(self, packet: rtp.Packet, now: float) -> None:
         if packet.payload_type in self._events:
+            self.playout.event(now)
             digit = self._digit_receiver.receive(packet)
             if digit is not None:
                 self._in_band = None  # who sends events may leave some of the tone in the sound
                 self._pressed(digit, DigitWay.RFC4733)
             return
         speech = self._speeches.get(packet.payload_type)
-        if speech is None and packet.payload_type in self._comfort:
-            self._fall_silent(packet, recording=recording)
-        if speech is None or not (recording or self._in_band):
+        recording = self.recording(now)
+        if speech is None:
+            if packet.payload_type in self._comfort:
+                self.playout.rest(now)
+                self._fall_silent(packet, recording=recording)
+            return
+        self.codec = speech.codec.name
+        if not self.playout.takes(packet, now, speech.codec.clock):
+            self.reception.discard(packet)
+            return
+        if not (recording or self._in_band):
             return
         rate, clock = self._recording.rate if recording else RATE, speech.codec.clock
         samples = speech.hear(packet.payload, packet.ssrc, rate)

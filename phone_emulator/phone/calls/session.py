@@ -158,6 +158,7 @@ class Session:
         wrong = None
         try:
             self.voice.connect(agreement)
+            self.voice.expect()
             self.silent = False
         except Unusable as error:
             wrong = error

@@ -11,6 +11,7 @@ from phone_emulator.media import dtmf, opus, sdp
 from phone_emulator.media.codecs import told_of_none, unspoken_titles
 from phone_emulator.media.crypto import Crypto, Key, OptionalSrtp, Srtp, Suite, suites_called
 from phone_emulator.media.negotiation import NO_ADDRESS, Agreed, Fault, Unusable, negotiated
+from phone_emulator.media.playout import Buffer
 from phone_emulator.media.senders import Senders, Symmetric
 from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.phone.wire.context import Context
@@ -21,6 +22,7 @@ from phone_emulator.world.base import WorldError
 
 from .audio import COMFORT, EVENTS, NO_EVENTS, NO_SOUND, Audio
 from .digits import AudioError, DigitStyle
+from .reports import ReportStyle
 
 PORTS_TRIED = 10
 """RTP ports that one call tries before it gives up; another program may hold some of the range."""
@@ -160,8 +162,7 @@ class Voice:
         audio = Audio(
             world,
             Address(self.host, self._port),
-            # In virtual time nobody listens, and fifty packets a second would be most of the work.
-            stream=not world.virtual or self._context.bus.tap is not None,
+            stream=self._context.sound_flows,
             digit_style=DigitStyle(
                 config.dtmf_duration, config.dtmf_interval, config.dtmf_repetition, -config.dtmf_volume
             ),
@@ -169,12 +170,28 @@ class Voice:
             cng=config.cng,
             dscp=config.audio_dscp,
             senders=Senders(Symmetric(config.rtp_symmetric), negotiated_only=config.trust_ctrl),
+            buffer=Buffer(
+                config.jitter_adaptive,
+                config.jitter_min / 1000,
+                config.jitter_normal / 1000,
+                config.jitter_max / 1000,
+            ),
+            reports=self.report_style if self._context.sound_flows else None,
             on_stranger=self._on_stranger,
             on_digit=self._on_digit,
             tap=self._context.bus.tap,
         )
         await self._bind(audio, audio.open)
         self.audio = audio
+
+    @property
+    def report_style(self) -> ReportStyle | None:
+        """What RTCP is like; None where the cfg has none."""
+        config = self._context.config
+        if not config.rtcp:
+            return None
+        name = config.rtcp_cname or f"{self._account.user_name}@{self.host}"
+        return ReportStyle(name, extended=config.rtcp_xr)
 
     async def move(self, remote: str) -> None:
         """Go on at the phone's present address, that of the IP version of *remote*; raises VoiceError."""
@@ -296,6 +313,7 @@ class Voice:
             fmtps={"opus": opus.fmtp(self._account.opus_para)},
             srtp=self._srtp,
             keys=self._own_keys(),
+            rtcp_mux=self._context.config.rtcp,
         )
         if answer is None:
             raise self._nothing_common(theirs)
@@ -393,7 +411,20 @@ class Voice:
             mute=bool(self.withheld) or self.unproven,
             in_band=self._account.dtmf_type == IN_BAND or agreed.events_heard is None,
             security=agreed.security,
+            rtcp=self._place_of_rtcp(agreed),
+            rtcp_mux=agreed.rtcp_mux,
         )
+
+    def _place_of_rtcp(self, agreed: Agreed) -> Address | None:
+        """Where reports go: no other host than one that may be sent sound."""
+        if agreed.rtcp is None or not self._sources.may_have_sound(agreed.rtcp[0]):
+            return None
+        return Address(*agreed.rtcp)
+
+    def expect(self) -> None:
+        """The call is up: from now on silence of the far end counts."""
+        if self.audio is not None:
+            self.audio.expect()
 
     @property
     def unproven(self) -> bool:

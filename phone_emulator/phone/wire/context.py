@@ -67,6 +67,14 @@ class Context:
             del self.called[next(iter(self.called))]
 
     @property
+    def sound_flows(self) -> bool:
+        """Whether calls send sound all the time, as a real phone's do.
+
+        In virtual time only where somebody looks on: fifty packets a second would be most of the work.
+        """
+        return not self.world.virtual or self.bus.tap is not None
+
+    @property
     def hosts(self) -> tuple[str, ...]:
         """The phone's own addresses."""
         return (self.host, self.other_host) if self.other_host else (self.host,)

@@ -65,11 +65,12 @@ class Baresip(Process):
         ca_file: Path | None = None,
         codecs: Sequence[str] = ("g711",),
         records: bool = False,
+        rtcp_mux: bool = False,
         namespace: str | None = None,
     ) -> None:
         """*ca_file* has the CAs that TLS servers are checked against; *codecs* are its modules for them.
 
-        *records*: what it says and hears is written to files, for `sounds`.
+        *records*: what it says and hears is written to files, for `sounds`. *rtcp_mux*: it offers that.
         """
         require("baresip")
         super().__init__("baresip", directory, namespace)
@@ -83,6 +84,7 @@ class Baresip(Process):
             f"audio_source ausine,{hertz}\nausrc_srate 48000\nausrc_channels 2\n"
             "audio_player aubridge,nowhere\naudio_alert aubridge,nowhere\n"
             f"ctrl_tcp_listen {address}:{CONTROL_PORT}\n"
+            f"rtcp_mux {'yes' if rtcp_mux else 'no'}\n"
             + (f"sip_cafile {ca_file}\n" if ca_file is not None else "")
             + f"module_path {modules}\n"
             + "".join(f"module {codec}.so\n" for codec in codecs)

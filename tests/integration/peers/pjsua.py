@@ -1,8 +1,8 @@
 """pjsip as another phone, told what to do on stdin: ``pjsua.py``. The Python of ``build/peers`` runs it.
 
 Orders and news are JSON, one a line. The first order has its settings: ``address``, ``transport``, ``server``
-(``address:port``), ``user``, ``password``, perhaps ``srtp`` (``optional``, ``mandatory``). The others are
-words: see `Phone.obey`.
+(``address:port``), ``user``, ``password``, perhaps ``srtp`` (``optional``, ``mandatory``) and ``rtcp_mux``
+(anything: it offers that). The others are words: see `Phone.obey`.
 """
 
 from __future__ import annotations
@@ -129,6 +129,7 @@ class Phone:
         account.mediaConfig.transportConfig.boundAddress = settings["address"]
         account.mediaConfig.transportConfig.port = 30000
         account.mediaConfig.transportConfig.portRange = 100
+        account.mediaConfig.rtcpMuxEnabled = bool(settings.get("rtcp_mux"))
         if encryption := settings.get("srtp"):
             # Keys in the session description; over UDP, too.
             ways = {"optional": pj.PJMEDIA_SRTP_OPTIONAL, "mandatory": pj.PJMEDIA_SRTP_MANDATORY}

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from phone_emulator.config.catalogue import SERVERS, Parameter, catalogue, fill, is_ip
+from phone_emulator.config.codec_slots import by_factory_number
 from phone_emulator.config.diagnostic import Code, Diagnostic, Findings, Severity
 from phone_emulator.config.local_files import LocalFileRefused, as_url, from_network, named_file
 from phone_emulator.config.model import (
@@ -103,6 +104,7 @@ def _mentioned(settings: Mapping[str, Setting], start: str, *, blank: bool) -> d
 def todays_names(settings: Mapping[str, Setting], accounts: list[int]) -> dict[str, Setting]:
     """*settings* plus, under today's name, each one given by an older name only."""
     values = dict(settings)
+    settings = by_factory_number(settings)
     for new, olds in catalogue().synonyms.items():
         for old in olds:
             for x in accounts if ".X." in old else (1,):

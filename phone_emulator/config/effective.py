@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from phone_emulator.config.build import todays_names
 from phone_emulator.config.catalogue import Parameter, catalogue
+from phone_emulator.config.codec_slots import by_factory_number, is_numbered
 from phone_emulator.config.models import MOST_ACCOUNTS
 from phone_emulator.config.reader import Origin, Setting, masked
 from phone_emulator.config.secret import Secret
@@ -51,6 +52,7 @@ def by_todays_name(settings: Mapping[str, Setting], accounts: int = MOST_ACCOUNT
     The names are slots, see `Setting.slot`. Those of accounts beyond the last of *accounts* are left out.
     """
     settings = {slot: each for slot, each in settings.items() if _account(slot) <= accounts}
+    settings = dict(by_factory_number(settings))
     values = todays_names(settings, list(range(1, accounts + 1)))
     for slot, setting in settings.items():
         names = _todays(slot, setting)
@@ -64,7 +66,7 @@ def by_todays_name(settings: Mapping[str, Setting], accounts: int = MOST_ACCOUNT
 
 
 def _todays(slot: str, setting: Setting) -> tuple[str, ...]:
-    return (slot,) if slot != setting.key else catalogue().todays(slot)
+    return (slot,) if slot != setting.key and not is_numbered(slot) else catalogue().todays(slot)
 
 
 def _account(slot: str) -> int:

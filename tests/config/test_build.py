@@ -239,6 +239,31 @@ def test_outbound_proxies_inherit_from_their_server() -> None:
             "g722", "pcmu", "pcma", "g729", "opus",
         ]),
         ("account.1.codec.1.enable = 0\naccount.1.codec.6.priority = 9", ["pcma", "g729", "g722"]),
+        ("account.1.codec.1.payload_type = G722\naccount.1.codec.1.enable = 0", ["pcmu", "pcma", "g729"]),
+        ("account.1.codec.1.payload_type = PCMU\naccount.1.codec.1.enable = 0", ["g722", "pcma", "g729"]),
+        ("account.1.codec.1.payload_type = odd\naccount.1.codec.1.enable = 0", ["g722", "pcma", "g729"]),
+        ("account.1.codec.1.payload_type =\naccount.1.codec.1.enable = 0", ["g722", "pcma", "g729"]),
+        ("account.1.codec.9.payload_type = pcma\naccount.1.codec.9.priority = 0", [
+            "pcma", "g722", "pcmu", "g729",
+        ]),
+        ("account.1.codec.1.payload_type = g726-32\naccount.1.codec.1.enable = 1", [
+            "g726_32", "g722", "pcmu", "pcma", "g729",
+        ]),
+        (
+            "account.1.codec.1.payload_type = PCMA\naccount.1.codec.1.priority = 0\n"
+            "account.1.codec.2.payload_type = PCMU\naccount.1.codec.2.enable = 0",
+            ["pcma", "g722", "g729"],
+        ),
+        (
+            "account.1.codec.1.payload_type = PCMA\naccount.1.codec.1.priority = 0\n"
+            "account.1.codec.2.priority = 9",
+            ["pcma", "g722", "pcmu", "g729"],
+        ),
+        (
+            "account.1.codec.pcma.priority = 7\naccount.1.codec.1.payload_type = PCMA\n"
+            "account.1.codec.1.priority = 0",
+            ["g722", "pcmu", "g729", "pcma"],
+        ),
     ],
 )  # fmt: skip
 def test_codecs_in_order_of_priority(text: str, names: list[str]) -> None:

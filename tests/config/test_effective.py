@@ -58,6 +58,10 @@ def differ(left: str, right: str) -> list[str]:
             {"account.1.sip_server.1.transport_type": "2", "account.1.sip_server.2.transport_type": "1"},
         ),
         ("account.1.codec.6.priority = 7", {"account.1.codec.g722.priority": "7"}),
+        (
+            "account.1.codec.1.payload_type = G722\naccount.1.codec.1.priority = 7",
+            {"account.1.codec.1.payload_type": "G722", "account.1.codec.g722.priority": "7"},
+        ),
         ("account.3.advanced.timer_t1 = 2", {"sip.timer_t1": "2"}),
         ("account.1.dns_cache_a.1.ttl = 60", {"account.1.dns_cache_a.1.ttl": "60"}),
         (

@@ -64,6 +64,13 @@ def test_a_codec_takes_its_place_in_the_offer(enable: str, priority: str, payloa
     assert offered(**pcmu, **{enable: 1, priority: 9}) == ["0", payload]
 
 
+def test_a_numbered_codec_is_the_one_that_it_names() -> None:
+    """account.X.codec.Y.payload_type, of files up to V80."""
+    first: dict[str, Any] = {"account__1__codec__7__enable": 1, "account__1__codec__7__priority": 0}
+    assert offered(**first) == ["106", "0"]
+    assert offered(account__1__codec__7__payload_type="G726-32", **first) == ["102", "0"]
+
+
 def test_so_does_pcmu() -> None:
     pcma: dict[str, Any] = {"account__1__codec__pcma__enable": 1, "account__1__codec__pcma__priority": 5}
     assert offered(**pcma, account__1__codec__pcmu__enable=0) == ["8"]

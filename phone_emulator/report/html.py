@@ -82,6 +82,7 @@ def _section(number: int, result: ScenarioResult) -> str:
     if result.failures:
         items = "".join(f"<li>{_text(item.step)}: {_text(item.message)}</li>" for item in result.failures)
         parts.append(f'<ul class="failed">{items}</ul>')
+    parts += [f"<p>line {each.line}: {_text(each.reason)}</p>" for each in result.unspoken]
     if result.registrations:
         parts += ["<h3>Registrations</h3>", _route(result.registrations)]
     parts += [part for call in result.calls for part in (_call_heading(call), _route(call.route))]

@@ -28,7 +28,7 @@ def junit_xml(results: Sequence[ScenarioResult], not_run: Sequence[NotRun] = ())
             found = ET.SubElement(case, kind, message=clean_lines(told[0] if told else str(result.verdict)))
             where = [fault.traceback for fault in result.faults]
             found.text = clean_lines("\n".join([*told, *where]))
-        lines = route_lines(result)
+        lines = [f"line {each.line}: {each.reason}" for each in result.unspoken] + route_lines(result)
         if lines:
             ET.SubElement(case, "system-out").text = clean_lines("\n".join(lines))
     for each in not_run:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from phone_emulator.events import (
     AddressChanged,
     Attempt,
+    CodecsNotSpoken,
     Direction,
     Ended,
     InternalFault,
@@ -146,6 +147,8 @@ class ScenarioResult:
     """What went wrong in this program itself; ``failures`` has each in one line."""
     addresses: list[AddressChanged] = field(default_factory=list)
     """Each change of the phone's own address, in order of time."""
+    unspoken: list[CodecsNotSpoken] = field(default_factory=list)
+    """The codecs that the cfg enables and that could not be spoken, by line."""
     epoch: float = 0.0
     """When it began, in seconds since 1970; 0 in virtual time."""
 
@@ -170,5 +173,14 @@ class ScenarioResult:
                     "reason": change.reason,
                 }
                 for change in self.addresses
+            ],
+            "codecs_not_spoken": [
+                {
+                    "line": each.line,
+                    "codecs": list(each.codecs),
+                    "offered": each.offered,
+                    "reason": each.reason,
+                }
+                for each in self.unspoken
             ],
         }

@@ -19,6 +19,7 @@ from phone_emulator.events import (
     Bus,
     CallRefused,
     CallState,
+    CodecsNotSpoken,
     Direction,
     Ended,
     EndedBy,
@@ -158,6 +159,8 @@ class Session:
     messages: list[Message] = field(default_factory=list)
     addresses: list[AddressChanged] = field(default_factory=list)
     """Each change of the phone's own address."""
+    unspoken: list[CodecsNotSpoken] = field(default_factory=list)
+    """What the phone says of its codecs when it starts."""
     _standing: Standing | None = None
     """How things stood at the end; None before it."""
     epoch: float = 0.0
@@ -212,6 +215,7 @@ class Session:
             health=standing.health,
             messages=self.messages,
             addresses=self.addresses,
+            unspoken=self.unspoken,
             epoch=self.epoch,
         )
 
@@ -316,6 +320,8 @@ def make_session(prepared: Prepared, options: RunOptions) -> Session:
             session.registers.append((event.line, event.attempt))
         elif isinstance(event, AddressChanged):
             session.addresses.append(event)
+        elif isinstance(event, CodecsNotSpoken):
+            session.unspoken.append(event)
         elif options.keep_messages and isinstance(event, MessageSent | MessageReceived | MessageIgnored):
             remarks.keep(session.messages, event)
 

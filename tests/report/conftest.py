@@ -7,6 +7,7 @@ import pytest
 from phone_emulator.events import (
     Address,
     Attempt,
+    CodecsNotSpoken,
     MessageReceived,
     MessageSent,
     Outcome,
@@ -90,6 +91,18 @@ def result(messages: list[Message]) -> ScenarioResult:
     ]
     call = CallReport("c1", 1, "1002", "answered", 200, "", "secondary", 0.0, 32.1, route)
     failure = StepFailure("step 3 (call)", "expected via <primary> & got 'secondary'")
+    mute = CodecsNotSpoken(
+        at=0.0, line=1, codecs=("Opus",), offered=False, reason="Opus <is> enabled and cannot be spoken here"
+    )
     return ScenarioResult(
-        "the <primary> is silent", "a.yaml", Verdict.FAILED, 32.1, True, [failure], [call], [], messages
+        "the <primary> is silent",
+        "a.yaml",
+        Verdict.FAILED,
+        32.1,
+        True,
+        [failure],
+        [call],
+        [],
+        messages,
+        unspoken=[mute],
     )

@@ -39,6 +39,7 @@ def test_one_self_contained_page(result: ScenarioResult, tmp_path: Path) -> None
     assert "0 of 2 scenarios passed" in page
     assert "no response within 64*T1 = 32.0 s" in page
     assert "192.168.1.14:5060/udp" in page
+    assert "<p>line 1: Opus &lt;is&gt; enabled and cannot be spoken here</p>" in page
     assert "<svg" in page
 
 

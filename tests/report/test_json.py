@@ -27,9 +27,18 @@ def test_a_scenario_is_one_line_with_the_fixed_names(result: ScenarioResult) -> 
             "registrations",
             "health",
             "addresses",
+            "codecs_not_spoken",
         ),
     ]
     assert told["verdict"] == "failed"
+    assert told["codecs_not_spoken"] == [
+        {
+            "line": 1,
+            "codecs": ["Opus"],
+            "offered": False,
+            "reason": "Opus <is> enabled and cannot be spoken here",
+        }
+    ]
     assert told["failures"] == [
         {"step": "step 3 (call)", "message": "expected via <primary> & got 'secondary'"}
     ]

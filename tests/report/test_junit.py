@@ -24,7 +24,9 @@ def test_a_case_per_scenario(result: ScenarioResult, tmp_path: Path) -> None:
     assert failed.get("name") == "the <primary> is silent"
     assert failed.find("failure") is not None
     assert [child.tag for child in fine] == ["system-out"]
-    assert "no response within 64*T1 = 32.0 s" in (fine.findtext("system-out") or "")
+    out = fine.findtext("system-out") or ""
+    assert out.startswith("line 1: Opus <is> enabled and cannot be spoken here\n")
+    assert "no response within 64*T1 = 32.0 s" in out
     assert error.findtext("error") == "step 1 (call): bad \\x00\\x1b byte"
 
 

@@ -10,6 +10,7 @@ from phone_emulator.events import (
     Address,
     AddressChanged,
     Attempt,
+    CodecsNotSpoken,
     MessageReceived,
     MessageSent,
     Outcome,
@@ -157,3 +158,8 @@ def test_a_line_that_has_lost_its_connection() -> None:
 def test_an_address_in_the_log() -> None:
     changed = AddressChanged(at=1.0, before=("192.168.1.21",), now=(), reason="the phone has no address")
     assert log_rows([changed]) == [LogRow(1.0, "address", "the phone has no address", bad=True)]
+
+
+def test_codecs_that_cannot_be_spoken_are_in_the_log() -> None:
+    told = CodecsNotSpoken(at=0.0, line=2, codecs=("Opus",), offered=False, reason="Opus is not offered")
+    assert log_rows([told]) == [LogRow(0.0, "line 2", "Opus is not offered")]

@@ -103,7 +103,8 @@ MATTERS = (
     "account.X.dnd.",
     "account.X.always_fwd.",
     "forward.always.",
-    "account.X.codec.",
+    "account.X.codec.G722_1",
+    "account.X.codec.ilbc_1",
 )
 
 

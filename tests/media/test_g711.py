@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from itertools import accumulate
@@ -123,3 +125,10 @@ def test_ringback_sounds_one_second_of_five() -> None:
 
 def test_a_tone_is_never_louder_than_the_samples_hold() -> None:
     assert max(tones.sine((400, 401), 100, level=3.0)) == 32767
+
+
+def test_who_takes_warnings_for_errors_can_import_it() -> None:
+    """``audioop`` is deprecated in Python 3.11 and 3.12."""
+    code = "from phone_emulator.media import g711"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -28,20 +28,19 @@ from phone_emulator.phone.wire.errors import CallError as CallError
 from phone_emulator.phone.wire.identity import ALLOW, Identity
 from phone_emulator.phone.wire.known import Sources
 from phone_emulator.redundancy import Try
-from phone_emulator.sip import reason as reasons
 from phone_emulator.sip.client import Moved, RequestFailed
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.message import METHODS, Message, MessageError, Request, Response
 from phone_emulator.sip.server import ServerTransaction
-from phone_emulator.world.base import TimerHandle
 from phone_emulator.world.faults import as_reason
 from phone_emulator.world.tasks import Tasks
 
 from . import ending, keypad
 from .floor import Floor
+from .relocation import Relocation
 from .session import Session
 from .states import TABLE, UP, CallEvent, Do
-from .voice import Agreement, Voice, VoiceError
+from .voice import Agreement, Voice
 
 BODILESS = frozenset({"BYE", "OPTIONS", "SUBSCRIBE", "REFER"})
 """In-dialog requests whose body is of no use; the others read theirs."""
@@ -148,8 +147,7 @@ class Call:
         """Whether the far end has asked this phone to call somebody yet."""
         self.session = Session(self)
         """What both ends have agreed to say to each other."""
-        self._waiting_for_address: TimerHandle | None = None
-        """When it ends because the phone has none."""
+        self._relocation = Relocation(self, tell=self._tell, over=lambda reason: self._end(reason))
         self._faulted = False
         self._settled = asyncio.Event()
         self._over = asyncio.Event()
@@ -383,7 +381,7 @@ class Call:
 
     def far_end_hung_up(self) -> None:
         """A BYE came in."""
-        self._end(self._because("the far end hung up"), CallEvent.BYE)
+        self._end(ending.because(self.end, "the far end hung up"), CallEvent.BYE)
 
     def respond(
         self, server: ServerTransaction, status: int, extra: Iterable[tuple[str, str]] = (), body: bytes = b""
@@ -483,34 +481,11 @@ class Call:
         Returns:
             Tells the far end of a call that is up; None where there is nothing to tell.
         """
-        if self._waiting_for_address is not None:
-            self._waiting_for_address.cancel()
-            self._waiting_for_address = None
-        flow = self.channel.flow
-        if self.state not in UP or not (self.voice.host in left or (flow and flow.local.host in left)):
-            return None
-        return self.spawn(self._move(why), "the call from another address")
-
-    async def _move(self, why: str) -> None:
-        try:
-            if await self.session.move():
-                self._tell(f"goes on: {why}")
-        except (CallError, VoiceError) as error:
-            self.session.give_up(f"{why}, and {error}", EndedBy.TRANSPORT)
+        return self._relocation.moved(left, why)
 
     def stranded(self, why: str) -> None:
         """The phone has no address; *why*, for people. A call that is up waits for one, for 64*T1."""
-        self.voice.leave()
-        if self.state in UP and self._waiting_for_address is None:
-            wait = 64 * self.seat.context.config.timers.t1
-            self._tell(why)
-
-            def give_up() -> None:
-                reason = f"{why}, for 64*T1 = {wait:.1f} s"
-                self.note_end(EndedBy.TRANSPORT, reason)
-                self._end(reason)
-
-            self._waiting_for_address = self.tasks.call_at(self.seat.now + wait, give_up, "a lost address")
+        self._relocation.stranded(why)
 
     # -- the end -------------------------------------------------------------------------------------------
 
@@ -526,19 +501,9 @@ class Call:
         """The same, where *message* of the far end did it, which may say why itself (RFC 3326)."""
         method = message.method if isinstance(message, Request) else None
         known, end = self.end is not None, self.note_end(by, why, method, answered=True if method else None)
-        given = reasons.reasons_of(message)
-        if not known and given:
-            end.reason, end.elsewhere = reasons.told(given), reasons.completed_elsewhere(given)
-            end.detail = self._because(why)
+        if not known:
+            ending.explained(end, message, why)
         return end
-
-    def _because(self, why: str) -> str:
-        """*why*, and what the far end gave as its reason."""
-        end = self.end
-        if end is None or not end.reason or end.reason in why:
-            return why
-        elsewhere = "answered elsewhere, " if end.elsewhere else ""
-        return f"{why}: {elsewhere}{end.reason}"
 
     # -- state ---------------------------------------------------------------------------------------------
 
@@ -589,8 +554,7 @@ class Call:
 
     def _end(self, reason: str, event: CallEvent = CallEvent.OVER) -> None:
         """The call is over; also where it was so before."""
-        if self._waiting_for_address is not None:
-            self._waiting_for_address.cancel()
+        self._relocation.cancel()
         try:
             self._happened(event, reason)
         finally:

@@ -6,11 +6,27 @@ from collections.abc import Sequence
 
 from phone_emulator.events import Attempt, Ended, EndedBy, Outcome
 from phone_emulator.phone.wire.credentials import words_of
+from phone_emulator.sip import reason as reasons
 from phone_emulator.sip.client import RequestFailed
-from phone_emulator.sip.message import Response
+from phone_emulator.sip.message import Message, Response
 
 TIMED_OUT = 408
 """A server on the way has waited for the far end in vain."""
+
+
+def explained(end: Ended, message: Message, why: str) -> None:
+    """*message* of the far end has ended the call for *why*, and may give a reason of its own (RFC 3326)."""
+    if given := reasons.reasons_of(message):
+        end.reason, end.elsewhere = reasons.told(given), reasons.completed_elsewhere(given)
+        end.detail = because(end, why)
+
+
+def because(end: Ended | None, why: str) -> str:
+    """*why*, and what the far end gave as its reason."""
+    if end is None or not end.reason or end.reason in why:
+        return why
+    elsewhere = "answered elsewhere, " if end.elsewhere else ""
+    return f"{why}: {elsewhere}{end.reason}"
 
 
 def answered(end: Ended, response: Response) -> None:

@@ -20,7 +20,7 @@ from phone_emulator.sip.message import Request, Response
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.world.base import TimerHandle
 
-from . import forwarding
+from . import ending, forwarding
 from .call import Call, CallError, CallLine, CallResult
 from .forwarding import Forward
 from .intercom import asked_delay
@@ -173,7 +173,7 @@ class IncomingCall(Call):
     def far_end_hung_up(self) -> None:
         """A BYE came in."""
         if self.unanswered:  # BYE in an early dialog: its INVITE is owed a 487 (section 15.1.2)
-            self._refuse(487, self._because("the caller hung up"), CallResult.CANCELLED)
+            self._refuse(487, ending.because(self.end, "the caller hung up"), CallResult.CANCELLED)
         else:
             super().far_end_hung_up()
 
@@ -284,7 +284,7 @@ class IncomingCall(Call):
         self.answered_at = self.seat.now
         self._settle(CallResult.ANSWERED, f"answered by this phone{self.session.muteness}", 200)
         if self._moved_since:
-            self.spawn(self._move(self._moved_since), "the call from another address")
+            self._relocation.tell_far_end(self._moved_since)
         if self._replaced is not None:
             reason = f"{self.remote} took the place of {self._replaced.remote}"
             self.spawn(self._replaced.finish(reason), "the end of another")
@@ -338,7 +338,7 @@ class IncomingCall(Call):
     def _cancelled(self, cancel: Request) -> None:
         if self.unanswered:
             self.note_end_by(EndedBy.THEM, "the caller hung up", cancel)
-            self._refuse(487, self._because("the caller hung up"), CallResult.CANCELLED)
+            self._refuse(487, ending.because(self.end, "the caller hung up"), CallResult.CANCELLED)
 
     def _refuse(self, status: int, reason: str, result: CallResult = CallResult.REJECTED) -> None:
         self._refuse_with(Answer(status, why=reason), result)

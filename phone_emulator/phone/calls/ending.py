@@ -40,6 +40,17 @@ def answered(end: Ended, response: Response) -> None:
         end.detail = f"{end.detail}; the {end.method} was refused: {said}"
 
 
+def answered_by_bye(end: Ended | None, response: Response | None) -> None:
+    """The call was answered while it was given up, and a BYE drew *response*."""
+    if end is None:
+        return
+    end.method = "BYE"
+    if response is None:
+        unanswered(end, "no response")
+    else:
+        answered(end, response)
+
+
 def unanswered(end: Ended, why: str) -> None:
     """The request that ended the call draws no answer; *why*, for people."""
     end.answered = False

@@ -17,17 +17,17 @@ from phone_emulator.phone.wire.exchange import Draft, Watch
 from phone_emulator.phone.wire.identity import Identity, new_call_id
 from phone_emulator.redundancy import Try
 from phone_emulator.sip.body import sdp_of
-from phone_emulator.sip.client import ClientTransaction, RequestFailed
+from phone_emulator.sip.client import ClientTransaction
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.flow import Flow
 from phone_emulator.sip.headers import delta_seconds
 from phone_emulator.sip.message import MessageError, Request, Response
 from phone_emulator.sip.server import ServerTransaction
-from phone_emulator.sip.tables import State
 from phone_emulator.world.base import TimerHandle
 
 from . import ending
 from .call import Call, CallLine, CallResult
+from .cancelling import Cancel
 from .early import TERMINATED, Fork, Forks
 from .early_sound import EarlySound
 from .reliable import RAck, rseq_of, wants_prack
@@ -68,7 +68,7 @@ class OutgoingCall(Call):
         self._forks = Forks()
         """Who has answered the INVITE with a 1xx."""
         self._early_sound = EarlySound(self.session, deal_180=self.seat.context.config.deal_180)
-        self._cancel_sent = False
+        self._cancel = Cancel(self)
         self._refusal: Response | None = None
         """What the last target that was asked has refused the call with."""
         self._behind: list[ServerTransaction] = []
@@ -139,7 +139,7 @@ class OutgoingCall(Call):
         if what is not Do.CANCEL:
             super()._do(what)
         elif self._client is not None and self._provisional:
-            self._send_cancel(self._client)
+            self._cancel.send(self._client)
 
     def _end_attempt(self, outcome: Outcome, reason: str) -> None:
         attempt = self.route[-1] if self.route else None
@@ -153,9 +153,8 @@ class OutgoingCall(Call):
         """
         if self.route and self.route[-1].outcome is None:
             self._fail_unanswered(why)
-        elif self.state is CallState.ENDING and self._client is not None and self._cancel_sent:
-            self._cancel_sent = False  # the last one may have left from nowhere
-            self._send_cancel(self._client)
+        elif self.state is CallState.ENDING and self._client is not None and self._cancel.sent:
+            self._cancel.send_again(self._client)
         elif self.voice.audio is None:
             self.voice.host = self.seat.context.host_for(self.voice.host)
         return super().moved(left, why)
@@ -268,7 +267,7 @@ class OutgoingCall(Call):
         if found is not None:
             self.heard_at = self.seat.now
         if self.end is not None and self.end.method == "CANCEL":
-            self._cancel_answered(found is not None)
+            self._cancel.answered(found is not None)
         if found is None:
             if client is not None:
                 self._expect_late_answers(client, draft.identity)
@@ -345,7 +344,8 @@ class OutgoingCall(Call):
             self._ringing_out = None
 
     def _begin_attempt(self, client: ClientTransaction | None) -> None:
-        self._client, self._provisional, self._cancel_sent = client, False, False
+        self._client, self._provisional = client, False
+        self._cancel.begin()
         for fork in self._forks:
             self.seat.dialogs.release(fork.dialog)
         self._forks = Forks()
@@ -402,7 +402,7 @@ class OutgoingCall(Call):
         if fork is not None:
             self.channel.flow, self.channel.target = client.flow, attempt.target
         if self.state is CallState.ENDING:
-            self._send_cancel(client)
+            self._cancel.send(client)
             return
         rseq = rseq_of(response)
         if rseq is not None:
@@ -468,49 +468,6 @@ class OutgoingCall(Call):
             reason = "the far end hung up, and its answer never came"
             self._give_up(CallEvent.BYE, Outcome.NO_RESPONSE, CallResult.FAILED, reason)
 
-    # -- hanging up ----------------------------------------------------------------------------------------
-
-    def _send_cancel(self, client: ClientTransaction) -> None:
-        if self._cancel_sent:
-            return
-        self._cancel_sent = True
-        self.spawn(self._cancel(client), "CANCEL")
-
-    async def _cancel(self, client: ClientTransaction) -> None:
-        """Send a CANCEL, unless the final response came right behind the 1xx.
-
-        What it draws is of no interest: the INVITE's own end is waited for, but no longer than 64*T1
-        (RFC 3261 section 9.1).
-        """
-        way, wait = client.flow, 64 * self.seat.context.config.timers.t1
-        if way.lost:  # the phone has moved, or the server has closed it
-            with contextlib.suppress(RequestFailed):
-                way = await self.seat.exchange.flow_to(self.route[-1].target, wait, "")
-        if not self.channel.cancel(client, way):
-            return
-        if self.end is not None:
-            self.end.method = "CANCEL"
-        await asyncio.sleep(wait)
-        if client.machine.state is State.PROCEEDING:  # else it still takes repeated final responses
-            self.seat.context.endpoint.clients.give_up(client, "no final response to the cancelled INVITE")
-
-    def _cancel_answered(self, came: bool) -> None:
-        """The cancelled INVITE is over; whether its final response *came* tells of the CANCEL, too."""
-        if self.end is not None and came:
-            self.end.answered, self.end.last_heard = True, self.heard_at
-        elif self.end is not None:
-            ending.unanswered(self.end, "no final response to the INVITE came either")
-
-    def _bye_answered(self, response: Response | None) -> None:
-        """The call was answered while it was cancelled, and a BYE drew *response*."""
-        if self.end is None:
-            return
-        self.end.method = "BYE"
-        if response is None:
-            ending.unanswered(self.end, "no response")
-        else:
-            ending.answered(self.end, response)
-
     # -- answered ------------------------------------------------------------------------------------------
 
     async def _connected(
@@ -528,7 +485,7 @@ class OutgoingCall(Call):
         if self.state is CallState.ENDING:
             # Answered while the user hung up: the call is up and must be ended.
             self._catch_up()
-            self._bye_answered(await self.channel.acknowledge_and_bye(dialog))
+            ending.answered_by_bye(self.end, await self.channel.acknowledge_and_bye(dialog))
             return
         self.dialog = dialog
         self.seat.dialogs.confirm(self, dialog)
@@ -613,7 +570,7 @@ class OutgoingCall(Call):
             self.sources.heard(client.source.host, dialog)
             drawn = await self.channel.acknowledge_and_bye(dialog)
         if own:
-            self._bye_answered(drawn)
+            ending.answered_by_bye(self.end, drawn)
 
     def _is_of_the_first(self, response: Response, client: ClientTransaction) -> bool:
         """Whether it came together with the first 2xx, whose dialog is about to be made."""

@@ -242,3 +242,20 @@ def test_a_primary_that_refuses_the_renewal_keeps_the_line_where_it_is() -> None
     story = overlapping(keys, servers, *steps)
     assert [str(each.outcome) for each in play(story).outgoing[0].route] == ["answered"]
     judge(story)
+
+
+def test_a_connection_that_is_lost_behind_a_challenge_is_made_anew() -> None:
+    # rule C3
+    call = {"call": {"to": "2001", "id": "c1", "background": True}}
+    steps: Steps = (
+        {"register": {}},
+        call,
+        {"wait": "10ms"},
+        {"server": {"name": "s13", "behaviour": "refuse"}},
+        {"server": {"name": "s13", "behaviour": "ok"}},
+        {"wait": "10ms"},
+    )
+    servers = {"s13": {"address": "192.168.1.13", "behaviour": "ok, INVITE: delay 5ms"}}
+    story = overlapping({f"{LINE}sip_server.1.transport_type": "1"}, servers, *steps)
+    assert [invite.at for invite in play(story).first_invites] == [0.0, 0.005, 0.01]
+    judge(story)

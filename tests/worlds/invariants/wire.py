@@ -13,7 +13,7 @@ GIVEN_UP = (Outcome.NO_RESPONSE, Outcome.ICMP, Outcome.SEND_FAILED)
 
 
 def one_invite_at_a_time(recording: Recording) -> Iterator[str]:
-    """Never two live INVITE transactions of one call."""
+    """Never two live INVITE transactions of one call; one whose connection is lost before a 1xx is none."""
     last: dict[str, Seen] = {}
     for invite in recording.first_invites:
         number = recording.caller(invite).remote
@@ -28,7 +28,7 @@ def one_invite_at_a_time(recording: Recording) -> Iterator[str]:
         if any(status >= 200 for status in answers):
             continue
         given_up = recording.end_of.get(id(recording.attempt(before)), len(recording.events))
-        if answers or given_up > invite.place:
+        if answers or (given_up > invite.place and not recording.cut_off(before, invite.place)):
             yield (
                 f"call to {number}: INVITE to {invite.remote} at {invite.at:g} s while the one to "
                 f"{before.remote} of {before.at:g} s lives (heard: {answers or 'nothing'})"
@@ -114,7 +114,10 @@ def hang_ups(recording: Recording) -> Iterator[str]:
 
 
 def same_request(recording: Recording) -> Iterator[str]:
-    """One request for one server: same Call-ID, From, To; a counted CSeq only after a challenge or a 3xx."""
+    """One request for one server: same Call-ID, From, To; a counted CSeq only after a challenge or a 3xx.
+
+    Or on a new connection, where the one before was lost behind a challenge.
+    """
     last: dict[str, Seen] = {}
     for invite in recording.first_invites:
         request = invite.request
@@ -135,6 +138,8 @@ def same_request(recording: Recording) -> Iterator[str]:
         if again:
             if invite.remote != before.remote or counted != 1:
                 yield f"{name}: after a {finals[-1]} of {before.remote}, CSeq counted by {counted}"
+        elif counted == 1 and invite.remote == before.remote and recording.cut_off(before, invite.place):
+            continue
         elif counted != 0 or request.uri != before.request.uri:
             yield f"{name}: CSeq counted by {counted}, {before.request.uri} became {request.uri}"
 

@@ -1,7 +1,7 @@
 """How many random worlds: 300; with ``CI=true`` 2,000.
 
 ``HYPOTHESIS_PROFILE=brief`` plays 40, ``HYPOTHESIS_PROFILE=deep`` 20,000 new ones. Of those in
-which everything overlaps: 100, 20 and 5,000.
+which everything overlaps: 100, 20 and 5,000; ``WORLDS=500`` plays as many of these as it says, for slices.
 """
 
 from __future__ import annotations
@@ -37,5 +37,5 @@ def worlds_profile() -> settings:
 def overlapping_profile() -> settings:
     """The same for worlds in which everything overlaps: a few in every run, 5,000 new ones at night."""
     profile = worlds_profile()
-    named = os.environ.get("HYPOTHESIS_PROFILE")
-    return settings(profile, max_examples={"brief": 20, "deep": 5000}.get(named or "", 100))
+    usual = {"brief": 20, "deep": 5000}.get(os.environ.get("HYPOTHESIS_PROFILE", ""), 100)
+    return settings(profile, max_examples=int(os.environ.get("WORLDS", usual)))

@@ -28,6 +28,7 @@ def registered_where_it_calls(recording: Recording) -> Iterator[str]:
         return
     invites = {invite.place: invite for invite in recording.first_invites}
     last: dict[int, Target] = {}
+    begun: set[int] = set()
     for place, event in enumerate(recording.events):
         if isinstance(event, AttemptEnded) and event.attempt.method == "REGISTER":
             attempt = event.attempt
@@ -40,8 +41,9 @@ def registered_where_it_calls(recording: Recording) -> Iterator[str]:
         elif place in invites:
             attempt = recording.attempt(invites[place])
             target = attempt.target
-            if event.at != attempt.sends[0]:
-                continue  # with credentials: it began before
+            if id(attempt) in begun:
+                continue  # with credentials
+            begun.add(id(attempt))
             there = last.get(target.server)
             # The other server's binding may be at the same place.
             if target.server not in keyed or target.remote in {each.remote for each in last.values()}:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -27,7 +28,13 @@ MOST_SECONDS = 300.0
 def python(*command: str | Path, cwd: Path = ROOT, by: Path | str = sys.executable) -> str:
     """What Python prints that runs *command*, a module and its arguments; fails with what it says."""
     done = subprocess.run(
-        [by, "-m", *command], cwd=cwd, capture_output=True, text=True, check=False, timeout=MOST_SECONDS
+        [by, "-m", *command],
+        cwd=cwd,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=MOST_SECONDS,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

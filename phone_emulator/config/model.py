@@ -474,6 +474,10 @@ class PhoneConfig:
     """``forward.always``, ``forward.busy``, ``forward.no_answer``"""
     semi_attended_transfer: bool = True
     """Whether a call that rings can be replaced in a transfer. ``transfer.semi_attend_tran_enable``"""
+    local_conference: bool = True
+    """Whether the phone mixes calls itself. ``features.conference.local.enable``"""
+    conference_goes_on: bool = False
+    """Whether the others are joined when this phone leaves. ``transfer.tran_others_after_conf_enable``"""
     intercom: bool = True
     """Whether a caller may ask that the phone answers by itself. ``features.intercom.allow``"""
     auto_answer_delay: int = 1

@@ -322,6 +322,16 @@ class TextReceived(Event):
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConferenceChanged(Event):
+    """Calls of the phone talk together, or do so no more: each far end hears the others."""
+
+    calls: tuple[str, ...]
+    """Those that talk together now, in the order in which they joined; empty where the conference is over."""
+    reason: str
+    """One sentence for people."""
+
+
 class DigitWay(StrEnum):
     """How a digit comes."""
 

@@ -18,3 +18,10 @@ class Sound:
     def seconds(self) -> float:
         """How long it lasts."""
         return len(self.samples) / self.rate
+
+    def piece(self, place: int, seconds: float) -> array[int]:
+        """The *seconds* from the sample *place* on; behind its end there is silence."""
+        count = round(self.rate * seconds)
+        samples = self.samples[place : place + count]
+        samples.frombytes(bytes(2 * (count - len(samples))))
+        return samples

@@ -29,6 +29,7 @@ from .calls.call import Call, CallError, Handler
 from .calls.floor import Floor
 from .calls.incoming import IncomingCall
 from .calls.outgoing import OutgoingCall
+from .calls.states import UP
 from .dialling.number import asked_by, at_address, dialled, why_undialable
 from .dialogs import Dialogs
 from .line import Line
@@ -37,6 +38,7 @@ from .presence.notifier import Notifier
 from .reception import in_dialog
 from .reception.entrance import Entrance
 from .reception.uas_core import UasCore
+from .transfer import conferring
 from .transfer.referral import Referrals
 from .wire.addresses import own_addresses
 from .wire.certificates import Certificates, trust_of
@@ -366,6 +368,19 @@ class Phone:
         Raises CallError where there is none, or where its far end says no.
         """
         return await self.floor.swap(to)
+
+    async def confer(self, call: Call, *others: Call) -> None:
+        """Let *call* talk together with *others*, or the newest other one that is up; raises CallError."""
+        up = [each for each in self.calls if each.state in UP and each is not call]
+        await conferring.confer(call, others or up[-1:])
+
+    async def split(self, call: Call) -> None:
+        """Make calls of the conference of *call* again, all of them held; raises CallError."""
+        await conferring.split(call)
+
+    async def hang_up(self, call: Call) -> None:
+        """End *call*, in any state, and all of a conference that it is in (see `conferring.leave`)."""
+        await conferring.leave(call)
 
     def ring(self, call: IncomingCall) -> None:
         """Take *call* up and let it ring."""

@@ -19,8 +19,10 @@ from phone_emulator.media.codecs import CODECS
 from phone_emulator.media.coder import UNSAID, Terms
 from phone_emulator.media.crypto import Security
 from phone_emulator.media.inband import DigitTones
+from phone_emulator.media.mixer import mixed
 from phone_emulator.media.numbers import all_losses, measured, voip_metrics
 from phone_emulator.media.playout import Buffer
+from phone_emulator.media.resample import Resampler
 from phone_emulator.media.rtcp import is_rtcp
 from phone_emulator.media.senders import Senders
 from phone_emulator.media.sound import Sound
@@ -30,6 +32,7 @@ from phone_emulator.media.srtp import Protection, SrtpError
 from phone_emulator.media.xr import VoipMetrics
 from phone_emulator.world import DatagramSocket, SendFailed, Tasks, TimerHandle, World, WorldError, as_reason
 
+from .company import Company
 from .digits import AudioError, Digits, DigitStyle
 from .hearing import Hearing
 from .reports import ENDED, NEW_SSRC, Reports, ReportStyle
@@ -159,6 +162,9 @@ class Audio:
         """Whether the next audio packet is the first after a pause, which has the marker."""
         self._playing = _SILENCE
         self._played = 0
+        self._company: Company | None = None
+        """The others of a conference, whom the far end hears; None outside of one."""
+        self._into_company = Resampler(_SILENCE.rate, _SILENCE.rate)
         self._digits = Digits(digit_style or DigitStyle())
         self._sent = self._sent_octets = 0
         self._senders = senders or Senders()
@@ -376,6 +382,16 @@ class Audio:
         self._played = 0
         self._wake()
 
+    def join(self, company: Company | None) -> None:
+        """Let the far end hear *company* too, and be heard by it; None: it is alone with this phone again."""
+        self._company = company
+        self.hearing.join(company)
+        self._wake()
+
+    def hear_company(self) -> None:
+        """The others of the conference say something: send it, also where nothing else is."""
+        self._wake()
+
     def record(self, seconds: float) -> None:
         """Begin a new recording of what is heard in the next *seconds*; silence is sent meanwhile."""
         rate = _SILENCE.rate if self._speech is None else self._speech.codec.rate
@@ -497,8 +513,16 @@ class Audio:
 
     def _has_audio(self) -> bool:
         speaks = self._remote is not None and self._remote.speech is not None
-        played = self.playing and not self._hushed
-        return speaks and (self._stream or played or self.hearing.recording(self._world.now()))
+        now = self._world.now()
+        return speaks and (
+            self._stream
+            or self.hearing.recording(now)
+            or (not self._hushed and (self.playing or self._hears_company(now)))
+        )
+
+    def _hears_company(self, now: float) -> bool:
+        """Whether the others of a conference say something that is still to be sent."""
+        return self._company is not None and self._company.sounds(max(self._due, now))
 
     def _send_next(self) -> None:
         self._tick = None
@@ -552,14 +576,30 @@ class Audio:
         if remote.speech is None or not self._has_audio():
             self._pausing = True
             return None
-        sound, place = (_SILENCE, 0) if self._hushed else (self._playing, self._played)
+        if self._hushed:
+            sound, place = _SILENCE, 0
+        else:
+            sound, place = self._playing, self._played
+            if self._company is not None:
+                sound, place = self._with(self._company, remote.ptime), 0
+            self._played += self._playing.rate * remote.ptime // 1000
         count = sound.rate * remote.ptime // 1000
-        if not self._hushed:
-            self._played += count
         if self._activity and not self._activity.speaks(sound.samples[place : place + count], remote.ptime):
             self._pausing = True
             return None
         return self._sound_packet(remote, remote.speech.say(sound, place, remote.ptime))
+
+    def _with(self, company: Company, milliseconds: int) -> Sound:
+        """The next packet's share of what *company* says and of what is played, which it hears too."""
+        seconds = milliseconds / 1000
+        heard = company.others(self._due, seconds)
+        if self.playing:
+            if (self._into_company.rate, self._into_company.wanted) != (self._playing.rate, company.rate):
+                self._into_company = Resampler(self._playing.rate, company.rate)
+            played = self._into_company.feed(self._playing.piece(self._played, seconds))
+            company.say(played, self._due)
+            heard = mixed([played, heard], len(heard))
+        return Sound(company.rate, heard)
 
     def _sound_packet(self, remote: _Remote, payload: bytes) -> rtp.Packet:
         marker, self._pausing = self._pausing, False

@@ -72,6 +72,16 @@ Handler = Callable[["Call", ServerTransaction], None]
 """Takes a request of the far end within a call's dialog."""
 
 
+class Together(Protocol):
+    """Calls that talk together."""
+
+    async def hold(self) -> None:
+        """Hold every far end; raises CallError."""
+
+    async def resume(self) -> None:
+        """Take every far end back; raises CallError."""
+
+
 class CallLine(Protocol):
     """What a call needs of its line."""
 
@@ -139,6 +149,10 @@ class Call:
         self.dialog: Dialog | None = None
         self.beside: Call | None = None
         """A call that is not held for this one: it has asked for it, or ends when this one is up."""
+        self.conference: Together | None = None
+        """The calls that it talks together with; None where it is alone."""
+        self.conferred_with: list[str] = []
+        """The ids of those that it has talked together with."""
         self.usages: list[Usage] = []
         """What hangs on it."""
         self.transferred_to = ""
@@ -252,13 +266,24 @@ class Call:
                 await self._terminate(reason, by=by)
 
     async def hold(self) -> None:
-        """Hold the far end (``account.X.hold_use_inactive``, ``sip.rfc2543_hold``); raises CallError."""
+        """Hold the far end, and all of a conference with it; raises CallError."""
+        await (self.hold_alone() if self.conference is None else self.conference.hold())
+
+    async def resume(self) -> None:
+        """Take the far end back, and all of a conference with it; raises CallError.
+
+        Another call that talks is held.
+        """
+        await (self.resume_alone() if self.conference is None else self.conference.resume())
+
+    async def hold_alone(self) -> None:
+        """Hold this far end (``account.X.hold_use_inactive``, ``sip.rfc2543_hold``); raises CallError."""
         with self.ordered("holding"):
             odd = await self.session.hold(True)
             self._happened(CallEvent.HOLD, f"held by this phone; {odd}" if odd else "held by this phone")
 
-    async def resume(self) -> None:
-        """Take the far end back; another call that talks is held. Raises CallError."""
+    async def resume_alone(self) -> None:
+        """Take this far end back; another call that talks is held. Raises CallError."""
         with self.ordered("resuming"):
             if self.state is CallState.HELD:
                 self.floor.claim(self)

@@ -1,4 +1,4 @@
-"""Who talks: one call of a phone at a time, whichever of its lines it is on.
+"""Who talks: one call of a phone at a time, or one conference, whichever of its lines it is on.
 
 Theory of operation: a phone has one handset. Whoever is to talk, a call that is dialled, answered or taken
 back, claims the floor: every other call that talks is held, and its re-INVITE leaves before what the new one
@@ -9,7 +9,7 @@ the user from no other call: the old one talks on beside the new one, which is t
 It is asked once more when the new one is answered. Whoever wants to see the old call held awaits `quiet`.
 
 A call is not held for one that its own far end asked for (a REFER that came in), nor for one that takes its
-place: whoever asked for that ends it.
+place: whoever asked for that ends it. Nor is it held for one of its own conference (`conference.py`).
 """
 
 from __future__ import annotations
@@ -34,14 +34,18 @@ class Talker(Protocol):
     tasks: Tasks
 
     @property
+    def conference(self) -> object | None:
+        """What it talks together with."""
+
+    @property
     def beside(self) -> Talker | None:
         """The call that is not held for this one."""
 
-    async def hold(self) -> None:
+    async def hold_alone(self) -> None:
         """Hold the far end; raises CallError."""
 
     async def resume(self) -> None:
-        """Take the far end back; raises CallError."""
+        """Take the far end back, and those of its conference; raises CallError."""
 
     def not_held(self, why: str) -> None:
         """It talks on, though another one is to talk."""
@@ -76,7 +80,8 @@ class Floor(Generic[_Call]):
         if self._shared:
             return
         for other in self._calls:
-            spared = other is call or other is call.beside or other.id in self._holding
+            together = call.conference is not None and other.conference is call.conference
+            spared = other is call or other is call.beside or other.id in self._holding or together
             if other.state is CallState.TALKING and not spared:
                 holding = self._holding[other.id] = other.tasks.spawn(_hold(other), "holding")
                 holding.add_done_callback(partial(self._let_go, other.id))
@@ -112,7 +117,7 @@ class Floor(Generic[_Call]):
 
 async def _hold(other: Talker) -> None:
     try:
-        await other.hold()
+        await other.hold_alone()
     except CallError as error:
         if other.state is CallState.TALKING:
             other.not_held(str(error))

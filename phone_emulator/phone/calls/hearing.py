@@ -20,6 +20,7 @@ from phone_emulator.media.speech import Speech
 from phone_emulator.media.srtp import Failure, Protection, SrtpError
 from phone_emulator.media.tones import RATE
 
+from .company import Company, PassingOn
 from .tapped import Tapped
 
 MOST_TOLD = 10
@@ -101,6 +102,8 @@ class Hearing:
         self._in_band: InBandReceiver | None = None
         """What finds digits in what is heard; None where nobody listens for them."""
         self._to_8_khz = Resampler(RATE, RATE)
+        self._passing_on: PassingOn | None = None
+        """What lets the others of a conference hear it, too; None outside of one."""
         self._digit_receiver = dtmf.DigitReceiver()
         self._digits: deque[str] = deque(maxlen=_DIGITS_KEPT)
         self._recording = Recording(RATE, 0)
@@ -166,6 +169,10 @@ class Hearing:
     def recording(self, now: float) -> bool:
         """Whether what comes at *now* is recorded."""
         return now < self._record_until
+
+    def join(self, company: Company | None) -> None:
+        """What is heard from now on *company* hears too; None: nobody else does."""
+        self._passing_on = None if company is None else PassingOn(company)
 
     def receive(self, data: bytes, remote: Address, now: float) -> None:
         """*data* came from *remote* at *now*: RTP, or something else that is counted and ignored."""
@@ -233,10 +240,14 @@ class Hearing:
         if not self.playout.takes(packet, now, speech.codec.clock):
             self.reception.discard(packet)
             return
-        if not (recording or self._in_band):
+        passing_on = self._passing_on
+        if not (recording or self._in_band or passing_on):
             return
-        rate, clock = self._recording.rate if recording else RATE, speech.codec.clock
+        rate = self._recording.rate if recording else RATE if passing_on is None else passing_on.rate
+        clock = speech.codec.clock
         samples = speech.hear(packet.payload, packet.ssrc, rate)
+        if passing_on is not None:
+            passing_on.hear(packet, Sound(rate, samples), clock, now)
         if recording:
             self._write_noise(packet, clock)
             self._recording.write(packet, samples, clock)

@@ -21,6 +21,7 @@ from phone_emulator.sip.warning import warning
 from phone_emulator.world.base import WorldError
 
 from .audio import COMFORT, EVENTS, NO_EVENTS, NO_SOUND, Audio
+from .company import Company
 from .digits import AudioError, DigitStyle
 from .reports import ReportStyle
 
@@ -86,6 +87,8 @@ class Voice:
         """The RTP session, while the call has one."""
         self.withheld = ""
         """Why no sound is sent to where the far end wants it, for people; empty where it is."""
+        self._company: Company | None = None
+        """The others of a conference; None outside of one."""
         self._keys: dict[Suite, Key] = {}
         """What this end's sound is encrypted with, by cipher: the same as long as its address is the same."""
         self._two_lines = False
@@ -182,6 +185,7 @@ class Voice:
             tap=self._context.bus.tap,
         )
         await self._bind(audio, audio.open)
+        audio.join(self._company)
         self.audio = audio
 
     @property
@@ -446,6 +450,12 @@ class Voice:
         """Say nothing, though something may go out: this end holds the far end, or does so no more."""
         if self.audio is not None:
             self.audio.hush(hushed=hushed)
+
+    def join(self, company: Company | None) -> None:
+        """Let the far end hear *company* too, and be heard by it; None: it is alone with this phone again."""
+        self._company = company
+        if self.audio is not None:
+            self.audio.join(company)
 
     def refused_as_events(self, digits: str) -> str:
         """Why *digits* cannot go out as telephone events, for people; empty where they can (RFC 4733)."""

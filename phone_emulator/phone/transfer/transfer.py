@@ -263,6 +263,8 @@ def _check(call: Call) -> None:
         raise CallError(f"the call is {call.state}, not up")
     if under_way(call) is not None:
         raise CallError("the call is being transferred already")
+    if call.conference is not None:
+        raise CallError("the call is in a conference: split it first")
 
 
 async def _carry_out(call: Call, to: str, refer_to: str) -> None:

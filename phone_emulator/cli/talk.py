@@ -21,6 +21,7 @@ from phone_emulator.events import (
     CallForwarded,
     CheckSync,
     CodecsNotSpoken,
+    ConferenceChanged,
     DigitReceived,
     DnsAnswered,
     Event,
@@ -142,6 +143,8 @@ def _in_words(event: Event) -> str:
         case TransferChanged():
             who = event.call or f"line {event.line}"
             return f"{who}: transfer to {event.to} {event.state}: {event.reason}"
+        case ConferenceChanged():
+            return f"conference: {event.reason}"
         case CallForwarded():
             return f"line {event.line}, {event.remote}: {event.reason}"
         case DnsAnswered():

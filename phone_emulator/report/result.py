@@ -89,6 +89,8 @@ class CallReport:
     """None where no sound was agreed."""
     digits: str | None = None
     """What the far end has pressed; None where no sound was agreed, and none came by INFO."""
+    conference: tuple[str, ...] = ()
+    """The ids of the calls that it has talked together with."""
 
     @property
     def way(self) -> str:
@@ -100,7 +102,7 @@ class CallReport:
         media: dict[str, Any] = {} if self.media is None else self.media.as_json()
         if self.digits is not None:
             media["digits"] = self.digits
-        return {
+        told = {
             "id": self.id,
             "line": self.line,
             "direction": str(Direction.INCOMING if self.incoming else Direction.OUTGOING),
@@ -113,7 +115,12 @@ class CallReport:
             "elapsed": round(self.elapsed, 6),
             "route": [attempt.as_json() for attempt in self.route],
             "ended": None if self.ended is None else self.ended.as_json(),
-        } | ({"media": media} if media else {})
+        }
+        if media:
+            told["media"] = media
+        if self.conference:
+            told["conference"] = list(self.conference)
+        return told
 
 
 @dataclass(frozen=True, slots=True)

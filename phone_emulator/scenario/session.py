@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from phone_emulator.config import CfgError, load
@@ -221,7 +221,8 @@ class Session:
 
     def call_reports(self) -> list[CallReport]:
         """The calls, in order of time."""
-        calls = [call_report(call, name) for name, call in self.calls.items()]
+        names = {call.id: name for name, call in self.calls.items()}
+        calls = [call_report(call, names) for call in self.calls.values()]
         calls += [call.report(name) for name, call in self.refused.items()]
         return sorted(calls, key=lambda call: call.started)
 
@@ -329,10 +330,11 @@ def make_session(prepared: Prepared, options: RunOptions) -> Session:
     return session
 
 
-def call_report(call: Call, name: str | None = None) -> CallReport:
-    """A call as reports tell it, under the id that the scenario gives it."""
+def call_report(call: Call, names: Mapping[str, str] | None = None) -> CallReport:
+    """A call as reports tell it; *names*: by a call's id, the one that the scenario gives it."""
+    names = {} if names is None else names
     return CallReport(
-        id=name or call.id,
+        id=names.get(call.id, call.id),
         line=call.seat.number,
         to=call.remote,
         result=None if call.result is None else str(call.result),
@@ -347,6 +349,7 @@ def call_report(call: Call, name: str | None = None) -> CallReport:
         ended=None if call.end is None else dataclasses.replace(call.end),
         media=_media_report(call),
         digits=None if call.session.silent and not call.digits_heard else call.digits_heard,
+        conference=tuple(names.get(each, each) for each in call.conferred_with),
     )
 
 

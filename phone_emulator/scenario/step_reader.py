@@ -123,7 +123,7 @@ class StepReader:
             )
         other = _below(node, "with")
         if other is not None and self._named(other, node.line, where) == found:
-            self._faults.add(other.line, f"{where}: a call cannot be transferred to itself")
+            self._faults.add(other.line, f"{where}: 'with' names the call itself")
         return (args.model_copy(update={"call": found}) if isinstance(args, OnCall) else None), found
 
     def _made(self, kind: str, line: int | None, node: Node, where: str) -> str:

@@ -21,6 +21,7 @@ from phone_emulator.lab.zone import Zone, parse_zone, read_zone
 from phone_emulator.media.codecs import Offer
 from phone_emulator.media.crypto import OptionalSrtp
 from phone_emulator.phone import Call, CallError, CallResult, IncomingCall, Phone, PhoneOptions
+from phone_emulator.phone.transfer.conferring import leave
 from phone_emulator.phone.transfer.transfer import transfer_blind, transfer_to
 from phone_emulator.redundancy import Silence
 from phone_emulator.report.text import attempt_line, call_lines
@@ -153,6 +154,17 @@ class VirtualPhone:
             await self._phone.floor.quiet()
 
         self._stepper.do(swap)
+
+    def conference(self, call: VirtualCall, other: VirtualCall | None = None) -> None:
+        """Let *call* talk together with *other*, or the newest other one that is up. Raises CallError."""
+        __tracebackhide__ = True
+        others = () if other is None else (other._call,)
+        self._stepper.do(lambda: self._phone.confer(call._call, *others))
+
+    def split(self, call: VirtualCall) -> None:
+        """Make calls of the conference of *call* again, all of them on hold. Raises CallError."""
+        __tracebackhide__ = True
+        self._stepper.do(lambda: self._phone.split(call._call))
 
     def ring(
         self, line: int | None = None, *, server: str | None = None, caller: str = "1002"
@@ -358,11 +370,11 @@ class VirtualCall:
         self._stepper.do(lambda: self._call.send_dtmf(digits))
 
     def hang_up(self) -> None:
-        """Hang up, in any state, and wait until the call is over."""
+        """Hang up, in any state, and wait until the call, and all of its conference, is over."""
         __tracebackhide__ = True
 
         async def hang_up() -> None:
-            await self._call.hang_up()
+            await leave(self._call)
             await self._call.over()
 
         self._stepper.do(hang_up)

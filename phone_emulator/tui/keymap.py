@@ -7,6 +7,7 @@ from enum import StrEnum, auto
 from typing import TYPE_CHECKING
 
 from phone_emulator.events import CallState, Direction
+from phone_emulator.phone.calls.states import UP
 
 if TYPE_CHECKING:
     from phone_emulator.phone.calls.call import Call
@@ -23,6 +24,8 @@ class Scene(StrEnum):
     INCOMING = auto()
     TALKING = auto()
     HELD = auto()
+    CONFERENCE = auto()
+    HELD_CONFERENCE = auto()
     TRANSFER = auto()
     """The dial field asks whom a call is transferred to."""
 
@@ -40,8 +43,9 @@ class SoftKey:
     alias: str = ""
     """Another key that does the same, as people read it."""
     needs: str = ""
-    """``calls``: only with a second call; ``alone``: only without one; ``lines``: only with a second line;
-    ``lab``: only in the lab; ``pickup``: only while a watched number rings whose call can be picked up."""
+    """``calls``: only with a second call, ``up``: where two are up, ``third``: with a third one; ``alone``:
+    only without a second one; ``lines``: only with a second line; ``lab``: only in the lab; ``pickup``: only
+    while a watched number rings whose call can be picked up."""
 
 
 SOFT_KEYS: dict[Scene, tuple[SoftKey, ...]] = {
@@ -72,8 +76,22 @@ SOFT_KEYS: dict[Scene, tuple[SoftKey, ...]] = {
     Scene.TALKING: (
         SoftKey("f1", "Transfer", "transfer"),
         SoftKey("f2", "Hold", "hold"),
+        SoftKey("f2", "Swap", "swap", needs="up"),
         SoftKey("f3", "New Call", "new_call", needs="alone"),
         SoftKey("f3", "Swap", "swap", needs="calls"),
+        SoftKey("f3", "Conf", "conference", needs="up"),
+        SoftKey("f4", "End Call", "cancel", "Esc"),
+    ),
+    Scene.CONFERENCE: (
+        SoftKey("f1", "Swap", "swap", needs="third"),
+        SoftKey("f2", "Hold", "hold"),
+        SoftKey("f3", "Split", "split"),
+        SoftKey("f4", "End Call", "cancel", "Esc"),
+    ),
+    Scene.HELD_CONFERENCE: (
+        SoftKey("f1", "Swap", "swap", needs="third"),
+        SoftKey("f2", "Resume", "resume"),
+        SoftKey("f3", "Split", "split"),
         SoftKey("f4", "End Call", "cancel", "Esc"),
     ),
     Scene.HELD: (
@@ -144,6 +162,8 @@ def scene_of(call: Call | None, dialling: bool, transferring: bool = False) -> S
         return Scene.DIALLING
     if call is None:
         return Scene.IDLE
+    if call.conference is not None and call.state in UP:
+        return Scene.CONFERENCE if call.state is CallState.TALKING else Scene.HELD_CONFERENCE
     return _SCENES[call.state]
 
 
@@ -158,12 +178,17 @@ _SCENES = {
 
 
 def soft_keys(
-    scene: Scene, *, calls: int, lines: int, lab: bool, pickup: bool = False
+    scene: Scene, *, calls: int, up: int = 0, lines: int, lab: bool, pickup: bool = False
 ) -> tuple[SoftKey, ...]:
-    """The soft keys of *scene* that can be pressed now; of several for one key it is the last."""
+    """The soft keys of *scene* that can be pressed now; of several for one key it is the last.
+
+    Of *calls* live ones *up* are up.
+    """
     have = {
         "": True,
         "calls": calls > 1,
+        "up": up > 1,
+        "third": calls > 2,
         "alone": calls == 1,
         "lines": lines > 1,
         "lab": lab,

@@ -55,6 +55,8 @@ class Orders:
             "hold": self.hold,
             "resume": self.resume,
             "swap": self.swap,
+            "conference": self.conference,
+            "split": self.split,
             "new_call": self.new_call,
             "transfer": self.transfer,
             "pick_up": self.pick_up,
@@ -98,7 +100,7 @@ class Orders:
             return
         call = self._presenter.live_call
         if call is not None:
-            await call.hang_up()
+            await self._phone.hang_up(call)
 
     async def hold(self) -> None:
         """Hold the call in hand; raises CallError."""
@@ -116,10 +118,20 @@ class Orders:
         calls = self._presenter.live_calls
         if len(calls) > 1:
             current = self._call()
+            if current.conference is not None:  # its calls change places with the others only
+                calls = [each for each in calls if each is current or each.conference is None]
             following = calls[(calls.index(current) + 1) % len(calls)]
             self._presenter.chosen_call = following.id
             if current.state in UP and following.state is CallState.HELD:
                 await self._phone.swap(following)
+
+    async def conference(self) -> None:
+        """Let the call in hand talk together with the newest other one that is up; raises CallError."""
+        await self._phone.confer(self._call())
+
+    async def split(self) -> None:
+        """Make calls of the conference in hand again; raises CallError."""
+        await self._phone.split(self._call())
 
     async def new_call(self) -> None:
         """Open the dial field for a further call."""

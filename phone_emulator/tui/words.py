@@ -80,6 +80,8 @@ def call_word(call: Call) -> str:
         return "Connecting"
     if call.state is CallState.TALKING and call.far_held:
         return "Held"
+    if call.state is CallState.TALKING and call.conference is not None:
+        return "Conf"
     over = call.state in (CallState.ENDING, CallState.ENDED)
     if over and call.result is not None and call.result != "answered":
         return failure_word(call)

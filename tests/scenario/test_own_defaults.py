@@ -62,6 +62,8 @@ STEP = {
     "hold": "hold: own",
     "resume": "resume: own",
     "swap": "swap: own",
+    "conference": "conference: {call: own, with: third}",
+    "split": "split: own",
     "transfer": "transfer: {call: own, to: '1003'}",
     "dtmf": "dtmf: {call: own, digits: '1'}",
     "wait": "wait: 1s",
@@ -94,6 +96,8 @@ BUSY = (*INCOMING, "answer: other", "call: {line: OWN, to: '1002', id: busy}")
 """The own line takes no further call."""
 OTHER_ENDED = (*TALKING, "hangup: other")
 PRESSED = (*BOTH, "callee: {press: '8'}", TALKING[0], "wait: 1s", "callee: answer")
+THIRD = (*TALKING, "call: {line: OWN, to: '1003', id: third}")
+JOINED = (*THIRD, "conference: {call: own, with: third}", "hold: own", "resume: own")
 BEFORE = {  # what lets the step be done
     "register": (),
     "unregister": BOTH,
@@ -103,9 +107,14 @@ BEFORE = {  # what lets the step be done
     "reject": RANG,
     **dict.fromkeys(("hangup", "hold", "transfer", "dtmf"), TALKING),
     **dict.fromkeys(("resume", "swap"), (*TALKING, "hold: own", "hold: other")),
+    "conference": THIRD,
+    "split": JOINED,
     **dict.fromkeys(("wait", "address", "reboot", "server", "dns", "callee", "expect"), TALKING),
 }
-WITH_A_CALL = ("call", "incoming", "hangup", "answer", "reject", "hold", "resume", "swap", "transfer", "dtmf")
+WITH_A_CALL = (
+    *("call", "incoming", "hangup", "answer", "reject", "hold", "resume", "swap", "conference", "split"),
+    *("transfer", "dtmf"),
+)
 WITHOUT = ("wait", "server", "dns", "callee", "expect")
 """Steps that are about no line and no call of their own."""
 
@@ -206,6 +215,8 @@ CASES: dict[tuple[str, str], Case] = {
     ),
     ("hold", "state"): Case(TALKING, "state: held", "state: talking"),
     **{(kind, "state"): Case(BEFORE[kind], "state: talking", "state: held") for kind in ("resume", "swap")},
+    ("conference", "state"): Case(THIRD, "state: talking", "state: held"),
+    ("split", "state"): Case((*JOINED, "hold: own", "resume: other"), "state: held", "state: talking"),
     ("transfer", "state"): Case(TALKING, "state: ended", "state: talking"),
     ("dtmf", "state"): Case(HELD, "state: talking", "state: held"),
     **{
@@ -216,12 +227,16 @@ CASES: dict[tuple[str, str], Case] = {
         (kind, "within"): Case((*TALKING, SLOW_OTHER), "within: 5s", "within: 5s", (*TALKING, SLOW_OWN))
         for kind in ("hold", "transfer", "dtmf")
     },
+    ("conference", "fails"): Case(
+        (*THIRD, "hangup: own"), "fails: true", "fails: true", (*THIRD, "hangup: other")
+    ),
+    ("split", "fails"): Case(THIRD, "fails: true", "fails: true", (*JOINED, "hangup: other")),
     ("swap", "fails"): Case(ENDED, "fails: true", "fails: true", (*BEFORE["swap"], "hangup: other")),
     **{
         (kind, "within"): Case(
             (*BEFORE[kind], SLOW_OTHER), "within: 5s", "within: 5s", (*BEFORE[kind], SLOW_OWN)
         )
-        for kind in ("resume", "swap")
+        for kind in ("resume", "swap", "conference", "split")
     },
     # A step without a call of its own is about the last call.
     **{
@@ -248,6 +263,8 @@ CASES: dict[tuple[str, str], Case] = {
             (("answer", "reject"), ("incoming: {line: OWN, id: own}",)),
             (("hangup", "hold", "transfer", "dtmf", "reboot", "address", *WITHOUT), TALKING[1:]),
             (("resume", "swap"), (*TALKING[1:], "hold: own")),
+            (("conference",), THIRD[1:]),
+            (("split",), JOINED[1:]),
         )
         for kind in kinds
     },

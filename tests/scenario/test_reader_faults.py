@@ -132,7 +132,7 @@ def faults_or_none(text: str) -> list[str]:
         ("steps:\n- call: x\n- transfer: {}", "f.yaml:3: step 2 (transfer): write either 'to'"),
         (
             "steps:\n- call: x\n- transfer: {with: c1}",
-            "f.yaml:3: step 2 (transfer): a call cannot be transferred to",
+            "f.yaml:3: step 2 (transfer): 'with' names the call itself",
         ),
         (
             "steps:\n- call: x\n  expect: {fails: true}",

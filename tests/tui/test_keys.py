@@ -142,22 +142,73 @@ def test_digits_in_a_call_are_dtmf_and_a_new_call_holds_the_first(monkeypatch: p
             "1003": CallState.TALKING,
         }
         for held, talks in (("1003", "1002"), ("1002", "1003")):
-            await stage.press("f3")
+            await stage.press("f2")
             await stage.wait(0.5)
             assert f"▸ → {talks}  Talking" in stage.text()
             assert {call.remote: call.state for call in stage.phone.calls} == {
                 held: CallState.HELD,
                 talks: CallState.TALKING,
             }
+
+    perform(play, monkeypatch)
+
+
+def test_two_calls_talk_together_until_they_are_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.dial("1002")
+        await stage.wait(0.5)
+        await stage.press("f3")
+        await stage.dial("1003")
+        await stage.wait(1.0)
+        assert "F3 Conf" in stage.text()
+        await stage.press("f3")
+        await stage.wait(0.5)
+        assert "→ 1003  Conf " in stage.text()
+        assert "→ 1002  Conf " in stage.text()
+        assert "F3 Split" in stage.text()
+        for word, key in (("Hold", "F2 Resume"), ("Conf", "F2 Hold")):
+            await stage.press("f2")
+            await stage.wait(0.5)
+            assert stage.text().count(f"  {word} 0") == 2
+            assert key in stage.text()
+        await stage.press("f3")
+        await stage.wait(0.5)
+        assert stage.text().count("  Hold 0") == 2
+        assert "F2 Resume" in stage.text()
         await stage.press("f2")
         await stage.wait(0.5)
-        assert {call.state for call in stage.phone.calls} == {CallState.HELD}
-        await stage.press("f2")
+        await stage.press("f3")
         await stage.wait(0.5)
-        assert {call.remote: call.state for call in stage.phone.calls} == {
-            "1002": CallState.HELD,
-            "1003": CallState.TALKING,
-        }
+        await stage.press("f4")
+        await stage.wait(0.5)
+        assert stage.phone.calls == []
+        await stage.press("f9")
+        await stage.shows("call-1 and call-2 talk together")
+
+    perform(play, monkeypatch)
+
+
+def test_a_conference_swaps_with_a_third_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.dial("1002")
+        await stage.wait(0.5)
+        await stage.press("f3")
+        await stage.dial("1003")
+        await stage.wait(1.0)
+        await stage.press("f3")
+        await stage.wait(0.5)
+        first, second = stage.phone.calls
+        await stage.app._orders.call_me()
+        await stage.wait(0.5)
+        await stage.press("f1")
+        await stage.wait(0.5)
+        await stage.press("f1")
+        await stage.wait(1.0)
+        third = stage.phone.calls[-1]
+        for key, states in (("f2", ["talking", "talking", "held"]), ("f1", ["held", "held", "talking"])):
+            await stage.press(key)
+            await stage.wait(1.0)
+            assert [str(call.state) for call in (first, second, third)] == states
 
     perform(play, monkeypatch)
 

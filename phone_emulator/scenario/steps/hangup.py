@@ -15,7 +15,7 @@ class HangupStep(OnCall):
 
 async def act(session: Session, step: Step, args: HangupStep) -> None:
     """End the call as its state asks for: BYE, CANCEL or a refusal."""
-    await call_of(session, args).hang_up()
+    await session.phone.hang_up(call_of(session, args))
 
 
 KIND = StepKind(

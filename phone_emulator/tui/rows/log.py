@@ -14,6 +14,7 @@ from phone_emulator.events import (
     CallForwarded,
     CheckSync,
     CodecsNotSpoken,
+    ConferenceChanged,
     DigitReceived,
     DnsAnswered,
     Event,
@@ -98,6 +99,8 @@ def _row(event: Event) -> LogRow | None:
             return LogRow(event.at, f"line {line}", f"key {key}, {number}: {told}")
         case TextReceived(line=line, sender=sender, text=text):
             return LogRow(event.at, f"line {line}", f"text message from {sender}: {text}")
+        case ConferenceChanged(reason=reason):
+            return LogRow(event.at, "conference", reason)
         case DigitReceived(call=call):
             return LogRow(event.at, call, str(event))
         case InternalFault():

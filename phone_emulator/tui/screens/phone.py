@@ -16,6 +16,7 @@ from textual.widgets import Input
 
 from phone_emulator.events import CallState
 from phone_emulator.phone import CallError
+from phone_emulator.phone.calls.states import UP
 from phone_emulator.tui.keymap import DIAL_KEYS, DTMF_KEYS, VIEWS, Scene, scene_of, soft_keys
 from phone_emulator.tui.layout import layout_of
 from phone_emulator.tui.orders import Orders
@@ -158,6 +159,7 @@ class PhoneScreen(Screen[None]):
         keys = soft_keys(
             scene,
             calls=len(presenter.live_calls),
+            up=sum(each.state in UP for each in presenter.live_calls),
             lines=len(lines),
             lab=presenter.lab is not None,
             pickup=presenter.rings_elsewhere is not None,

@@ -265,6 +265,13 @@ def _ciphers(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
         yield Surprise("cipher-not-done", Severity.WARNING, ("srtp.cipher_list",), message)
 
 
+def _conference(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
+    """A conference at a server that nothing names."""
+    if account.conference_type and not account.conference_uri:
+        message = "conf_type = 2, a server mixes conferences, but conf_uri names none: there are none"
+        yield Surprise("no-conference", Severity.WARNING, ("conf_type",), message)
+
+
 def _identity(account: AccountConfig, _: PhoneConfig) -> Iterator[Surprise]:
     if not account.user_name:
         yield Surprise("no-user", Severity.WARNING, ("user_name",), "enabled, but user_name is not set")
@@ -296,4 +303,5 @@ RULES: tuple[Rule, ...] = (
     _unspoken,
     _keys_in_clear,
     _ciphers,
+    _conference,
 )

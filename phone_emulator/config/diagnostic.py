@@ -32,6 +32,7 @@ Code = Literal[
     "newer-key",
     "no-account",
     "no-cipher",
+    "no-conference",
     "no-codec",
     "no-domain",
     "no-effect",

@@ -227,6 +227,10 @@ class AccountConfig:
     """In effect with ``features.fwd_mode = 1``. ``.always_fwd``, ``.busy_fwd``, ``.timeout_fwd``"""
     transfer_to_contact: bool = False
     """Attended transfers name the target's Contact. ``.transfer_refer_to_contact_header.enable``"""
+    conference_type: int = 0
+    """Who mixes a conference: 0 the phone, 2 a server. ``.conf_type``"""
+    conference_uri: str = ""
+    """The conference at that server, as it is dialled. ``.conf_uri``"""
     caller_source: int = 0
     """Which headers name a caller: 0 From, 1 PAI, 2 PAI From, 3 RPID PAI From, 4 PAI RPID From, 5 RPID From,
     6 those of ``sip.cid_source.preference``. ``.cid_source``"""

@@ -369,10 +369,14 @@ class Phone:
         """
         return await self.floor.swap(to)
 
-    async def confer(self, call: Call, *others: Call) -> None:
-        """Let *call* talk together with *others*, or the newest other one that is up; raises CallError."""
+    async def confer(self, call: Call, *others: Call) -> OutgoingCall | None:
+        """Let *call* talk together with *others*, or the newest other one that is up; raises CallError.
+
+        Returns:
+            The call to the conference at a server, where that was placed (``account.X.conf_type = 2``).
+        """
         up = [each for each in self.calls if each.state in UP and each is not call]
-        await conferring.confer(call, others or up[-1:])
+        return await conferring.confer(call, others or up[-1:], partial(self.dial, directly=False))
 
     async def split(self, call: Call) -> None:
         """Make calls of the conference of *call* again, all of them held; raises CallError."""

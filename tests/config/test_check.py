@@ -234,6 +234,21 @@ def test_encryption_that_others_can_read_or_that_cannot_be_done(lines: list[str]
     assert {each.severity for each in found if each.code in codes} <= {Severity.WARNING}
 
 
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["conf_type = 2"], [5]),
+        (["conf_type = 2", "conf_uri = conf@a"], []),
+        (["conf_type = 0"], []),
+        ([], []),
+    ],
+)
+def test_a_conference_at_a_server_that_nothing_names(lines: list[str], told: list[int]) -> None:
+    start = "#!version:1.0.0.1\naccount.1.enable = 1\naccount.1.sip_server.1.address = a\n\n"
+    found = load_text(start + "\n".join(f"account.1.{line}" for line in lines), "x.cfg").diagnostics
+    assert [each.line for each in found if each.code == "no-conference"] == told
+
+
 def test_a_codec_of_the_default_is_told_of_once() -> None:
     lines = [f"account.{n}.enable = 1\naccount.{n}.sip_server.1.address = a" for n in (1, 2, 3)]
     text = "\n".join(["#!version:1.0.0.1", *lines, "account.3.codec.g729.enable = 1"])

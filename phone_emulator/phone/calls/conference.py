@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 
 from phone_emulator.events import CallState, ConferenceChanged
 from phone_emulator.media.alignment import DELAY
@@ -60,7 +60,9 @@ class Conference:
         for call in calls:
             call.conference = self
         try:
-            await _all(call.resume_alone for call in (*self.calls, *calls) if call.state is CallState.HELD)
+            await all_done(
+                call.resume_alone() for call in (*self.calls, *calls) if call.state is CallState.HELD
+            )
         finally:
             self._take_in(calls)
         for call in calls:
@@ -90,17 +92,17 @@ class Conference:
 
     async def hold(self) -> None:
         """Hold every far end; raises CallError where one cannot be."""
-        await _all(call.hold_alone for call in self.calls if call.state is CallState.TALKING)
+        await all_done(call.hold_alone() for call in self.calls if call.state is CallState.TALKING)
 
     async def resume(self) -> None:
         """Take every far end back; raises CallError where one cannot be."""
-        await _all(call.resume_alone for call in self.calls if call.state is CallState.HELD)
+        await all_done(call.resume_alone() for call in self.calls if call.state is CallState.HELD)
 
     async def split(self) -> None:
         """Make calls of it again, all of them held; raises CallError where one cannot be."""
         calls = self.calls
         self._dissolve(f"split: {_listed(calls)} are calls of their own again")
-        await _all(call.hold_alone for call in calls if call.state is CallState.TALKING)
+        await all_done(call.hold_alone() for call in calls if call.state is CallState.TALKING)
 
     def dissolve(self, why: str) -> None:
         """Make calls of it again, as they stand, for the reason *why*, for people."""
@@ -223,9 +225,9 @@ def _rate_of(call: Call) -> int:
     return 8000 if agreed is None else agreed.codec.rate
 
 
-async def _all(orders: Iterable[Callable[[], Awaitable[None]]]) -> None:
+async def all_done(orders: Iterable[Awaitable[None]]) -> None:
     """Do all of *orders* at once; raises the first CallError when all are done."""
-    done = await asyncio.gather(*(order() for order in orders), return_exceptions=True)
+    done = await asyncio.gather(*orders, return_exceptions=True)
     for error in done:
         if isinstance(error, BaseException):
             raise error

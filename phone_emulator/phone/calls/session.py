@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol
 
@@ -26,7 +27,7 @@ from phone_emulator.phone.wire.errors import CallError
 from phone_emulator.sip.body import SDP, sdp_of
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.headers import delta_seconds
-from phone_emulator.sip.message import Message, Request, Response
+from phone_emulator.sip.message import Message, MessageError, Request, Response
 from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.world.tasks import Tasks
 
@@ -135,6 +136,8 @@ class Session:
         self.digits = ""
         """What the far end has pressed, by whatever way: the last DIGITS_KEPT."""
         self.timer = SessionTimer(seat.context.world, call.tasks, self._refresh_due, self._expired)
+        self.focus = ""
+        """The URI of the conference that the far end is the focus of (RFC 4579); empty: of none."""
         self._call = call
         self._far_end_updates = False
         """Whether the far end takes UPDATE, as its Allow says (RFC 3311 section 4)."""
@@ -217,6 +220,9 @@ class Session:
         """Remember what the far end can, as *message* says it."""
         if "Allow" in message.headers:
             self._far_end_updates = "UPDATE" in message.headers.values("Allow")
+        with contextlib.suppress(MessageError):
+            for contact in message.contacts:
+                self.focus = str(contact.uri) if "isfocus" in contact.parameters else ""
 
     @property
     def muteness(self) -> str:

@@ -253,6 +253,19 @@ async def transfer_to(call: Call, other: Call) -> None:
     await other.finish(f"the far end was joined with {call.remote}")
 
 
+async def transfer_into(call: Call, conference: Call) -> None:
+    """Send the far end of *call* into the one that *conference* is a call to; *call* has ended then.
+
+    It is named as its focus names itself (RFC 4579: a Contact with ``isfocus``), else as it was dialled.
+    Raises CallError, in words for people, where that fails; *call* is then as it was before.
+    """
+    if not conference.session.focus:
+        await transfer_blind(call, conference.remote)
+        return
+    _check(call)
+    await _carry_out(call, conference.remote, refer.refer_to(conference.session.focus))
+
+
 def under_way(call: Call) -> Transfer | None:
     """The transfer of *call* that goes on."""
     return next((usage for usage in call.usages if isinstance(usage, Transfer)), None)

@@ -21,7 +21,9 @@ class ConferenceStep(OnCall):
 async def act(session: Session, step: Step, args: ConferenceStep) -> None:
     """Let the two talk together; wait until they do."""
     others = () if args.other is None else (named(session, args.other),)
-    await session.phone.confer(call_of(session, args), *others)
+    placed = await session.phone.confer(call_of(session, args), *others)
+    if placed is not None:
+        session.calls[placed.id] = placed
 
 
 KIND = StepKind(
@@ -30,7 +32,8 @@ KIND = StepKind(
     act=act,
     says="Lets the call talk together with another one (`with`; left out: the newest other one that is up), "
     "and waits until both talk: a call on hold is taken back. Each far end hears the other one and this "
-    "phone. `hold` and `resume` of either are of both then, and `hangup` ends both.",
+    "phone. `hold` and `resume` of either are of both then, and `hangup` ends both. With "
+    "`account.X.conf_type = 2` both are sent into the conference at a server, and end here.",
     example="conference: {call: c1}",
     shorthand="call",
     in_a_call=True,

@@ -20,6 +20,7 @@ COLUMNS = {
     "## pjsip": ("test_pjsip_calls.py",),
     "## Answers": ("test_peer_answers.py",),
     "## Sound": ("test_sound.py",),
+    "## Conferences": ("test_conference.py",),
     "## Encrypted sound": ("test_encrypted_sound.py",),
     "## Credentials": ("test_peer_challenges.py",),
     "## Extensions": ("test_peer_extensions.py",),

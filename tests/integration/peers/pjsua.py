@@ -1,8 +1,9 @@
 """pjsip as another phone, told what to do on stdin: ``pjsua.py``. The Python of ``build/peers`` runs it.
 
 Orders and news are JSON, one a line. The first order has its settings: ``address``, ``transport``, ``server``
-(``address:port``), ``user``, ``password``, perhaps ``srtp`` (``optional``, ``mandatory``) and ``rtcp_mux``
-(anything: it offers that). The others are words: see `Phone.obey`.
+(``address:port``), ``user``, ``password``, perhaps ``srtp`` (``optional``, ``mandatory``), ``rtcp_mux``
+(anything: it offers that), ``hertz`` (of its tone) and ``records`` (a WAV file of what it hears). The others
+are words: see `Phone.obey`.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ class Call(pj.Call):  # type: ignore[misc]
                 tell("media", str(media.status))
                 if media.status == pj.PJSUA_CALL_MEDIA_ACTIVE:
                     self.phone.tone.startTransmit(self.getAudioMedia(media.index))
+                    if self.phone.recorder is not None:
+                        self.getAudioMedia(media.index).startTransmit(self.phone.recorder)
 
     def onDtmfDigit(self, prm: Any) -> None:
         tell("digit", prm.digit)
@@ -113,10 +116,14 @@ class Phone:
         self.tone = pj.ToneGenerator()
         self.tone.createToneGenerator(16000)
         tone = pj.ToneDesc()
-        tone.freq1, tone.on_msec, tone.off_msec = TONE, 1000, 0
+        tone.freq1, tone.on_msec, tone.off_msec = int(settings.get("hertz", TONE)), 1000, 0
         tones = pj.ToneDescVector()
         tones.append(tone)
         self.tone.play(tones, True)
+        self.recorder = None
+        if records := settings.get("records"):
+            self.recorder = pj.AudioMediaRecorder()
+            self.recorder.createRecorder(records)
         self.server = settings["server"]
         self.parameter = "" if kind == "udp" else f";transport={kind}"
         account = pj.AccountConfig()
@@ -205,6 +212,10 @@ def main() -> None:
         phone.endpoint.libHandleEvents(10)
         if not phone.calls and not phone.registered:
             break
+    if phone.recorder is not None:
+        phone.recorder = None
+        for _ in range(20):  # its file is closed by the next ticks of the bridge
+            phone.endpoint.libHandleEvents(10)
     # Its objects are not to be ended in any order, by the interpreter.
     os._exit(0)
 

@@ -259,3 +259,25 @@ def test_a_connection_that_is_lost_behind_a_challenge_is_made_anew() -> None:
     story = overlapping({f"{LINE}sip_server.1.transport_type": "1"}, servers, *steps)
     assert [invite.at for invite in play(story).first_invites] == [0.0, 0.005, 0.01]
     judge(story)
+
+
+def test_no_invite_leaves_on_a_new_connection_after_the_hang_up() -> None:
+    # rule C9
+    calls = [{"call": {"to": f"200{n}", "id": f"c{n}", "background": True}} for n in (1, 2, 3)]
+    late = {"server": {"name": "s14", "behaviour": "delay 12s"}}
+    steps: Steps = (
+        {"register": {}},
+        *calls[:2],
+        late,
+        calls[2],
+        {"wait": "60s"},
+        {"server": {"name": "s13", "behaviour": "ok"}},
+        {"server": {"name": "s14", "behaviour": "refuse"}},
+        {"server": {"name": "s14", "behaviour": "ok"}},
+        {"server": {"name": "s13", "behaviour": "ok"}},
+    )
+    servers = {
+        "s13": {"address": "192.168.1.13", "behaviour": "silent"},
+        "s14": {"address": "192.168.1.14"},
+    }
+    judge(overlapping({f"{LINE}sip_server.1.transport_type": "1"}, servers, *steps))

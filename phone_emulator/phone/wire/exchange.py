@@ -219,6 +219,8 @@ class Exchange:
             if flow.lost:  # closed behind the last answer: the server is there, and is asked anew
                 draft.reconnects += 1
                 flow, answered = await self.flow_to(attempt.target, wait.connect, wait.connect_why), False
+                if attempt.outcome is not None:  # given up meanwhile: nothing new is sent
+                    raise RequestFailed(attempt.outcome, attempt.detail)
             request = draft.for_flow(flow)
             self.service_routes.attach(request, flow.remote)
             shown = draft.credentials.attach(request, flow.remote)

@@ -261,7 +261,11 @@ def test_a_connection_that_is_lost_behind_a_challenge_is_made_anew() -> None:
     judge(story)
 
 
-def test_no_invite_leaves_on_a_new_connection_after_the_hang_up() -> None:
+@pytest.mark.parametrize("again", [True, False])
+def test_a_connection_is_lost_behind_a_challenge_and_can_be_made_again_or_not(*, again: bool) -> None:
+    """Where it can no INVITE leaves after the hang-up; where not, the next server gets the same one."""
+
+    # rule C7
     # rule C9
     calls = [{"call": {"to": f"200{n}", "id": f"c{n}", "background": True}} for n in (1, 2, 3)]
     late = {"server": {"name": "s14", "behaviour": "delay 12s"}}
@@ -273,11 +277,15 @@ def test_no_invite_leaves_on_a_new_connection_after_the_hang_up() -> None:
         {"wait": "60s"},
         {"server": {"name": "s13", "behaviour": "ok"}},
         {"server": {"name": "s14", "behaviour": "refuse"}},
-        {"server": {"name": "s14", "behaviour": "ok"}},
+        *(({"server": {"name": "s14", "behaviour": "ok"}},) if again else ({"wait": "10ms"},)),
         {"server": {"name": "s13", "behaviour": "ok"}},
     )
     servers = {
         "s13": {"address": "192.168.1.13", "behaviour": "silent"},
         "s14": {"address": "192.168.1.14"},
     }
-    judge(overlapping({f"{LINE}sip_server.1.transport_type": "1"}, servers, *steps))
+    servers |= {"s15": {"address": "192.168.1.15"}}
+    story = overlapping({f"{LINE}sip_server.1.transport_type": "1"}, servers, *steps)
+    if not again:
+        story = replace(story, domains=(replace(BOTH, own=(*BOTH.own, "192.168.1.15")),))
+    judge(story)

@@ -215,12 +215,17 @@ class Exchange:
         challenged = 0
         answered = False
         """Whether the target has answered over this connection."""
+        unread = False
+        """Whether it was closed before the request was read."""
         for _ in range(MAX_REQUESTS):
             if flow.lost:  # closed behind the last answer: the server is there, and is asked anew
                 draft.reconnects += 1
                 flow, answered = await self.flow_to(attempt.target, wait.connect, wait.connect_why), False
                 if attempt.outcome is not None:  # given up meanwhile: nothing new is sent
                     raise RequestFailed(attempt.outcome, attempt.detail)
+                if unread:
+                    draft.next_cseq()
+                    unread = False
             request = draft.for_flow(flow)
             self.service_routes.attach(request, flow.remote)
             shown = draft.credentials.attach(request, flow.remote)
@@ -240,7 +245,7 @@ class Exchange:
                 _attribute(attempt, client, response.status)
             except RequestFailed as failure:
                 if flow.lost and answered and attempt.outcome is None:
-                    draft.next_cseq()  # it was closed before the request was read
+                    unread = True
                     continue
                 raise _explained(failure, attempt) from None
             except BaseException:

@@ -23,7 +23,7 @@ from phone_emulator.redundancy import hops
 from phone_emulator.redundancy.servers import successive
 from phone_emulator.sip.headers import after_address, delta_seconds, parameter
 from phone_emulator.sip.message import Request, Response
-from tests.worlds.invariants.common import ALONE, ANSWERS, INSTANT, is_failback
+from tests.worlds.invariants.common import ALONE, ANSWERS, INSTANT, answered_something, is_failback
 from tests.worlds.recording import Recording
 
 STOPPED = "the line is stopped"
@@ -163,18 +163,23 @@ class _Memory:
     ttl: float | None = None
     """Of its address records, from then on."""
 
-    def answered(self, target: Target, now: float, *, returning: bool) -> None:
+    def answered(self, target: Target, now: float) -> None:
         if self.failover.failback_mode is FailbackMode.NEW_REQUESTS:
             return
         if target.role in ("primary", "fallback"):
             self.current = None
-        elif self.current is None or self.current.remote != target.remote or returning:
-            self.current, self.renewed, self.due_at = target, False, math.inf
-            if self.failover.failback_mode is FailbackMode.DURATION and self.failover.failback_timeout:
-                self.due_at = now + self.failover.failback_timeout
-            if self.failover.failback_mode is FailbackMode.DNS_TTL and self.ttl is not None:
-                end = self.looked_up + self.ttl  # one that has run out meanwhile counts from now
-                self.due_at = end if end > now else now + self.ttl
+        elif self.current is None or self.current.remote != target.remote:
+            self.current = target
+            self.wait(now)
+
+    def wait(self, now: float) -> None:
+        """The wait for the primary begins at *now*: with a switch, and with a way back that has failed."""
+        self.renewed, self.due_at = False, math.inf
+        if self.failover.failback_mode is FailbackMode.DURATION and self.failover.failback_timeout:
+            self.due_at = now + self.failover.failback_timeout
+        if self.failover.failback_mode is FailbackMode.DNS_TTL and self.ttl is not None:
+            end = self.looked_up + self.ttl  # one that has run out meanwhile counts from now
+            self.due_at = end if end > now else now + self.ttl
 
 
 def failback(recording: Recording) -> Iterator[str]:
@@ -218,12 +223,13 @@ def failback(recording: Recording) -> Iterator[str]:
                     f"at {event.at:g} s {event.attempt.method} goes to {target} first, in use: "
                     f"{memory.current}, failback due at {memory.due_at:g} s, live calls {sorted(live)}"
                 )
-        elif isinstance(event, AttemptEnded) and event.attempt.outcome in ANSWERS:
-            attempt = event.attempt
-            if attempt.why.startswith(ALONE) or attempt.unregistered:
-                continue
-            if event.call is None and attempt.outcome is Outcome.REJECTED and is_failback(attempt):
-                continue  # the one in use is asked next, and stays (F5)
-            server = attempt.target.server
+        elif isinstance(event, AttemptEnded) and not event.attempt.why.startswith(ALONE):
+            attempt, server = event.attempt, event.attempt.target.server
             walk = event.call or f"REGISTER {server}"
-            memories[server].answered(attempt.target, event.at, returning=(walk, server) in returning)
+            refused = event.call is None and attempt.outcome is Outcome.REJECTED and is_failback(attempt)
+            if refused or (not answered_something(attempt) and attempt.outcome is not Outcome.SKIPPED):
+                if (walk, server) in returning and memories[server].current is not None:
+                    memories[server].wait(event.at)  # the one in use stays (F5)
+                returning.discard((walk, server))
+            elif attempt.outcome in ANSWERS:
+                memories[server].answered(attempt.target, event.at)

@@ -30,6 +30,10 @@ class Speech:
         self._into = Resampler(codec.rate, codec.rate)
         self._out_of = Resampler(codec.rate, codec.rate)
 
+    def new(self) -> Speech:
+        """One that has neither said nor heard anything, in the same codec."""
+        return Speech(self.codec, self._make)
+
     def say(self, sound: Sound, place: int, milliseconds: int) -> bytes:
         """The payload of so much of *sound* from the sample *place* on; behind its end there is silence."""
         count = sound.rate * milliseconds // 1000

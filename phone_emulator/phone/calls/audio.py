@@ -9,6 +9,7 @@ no tasks.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from phone_emulator.media.inband import DigitTones
 from phone_emulator.media.mixer import mixed
 from phone_emulator.media.numbers import all_losses, measured, voip_metrics
 from phone_emulator.media.playout import Buffer
+from phone_emulator.media.recording import Recording
 from phone_emulator.media.resample import Resampler
 from phone_emulator.media.rtcp import is_rtcp
 from phone_emulator.media.senders import Senders
@@ -165,6 +167,10 @@ class Audio:
         self._company: Company | None = None
         """The others of a conference, whom the far end hears; None outside of one."""
         self._into_company = Resampler(_SILENCE.rate, _SILENCE.rate)
+        self._said: Recording | None = None
+        """What keeps what is said."""
+        self._own_ear: Speech | None = None
+        """What hears that, as the far end does."""
         self._digits = Digits(digit_style or DigitStyle())
         self._sent = self._sent_octets = 0
         self._senders = senders or Senders()
@@ -239,13 +245,19 @@ class Audio:
 
     @property
     def recording(self) -> Sound:
-        """What was heard since `record`, at the rate of the codec of that time; gaps are silence."""
-        return self.hearing.recorded
+        """What was heard since `record`, from the first packet on; gaps are silence."""
+        recording = self.hearing.recording
+        return _SILENCE if recording is None else recording.sound
 
     @property
     def playing(self) -> bool:
         """Whether something that was given to `play` is not sent yet."""
         return self._played < len(self._playing.samples)
+
+    @property
+    def rate(self) -> int:
+        """Samples a second of the sound that is said now."""
+        return _SILENCE.rate if self._speech is None else self._speech.codec.rate
 
     @property
     def can_send(self) -> bool:
@@ -393,9 +405,17 @@ class Audio:
         self._wake()
 
     def record(self, seconds: float) -> None:
-        """Begin a new recording of what is heard in the next *seconds*; silence is sent meanwhile."""
-        rate = _SILENCE.rate if self._speech is None else self._speech.codec.rate
-        self.hearing.record(rate, seconds, self._world.now())
+        """Begin a new recording of what is heard in the next *seconds*; silence is sent meanwhile.
+
+        Its rate is that of the codec of the moment, and stays so.
+        """
+        now = self._world.now()
+        self.keep(Recording(self.rate, now, seconds), until=now + seconds)
+
+    def keep(self, heard: Recording, said: Recording | None = None, *, until: float = math.inf) -> None:
+        """Keep what is heard until then in *heard*, and what is said in *said*; silence is sent meanwhile."""
+        self.hearing.record(heard, until)
+        self._said = said
         self._wake()
 
     async def send_dtmf(self, digits: str, *, in_band: bool = False) -> None:
@@ -516,7 +536,7 @@ class Audio:
         now = self._world.now()
         return speaks and (
             self._stream
-            or self.hearing.recording(now)
+            or self.hearing.records(now) is not None
             or (not self._hushed and (self.playing or self._hears_company(now)))
         )
 
@@ -604,7 +624,17 @@ class Audio:
     def _sound_packet(self, remote: _Remote, payload: bytes) -> rtp.Packet:
         marker, self._pausing = self._pausing, False
         source, timestamp = self.source, self.source.timestamp(self._due, remote.clock)
-        return rtp.Packet(remote.payload_type, source.sequence, timestamp, source.ssrc, payload, marker)
+        packet = rtp.Packet(remote.payload_type, source.sequence, timestamp, source.ssrc, payload, marker)
+        if self._said is not None and remote.speech is not None:
+            self._keep_said(packet, remote.speech, self._said)
+        return packet
+
+    def _keep_said(self, packet: rtp.Packet, speech: Speech, said: Recording) -> None:
+        ear = self._own_ear
+        if ear is None or (ear.codec, ear.terms) != (speech.codec, speech.terms):
+            ear = self._own_ear = speech.new()
+        samples = ear.hear(packet.payload, packet.ssrc, said.rate)
+        said.hear(packet, samples, self._world.now(), speech.codec.clock)
 
     def _fault(self, error: Exception) -> None:
         self._digits.refuse(as_reason(error))

@@ -97,8 +97,8 @@ class Hearing:
         """The payload types of telephone events that may come."""
         self._comfort: Set[int] = frozenset()
         """The payload types of comfort noise that may come."""
-        self._noise: tuple[Noise, rtp.Packet] | None = None
-        """What is heard since that packet; None where the far end speaks."""
+        self._noise: tuple[Noise, rtp.Packet, float] | None = None
+        """What is heard since that packet, which came then; None where the far end speaks."""
         self._in_band: InBandReceiver | None = None
         """What finds digits in what is heard; None where nobody listens for them."""
         self._to_8_khz = Resampler(RATE, RATE)
@@ -106,18 +106,14 @@ class Hearing:
         """What lets the others of a conference hear it, too; None outside of one."""
         self._digit_receiver = dtmf.DigitReceiver()
         self._digits: deque[str] = deque(maxlen=_DIGITS_KEPT)
-        self._recording = Recording(RATE, 0)
+        self.recording: Recording | None = None
+        """What is heard, since `record`."""
         self._record_until = 0.0
 
     @property
     def digits(self) -> str:
         """The digits that the far end sent, the last 1024 of them."""
         return "".join(self._digits)
-
-    @property
-    def recorded(self) -> Sound:
-        """What was heard since `record`; gaps are silence."""
-        return self._recording.sound
 
     def agree(
         self,
@@ -161,14 +157,15 @@ class Hearing:
         """The far end has another key from now on, or none."""
         self._stray = 0
 
-    def record(self, rate: int, seconds: float, now: float) -> None:
-        """Begin a new recording of the *seconds* after *now*, at *rate* samples a second."""
-        self._recording, self._noise = Recording(rate, seconds), None
-        self._record_until = now + seconds
+    def record(self, recording: Recording, until: float) -> None:
+        """Keep what comes before *until* in *recording*."""
+        if recording is not self.recording:
+            self._noise = None
+        self.recording, self._record_until = recording, until
 
-    def recording(self, now: float) -> bool:
-        """Whether what comes at *now* is recorded."""
-        return now < self._record_until
+    def records(self, now: float) -> Recording | None:
+        """What keeps what comes at *now*; None for nothing."""
+        return self.recording if now < self._record_until else None
 
     def join(self, company: Company | None) -> None:
         """What is heard from now on *company* hears too; None: nobody else does."""
@@ -230,49 +227,49 @@ class Hearing:
                 self._pressed(digit, DigitWay.RFC4733)
             return
         speech = self._speeches.get(packet.payload_type)
-        recording = self.recording(now)
+        recording = self.records(now)
         if speech is None:
             if packet.payload_type in self._comfort:
                 self.playout.rest(now)
-                self._fall_silent(packet, recording=recording)
+                self._fall_silent(packet, recording, now)
             return
         self.codec = speech.codec.name
         if not self.playout.takes(packet, now, speech.codec.clock):
             self.reception.discard(packet)
             return
         passing_on = self._passing_on
-        if not (recording or self._in_band or passing_on):
+        if recording is None and self._in_band is None and passing_on is None:
             return
-        rate = self._recording.rate if recording else RATE if passing_on is None else passing_on.rate
         clock = speech.codec.clock
+        rate = recording.rate if recording else RATE if passing_on is None else passing_on.rate
         samples = speech.hear(packet.payload, packet.ssrc, rate)
         if passing_on is not None:
             passing_on.hear(packet, Sound(rate, samples), clock, now)
-        if recording:
-            self._write_noise(packet, clock)
-            self._recording.write(packet, samples, clock)
+        if recording is not None:
+            self._write_noise(packet, recording, clock)
+            recording.hear(packet, samples, now, clock)
         if self._in_band is not None:
             if self._to_8_khz.rate != rate:
                 self._to_8_khz = Resampler(rate, RATE)
             for digit in self._in_band.receive(packet, self._to_8_khz.feed(samples), clock):
                 self._pressed(digit, DigitWay.IN_BAND)
 
-    def _fall_silent(self, packet: rtp.Packet, *, recording: bool) -> None:
+    def _fall_silent(self, packet: rtp.Packet, recording: Recording | None, now: float) -> None:
         """The far end sends no sound from *packet* on, which says how loud the noise is instead of it."""
-        if recording:
-            self._write_noise(packet, self.reception.clock)
-        self._noise = Noise(packet.payload if self._cng else b""), packet
+        if recording is not None:
+            self._write_noise(packet, recording, self.reception.clock)
+        self._noise = Noise(packet.payload if self._cng else b""), packet, now
         if self._in_band is not None:
             self._in_band.receive(packet, array("h"), self.reception.clock)
 
-    def _write_noise(self, packet: rtp.Packet, clock: int) -> None:
+    def _write_noise(self, packet: rtp.Packet, recording: Recording, clock: int) -> None:
         """Record what was heard in place of sound until *packet* came."""
         if self._noise is None:
             return
-        (noise, since), self._noise = self._noise, None
+        (noise, since, at), self._noise = self._noise, None
         gap = rtp.signed((packet.timestamp - since.timestamp) & 0xFFFFFFFF)
         if packet.ssrc == since.ssrc and 0 < gap <= LONGEST_NOISE * clock:
-            self._recording.write(since, noise.samples(gap * self._recording.rate // clock), clock)
+            recording.hear(since, noise.samples(gap * recording.rate // clock), at, clock)
 
     def _clock(self, payload_type: int) -> int | None:
         """Ticks of timestamps a second of what comes as *payload_type*; None: as what came before."""

@@ -1,9 +1,9 @@
-"""Sound from 8 to 16 kHz and back, so that any of it goes into any codec.
+"""Sound from 8 to 16 kHz and back, so that any of it goes into any codec; and all of it from any rate to any.
 
-Theory of operation: one half-band low-pass serves both ways. Its even taps are 0, but for the middle one, so
-doubling the rate keeps each sample and works out one between each two; halving takes the mean of each second
-sample and of what its neighbours say stands in its place. Up to 3.4 kHz sound passes as it is (within
-0.05 dB); what would be mirrored from above 4.8 kHz is 50 dB down. The delay is 1.25 ms.
+Theory of operation of streams: one half-band low-pass serves both ways. Its even taps are 0, but for the
+middle one, so doubling the rate keeps each sample and works out one between each two; halving takes the mean
+of each second sample and of what its neighbours say stands in its place. Up to 3.4 kHz sound passes as it is
+(within 0.05 dB); what would be mirrored from above 4.8 kHz is 50 dB down. The delay is 1.25 ms.
 """
 
 from __future__ import annotations
@@ -99,6 +99,50 @@ def _bessel(argument: float) -> float:
         term *= (argument / 2 / n) ** 2
         total += term
     return total
+
+
+_LOBES = 10
+"""Of the sinc on either side, where any rate becomes any other one."""
+_PASSED = 0.94
+"""The part of the narrower band that is kept; what is above would be mirrored."""
+
+_STEPS = 1024
+"""Places between two samples at which one can be worked out."""
+
+
+def converted(samples: array[int], rate: int, wanted: int) -> array[int]:
+    """All *samples* of *rate* Hz, at *wanted* Hz; what is too high for that is left out."""
+    if rate == wanted or not samples:
+        return samples
+    common = math.gcd(rate, wanted)
+    down, up = rate // common, wanted // common
+    half = math.ceil(_LOBES * max(1.0, rate / wanted))
+    around = array("h", bytes(2 * half))
+    known = around + samples + around
+    count = -(-len(samples) * up // down)
+    steps = min(up, _STEPS)
+    filters: dict[int, tuple[float, ...]] = {}
+    result = []
+    for place in range(count):
+        first, phase = divmod(place * down, up)
+        step = phase * steps // up
+        taps = filters.get(step)
+        if taps is None:
+            taps = filters[step] = _sinc(step / steps, half, _PASSED * min(1.0, wanted / rate))
+        result.append(sum(map(mul, taps, known[first + 1 : first + 1 + 2 * half])))
+    return _rounded(result)
+
+
+def _sinc(offset: float, half: int, band: float) -> tuple[float, ...]:
+    """What stands *offset* samples behind the middle one of 2 * *half*, of *band* of all; their sum is 1."""
+    taps = []
+    for place in range(1 - half, half + 1):
+        distance = place - offset
+        inside = max(0.0, 1 - (distance / half) ** 2)
+        turn = math.pi * band * distance
+        taps.append((math.sin(turn) / turn if turn else 1.0) * _bessel(_BETA * math.sqrt(inside)))
+    scale = sum(taps)
+    return tuple(tap / scale for tap in taps)
 
 
 _TAPS = _taps()

@@ -42,7 +42,7 @@ from phone_emulator.phone.dialling.number import why_undialable
     "--play",
     type=click.Path(path_type=Path),
     metavar="WAV",
-    help="Say this (8 or 16 kHz, 16 bit, mono); the call stays up until it has been said.",
+    help="Say this, of any rate and width; the call stays up until it has been said.",
 )
 @click.option("--record", type=OUTPUT, metavar="WAV", help="Write what is heard, ten minutes at most.")
 @common_options(*PHONE, *SOUND, world="real")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 from phone_emulator.events import Transport
+from phone_emulator.media.sound import Sound
+from phone_emulator.media.wav import WavError, read_wav
 
 from .vocabulary import (
     CALLEE,
@@ -173,6 +176,12 @@ class CalleeBehaviour:
     """Seconds from the answer to its BYE; None for never."""
     press: str = ""
     """The keys that it presses once the call is up."""
+    tone: int | None = None
+    """Hz of what it says; 0: nothing; None: a tone of its own for each server."""
+    play: str = ""
+    """The file that it says, as somebody named it; empty for none."""
+    speech: Sound | None = field(default=None, compare=False, repr=False)
+    """What is in that file."""
 
     ANSWER: ClassVar[CalleeBehaviour]
     BUSY: ClassVar[CalleeBehaviour]
@@ -180,10 +189,11 @@ class CalleeBehaviour:
     NO_ANSWER: ClassVar[CalleeBehaviour]
 
     @classmethod
-    def parse(cls, value: object) -> CalleeBehaviour:
+    def parse(cls, value: object, folder: Path | None = None) -> CalleeBehaviour:
         """The behaviour that a person wrote: ``busy``, ``{"hang_up_after": "5s"}``.
 
-        :raises ValueError: in words for people.
+        :param folder: what the name of a file is relative to; None: to where the program runs.
+        :raises ValueError: in words for people, also of a file that cannot be read.
         """
         if isinstance(value, CalleeBehaviour):
             return value
@@ -191,8 +201,16 @@ class CalleeBehaviour:
         found: CalleeBehaviour = _with(cls(), said)
         if found.kind is not CalleeKind.ANSWER and found != cls(found.kind):
             raise ValueError(
-                f"{found.kind}: who does not answer describes nothing, presses nothing and hangs nothing up"
+                f"{found.kind}: who does not answer describes nothing, says nothing, presses nothing and "
+                "hangs nothing up"
             )
+        if found.play:
+            if found.tone is not None:
+                raise ValueError("tone and play: a called user says one thing at a time")
+            try:
+                found = replace(found, speech=read_wav((folder or Path()) / found.play))
+            except WavError as error:
+                raise ValueError(f"play: {error}") from None
         return _PLAIN.get(found, found)
 
     @property
@@ -201,7 +219,7 @@ class CalleeBehaviour:
         return None if self.sdp is None else self.sdp.replace("\r\n", "\n").replace("\n", "\r\n").encode()
 
     def __str__(self) -> str:
-        if self.sdp is not None:
+        if self.sdp is not None or self.play:
             said = ", ".join(
                 f"{entry.name.replace('-', '_')}: {_quoted(entry.writes(getattr(self, entry.of)))}"
                 for entry in CALLEE.values()

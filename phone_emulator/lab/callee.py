@@ -5,15 +5,22 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from phone_emulator.config.model import AccountConfig, CodecConfig, PhoneConfig, ServerConfig
 from phone_emulator.events import Address, Bus, CallChanged, CallState, Direction, Event
 from phone_emulator.lab.behaviour import CalleeBehaviour, CalleeKind
 from phone_emulator.media.crypto import SUITES
-from phone_emulator.phone import CallError, IncomingCall, OutgoingCall, Phone, PhoneOptions
+from phone_emulator.media.sound import Sound
+from phone_emulator.media.tones import sine
+from phone_emulator.phone import Call, CallError, IncomingCall, OutgoingCall, Phone, PhoneOptions
 from phone_emulator.phone.transfer.transfer import transfer_blind
 from phone_emulator.world.base import World
 
+TONES = (440, 550, 660, 880, 1100, 1320)
+"""Hz of what is said through the first server, the second …; a person can tell them apart."""
+LEVEL = -16.0
+"""dBm0 of a tone: as loud as speech."""
 REFUSALS = {CalleeKind.BUSY: 486, CalleeKind.REJECT: 603}
 """What a callee who does not take the call answers."""
 
@@ -28,6 +35,7 @@ class Callee:
         behaviour: what it does when called; may be changed while it runs.
         number: who it is when it calls somebody itself.
         callers: the lines it is called from; it speaks the extensions that they speak.
+        listens: whether what is said and heard is kept (`PhoneOptions`).
     """
 
     def __init__(
@@ -38,6 +46,8 @@ class Callee:
         behaviour: CalleeBehaviour = CalleeBehaviour.ANSWER,
         number: str = "1002",
         callers: Sequence[AccountConfig] = (),
+        *,
+        listens: bool = False,
     ) -> None:
         self.address = address
         self.behaviour = behaviour
@@ -53,7 +63,7 @@ class Callee:
             PhoneConfig(accounts=accounts, listen_port=address.port, direct_ip_call=False),
             world,
             bus,
-            PhoneOptions(local_address=address.host, any_user=True),
+            PhoneOptions(local_address=address.host, any_user=True, listens=listens),
         )
 
     async def start(self) -> None:
@@ -83,7 +93,9 @@ class Callee:
         line = self._phone.line(self._lines[server])
         if caller is not None:
             line.seat.account = dataclasses.replace(line.account, user_name=caller)
-        return self._phone.dial(f"{user}@{domain}", line.number)
+        call = self._phone.dial(f"{user}@{domain}", line.number)
+        call.spawn(self._speak(call, self.behaviour), "speaking")
+        return call
 
     def _hear(self, event: Event) -> None:
         if not isinstance(event, CallChanged):
@@ -93,6 +105,17 @@ class Callee:
             assert isinstance(call, IncomingCall)
             # The bus is told in the middle of the call's own work; what follows from it comes after.
             call.tasks.call_at(self._world.now(), lambda: self._take(call), "taking the call")
+
+    async def _speak(self, call: Call, behaviour: CalleeBehaviour) -> None:
+        """Say what *behaviour* says, over and over, where sound flows."""
+        await call.settled()
+        audio = call.voice.audio
+        if behaviour.tone == 0 or audio is None or not call.seat.context.sound_flows:
+            return
+        sound = behaviour.speech
+        if sound is None:
+            sound = _tone(behaviour.tone or TONES[(call.seat.number - 1) % len(TONES)])
+        audio.play(sound, repeat=True)
 
     def _take(self, call: IncomingCall) -> None:
         if call.state is not CallState.RINGING:
@@ -105,6 +128,7 @@ class Callee:
             call.voice.script = behaviour.body
             with contextlib.suppress(CallError):  # no common codec: refused already
                 call.answer()
+                call.spawn(self._speak(call, behaviour), "speaking")
                 if behaviour.press:
                     call.spawn(self._press(call, behaviour.press), "pressing keys")
                 if behaviour.hang_up_after is not None:
@@ -119,6 +143,13 @@ class Callee:
     def _leave(self, call: IncomingCall) -> None:
         if call in self._phone.calls:
             call.spawn(call.hang_up(), "hanging up")
+
+
+@lru_cache(maxsize=16)
+def _tone(hertz: int) -> Sound:
+    """A second of it, which ends where it begins."""
+    rate = 8000 if hertz < 3400 else 16000
+    return Sound(rate, sine((hertz,), 1000, LEVEL, rate=rate))
 
 
 def _account(index: int, number: str, server: Address, callers: Sequence[AccountConfig]) -> AccountConfig:

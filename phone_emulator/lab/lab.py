@@ -99,9 +99,12 @@ class Lab:
         plan: what it is made of.
         config: whose accounts the servers accept, and whose domains they serve.
         bus: is told when a server's behaviour changes.
+        listens: whether what the called user says and hears is kept (`PhoneOptions`).
     """
 
-    def __init__(self, world: World, plan: Plan, config: PhoneConfig, bus: Bus) -> None:
+    def __init__(
+        self, world: World, plan: Plan, config: PhoneConfig, bus: Bus, *, listens: bool = False
+    ) -> None:
         self.plan = plan
         self._bus = bus
         domains = served_domains(config)
@@ -130,7 +133,9 @@ class Lab:
         }
         self.nameservers = [NameServer(world, address, plan.zone) for address in plan.nameservers]
         addresses = {place.name: Address(place.address, place.port) for place in plan.places}
-        self.callee = Callee(world, plan.callee, addresses, plan.callee_behaviour, callers=config.lines)
+        self.callee = Callee(
+            world, plan.callee, addresses, plan.callee_behaviour, callers=config.lines, listens=listens
+        )
         self.ca_pem = tls.ca_pem if tls is not None else None
         """The CA that the servers' certificates are signed by."""
 

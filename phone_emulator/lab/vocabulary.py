@@ -16,6 +16,7 @@ from typing import Any
 from phone_emulator.durations import format_duration, parse_duration
 from phone_emulator.events import Transport
 from phone_emulator.media.dtmf import DIGITS
+from phone_emulator.media.tones import parse_hertz
 from phone_emulator.numbers import number
 
 METHODS = (
@@ -47,6 +48,7 @@ MAX_NEXT = 1000
 MAX_RATE = 100_000
 MAX_PRESSED = 100
 """Keys that a called user presses in a call."""
+NO_TONE = "none"
 MAX_SDP = 8000
 """Characters of a description that a called user answers with: it goes in one datagram."""
 
@@ -249,6 +251,21 @@ def _press(text: str) -> Changes:
     if len(text) > MAX_PRESSED:
         raise ValueError(f"press: {len(text)} keys, and no more than {MAX_PRESSED} are pressed")
     return {"press": text}
+
+
+def _tone(text: str) -> Changes:
+    if text.strip().lower() == NO_TONE:
+        return {"tone": 0}
+    try:
+        return {"tone": parse_hertz(text)}
+    except ValueError as fault:
+        raise ValueError(f"tone: {fault}, or {NO_TONE}") from None
+
+
+def _play(text: str) -> Changes:
+    if not text.strip():
+        raise ValueError("play: it names no file")
+    return {"play": text}
 
 
 def _table(*entries: Entry) -> dict[str, Entry]:
@@ -533,6 +550,25 @@ CALLEE: Mapping[str, Entry] = _table(
         of="press",
         nothing="",
         offers=(("press 12#", "takes it, presses 12#"),),
+    ),
+    Entry(
+        name="tone",
+        form="`{tone: 440Hz}`",
+        says="takes the call and says a tone of that frequency, 100 to 7000 Hz, all the time; `{tone: none}` "
+        "says nothing. Without it each server has a tone of its own, so that a person hears through which "
+        "one the call came: 440 Hz through the first of the file, then 550, 660, 880, 1100 and 1320 Hz",
+        reads=_tone,
+        writes=lambda hertz: f"{hertz}Hz" if hertz else NO_TONE,
+        of="tone",
+        offers=(("tone none", "takes it, says nothing"),),
+    ),
+    Entry(
+        name="play",
+        form="`{play: file.wav}`",
+        says="takes the call and says that file over and over; of any rate and width, ten minutes at most",
+        reads=_play,
+        of="play",
+        nothing="",
     ),
     Entry(
         name="sdp",

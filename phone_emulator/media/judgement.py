@@ -18,6 +18,7 @@ from operator import mul
 from typing import NamedTuple
 
 from .sound import Sound
+from .tones import HIGHEST, LOWEST
 
 SILENCE = -50.0
 """dBov; what is quieter is silence: a codec's own noise, a far end that says nothing."""
@@ -25,8 +26,6 @@ NOTHING = -127.0
 """dBov of samples of 0 (RFC 6464 section 3)."""
 SHORTEST_TONE = 0.2
 """Seconds; each tone that is as long is heard, and none of half of it."""
-LOWEST, HIGHEST = 100, 7000
-"""Hz of the tones that can be looked for; above 3400 only where a codec is wide (G.722)."""
 
 _FULL_SCALE = 32768.0
 _FRAME = 0.010

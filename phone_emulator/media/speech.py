@@ -32,7 +32,7 @@ class Speech:
 
     def new(self) -> Speech:
         """One that has neither said nor heard anything, in the same codec."""
-        return Speech(self.codec, self._make)
+        return Speech(self.codec, self._make, self.terms)
 
     def say(self, sound: Sound, place: int, milliseconds: int) -> bytes:
         """The payload of so much of *sound* from the sample *place* on; behind its end there is silence."""

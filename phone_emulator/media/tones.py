@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from array import array
 from dataclasses import dataclass
 
@@ -48,6 +49,21 @@ DTMF = {
     for digit, column in zip(digits, _COLUMNS, strict=True)
 }
 """Digit -> its two frequencies, Hz (Q.23)."""
+
+
+LOWEST, HIGHEST = 100, 7000
+"""Hz of the tones that can be asked for; above 3400 only a wide codec carries them (G.722)."""
+_HERTZ = re.compile(r"([0-9]{1,6})\s*Hz", re.IGNORECASE)
+
+
+def parse_hertz(text: str) -> int:
+    """The frequency that *text* says, as ``440Hz``; raises ValueError, in words for people."""
+    match = _HERTZ.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a frequency: write 440Hz, say")
+    if not LOWEST <= int(match[1]) <= HIGHEST:
+        raise ValueError(f"{text!r} cannot be heard here: {LOWEST} to {HIGHEST} Hz")
+    return int(match[1])
 
 
 def sine(

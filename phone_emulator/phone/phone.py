@@ -69,6 +69,8 @@ class PhoneOptions:
     """Whether codecs are offered that nobody here can speak."""
     optional_srtp: OptionalSrtp = OptionalSrtp.ONE_LINE
     """How encryption is offered that need not be (``account.X.srtp_encryption``)."""
+    listens: bool = False
+    """Whether what calls say and hear is kept, ten minutes of each; sound then flows in virtual time, too."""
     device: Device = field(default_factory=Device)
     nameservers: tuple[Address, ...] = ()
     """``--dns``: instead of the DNS servers that the cfg or the machine names."""
@@ -189,6 +191,7 @@ class Phone:
             reaction=options.reaction,
             offer=options.offer,
             optional_srtp=options.optional_srtp,
+            listens=options.listens,
             host=host,
             other_host=other_host,
             endpoint=endpoint,

@@ -39,7 +39,7 @@ def scenario(root: Node, file: str, world: WorldName | None, faults: Faults) -> 
     servers = _servers(keys.get("servers"), faults)
     config = _config(keys.get("config"), folder, faults)
     zone = read_zone(keys.get("zone"), folder, file, faults)
-    called = _callee(keys.get("callee"), faults)
+    called = _callee(keys.get("callee"), folder, faults)
     asked = world or scalar_text(keys.get("world")) or "simulated"
     _refuse_elsewhere(keys, FILE, asked, "", faults)
     named = _entries(keys.get("servers"))
@@ -97,10 +97,10 @@ def _config(node: Node | None, folder: Path, faults: Faults) -> tuple[Path, ...]
     return tuple(found)
 
 
-def _callee(node: Node | None, faults: Faults) -> CalleeBehaviour:
+def _callee(node: Node | None, folder: Path, faults: Faults) -> CalleeBehaviour:
     if node is None:
         return CalleeBehaviour.ANSWER
-    model = read(CalleeStep, spelled_out(callee.KIND, node), "callee", faults)
+    model = read(CalleeStep, spelled_out(callee.KIND, node), "callee", faults, {"folder": folder})
     return model.behaviour if model is not None else CalleeBehaviour.ANSWER
 
 

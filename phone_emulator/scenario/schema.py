@@ -9,7 +9,9 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -20,6 +22,7 @@ from pydantic import (
     Field,
     ValidationInfo,
 )
+from pydantic_core import core_schema
 
 from phone_emulator.durations import parse_duration
 from phone_emulator.events import CallState, Outcome, Transport
@@ -76,10 +79,15 @@ def _behaviour(value: Any) -> Behaviour:
     return Behaviour.parse(value)
 
 
-def _callee(value: Any) -> CalleeBehaviour:
+def _folder(info: ValidationInfo) -> Path:
+    """What the names of files are relative to: where the scenario file is."""
+    return (info.context or {}).get("folder") or Path()
+
+
+def _callee(value: Any, info: ValidationInfo) -> CalleeBehaviour:
     if not isinstance(value, str | dict):
         raise ValueError(f"expected one of {known(CALLEE)}, got {shown(value)}")
-    return CalleeBehaviour.parse(value)
+    return CalleeBehaviour.parse(value, _folder(info))
 
 
 def _of_that_server(value: Behaviour, info: ValidationInfo) -> Behaviour:
@@ -154,12 +162,22 @@ def _role(value: Any, info: ValidationInfo) -> Any:
     return name
 
 
+@dataclass(frozen=True, slots=True)
+class _ReadBy:
+    """What *read* makes of a value, whose type pydantic does not look into."""
+
+    read: Callable[[Any, ValidationInfo], Any]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.with_info_plain_validator_function(self.read)
+
+
 Text = Annotated[str, BeforeValidator(_some_text)]
 Number = Annotated[str, BeforeValidator(_number)]
 Duration = Annotated[float, BeforeValidator(_duration)]
 BehaviourValue = Annotated[Behaviour, BeforeValidator(_behaviour)]
 OwnBehaviourValue = Annotated[Behaviour, BeforeValidator(_behaviour), AfterValidator(_of_that_server)]
-CalleeValue = Annotated[CalleeBehaviour, BeforeValidator(_callee)]
+CalleeValue = Annotated[CalleeBehaviour, _ReadBy(_callee)]
 IpAddress = Annotated[str, BeforeValidator(_address)]
 ServerName = Annotated[str, BeforeValidator(_server)]
 Role = Annotated[str, BeforeValidator(_role)]

@@ -44,7 +44,7 @@ class StepReader:
         self._world = world
         self._folder = folder
         self._file = file
-        self._context: dict[str, object] = {"servers": servers, "transports": transports}
+        self._context: dict[str, object] = {"servers": servers, "transports": transports, "folder": folder}
         self._faults = faults
         self._calls = Calls()
 

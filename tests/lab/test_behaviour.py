@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from array import array
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -18,6 +20,8 @@ from phone_emulator.lab.vocabulary import (
     Over,
     offers,
 )
+from phone_emulator.media.sound import Sound
+from phone_emulator.media.wav import write_wav
 
 OK = Behaviour()
 UNAVAILABLE = Behaviour(BehaviourKind.STATUS, 503)
@@ -245,11 +249,28 @@ def test_an_offer_stands_in_a_menu_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["away", "", 5, None, {"tone": "440Hz"}, {"sdp": None}, "busy hang-up-after 5s", "busy press 1"]
+    "wrong",
+    [
+        *("away", "", 5, None, {"tune": "440Hz"}, {"sdp": None}, "busy hang-up-after 5s", "busy press 1"),
+        *("busy tone 440Hz", {"tone": None}, {"tone": True}, {"play": None}),
+    ],
 )
 def test_what_no_called_user_does(wrong: object) -> None:
     with pytest.raises(ValueError, match=r"called user|empty|cannot be|who does not answer"):
         CalleeBehaviour.parse(wrong)
+
+
+def test_a_called_user_says_a_file(tmp_path: Path) -> None:
+    write_wav(tmp_path / "a b.wav", Sound(8000, array("h", [1, 2])))
+    found = CalleeBehaviour.parse({"play": "a b.wav"}, tmp_path)
+    assert found.speech == Sound(8000, array("h", [1, 2]))
+    assert CalleeBehaviour.parse(str(found), tmp_path) == found
+    with pytest.raises(ValueError, match=r"play: .*none\.wav: No such file"):
+        CalleeBehaviour.parse({"play": "none.wav"}, tmp_path)
+    with pytest.raises(ValueError, match="play: it names no file"):
+        CalleeBehaviour.parse({"play": ""}, tmp_path)
+    with pytest.raises(ValueError, match="says one thing at a time"):
+        CalleeBehaviour.parse({"play": "a b.wav", "tone": "440Hz"}, tmp_path)
 
 
 def test_called_users() -> None:
@@ -269,6 +290,18 @@ def test_called_users() -> None:
     for wrong in ("12x", "", "1" * 101):
         with pytest.raises(ValueError, match=r"press|empty"):
             CalleeBehaviour.parse({"press": wrong})
+    for told in ("440Hz", "none"):
+        tone = CalleeBehaviour.parse({"tone": told})
+        assert str(tone) == f"answer tone {told}"
+        assert CalleeBehaviour.parse(str(tone)) == tone
+    assert CalleeBehaviour.parse("tone 440Hz").tone == 440
+    for wrong, why in (
+        ("440", "write 440Hz"),
+        ("50Hz", "100 to 7000 Hz"),
+        ("9 kHz", "no frequency|not a fre"),
+    ):
+        with pytest.raises(ValueError, match=f"tone: .*({why}).*, or none"):
+            CalleeBehaviour.parse({"tone": wrong})
     assert CalleeBehaviour.BUSY.body is None
     with pytest.raises(ValueError, match="no more than"):
         CalleeBehaviour.parse({"sdp": "x" * 9000})

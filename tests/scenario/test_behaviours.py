@@ -226,8 +226,13 @@ UDP_PHONE = "set: {account.1.sip_server.1.transport_type: 0}\n"
         ),
         ("callee: {hang_up_after: soon}", "t.yaml:1: callee: behaviour: 'soon' is not a duration"),
         (
-            "callee: {tone: 440Hz}",
-            "t.yaml:1: callee: behaviour: a called user cannot be 'tone': one of answer, busy",
+            "callee: {tune: 440Hz}",
+            "t.yaml:1: callee: behaviour: a called user cannot be 'tune': one of answer, busy",
+        ),
+        ("callee: {tone: 440}", "t.yaml:1: callee: behaviour: tone: '440' is not a frequency: write 440Hz"),
+        (
+            "steps:\n- callee: {play: none.wav}",
+            "t.yaml:2: step 1 (callee): behaviour: play: none.wav: No such file",
         ),
         ("steps:\n- callee: {behaviour: {sdp: [1]}}", "t.yaml:2: step 1 (callee): behaviour: sdp cannot be"),
     ],

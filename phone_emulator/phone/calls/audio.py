@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from phone_emulator.events import Address, DigitWay, Tap
 from phone_emulator.events.numbers import MediaNumbers, SentNumbers
 from phone_emulator.media import comfort, dtmf, rtp
-from phone_emulator.media.codecs import CODECS
+from phone_emulator.media.codecs import CODECS, LONGEST
 from phone_emulator.media.coder import UNSAID, Terms
 from phone_emulator.media.crypto import Security
 from phone_emulator.media.inband import DigitTones
@@ -167,6 +167,8 @@ class Audio:
         self._company: Company | None = None
         """The others of a conference, whom the far end hears; None outside of one."""
         self._into_company = Resampler(_SILENCE.rate, _SILENCE.rate)
+        self._repeat = 0
+        """After how many samples what is played begins again; 0: it does not."""
         self._said: Recording | None = None
         """What keeps what is said."""
         self._own_ear: Speech | None = None
@@ -388,10 +390,15 @@ class Audio:
             self._digits.refuse("this phone holds the call")
         self._wake()
 
-    def play(self, sound: Sound) -> None:
-        """Send *sound* instead of whatever is played; goes on after a hold."""
+    def play(self, sound: Sound, *, repeat: bool = False) -> None:
+        """Send *sound* instead of whatever is played; goes on after a hold. With *repeat*: over and over."""
         self._playing = Sound(sound.rate, sound.samples[:])
-        self._played = 0
+        self._played, self._repeat = 0, len(sound.samples) if repeat else 0
+        if repeat and sound.samples:
+            # Where its end is within a packet, its beginning follows in the same.
+            ahead = sound.rate * LONGEST // 1000
+            while len(self._playing.samples) < self._repeat + ahead:
+                self._playing.samples.extend(sound.samples[:ahead])
         self._wake()
 
     def join(self, company: Company | None) -> None:
@@ -603,6 +610,8 @@ class Audio:
             if self._company is not None:
                 sound, place = self._with(self._company, remote.ptime), 0
             self._played += self._playing.rate * remote.ptime // 1000
+            if self._repeat:
+                self._played %= self._repeat
         count = sound.rate * remote.ptime // 1000
         if self._activity and not self._activity.speaks(sound.samples[place : place + count], remote.ptime):
             self._pausing = True

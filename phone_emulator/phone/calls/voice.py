@@ -12,6 +12,7 @@ from phone_emulator.media.codecs import told_of_none, unspoken_titles
 from phone_emulator.media.crypto import Crypto, Key, OptionalSrtp, Srtp, Suite, suites_called
 from phone_emulator.media.negotiation import NO_ADDRESS, Agreed, Fault, Unusable, negotiated
 from phone_emulator.media.playout import Buffer
+from phone_emulator.media.recording import Recording
 from phone_emulator.media.senders import Senders, Symmetric
 from phone_emulator.phone.wire.answer import Answer
 from phone_emulator.phone.wire.context import Context
@@ -25,6 +26,8 @@ from .company import Company
 from .digits import AudioError, DigitStyle
 from .reports import ReportStyle
 
+KEPT = 600.0
+"""Seconds of a call that are kept where somebody listens."""
 PORTS_TRIED = 10
 """RTP ports that one call tries before it gives up; another program may hold some of the range."""
 IN_BAND, EVENTS_ONLY, INFO_ONLY = 0, 1, 2
@@ -85,6 +88,10 @@ class Voice:
         """What both ends have agreed on last; None before that, and while nothing is to be said."""
         self.audio: Audio | None = None
         """The RTP session, while the call has one."""
+        self.heard: Recording | None = None
+        """What was heard, since anything was agreed; None where nobody listens (`PhoneOptions.listens`)."""
+        self.said: Recording | None = None
+        """What was said, as the far end hears it where nothing is lost; likewise."""
         self.withheld = ""
         """Why no sound is sent to where the far end wants it, for people; empty where it is."""
         self._company: Company | None = None
@@ -418,6 +425,16 @@ class Voice:
             rtcp=self._place_of_rtcp(agreed),
             rtcp_mux=agreed.rtcp_mux,
         )
+        self._listen(self.audio)
+
+    def _listen(self, audio: Audio) -> None:
+        """Keep what is said and heard, where somebody listens; it goes on with the next RTP session."""
+        if not self._context.listens:
+            return
+        if self.heard is None or self.said is None:
+            now = self._context.world.now()
+            self.heard, self.said = (Recording(audio.rate, now, KEPT) for _ in range(2))
+        audio.keep(self.heard, self.said)
 
     def _place_of_rtcp(self, agreed: Agreed) -> Address | None:
         """Where reports go: no other host than one that may be sent sound."""

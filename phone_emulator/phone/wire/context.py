@@ -36,6 +36,8 @@ class Context:
     offer: Offer
     optional_srtp: OptionalSrtp
     """How encryption is offered that need not be."""
+    listens: bool = False
+    """Whether what calls say and hear is kept (`PhoneOptions`)."""
     host: str
     """The phone's own IP address; the first one where it has two."""
     other_host: str = ""
@@ -70,9 +72,10 @@ class Context:
     def sound_flows(self) -> bool:
         """Whether calls send sound all the time, as a real phone's do.
 
-        In virtual time only where somebody looks on: fifty packets a second would be most of the work.
+        In virtual time only where somebody listens, or a capture has it: fifty packets a second would be most
+        of the work.
         """
-        return not self.world.virtual or self.bus.tap is not None
+        return self.listens or not self.world.virtual or self.bus.tap is not None
 
     @property
     def hosts(self) -> tuple[str, ...]:

@@ -180,6 +180,12 @@ class CalleeBehaviour:
     """Hz of what it says; 0: nothing; None: a tone of its own for each server."""
     play: str = ""
     """The file that it says, as somebody named it; empty for none."""
+    loss: float = 0.0
+    """The share of the packets of its sound that get lost, 0..1."""
+    duplicate: float = 0.0
+    """The share that comes twice, 0..1."""
+    reorder: float = 0.0
+    """The share that comes late, so that others overtake it, 0..1."""
     speech: Sound | None = field(default=None, compare=False, repr=False)
     """What is in that file."""
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from phone_emulator.config.model import AccountConfig, CodecConfig, PhoneConfig, ServerConfig
 from phone_emulator.events import Address, Bus, CallChanged, CallState, Direction, Event
 from phone_emulator.lab.behaviour import CalleeBehaviour, CalleeKind
+from phone_emulator.lab.passage import passages
 from phone_emulator.media.crypto import SUITES
 from phone_emulator.media.sound import Sound
 from phone_emulator.media.tones import sine
@@ -79,6 +80,16 @@ class Callee:
         """How many calls it is in."""
         return len(self._phone.calls)
 
+    def far_end_of(self, call: Call) -> Call | None:
+        """Its end of *call*, a call of a phone that is or was up; None where somebody else is there."""
+        if call.dialog is None:
+            return None
+        calls = (*self._phone.calls, *self._phone.history)
+        same = (
+            each for each in calls if each.dialog is not None and each.dialog.call_id == call.dialog.call_id
+        )
+        return next(same, None)
+
     async def transfer(self, number: str) -> None:
         """Send the far end of its newest call to *number*; raises CallError."""
         await transfer_blind(self._phone.calls[-1], number)
@@ -110,11 +121,14 @@ class Callee:
         """Say what *behaviour* says, over and over, where sound flows."""
         await call.settled()
         audio = call.voice.audio
+        shares = behaviour.loss, behaviour.duplicate, behaviour.reorder
+        if audio is not None and any(shares):
+            audio.passages = partial(passages, self._world.random, *shares)
         if behaviour.tone == 0 or audio is None or not call.seat.context.sound_flows:
             return
         sound = behaviour.speech
         if sound is None:
-            sound = _tone(behaviour.tone or TONES[(call.seat.number - 1) % len(TONES)])
+            sound = _tone(behaviour.tone or TONES[(call.seat.number - 1) % len(TONES)], audio.rate)
         audio.play(sound, repeat=True)
 
     def _take(self, call: IncomingCall) -> None:
@@ -146,9 +160,10 @@ class Callee:
 
 
 @lru_cache(maxsize=16)
-def _tone(hertz: int) -> Sound:
-    """A second of it, which ends where it begins."""
-    rate = 8000 if hertz < 3400 else 16000
+def _tone(hertz: int, rate: int) -> Sound:
+    """A second of it, which ends where it begins; silence where it is too high for *rate*."""
+    if 2 * hertz >= rate:
+        return Sound(rate)
     return Sound(rate, sine((hertz,), 1000, LEVEL, rate=rate))
 
 

@@ -14,6 +14,7 @@ from phone_emulator.lab.element import Element, Outgoing
 from phone_emulator.lab.fingerprint import Fingerprint
 from phone_emulator.lab.flow import Flow, Unroutable
 from phone_emulator.lab.meter import Meter
+from phone_emulator.lab.passage import passages
 from phone_emulator.lab.proxy import Proxy
 from phone_emulator.lab.registrar import Binding, Registrar
 from phone_emulator.lab.site import Site
@@ -28,8 +29,6 @@ from phone_emulator.world.tasks import Tasks
 MAX_DELAYED = 10_000
 """Messages that one server may hold back at a time."""
 MakeCertificate = Callable[[BadCertificate], TlsServer]
-OVERTAKEN = 0.05
-"""Seconds by which a reordered datagram is late."""
 
 
 class SipServer:
@@ -258,20 +257,10 @@ class SipServer:
             self._send(self._element.undeliverable(message), behaviour)
 
     def _passages(self, behaviour: Behaviour, flow: Flow) -> list[float]:
-        """How late, in seconds, each copy of a message passes: none where it is a datagram and gets lost.
-
-        What cannot happen throws no dice, so that a seeded run stays as it was.
-        """
+        """How late, in seconds, each copy of a message passes: none where it is a datagram and gets lost."""
         if flow.transport is not Transport.UDP:
             return [0.0]
-
-        def happens(share: float) -> bool:
-            return share > 0 and self._world.random.random() < share
-
-        if happens(behaviour.loss):
-            return []
-        copies = 2 if happens(behaviour.duplicate) else 1
-        return [OVERTAKEN if happens(behaviour.reorder) else 0.0 for _ in range(copies)]
+        return passages(self._world.random, behaviour.loss, behaviour.duplicate, behaviour.reorder)
 
     def _refuse(self, data: bytes, source: Flow, error: MessageError) -> None:
         """Tell what is wrong with what cannot be understood; refuse a request of which enough can."""

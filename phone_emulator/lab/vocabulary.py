@@ -571,6 +571,34 @@ CALLEE: Mapping[str, Entry] = _table(
         nothing="",
     ),
     Entry(
+        name="loss",
+        form="`{loss: 0.2, duplicate: 0.1, reorder: 0.1}`",
+        says="takes the call; that share of the packets of its sound gets lost on the way, comes twice, "
+        "comes 50 ms late so that others overtake it",
+        reads=_share("loss", "that get lost"),
+        writes=lambda share: f"{share:g}",
+        of="loss",
+        nothing=0.0,
+    ),
+    Entry(
+        name="duplicate",
+        form="",
+        says="",
+        reads=_share("duplicate", "that come twice"),
+        writes=lambda share: f"{share:g}",
+        of="duplicate",
+        nothing=0.0,
+    ),
+    Entry(
+        name="reorder",
+        form="",
+        says="",
+        reads=_share("reorder", "that others overtake"),
+        writes=lambda share: f"{share:g}",
+        of="reorder",
+        nothing=0.0,
+    ),
+    Entry(
         name="sdp",
         form='`{sdp: "v=0\\r\\n…"}`',
         says="takes the call and describes itself so, whatever was offered, then and whenever it is "

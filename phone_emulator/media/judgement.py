@@ -10,11 +10,12 @@ in a conference, are each heard.
 
 from __future__ import annotations
 
+import cmath
 import math
 from array import array
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from operator import mul
+from operator import add, mul, sub
 from typing import NamedTuple
 
 from .sound import Sound
@@ -41,7 +42,6 @@ _FULL = 0.3
 a quarter."""
 _NEEDED = 3
 """Windows that follow each other."""
-_SCANNED = range(LOWEST, HIGHEST, _ASIDE)
 
 
 class Stretch(NamedTuple):
@@ -85,10 +85,12 @@ def strongest(sound: Sound) -> int:
     loudest = max(_windows(sound.samples, sound.rate), key=level, default=array("h"))
     if level(loudest) < SILENCE:
         return 0
-    return max(
-        (hertz for hertz in _SCANNED if hertz < sound.rate / 2),
-        key=lambda hertz: _power(loudest, hertz, sound.rate),
-    )
+    size = 1 << (len(loudest) - 1).bit_length()
+    spectrum = _spectrum([*map(mul, loudest, _hann(len(loudest))), *[0.0] * (size - len(loudest))])
+    place = max(range(1, size // 2), key=lambda each: abs(spectrum[each]))
+    near = round(place * sound.rate / size / _ASIDE) * _ASIDE
+    around = [hertz for hertz in (near - _ASIDE, near, near + _ASIDE) if LOWEST <= hertz <= HIGHEST]
+    return max(around, key=lambda hertz: _power(loudest, hertz, sound.rate), default=0)
 
 
 def silences(sound: Sound, least: float = 0.0) -> list[Stretch]:
@@ -177,6 +179,16 @@ def _power(window: array[int], hertz: float, rate: int) -> float:
     real: float = sum(map(mul, window, cosine))
     imaginary: float = sum(map(mul, window, sine))
     return 2.0 * (real * real + imaginary * imaginary)
+
+
+def _spectrum(values: Sequence[complex]) -> list[complex]:
+    """The Fourier transform of *values*, a power of 2 of them (Cooley and Tukey)."""
+    count = len(values)
+    if count == 1:
+        return list(values)
+    even, odd = _spectrum(values[0::2]), _spectrum(values[1::2])
+    turned = [cmath.exp(-2j * math.pi * place / count) * each for place, each in enumerate(odd)]
+    return [*map(add, even, turned), *map(sub, even, turned)]
 
 
 @lru_cache(maxsize=32)

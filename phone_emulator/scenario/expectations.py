@@ -18,15 +18,19 @@ from .model import Expect, RouteExpectation
 from .schema import ExpectModel, meant
 from .tree import Node
 
-ABOUT_CALLS = ("state", "result", "status", "via", "route", "dtmf")
+OF_SOUND = ("dtmf", "audio", "codec", "srtp")
+"""What is about the sound of a call, which may change while it is up."""
+ABOUT_CALLS = ("state", "result", "status", "via", "route", *OF_SOUND)
 """What is about a call, or, of a step that registers, about its REGISTERs."""
-ONLY_OF_CALLS = ("state", "result", "dtmf")
+ONLY_OF_CALLS = ("state", "result", *OF_SOUND)
 ONLY_OF_PLACED_CALLS = ("via", "route")
 """A call that comes in has taken no way along the phone's servers."""
 SETTLED = ("result", "status", "via", "route")
 """What is known of a call as soon as it is up, and never changes."""
 ENDING = ("state", *SETTLED)
 """What says whether a call has ended well or badly."""
+HEARD = ("heard", "level", "gap", "lost", "mos")
+"""What can hold or not of sound."""
 JUDGED = ("fails", "registered", *ABOUT_CALLS)
 """What can hold or not; the other keys say of what, and until when."""
 
@@ -125,6 +129,9 @@ def read_expectation(
         status=model.status,
         via=model.via,
         dtmf=model.dtmf,
+        audio=model.audio,
+        codec=model.codec,
+        srtp=model.srtp,
         within=model.within,
         route=route,
         at=node.line,
@@ -214,6 +221,7 @@ class _Reader:
         if "fails" in self.keys and not does.can_fail:
             hint = ": write 'result: failed' or 'rejected'" if kind == "call" else ""
             self.fault("fails", f"a step {kind!r} does not fail{hint}")
+        self._refuse_unheard()
         made = self.calls.made.get(call or "")
         for key in self.asked:
             if key in ONLY_OF_PLACED_CALLS and made is not None and made.kind == "incoming":
@@ -233,6 +241,27 @@ class _Reader:
         elif does.ends_badly_by and not any(key in self.keys for key in does.ends_badly_by):
             keys = " or ".join(does.ends_badly_by)
             self.fault("within", f"'within' alone would hold if the step failed at once: expect {keys}, too")
+
+    def _refuse_unheard(self) -> None:
+        """Faults for sound of which nothing, or nothing certain, is expected."""
+        does = self.own.does
+        if "call" not in self.keys:
+            for key in ("codec", "srtp"):
+                if key in self.keys and does.unanswered:
+                    self.fault(key, f"{key!r}: nothing is agreed yet: the call is not answered by this step")
+        audio = self.keys.get("audio")
+        if audio is None or not isinstance(audio.value, dict):
+            return
+        if (does.makes_call or does.takes_call) and "call" not in self.keys:
+            self.fault(
+                "audio", "'audio': nothing can have been heard yet: expect it of a 'wait' behind this step"
+            )
+        elif audio.value.keys() <= {"by", "for"}:
+            self.fault("audio", f"audio: it expects nothing: one of {', '.join(HEARD)}")
+        elif "within" in self.keys and does.name == "expect" and "for" not in audio.value:
+            self.fault(
+                "audio", "audio: 'within' waits for it: say with 'for' how much of the sound is judged"
+            )
 
 
 def _number(node: Node | None) -> int | None:

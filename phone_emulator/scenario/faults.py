@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from inspect import isclass
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -59,12 +60,23 @@ def _sentence(model: type[BaseModel], path: list[Any], fault: Any) -> str:
     kind = fault["type"]
     name = str(path[-1]) if path else ""
     if kind == "extra_forbidden":
-        keys = [field.alias or key for key, field in model.model_fields.items()]
-        return f"unknown key {name!r}{meant(name, keys) or ' (it has none)'}"
+        keys = [field.alias or key for key, field in _owner(model, path[:-1]).model_fields.items()]
+        within = "".join(f"{part}: " for part in path[:-1])
+        return f"{within}unknown key {name!r}{meant(name, keys) or ' (it has none)'}"
     if kind == "missing":
         return f"the key {name!r} is missing"
     place = ": ".join(f"entry {part + 1}" if isinstance(part, int) else str(part) for part in path)
     return f"{place}: {_wrong(kind, fault)}" if place else _wrong(kind, fault)
+
+
+def _owner(model: type[BaseModel], path: list[Any]) -> type[BaseModel]:
+    """The model of the mapping at *path* within one of *model*."""
+    for part in path:
+        fields = model.model_fields.items()
+        hint = next((field.annotation for key, field in fields if part in (key, field.alias)), None)
+        models = (each for each in (hint, *get_args(hint)) if isclass(each) and issubclass(each, BaseModel))
+        model = next(models, model)
+    return model
 
 
 _EXPECTED = {
@@ -91,6 +103,8 @@ def _wrong(kind: str, fault: Any) -> str:
             names = [name.strip("' ") for name in context["expected"].replace(" or ", ",").split(",")]
             near = near_word(value, names)
         return f"expected {context['expected']}, got {got}{near}"
+    if kind == "greater_than":
+        return f"expected more than {context['gt']:g}, got {got}"
     if kind == "greater_than_equal":
         return f"expected {context['ge']} or more, got {got}"
     if kind == "less_than_equal":

@@ -41,6 +41,10 @@ class StepKind:
     takes_call: bool = False
     """It is for a call that rings here, and not for one that the phone made."""
 
+    of_sound: bool = False
+    """It is about sound, which then flows in virtual time, too."""
+    unanswered: bool = False
+    """Its call is not answered when it is done."""
     every_line: bool = False
     """It is about every line where it names none."""
     registers: bool = False

@@ -61,6 +61,7 @@ def scenario(root: Node, file: str, world: WorldName | None, faults: Faults) -> 
         zone=zone,
         servers=servers,
         callee=called,
+        sound=top.sound,
         steps=steps,
         lines=lines,
     )

@@ -10,7 +10,7 @@ from phone_emulator.events import CallState, Outcome, Transport
 from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
 
 from .kinds import StepKind
-from .schema import Model, ResultName, WorldName
+from .schema import AudioModel, Model, ResultName, WorldName
 
 
 class ScenarioError(Exception):
@@ -73,10 +73,10 @@ class Expect:
     ``fails`` says that the step cannot be done (the far end refuses a transfer), with words that are in the
     reason, ``""`` for any reason; without it that is a fault. ``registered`` names every role (or server)
     that ``line`` is registered at, ``()`` for nowhere; ``line`` is None where each line of the step is meant,
-    or the phone's only one. ``state``, ``result``, ``status``, ``via``, ``route`` and ``dtmf`` (what the far
-    end has pressed) are about the call ``call``, or, with a ``register`` step and no ``call``, about the
-    REGISTERs of ``line``. ``within`` bounds the step's time; of ``expect`` alone it is how long to wait for
-    the rest to become true.
+    or the phone's only one. ``state``, ``result``, ``status``, ``via``, ``route``, ``dtmf`` (what the far end
+    has pressed), ``audio`` (what was heard), ``codec`` and ``srtp`` are about the call ``call``, or, with a
+    ``register`` step and no ``call``, about the REGISTERs of ``line``. ``within`` bounds the step's time; of
+    ``expect`` alone it is how long to wait for the rest to become true.
     """
 
     fails: str | None
@@ -88,6 +88,9 @@ class Expect:
     status: int | None
     via: str | None
     dtmf: str | None
+    audio: AudioModel | None
+    codec: str | None
+    srtp: bool | None
     within: float | None
     route: tuple[RouteExpectation, ...] | None
     at: int
@@ -132,8 +135,16 @@ class Scenario:
     servers: Mapping[str, ServerSpec] = field(default_factory=dict)
     callee: CalleeBehaviour = CalleeBehaviour.ANSWER
     steps: tuple[Step, ...] = ()
+    sound: bool = False
+    """Whether sound flows and is kept, though nothing judges it."""
     lines: Mapping[str, int] = field(default_factory=dict)
     """The line on which each key of the file, and each key of ``set`` (``set.KEY``), stands."""
+
+    @property
+    def listens(self) -> bool:
+        """Whether anybody judges, says or keeps sound."""
+        judged = any(step.expect is not None and step.expect.audio is not None for step in self.steps)
+        return self.sound or judged or any(step.does.of_sound for step in self.steps)
 
     @property
     def files(self) -> list[Path]:

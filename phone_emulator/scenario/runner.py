@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from phone_emulator.events import Event
 from phone_emulator.lab.calling import Refused
@@ -11,10 +12,17 @@ from phone_emulator.report.result import ScenarioResult, StepFailure, Verdict
 from phone_emulator.scarcity import MachineRefused, shortage
 from phone_emulator.world import Deadlock, Faulted
 
+from .expectations import ABOUT_CALLS
+from .hearing import listen, unheard
 from .model import Expect, Step
 from .session import Prepared, RunOptions, Session, make_session
 from .steps.on_call import NeverMade
 from .verdict import unmet
+
+UNDER_WAY = 0.1
+"""Seconds in which what was sent comes."""
+RELISTENED = 0.2
+"""Seconds after which sound is judged again that is waited for."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -38,7 +46,11 @@ def run(prepared: Prepared, options: RunOptions) -> ScenarioResult:
     session = make_session(prepared, options)
     failures: list[StepFailure] = []
     try:
-        result = session.world.run(_play(session, failures))
+        try:
+            result = session.world.run(_play(session, failures))
+        finally:
+            for tape in session.tapes:
+                tape.write()
     except Deadlock as error:
         return _error(session, failures, [str(error)])
     except KeyboardInterrupt:
@@ -100,6 +112,8 @@ async def _step(session: Session, step: Step) -> list[str]:
         return [] if expect is None else [str(error)]
     except CallError as error:
         failed = None if isinstance(error, Refused) and _is_judged(expect) else str(error)
+    if session.world.now() > began:
+        session.judged_since = began
     if expect is None:
         return []
     if step.kind == "expect":
@@ -107,6 +121,7 @@ async def _step(session: Session, step: Step) -> list[str]:
     registers = session.registers[known:] if step.does.registers else None
     elapsed = session.world.now() - began
     faults = unmet(expect, session, elapsed=elapsed, failed=failed, registers=registers)
+    faults += await _unheard(expect, session)
     return [f"{failed} (if it is meant to: expect 'fails: true')"] if faults == [failed] else faults
 
 
@@ -114,12 +129,40 @@ def _is_judged(expect: Expect | None) -> bool:
     """Whether *expect* says itself what is to become of a call that comes in."""
     if expect is None or expect.fails is not None:
         return False
-    return any(each is not None for each in (expect.state, expect.result, expect.status, expect.dtmf))
+    return any(getattr(expect, key) is not None for key in ABOUT_CALLS)
+
+
+async def _unmet(expect: Expect, session: Session) -> list[str]:
+    """What *expect* says now and does not hold."""
+    return unmet(expect, session, elapsed=None) + await _unheard(expect, session)
+
+
+async def _unheard(expect: Expect, session: Session) -> list[str]:
+    """What *expect* says of sound and does not hold.
+
+    In real time what is under way is waited for, and while it is judged sound goes on.
+    """
+    wanted, call = expect.audio, session.calls.get(expect.call or "")
+    if wanted is None or call is None:
+        return []
+    until, real = session.world.now(), not session.world.virtual
+    if real:
+        await asyncio.sleep(UNDER_WAY)
+    far = None if session.lab is None else session.lab.callee.far_end_of(call)
+    heard = listen(wanted, call, far, session.judged_since, until)
+    return await asyncio.to_thread(unheard, wanted, heard) if real else unheard(wanted, heard)
+
+
+async def _changes(changed: asyncio.Event, at_most: float | None) -> None:
+    """Wait until something was told, *at_most* seconds: sound goes on, and nobody tells it."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(at_most):
+            await changed.wait()
 
 
 async def _hold_within(session: Session, expect: Expect) -> list[str]:
     """What *expect* says and does not hold, however long it allows to wait for it."""
-    faults = unmet(expect, session, elapsed=None)
+    faults = await _unmet(expect, session)
     if not faults or expect.within is None:
         return faults
     changed = asyncio.Event()
@@ -131,11 +174,11 @@ async def _hold_within(session: Session, expect: Expect) -> list[str]:
     try:
         async with asyncio.timeout(expect.within):
             while faults:
-                await changed.wait()
+                await _changes(changed, None if expect.audio is None else RELISTENED)
                 changed.clear()
-                faults = unmet(expect, session, elapsed=None)
+                faults = await _unmet(expect, session)
     except TimeoutError:
-        faults = unmet(expect, session, elapsed=None)  # what happened at the last moment counts
+        faults = await _unmet(expect, session)  # what happened at the last moment counts
         return [f"not within {expect.within:g} s: {fault}" for fault in faults]
     finally:
         unsubscribe()

@@ -28,8 +28,13 @@ from phone_emulator.durations import parse_duration
 from phone_emulator.events import CallState, Outcome, Transport
 from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
 from phone_emulator.lab.vocabulary import CALLEE, known
+from phone_emulator.media.codecs import CODECS, spoken
+from phone_emulator.media.sound import Sound
+from phone_emulator.media.tones import parse_hertz
+from phone_emulator.media.wav import WavError, read_wav
 from phone_emulator.phone.dialling.number import why_undialable
 
+from .bounds import GAP, LEVEL, LOST, MOS, Bound, Measure, parse_bound
 from .tree import RawFloat, RawInt
 
 WorldName = Literal["simulated", "lab", "real"]
@@ -177,6 +182,35 @@ Number = Annotated[str, BeforeValidator(_number)]
 Duration = Annotated[float, BeforeValidator(_duration)]
 BehaviourValue = Annotated[Behaviour, BeforeValidator(_behaviour)]
 OwnBehaviourValue = Annotated[Behaviour, BeforeValidator(_behaviour), AfterValidator(_of_that_server)]
+
+
+def _wav(value: Any, info: ValidationInfo) -> Sound:
+    name = _some_text(value)
+    if not isinstance(name, str):
+        raise ValueError(f"expected the name of a WAV file, got {shown(value)}")
+    try:
+        return read_wav(_folder(info) / name)
+    except WavError as error:
+        raise ValueError(str(error)) from None
+
+
+def _written(value: Any, info: ValidationInfo) -> Path:
+    """A file that can be written."""
+    name = _some_text(value)
+    if not isinstance(name, str):
+        raise ValueError(f"expected the name of a file, got {shown(value)}")
+    path = _folder(info) / name
+    try:
+        wrong = "is a folder" if path.is_dir() else "" if path.parent.is_dir() else "has no folder to be in"
+    except (OSError, ValueError) as error:
+        wrong = f"cannot be: {getattr(error, 'strerror', None) or error}"
+    if wrong:
+        raise ValueError(f"{path} {wrong}")
+    return path
+
+
+WavFile = Annotated[Sound, _ReadBy(_wav)]
+NewFile = Annotated[Path, _ReadBy(_written)]
 CalleeValue = Annotated[CalleeBehaviour, _ReadBy(_callee)]
 IpAddress = Annotated[str, BeforeValidator(_address)]
 ServerName = Annotated[str, BeforeValidator(_server)]
@@ -206,6 +240,7 @@ class FileModel(Model):
     zone: Text | None = None
     servers: dict[str, Any] = {}
     callee: Any = None
+    sound: bool = False
     steps: list[Any] = []
 
 
@@ -259,6 +294,78 @@ def _each_once(names: list[str]) -> list[str]:
     return names
 
 
+SILENT = 0
+"""Hz of silence, where a frequency stands."""
+
+
+def _tone(value: Any) -> int:
+    """``440Hz``, or ``silence``."""
+    if not isinstance(value, str):
+        raise ValueError(f"expected a frequency such as 440Hz, or silence, got {shown(value)}")
+    return SILENT if value.strip().lower() == "silence" else parse_hertz(value)
+
+
+def _not_both(heard: list[int]) -> list[int]:
+    if SILENT in heard and len(heard) > 1:
+        raise ValueError("silence is heard alone")
+    return heard
+
+
+def _bound(measure: Measure) -> _ReadBy:
+    return _ReadBy(lambda value, info: parse_bound(_text(value), measure))
+
+
+Heard = Annotated[
+    list[Annotated[int, BeforeValidator(_tone)]],
+    BeforeValidator(_listed),
+    Field(min_length=1),
+    AfterValidator(_not_both),
+]
+
+
+def _hertz(value: Any) -> int:
+    if not isinstance(value, str):
+        raise ValueError(f"expected a frequency such as 440Hz, got {shown(value)}")
+    return parse_hertz(value)
+
+
+Hertz = Annotated[int, BeforeValidator(_hertz)]
+Time = Annotated[float, BeforeValidator(_duration), Field(gt=0)]
+
+
+class AudioModel(Model):
+    """``audio``: what was heard."""
+
+    heard: Heard | None = None
+    """Hz of each tone; SILENT for nothing."""
+    level: Annotated[Bound | None, _bound(LEVEL)] = None
+    """dBov."""
+    gap: Annotated[Bound | None, _bound(GAP)] = None
+    """Seconds of the longest silence."""
+    lost: Annotated[Bound | None, _bound(LOST)] = None
+    """The share of the packets of the call so far that have not come, in percent."""
+    mos: Annotated[Bound | None, _bound(MOS)] = None
+    """The mean opinion score of the call so far, by the E-model."""
+    by: Literal["us", "them"] = "us"
+    """Who hears it."""
+    last: Time | None = Field(default=None, alias="for")
+    """The last seconds are judged; None: the step's."""
+
+
+def _codec(value: Any) -> str:
+    """The encoding name of a codec that can be spoken here."""
+    name = _some_text(value)
+    known = {
+        each.lower(): CODECS[codec].encoding
+        for codec in spoken(CODECS)
+        for each in (codec, CODECS[codec].encoding)
+    }
+    if not isinstance(name, str) or name.lower() not in known:
+        names = sorted(set(known.values()))
+        raise ValueError(f"no codec {shown(value)} can be spoken here: one of {', '.join(names)}")
+    return known[name.lower()]
+
+
 Digits = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[0-9A-D*#]*$")]
 Fails = Annotated[str | None, BeforeValidator(_fails)]
 RouteItem = Annotated[tuple[str, Outcome | None, int | None], BeforeValidator(_route_item)]
@@ -276,5 +383,8 @@ class ExpectModel(Model):
     status: Status | None = None
     via: Role | None = None
     dtmf: Digits | None = None
+    audio: AudioModel | None = None
+    codec: Annotated[str, BeforeValidator(_codec)] | None = None
+    srtp: bool | None = None
     within: Duration | None = None
     route: list[RouteItem] | None = None

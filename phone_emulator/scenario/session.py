@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from phone_emulator.config import CfgError, load
 from phone_emulator.config.diagnostic import Diagnostic, Severity
@@ -35,6 +36,7 @@ from phone_emulator.lab import plans
 from phone_emulator.lab.behaviour import Behaviour
 from phone_emulator.lab.lab import Lab, Place
 from phone_emulator.lab.zone import Zone, ZoneError, parse_zone
+from phone_emulator.media.sides import Side, write_sides
 from phone_emulator.phone import Call, CallError, CallResult, Phone, PhoneOptions
 from phone_emulator.phone.registration.health import LineHealth
 from phone_emulator.report import remarks
@@ -138,6 +140,30 @@ def _ended(attempt: Attempt, at: float, why: str) -> Attempt:
 
 
 @dataclass(slots=True)
+class Tape:
+    """What of a call is written to a file when the scenario has ended."""
+
+    call: Call
+    path: Path
+    side: Side
+    began: float
+    """Seconds of the world."""
+    ended: float | None = None
+    """None while it goes on."""
+
+    def stop(self, now: float) -> None:
+        """It goes on no longer than *now*."""
+        if self.ended is None:
+            self.ended = now if self.call.ended is None else min(now, self.call.ended)
+
+    def write(self) -> None:
+        """Write the file, where anything was heard. Raises OSError."""
+        voice = self.call.voice
+        if self.ended is not None and voice.heard is not None and voice.said is not None:
+            write_sides(self.path, self.side, voice.said, voice.heard, self.began, self.ended)
+
+
+@dataclass(slots=True)
 class Session:
     """What the steps of one scenario act upon."""
 
@@ -163,6 +189,10 @@ class Session:
     """What the phone says of its codecs when it starts."""
     _standing: Standing | None = None
     """How things stood at the end; None before it."""
+    tapes: list[Tape] = field(default_factory=list)
+    """What of calls is written to files at the end."""
+    judged_since: float = 0.0
+    """When the last step began that took time: sound is judged from there on."""
     epoch: float = 0.0
     """When its world began, in seconds since 1970; 0 in virtual time."""
 
@@ -170,6 +200,8 @@ class Session:
         """The scenario ends: calls are hung up, lines de-registered, the lab closed (R12)."""
         if self._standing is None:
             self._standing = self._stand()
+        for tape in self.tapes:
+            tape.stop(self.world.now())
         try:
             await self.phone.stop(why=ENDED)
         finally:
@@ -293,6 +325,8 @@ def make_session(prepared: Prepared, options: RunOptions) -> Session:
         for spec in scenario.servers.values()
     ]
     phone_options = options.phone
+    if scenario.listens:
+        phone_options = dataclasses.replace(phone_options, listens=True)
     lab: Lab | None = None
     world: RealWorld | SimulatedWorld
     if scenario.world == "real":
@@ -307,7 +341,7 @@ def make_session(prepared: Prepared, options: RunOptions) -> Session:
             if simulated
             else RealWorld(options.seed)
         )
-        lab = Lab(world, stage.plan, config, bus)
+        lab = Lab(world, stage.plan, config, bus, listens=phone_options.listens)
         phone_options = lab.phone_options(phone_options)
     phone = Phone(config, world, bus, phone_options)
     session = Session(scenario, options, config, world, bus, lab, phone, prepared.zones)

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from phone_emulator.events import Attempt, Target
 from phone_emulator.lab.lab import Place
+from phone_emulator.phone import Call
 from phone_emulator.phone.line import Line
 
+from .expectations import ABOUT_CALLS
 from .model import Expect, RouteExpectation, ServerSpec
 from .session import Session
 
@@ -21,7 +23,7 @@ def unmet(
     failed: str | None = None,
     registers: Sequence[tuple[int, Attempt]] | None = None,
 ) -> list[str]:
-    """What *expect* says and does not hold, a sentence each.
+    """What *expect* says and does not hold, a sentence each; what was heard is judged beside it.
 
     Args:
         expect: the expectation of a step.
@@ -72,7 +74,7 @@ def _of_call(expect: Expect, name: str, session: Session) -> list[str]:
     placed, refused = session.calls.get(name), session.refused.get(name)
     call = placed or refused
     if call is None:
-        asked = (expect.state, expect.result, expect.status, expect.via, expect.route, expect.dtmf)
+        asked = [getattr(expect, key) for key in ABOUT_CALLS]
         return [f"the call {name!r} was never made"] if any(each is not None for each in asked) else []
     faults = []
     for key, wanted, got in (
@@ -86,7 +88,19 @@ def _of_call(expect: Expect, name: str, session: Session) -> list[str]:
     if expect.dtmf is not None and expect.dtmf != call.digits_heard:
         faults.append(f"expected dtmf {expect.dtmf or 'none'}, heard {call.digits_heard or 'none'}")
     if placed is not None:
+        faults += _agreed(expect, placed)
         faults += _path(expect, placed.route, session.phone.line(placed.seat.number), session)
+    return faults
+
+
+def _agreed(expect: Expect, call: Call) -> list[str]:
+    faults, agreed = [], call.voice.agreed
+    if expect.codec is not None and (agreed is None or agreed.codec.encoding != expect.codec):
+        got = "none" if agreed is None else agreed.codec.encoding
+        faults.append(f"expected codec {expect.codec}, got {got}")
+    if expect.srtp is not None and (agreed is None or bool(call.voice.encrypted) != expect.srtp):
+        got = "no sound" if agreed is None else call.voice.encrypted or "sound in the clear"
+        faults.append(f"expected {'encrypted sound' if expect.srtp else 'sound in the clear'}, got {got}")
     return faults
 
 

@@ -44,6 +44,7 @@ FILE: Mapping[str, Where] = {
     # In the real world they give names to addresses, for 'via', 'route' and 'registered'.
     "servers": EVERYWHERE,
     "callee": _embedded("callee: nobody can say what a called user does in the {world} world"),
+    "sound": EVERYWHERE,
     "steps": EVERYWHERE,
 }
 """The keys of the file."""

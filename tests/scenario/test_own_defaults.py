@@ -8,6 +8,7 @@ step's is swapped, so that a default of "the first" cannot pass. What has no cas
 from __future__ import annotations
 
 from dataclasses import dataclass
+from tempfile import gettempdir
 
 import pytest
 
@@ -25,6 +26,7 @@ set:
   call_waiting.enable: 0
   account.1.dtmf.type: 2
   account.2.dtmf.type: 2
+  account.OTHER.srtp_encryption: 2
   account.1.enable: 1
   account.1.user_name: 2001
   account.1.password: secret-1
@@ -66,6 +68,8 @@ STEP = {
     "split": "split: own",
     "transfer": "transfer: {call: own, to: '1003'}",
     "dtmf": "dtmf: {call: own, digits: '1'}",
+    "play": "play: {call: own, tone: 700Hz, for: 1s}",
+    "record": f"record: {{call: own, file: {gettempdir()}/own-defaults.wav}}",
     "wait": "wait: 1s",
     "reboot": "reboot:",
     "address": "address: 192.168.1.22",
@@ -98,6 +102,10 @@ OTHER_ENDED = (*TALKING, "hangup: other")
 PRESSED = (*BOTH, "callee: {press: '8'}", TALKING[0], "wait: 1s", "callee: answer")
 THIRD = (*TALKING, "call: {line: OWN, to: '1003', id: third}")
 JOINED = (*THIRD, "conference: {call: own, with: third}", "hold: own", "resume: own")
+PCMU_ALONE = r"v=0\no=- 1 1 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\nm=audio 4000 RTP/AVP 0\n"
+APART_IN_CODEC = (f'callee: {{sdp: "{PCMU_ALONE}"}}', TALKING[0], "callee: answer")
+HEARD = (*BOTH, "callee: {tone: 1000Hz}", TALKING[0], "callee: {tone: 2000Hz}", TALKING[1], "wait: 1s")
+"""In the own call another tone is heard than in the other one."""
 BEFORE = {  # what lets the step be done
     "register": (),
     "unregister": BOTH,
@@ -105,7 +113,7 @@ BEFORE = {  # what lets the step be done
     "incoming": INCOMING,
     "answer": RANG,
     "reject": RANG,
-    **dict.fromkeys(("hangup", "hold", "transfer", "dtmf"), TALKING),
+    **dict.fromkeys(("hangup", "hold", "transfer", "dtmf", "play", "record"), TALKING),
     **dict.fromkeys(("resume", "swap"), (*TALKING, "hold: own", "hold: other")),
     "conference": THIRD,
     "split": JOINED,
@@ -113,8 +121,13 @@ BEFORE = {  # what lets the step be done
 }
 WITH_A_CALL = (
     *("call", "incoming", "hangup", "answer", "reject", "hold", "resume", "swap", "conference", "split"),
-    *("transfer", "dtmf"),
+    *("transfer", "dtmf", "play", "record"),
 )
+ON_CALLS = (
+    *("hangup", "hold", "transfer", "dtmf", "play", "record", "reboot", "address"),
+    *("wait", "server", "dns", "callee", "expect"),
+)
+"""Steps that may be about a call that is up."""
 WITHOUT = ("wait", "server", "dns", "callee", "expect")
 """Steps that are about no line and no call of their own."""
 
@@ -218,10 +231,10 @@ CASES: dict[tuple[str, str], Case] = {
     ("conference", "state"): Case(THIRD, "state: talking", "state: held"),
     ("split", "state"): Case((*JOINED, "hold: own", "resume: other"), "state: held", "state: talking"),
     ("transfer", "state"): Case(TALKING, "state: ended", "state: talking"),
-    ("dtmf", "state"): Case(HELD, "state: talking", "state: held"),
+    **{(kind, "state"): Case(HELD, "state: talking", "state: held") for kind in ("dtmf", "play", "record")},
     **{
         (kind, "fails"): Case(ENDED, "fails: true", "fails: true", OTHER_ENDED)
-        for kind in ("hold", "resume", "transfer", "dtmf")
+        for kind in ("hold", "resume", "transfer", "dtmf", "play", "record")
     },
     **{
         (kind, "within"): Case((*TALKING, SLOW_OTHER), "within: 5s", "within: 5s", (*TALKING, SLOW_OWN))
@@ -261,10 +274,37 @@ CASES: dict[tuple[str, str], Case] = {
         for kinds, before in (
             (("call", "incoming"), ()),
             (("answer", "reject"), ("incoming: {line: OWN, id: own}",)),
-            (("hangup", "hold", "transfer", "dtmf", "reboot", "address", *WITHOUT), TALKING[1:]),
+            (ON_CALLS, TALKING[1:]),
             (("resume", "swap"), (*TALKING[1:], "hold: own")),
             (("conference",), THIRD[1:]),
             (("split",), JOINED[1:]),
+        )
+        for kind in kinds
+    },
+    # The other call is in another codec, and encrypted.
+    **{
+        (kind, key): Case((*BOTH, *apart, *before), holds, other)
+        for key, apart, holds, other in (
+            ("codec", APART_IN_CODEC, "codec: G722", "codec: PCMU"),
+            ("srtp", (TALKING[0],), "srtp: false", "srtp: true"),
+        )
+        for kinds, before in (
+            (("call",), ()),
+            (("answer",), ("incoming: {line: OWN, id: own}",)),
+            (ON_CALLS, TALKING[1:]),
+            (("resume", "swap"), (*TALKING[1:], "hold: own")),
+            (("conference",), THIRD[1:]),
+            (("split",), JOINED[1:]),
+        )
+        for kind in kinds
+    },
+    **{
+        (kind, "audio"): Case((*HEARD, *before), "audio: {heard: 2000Hz}", "audio: {heard: 1000Hz}")
+        for kinds, before in (
+            (ON_CALLS, ()),
+            (("resume", "swap"), ("hold: own",)),
+            (("conference",), THIRD[2:]),
+            (("split",), JOINED[2:]),
         )
         for kind in kinds
     },
@@ -298,7 +338,8 @@ CASES: dict[tuple[str, str], Case] = {
                 *BEFORE[kind],
                 "server: {name: server-OTHER, behaviour: {INVITE: 486}}",
                 "call: {line: OTHER, to: '1002', id: named}",
-                *(("resume: own",) if kind == "dtmf" else ()),  # it was held for that call
+                # It was held for that call.
+                *(("resume: own",) if kind in ("dtmf", "play") else ()),
             ),
             "call: named, result: rejected",
             "call: named, result: answered",
@@ -309,6 +350,9 @@ CASES: dict[tuple[str, str], Case] = {
 
 VALUES = {
     "dtmf": "dtmf: '8'",
+    "audio": "audio: {heard: silence}",
+    "codec": "codec: G722",
+    "srtp": "srtp: true",
     "fails": "fails: true",
     "line": "line: OWN",
     "registered": "registered: [primary]",
@@ -335,7 +379,7 @@ def scenario(kind: str, before: tuple[str, ...], expect: str, own: int) -> str:
     """The file in which line *own* is the step's."""
     step = f"{STEP[kind]}\n    expect: {{{expect}}}" if STEP[kind] else f"expect: {{{expect}}}"
     steps = "".join(f"  - {each}\n" for each in (*before, step))
-    return HEAD + steps.replace("OWN", str(own)).replace("OTHER", str(3 - own))
+    return (HEAD + steps).replace("OWN", str(own)).replace("OTHER", str(3 - own))
 
 
 def failures(text: str) -> list[str]:

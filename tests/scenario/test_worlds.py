@@ -25,6 +25,7 @@ OF_FILE = {
     "zone": "zone: a.example. 60 IN A 192.0.2.1",
     "servers": "servers: {s: 192.0.2.1}",
     "callee": "callee: busy",
+    "sound": "sound: true",
     "steps": "steps: [wait: 1s]",
 }
 OF_SERVER = {

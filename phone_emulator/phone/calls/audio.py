@@ -10,7 +10,7 @@ no tasks.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from phone_emulator.events import Address, DigitWay, Tap
@@ -173,6 +173,8 @@ class Audio:
         """What keeps what is said."""
         self._own_ear: Speech | None = None
         """What hears that, as the far end does."""
+        self.passages: Callable[[], Sequence[float]] | None = None
+        """How late each copy of the next packet leaves, in seconds; none: it gets lost. None: no harm."""
         self._digits = Digits(digit_style or DigitStyle())
         self._sent = self._sent_octets = 0
         self._senders = senders or Senders()
@@ -571,7 +573,10 @@ class Audio:
         try:
             if self._protection.active:
                 data = self._protection.protect(clear)
-            self._socket.send(data, remote)
+            if self.passages is None:
+                self._socket.send(data, remote)
+            else:
+                self._send_disturbed(data, remote, self.passages())
         except (SendFailed, SrtpError) as error:
             self.tell_problem(f"cannot send to {remote}: {error}")
             return
@@ -579,6 +584,25 @@ class Audio:
             self._tapped.sent(remote, data, clear)
         self._sent += 1
         self._sent_octets += len(packet.payload)
+
+    def _send_disturbed(self, data: bytes, remote: Address, passages: Sequence[float]) -> None:
+        """Send a copy of *data* after each of the seconds *passages*; raises SendFailed."""
+        socket = self._socket
+        assert socket is not None
+        for late in passages:
+            if not late:
+                socket.send(data, remote)
+                continue
+            due = self._world.now() + late
+            self._tasks.call_at(due, lambda: self._send_late(socket, data, remote), "sending late")
+
+    def _send_late(self, socket: DatagramSocket, data: bytes, remote: Address) -> None:
+        if socket is not self._socket:
+            return
+        try:
+            socket.send(data, remote)
+        except SendFailed as error:
+            self.tell_problem(f"cannot send to {remote}: {error}")
 
     def _digit_packet(self, remote: _Remote) -> rtp.Packet | None:
         """The next packet of a digit; None if no digit is under way or due."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from phone_emulator.config.model import AccountConfig
 from phone_emulator.events import Address, DigitWay
+from phone_emulator.events.numbers import MediaNumbers
 from phone_emulator.media import dtmf, opus, sdp
 from phone_emulator.media.codecs import told_of_none, unspoken_titles
 from phone_emulator.media.crypto import Crypto, Key, OptionalSrtp, Srtp, Suite, suites_called
@@ -88,6 +89,8 @@ class Voice:
         """What both ends have agreed on last; None before that, and while nothing is to be said."""
         self.audio: Audio | None = None
         """The RTP session, while the call has one."""
+        self._numbers: MediaNumbers | None = None
+        """How the last one fared."""
         self.heard: Recording | None = None
         """What was heard, since anything was agreed; None where nobody listens (`PhoneOptions.listens`)."""
         self.said: Recording | None = None
@@ -256,8 +259,14 @@ class Voice:
     def close(self) -> None:
         """Close the RTP port."""
         if self.audio is not None:
+            self._numbers = self.audio.numbers
             self.audio.close()
             self.audio = None
+
+    @property
+    def numbers(self) -> MediaNumbers | None:
+        """How its sound has fared so far, in the end, too; None before there is an RTP session."""
+        return self._numbers if self.audio is None else self.audio.numbers
 
     def as_told(self, body: bytes) -> bytes:
         """A description of this end, as it goes out in an answer."""

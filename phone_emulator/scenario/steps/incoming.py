@@ -49,5 +49,6 @@ KIND = StepKind(
     "anonymous) is a result like others.",
     example='incoming: {line: 1, from: "1005", id: c2}',
     makes_call=True,
+    unanswered=True,
     can_fail=True,
 )

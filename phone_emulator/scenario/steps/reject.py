@@ -28,6 +28,7 @@ KIND = StepKind(
     shorthand="call",
     where=OF_A_CALLER,
     takes_call=True,
+    unanswered=True,
     can_fail=True,
     takes_time=False,
 )

@@ -17,7 +17,7 @@ from phone_emulator.phone import CallResult, OutgoingCall, Phone
 from phone_emulator.phone.calls.audio import Audio
 from phone_emulator.report.json import head_of, json_line
 from phone_emulator.report.result import CallReport
-from phone_emulator.report.text import RoutePrinter, call_lines, end_line
+from phone_emulator.report.text import RoutePrinter, call_lines, end_line, sound_line
 from phone_emulator.scenario.session import call_report, settled
 
 from .desk import Desk
@@ -81,8 +81,9 @@ def _tell(report: CallReport, common: Common, desk: Desk) -> None:
         click.echo(json_line(head_of(desk.epoch) | report.as_json()))
         return
     click.echo(call_lines(report)[0])
-    if end := end_line(report):
-        click.echo(end)
+    for line in (sound_line(report), end_line(report)):
+        if line:
+            click.echo(line)
 
 
 async def _session(desk: Desk, common: Common, order: Order, placed: _Placed) -> None:

@@ -12,7 +12,7 @@ from phone_emulator.saving import saved
 
 from .ladder import Ladder, ladder
 from .result import CallReport, NotRun, ScenarioResult, Verdict
-from .text import end_line
+from .text import end_line, sound_line
 from .wire import names_of
 
 _LANE, _ROW, _LEFT, _TOP = 210, 26, 80, 46
@@ -105,8 +105,8 @@ def _call_heading(call: CallReport) -> str:
 
 
 def _end(call: CallReport) -> str:
-    end = end_line(call)
-    return f"\n<p>{_text(end.strip())}</p>" if end else ""
+    told = [line for line in (sound_line(call), end_line(call)) if line]
+    return "".join(f"\n<p>{_text(line.strip())}</p>" for line in told)
 
 
 def _route(attempts: Iterable[Attempt]) -> str:

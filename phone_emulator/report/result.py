@@ -20,6 +20,7 @@ from phone_emulator.events import (
 from .json import head_of
 
 if TYPE_CHECKING:
+    from phone_emulator.media.judgement import Stretch
     from phone_emulator.phone.registration.health import LineHealth
 
 Message = MessageSent | MessageReceived
@@ -91,6 +92,8 @@ class CallReport:
     """What the far end has pressed; None where no sound was agreed, and none came by INFO."""
     conference: tuple[str, ...] = ()
     """The ids of the calls that it has talked together with."""
+    silences: list[Stretch] | None = None
+    """When nothing was heard in it, in seconds from the start of the scenario; None where nobody listened."""
 
     @property
     def way(self) -> str:
@@ -102,6 +105,10 @@ class CallReport:
         media: dict[str, Any] = {} if self.media is None else self.media.as_json()
         if self.digits is not None:
             media["digits"] = self.digits
+        if self.silences is not None:
+            media["silences"] = [
+                {"at": round(each.start, 3), "for": round(each.seconds, 3)} for each in self.silences
+            ]
         told = {
             "id": self.id,
             "line": self.line,

@@ -20,6 +20,8 @@ _ENDED_BY = {
     EndedBy.TIMEOUT: "by a time-out",
     EndedBy.TRANSPORT: "by the transport",
 }
+MOST_SILENCES = 3
+"""What is told of the silences of a call."""
 _VERDICTS = {Verdict.PASSED: _GREEN, Verdict.FAILED: _RED, Verdict.ERROR: _RED}
 
 
@@ -67,7 +69,8 @@ def call_lines(call: CallReport, *, colour: bool = False) -> list[str]:
     head = f"call {call.id}, line {call.line} {call.way}: {ended} after {call.elapsed:.1f} s{reason}"
     end = end_line(call)
     route = [attempt_line(attempt, colour=colour) for attempt in call.route]
-    return [clean(head), *route, *([end] if end else [])]
+    sound = sound_line(call)
+    return [clean(head), *route, *([sound] if sound else []), *([end] if end else [])]
 
 
 def end_line(call: CallReport) -> str:
@@ -81,6 +84,22 @@ def end_line(call: CallReport) -> str:
     up = max(end.at - call.started - call.elapsed, 0.0)
     by = f"{_ENDED_BY[end.by]}{f' with {end.method}' if end.method else ''}"
     return clean(f"     ended {by}, {up:.1f} s after the answer: {end.detail}")
+
+
+def sound_line(call: CallReport) -> str:
+    """Whether sound went on while the call was up, or when it was silent; empty where nobody listened."""
+    if call.silences is None:
+        return ""
+    if not call.silences:
+        return "     sound went on"
+    answered = call.started + call.elapsed
+    told = [
+        f"{'from ' if place == 0 else ''}{each.start - answered:.1f} s for {each.seconds:.1f} s"
+        for place, each in enumerate(call.silences[:MOST_SILENCES])
+    ]
+    more = len(call.silences) - len(told)
+    rest = f" and {more} times more" if more else ""
+    return f"     silence {', '.join(told)}{rest}, counted from the answer"
 
 
 def scenario_lines(result: ScenarioResult, *, colour: bool = False, routes: bool = False) -> list[str]:

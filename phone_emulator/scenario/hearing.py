@@ -54,7 +54,7 @@ def listen(wanted: AudioModel, call: Call, far: Call | None, since: float, until
     recording = ear.voice.heard
     if recording is None:
         return Heard(None, "no sound was agreed")
-    end = until if ear.ended is None else min(until, ear.ended)
+    end = until if ear.end is None else min(until, ear.end.at)
     start = max(since, recording.start)
     if wanted.last is not None:
         start = end - wanted.last

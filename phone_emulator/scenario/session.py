@@ -36,6 +36,7 @@ from phone_emulator.lab import plans
 from phone_emulator.lab.behaviour import Behaviour
 from phone_emulator.lab.lab import Lab, Place
 from phone_emulator.lab.zone import Zone, ZoneError, parse_zone
+from phone_emulator.media.judgement import Stretch
 from phone_emulator.media.sides import Side, write_sides
 from phone_emulator.phone import Call, CallError, CallResult, Phone, PhoneOptions
 from phone_emulator.phone.registration.health import LineHealth
@@ -384,7 +385,16 @@ def call_report(call: Call, names: Mapping[str, str] | None = None) -> CallRepor
         media=_media_report(call),
         digits=None if call.session.silent and not call.digits_heard else call.digits_heard,
         conference=tuple(names.get(each, each) for each in call.conferred_with),
+        silences=_silences(call),
     )
+
+
+def _silences(call: Call) -> list[Stretch] | None:
+    """When nothing was heard in *call* so far; None where it was not up, or nobody listened."""
+    recording = call.voice.heard
+    if recording is None or call.result is not CallResult.ANSWERED:
+        return None
+    return recording.silences(call.seat.now if call.end is None else call.end.at)
 
 
 def _media_report(call: Call) -> MediaReport | None:

@@ -6,9 +6,17 @@ from dataclasses import replace
 import pytest
 
 from phone_emulator.events import Attempt, AttemptEnded, AttemptStarted, Ended, EndedBy, Outcome
+from phone_emulator.media.judgement import Stretch
 from phone_emulator.report.html import html_page
 from phone_emulator.report.result import ScenarioResult, Verdict
-from phone_emulator.report.text import RoutePrinter, attempt_line, call_lines, scenario_lines, wants_colour
+from phone_emulator.report.text import (
+    RoutePrinter,
+    attempt_line,
+    call_lines,
+    scenario_lines,
+    sound_line,
+    wants_colour,
+)
 from tests.scenario.playing import played
 
 
@@ -24,6 +32,35 @@ def test_a_call_reads_as_a_table(result: ScenarioResult) -> None:
         "  no response within 64*T1 = 32.0 s",
         "  2  secondary   192.168.1.14:5060/udp        answered            0.1 s  200 OK",
     ]
+
+
+@pytest.mark.parametrize(
+    ("silences", "line"),
+    [
+        (None, ""),
+        ([], "     sound went on"),
+        ([(44.4, 4.12)], "     silence from 12.3 s for 4.1 s, counted from the answer"),
+        (
+            [(34.1, 0.5), (44.1, 4.0)],
+            "     silence from 2.0 s for 0.5 s, 12.0 s for 4.0 s, counted from the answer",
+        ),
+        (
+            [(33.1 + 2 * n, 1.0) for n in range(5)],
+            "     silence from 1.0 s for 1.0 s, 3.0 s for 1.0 s, 5.0 s for 1.0 s and 2 times more, counted "
+            "from the answer",
+        ),
+    ],
+)
+def test_what_was_heard_in_a_call(
+    result: ScenarioResult, silences: list[tuple[float, float]] | None, line: str
+) -> None:
+    heard = None if silences is None else [Stretch(*each) for each in silences]
+    result.calls[0].silences = heard
+    assert sound_line(result.calls[0]) == line
+    assert call_lines(result.calls[0])[3:] == ([line] if line else [])
+    assert (line.strip() in html_page([result])) or not line
+    told = result.calls[0].as_json().get("media", {})
+    assert told == ({} if silences is None else {"silences": [{"at": at, "for": s} for at, s in silences]})
 
 
 def test_a_call_that_came_in_has_a_caller(result: ScenarioResult) -> None:

@@ -35,6 +35,7 @@ steps:
 CALL = "call: {to: '1002', id: c1}"
 PCMU = r'"v=0\no=- 1 1 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\nm=audio 4000 RTP/AVP 0\n"'
 """How a far end describes itself that speaks nothing else."""
+LISTEN = "wait: 1s\n  expect: {audio: {heard: 440Hz}}"
 
 
 def text(*steps: str, world: str = "simulated", srtp: int = 0) -> str:
@@ -265,6 +266,39 @@ def test_one_side_is_recorded(tmp_path: Path, side: str, hertz: int) -> None:
         samples = array("h", reader.readframes(reader.getnframes()))
         assert strongest(Sound(reader.getframerate(), samples)) == hertz
     assert (tmp_path / "next.wav").exists()
+
+
+# -- the gap of a failover -----------------------------------------------------------------------------------
+
+
+def silences(*steps: str) -> list[tuple[float, float]]:
+    """When nothing was heard in the last call, in seconds of the scenario."""
+    result = played(text(*steps))
+    found = result.calls[-1].silences
+    assert found is not None
+    return [(round(each.start, 1), round(each.seconds, 1)) for each in found]
+
+
+def test_sound_goes_on_when_the_server_of_a_call_is_gone() -> None:
+    gone = "server: {name: primary, behaviour: silent}"
+    assert silences("wait: 1s", CALL, LISTEN, gone, "wait: 10s") == []
+
+
+def test_silence_is_told_with_its_time() -> None:
+    moved = "address: gone", "wait: 4100ms", "address: 192.168.1.22", "wait: 2s"
+    assert silences("register:", "wait: 1s", CALL, LISTEN, "wait: 12s", *moved) == [(14.0, 4.1)]
+
+
+def test_silence_that_does_not_end_is_told() -> None:
+    assert silences(CALL, LISTEN, "hold: c1", "wait: 5s") == [(1.0, 5.0)]
+    assert silences("callee: {tone: none}", CALL, "wait: 1s\n  expect: {audio: {heard: silence}}") == [
+        (0.0, 1.0)
+    ]
+
+
+def test_of_a_call_that_nobody_listened_to_nothing_is_told() -> None:
+    assert played(text(CALL, "wait: 5s")).calls[0].silences is None
+    assert played(text("callee: busy", CALL, CALL.replace("c1", "c2"), LISTEN)).calls[0].silences is None
 
 
 # -- in virtual time only where it is judged ----------------------------------------------------------------

@@ -154,10 +154,13 @@ def plan_stage(config: PhoneConfig, common: Common, *, every_transport: bool = F
     return make_stage(config, places.places, zone, places.callee, common.first_local_address)
 
 
-def make_desk(config: PhoneConfig, common: Common, *, every_transport: bool = False) -> Desk:
+def make_desk(
+    config: PhoneConfig, common: Common, *, every_transport: bool = False, listens: bool = False
+) -> Desk:
     """The world, the lab and the phone; raises ZoneError and click.BadParameter, and starts nothing."""
     bus = Bus()
     options = with_certificates(common.phone_options(), config, fetch=common.world != "simulated")
+    options = dataclasses.replace(options, listens=listens)
     lab: Lab | None = None
     world: RealWorld | SimulatedWorld
     epoch = 0.0
@@ -170,7 +173,8 @@ def make_desk(config: PhoneConfig, common: Common, *, every_transport: bool = Fa
             world = SimulatedWorld(common.seed or 0, stage.plan.nameservers)
         else:
             world = RealWorld(common.seed)
-        lab = Lab(world, stage.plan, config, bus)
+        # What its people say is heard at the phone; nobody listens at their end.
+        lab = Lab(world, stage.plan, config, bus, listens=listens and world.virtual)
         options = lab.phone_options(options)
     if not world.virtual:
         tell_of_seed(common.seed)

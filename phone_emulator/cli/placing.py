@@ -11,10 +11,9 @@ from pathlib import Path
 import click
 
 from phone_emulator.events import RegistrationState
+from phone_emulator.media.sides import Side, write_sides
 from phone_emulator.media.sound import Sound
-from phone_emulator.media.wav import LONGEST, write_wav
 from phone_emulator.phone import CallResult, OutgoingCall, Phone
-from phone_emulator.phone.calls.audio import Audio
 from phone_emulator.report.json import head_of, json_line
 from phone_emulator.report.result import CallReport
 from phone_emulator.report.text import RoutePrinter, call_lines, end_line, sound_line
@@ -40,15 +39,18 @@ class Order:
     """Whether the line registers first."""
     play: Sound | None = None
     """What is said."""
+    repeat: bool = False
+    """Whether it is said over and over."""
     record: Path | None = None
-    """Where to write what is heard."""
+    """Where to write what is said and heard."""
+    side: Side = "both"
+    """Which of it."""
 
 
 class _Placed:
-    """The call once it is placed, and its audio once it is answered."""
+    """The call once it is placed."""
 
     call: OutgoingCall | None = None
-    audio: Audio | None = None
 
 
 def place(desk: Desk, common: Common, order: Order) -> int:
@@ -71,8 +73,12 @@ def place(desk: Desk, common: Common, order: Order) -> int:
 
 
 def _write_recording(order: Order, placed: _Placed) -> None:
-    if order.record is not None and placed.audio is not None:
-        write_wav(order.record, placed.audio.recording)
+    call = placed.call
+    if order.record is None or call is None or call.answered_at is None:
+        return
+    voice, end = call.voice, call.seat.now if call.end is None else call.end.at
+    if voice.said is not None and voice.heard is not None:
+        write_sides(order.record, order.side, voice.said, voice.heard, call.answered_at, end)
 
 
 def _tell(report: CallReport, common: Common, desk: Desk) -> None:
@@ -93,18 +99,15 @@ async def _session(desk: Desk, common: Common, order: Order, placed: _Placed) ->
         _print_route(desk, common)
         placed.call = phone.dial(order.destination, order.line)
         if await placed.call.settled() is CallResult.ANSWERED:
-            placed.audio = placed.call.voice.audio
-            await _talk(placed.call, order, placed.audio)
+            await _talk(placed.call, order)
 
 
-async def _talk(call: OutgoingCall, order: Order, audio: Audio | None) -> None:
+async def _talk(call: OutgoingCall, order: Order) -> None:
     """Stay in the call as long as is asked for, or until the far end hangs up."""
-    stay = order.duration
+    stay, audio = order.duration, call.voice.audio
     if audio is not None and order.play is not None:
-        audio.play(order.play)
+        audio.play(order.play, repeat=order.repeat)
         stay = max(stay, order.play.seconds)
-    if audio is not None and order.record is not None:
-        audio.record(LONGEST)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(stay):
             await call.over()

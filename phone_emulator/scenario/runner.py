@@ -44,13 +44,17 @@ def run(prepared: Prepared, options: RunOptions) -> ScenarioResult:
         Interrupted: the user pressed Ctrl-C; calls were ended and lines de-registered.
     """
     session = make_session(prepared, options)
+    try:
+        return _run(session, prepared)
+    finally:
+        for tape in session.tapes:
+            tape.write()
+
+
+def _run(session: Session, prepared: Prepared) -> ScenarioResult:
     failures: list[StepFailure] = []
     try:
-        try:
-            result = session.world.run(_play(session, failures))
-        finally:
-            for tape in session.tapes:
-                tape.write()
+        result = session.world.run(_play(session, failures))
     except Deadlock as error:
         return _error(session, failures, [str(error)])
     except KeyboardInterrupt:

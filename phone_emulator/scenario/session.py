@@ -18,6 +18,7 @@ from phone_emulator.events import (
     Attempt,
     AttemptStarted,
     Bus,
+    CallChanged,
     CallRefused,
     CallState,
     CodecsNotSpoken,
@@ -38,6 +39,7 @@ from phone_emulator.lab.lab import Lab, Place
 from phone_emulator.lab.zone import Zone, ZoneError, parse_zone
 from phone_emulator.media.judgement import Stretch
 from phone_emulator.media.sides import Side, write_sides
+from phone_emulator.media.sound import Sound
 from phone_emulator.phone import Call, CallError, CallResult, Phone, PhoneOptions
 from phone_emulator.phone.registration.health import LineHealth
 from phone_emulator.report import remarks
@@ -62,6 +64,14 @@ class RunOptions:
     """Of the world's randomness; None: the simulated world's is always the same, the real one's never."""
     listeners: tuple[Listener, ...] = ()
     """Who is told what happens, besides the result."""
+    play: Sound | None = None
+    """What each call says once it is up."""
+    repeat: bool = False
+    """Whether it says that over and over."""
+    record: Path | None = None
+    """What the names of the files begin with that each call is written to; None: none is."""
+    side: Side = "both"
+    """Which side of it."""
     fail_fast: bool = False
     on_interrupt: Callable[[], None] = lambda: None
     """Called when the user presses Ctrl-C in real time, before calls are ended and lines de-registered."""
@@ -158,7 +168,7 @@ class Tape:
             self.ended = now if self.call.ended is None else min(now, self.call.ended)
 
     def write(self) -> None:
-        """Write the file, where anything was heard. Raises OSError."""
+        """Write the file, where the call was up. Raises OSError."""
         voice = self.call.voice
         if self.ended is not None and voice.heard is not None and voice.said is not None:
             write_sides(self.path, self.side, voice.said, voice.heard, self.began, self.ended)
@@ -190,6 +200,8 @@ class Session:
     """What the phone says of its codecs when it starts."""
     _standing: Standing | None = None
     """How things stood at the end; None before it."""
+    up: list[Call] = field(default_factory=list)
+    """The calls that have talked."""
     tapes: list[Tape] = field(default_factory=list)
     """What of calls is written to files at the end."""
     judged_since: float = 0.0
@@ -225,6 +237,24 @@ class Session:
         self.phone = self.phone.after_restart()
         await self.phone.start()
         await self.phone.register()
+
+    def talks(self, name: str) -> None:
+        """The call *name* of the phone talks: the first time, say and keep what the user asks for."""
+        call = self.phone.call(name)
+        if call is None or call in self.up:
+            return
+        self.up.append(call)
+        if self.options.record is not None:
+            known = next((each for each, other in self.calls.items() if other is call), name)
+            path = Path(f"{self.options.record}{known}.wav")
+            self.tapes.append(Tape(call, path, self.options.side, self.world.now()))
+        if self.options.play is not None:
+            call.spawn(self._speak(call, self.options.play), "speaking")
+
+    async def _speak(self, call: Call, sound: Sound) -> None:
+        await call.settled()
+        if call.voice.audio is not None:
+            call.voice.audio.play(sound, repeat=self.options.repeat)
 
     def result(self, *, broken_down: bool = False) -> ScenarioResult:
         """What there is to tell of the scenario, up to its end; the verdict is the runner's.
@@ -326,7 +356,7 @@ def make_session(prepared: Prepared, options: RunOptions) -> Session:
         for spec in scenario.servers.values()
     ]
     phone_options = options.phone
-    if scenario.listens:
+    if scenario.listens or options.play is not None or options.record is not None:
         phone_options = dataclasses.replace(phone_options, listens=True)
     lab: Lab | None = None
     world: RealWorld | SimulatedWorld
@@ -358,6 +388,8 @@ def make_session(prepared: Prepared, options: RunOptions) -> Session:
             session.addresses.append(event)
         elif isinstance(event, CodecsNotSpoken):
             session.unspoken.append(event)
+        elif isinstance(event, CallChanged) and event.state is CallState.TALKING:
+            session.talks(event.call)
         elif options.keep_messages and isinstance(event, MessageSent | MessageReceived | MessageIgnored):
             remarks.keep(session.messages, event)
 

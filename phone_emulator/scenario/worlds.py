@@ -26,10 +26,6 @@ def _embedded(why: str) -> Where:
     return Where(frozenset({SIMULATED, LAB}), why)
 
 
-def _in_real_time(why: str) -> Where:
-    return Where(frozenset({LAB, REAL}), why)
-
-
 EVERYWHERE = Where(frozenset({SIMULATED, LAB, REAL}))
 _OF_A_SERVER = _embedded("'{name}' is for the embedded servers of simulated and lab; a real one is as it is")
 OF_THE_LAB = _embedded("nobody can do that in the {world} world, only in simulated and lab")
@@ -97,8 +93,11 @@ OPTION: Mapping[str, Where] = {
     "line": EVERYWHERE,
     "duration": EVERYWHERE,
     "register": EVERYWHERE,
-    "play": _in_real_time("--play is for --world lab or real: nobody listens in virtual time"),
-    "record": _in_real_time("--record is for --world lab or real: nobody speaks in virtual time"),
+    # Of ``call`` and ``run``:
+    "play": EVERYWHERE,
+    "repeat": EVERYWHERE,
+    "record": EVERYWHERE,
+    "record_side": EVERYWHERE,
     # Of ``run``:
     "junit": EVERYWHERE,
     "html": EVERYWHERE,

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import wave
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import Result
+
+from phone_emulator.media import tones
+from phone_emulator.media.judgement import silences, strongest
+from phone_emulator.media.sound import Sound
+from phone_emulator.media.wav import read_wav, write_wav
 
 Run = Callable[..., Result]
 
@@ -210,22 +217,68 @@ def test_without_a_zone_each_name_has_two_servers(run: Run, example: Path) -> No
     ]
 
 
-def test_a_call_in_the_lab_with_sound(run: Run, example: Path, own_address: str, tmp_path: Path) -> None:
-    from phone_emulator.media.sound import Sound
-    from phone_emulator.media.wav import read_wav, write_wav
-
-    tone, heard = tmp_path / "tone.wav", tmp_path / "heard.wav"
-    from array import array
-
-    write_wav(tone, Sound(8000, array("h", [1000, -1000] * 800)))
-    result = run(
-        "call", example, "1002", "--world", "lab", "--local-address", own_address,
-        "--duration", "0", "--play", tone, "--record", heard,
-    )  # fmt: skip
+@pytest.mark.parametrize("world", ["simulated", "lab"])
+@pytest.mark.parametrize("side", ["both", "said", "heard", None])
+def test_a_call_with_sound(call: Run, own_address: str, tmp_path: Path, world: str, side: str | None) -> None:
+    said, kept = tmp_path / "said.wav", tmp_path / "kept.wav"
+    write_wav(said, Sound(8000, tones.sine((700,), 500)))
+    here = ("--local-address", own_address) if world == "lab" else ()
+    which = ("--record-side", side) if side else ()
+    result = call("--world", world, *here, "--duration", "0", "--play", said, "--record", kept, *which)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.splitlines()[-1].startswith("call call-1, line 1 to 1002: answered via primary")
-    assert read_wav(heard).rate == 16000  # G.722
-    assert read_wav(heard).seconds > 0.02  # the lab's callee sends silence
+    told, sound = result.stdout.splitlines()[-2:]
+    assert told.startswith("call call-1, line 1 to 1002: answered via primary")
+    assert sound == "     sound went on"
+    with wave.open(str(kept)) as reader:
+        voices, rate = reader.getnchannels(), reader.getframerate()
+        samples = array("h", reader.readframes(reader.getnframes()))
+    assert (voices, rate) == (1 if side in ("said", "heard") else 2, 16000)  # G.722
+    heard = [strongest(Sound(rate, samples[voice::voices])) for voice in range(voices)]
+    assert heard == {"said": [700], "heard": [440]}.get(side or "", [700, 440])
+
+
+def test_a_file_is_said_over_and_over(call: Run, tmp_path: Path) -> None:
+    said, kept = tmp_path / "said.wav", tmp_path / "kept.wav"
+    write_wav(said, Sound(8000, tones.sine((700,), 500)))
+    files = (
+        "--world",
+        "simulated",
+        "--duration",
+        "5s",
+        "--play",
+        said,
+        "--record",
+        kept,
+        "--record-side",
+        "said",
+    )
+    assert call(*files).exit_code == 0
+    assert silences(read_wav(kept), 0.2)
+    assert call(*files, "--repeat").exit_code == 0
+    assert not silences(read_wav(kept), 0.2)
+    assert read_wav(kept).seconds == pytest.approx(5.0, abs=0.05)
+
+
+def test_in_virtual_time_nobody_listens_unasked(call: Run) -> None:
+    assert (
+        call("--world", "simulated", "--duration", "100h").stdout.splitlines()[-1].startswith("call call-1")
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--repeat"], "--repeat is about --play, which is not given"),
+        (["--record-side", "said"], "--record-side is about --record, which is not given"),
+    ],
+)
+@pytest.mark.parametrize("command", [("call", "x.cfg", "1002"), ("run", "x.yaml")])
+def test_what_is_about_another_option(
+    run: Run, command: tuple[str, ...], options: list[str], why: str
+) -> None:
+    result = run(*command, *options)
+    assert result.exit_code == 2
+    assert why in result.stderr
 
 
 def test_every_codec_of_the_cfg_can_be_offered_and_the_route_says_so(call: Run, run: Run) -> None:

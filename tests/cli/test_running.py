@@ -11,6 +11,11 @@ import pytest
 import trustme
 from click.testing import Result
 
+from phone_emulator.media import tones
+from phone_emulator.media.judgement import tone
+from phone_emulator.media.sound import Sound
+from phone_emulator.media.wav import read_wav, write_wav
+
 Run = Callable[..., Result]
 
 SCENARIO = """\
@@ -153,3 +158,32 @@ def test_a_key_of_set_that_is_none_is_told_with_its_place(run: Run, folder: Path
     )
     assert of_option.startswith("--set:1: warning: unknown-key: account.1.usr_name ")
     assert run("run", scenario, "--log-level", "error").stderr == "1 of 1 scenarios passed\n"
+
+
+def test_every_call_says_a_file_and_is_recorded(run: Run, folder: Path) -> None:
+    said, kept = folder / "said.wav", folder / "kept"
+    write_wav(said, Sound(16000, tones.sine((700,), 1000, rate=16000)))
+    (folder / "d").mkdir()
+    again = (folder / "a.yaml").read_text() + "  - wait: 2s\n"
+    (folder / "d" / "a.yaml").write_text(again)
+    result = run("run", folder / "a.yaml", folder / "d", folder / "c.yaml", "--play", said, "--record", kept)
+    assert (result.exit_code, result.stderr) == (0, "3 of 3 scenarios passed\n")
+    names = [f"{name}.{call}.wav" for name in ("a.1", "a.2", "c") for call in ("c1", "c2")]
+    assert sorted(each.name for each in kept.iterdir()) == names
+    heard = read_wav(kept / "a.2.c2.wav")
+    assert heard.seconds == pytest.approx(2.0, abs=0.03)
+    assert tone(heard, 700) == pytest.approx(1.0, abs=0.1)
+    assert tone(heard, 440) > 1.5
+    assert run("run", folder / "d", "--play", said, "--repeat", "--record", kept).exit_code == 0
+    assert tone(read_wav(kept / "a.c2.wav"), 700) > 1.5
+
+
+def test_what_cannot_be_played_or_recorded(run: Run, folder: Path) -> None:
+    result = run("run", folder / "a.yaml", "--play", folder / "none.wav")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "none.wav: No such file" in result.stderr
+    for record, why in ((folder / "none" / "x", "No such file"), (folder / "a.yaml", "is a file")):
+        result = run("run", folder / "a.yaml", "--record", record)
+        assert result.exit_code in (2, 3)
+        assert result.stdout == ""
+        assert why in result.stderr

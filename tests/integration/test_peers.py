@@ -90,7 +90,7 @@ def test_baresip_answers_and_its_tone_is_heard(
     stage.processes.append(capture)
     capture.start()
     recording = tmp_path / "heard.wav"
-    call = phone.call("1002", "--record", str(recording))
+    call = phone.call("1002", "--record", str(recording), "--record-side", "heard")
     wire = capture.read()
     assert (call.exit_status, call.result, call.via) == (0, "answered", "primary"), call.stderr
     assert call.hops == wire.route(net.phone), wire.ladder()

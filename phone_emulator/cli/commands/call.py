@@ -19,6 +19,8 @@ from phone_emulator.cli.options import (
 )
 from phone_emulator.cli.outputs import check_outputs
 from phone_emulator.cli.placing import Order, place
+from phone_emulator.cli.sides import check_sides, sides_options
+from phone_emulator.media.sides import Side
 from phone_emulator.media.wav import read_wav
 from phone_emulator.phone.dialling.number import why_undialable
 
@@ -38,13 +40,11 @@ from phone_emulator.phone.dialling.number import why_undialable
     help="How long the call stays up after the answer.",
 )
 @click.option("--register/--no-register", default=True, show_default=True, help="Register the line first.")
-@click.option(
-    "--play",
-    type=click.Path(path_type=Path),
-    metavar="WAV",
-    help="Say this, of any rate and width; the call stays up until it has been said.",
+@sides_options(
+    click.option(
+        "--record", type=OUTPUT, metavar="WAV", help="Write what is said and heard, the last ten minutes."
+    )
 )
-@click.option("--record", type=OUTPUT, metavar="WAV", help="Write what is heard, ten minutes at most.")
 @common_options(*PHONE, *SOUND, world="real")
 def call(
     common: Common,
@@ -54,14 +54,17 @@ def call(
     duration: float,
     register: bool,
     play: Path | None,
+    repeat: bool,
     record: Path | None,
+    record_side: Side | None,
 ) -> int:
     """Place one call to DESTINATION, a number or a SIP URI, and print its route as it grows.
 
     The line registers first, as a phone on a desk would have, but a registration that fails does not stop the
     call. The exit status is 0 if the call was answered, else 1.
     """
-    refuse_elsewhere(common, common.world, {"play": play, "record": record})
+    refuse_elsewhere(common, common.world)
+    check_sides(play, repeat, record, record_side)
     check_outputs({"--record": record}, (*cfg, play), common)
     config = load_cfg(cfg, common)
     order = Order(
@@ -70,9 +73,13 @@ def call(
         duration=duration,
         register=register,
         play=None if play is None else read_wav(play),
+        repeat=repeat,
         record=record,
+        side=record_side or "both",
     )
     if wrong := why_undialable(destination, config.call_num_filter):
         raise click.BadParameter(wrong, param_hint="'DESTINATION'")
     check_line(config, line)
-    return place(make_desk(config, common), common, order)
+    # In virtual time sound takes time, and is left out where nobody asks for it.
+    listens = common.world != "simulated" or play is not None or record is not None
+    return place(make_desk(config, common, listens=listens), common, order)

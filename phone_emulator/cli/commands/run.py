@@ -15,14 +15,17 @@ from phone_emulator.cli.desk import INTERRUPTED, refuse_elsewhere
 from phone_emulator.cli.exits import Exit, tell_faults
 from phone_emulator.cli.options import OUTPUT, SCENARIO, SOUND, TLS, Common, common_options, complete_files
 from phone_emulator.cli.outputs import check_outputs, make_spool, write_all, write_captures
+from phone_emulator.cli.sides import check_sides, sides_options
 from phone_emulator.cli.talk import Progress, event_log, say, tell_of_seed, tell_without_effect
+from phone_emulator.media.sides import Side
+from phone_emulator.media.wav import read_wav
 from phone_emulator.report.html import write_html
 from phone_emulator.report.json import json_line
 from phone_emulator.report.junit import write_junit
 from phone_emulator.report.result import NotRun, ScenarioResult, StepFailure, Verdict
 from phone_emulator.report.spool import MediaSpool
 from phone_emulator.report.text import scenario_lines, wants_colour
-from phone_emulator.scenario.model import ScenarioError
+from phone_emulator.scenario.model import Scenario, ScenarioError
 from phone_emulator.scenario.reader import find_scenarios, read_scenarios
 from phone_emulator.scenario.runner import Interrupted
 from phone_emulator.scenario.runner import run as run_scenario
@@ -36,6 +39,14 @@ from phone_emulator.scenario.session import Prepared, RunOptions, prepare
 @click.option("--html", type=OUTPUT, metavar="FILE.html", help="Write one page: verdicts, routes, ladders.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first expectation that does not hold.")
 @click.option("--routes", is_flag=True, help="Print the routes of scenarios that passed, too.")
+@sides_options(
+    click.option(
+        "--record",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="FOLDER",
+        help="Write what each call says and hears into a WAV file there, its last ten minutes.",
+    )
+)
 @common_options(*SCENARIO, *TLS, *SOUND)
 def run(
     common: Common,
@@ -44,13 +55,22 @@ def run(
     html: Path | None,
     fail_fast: bool,
     routes: bool,
+    play: Path | None,
+    repeat: bool,
+    record: Path | None,
+    record_side: Side | None,
 ) -> int:
     """Run scenario files, and every scenario (*.yaml) in folders; the exit status is the verdict.
 
     All files are read and checked first: if one of them cannot be used, nothing is started.
     """
+    check_sides(play, repeat, record, record_side)
     log = event_log(common.log_level, sys.stderr)
     options = RunOptions(
+        play=None if play is None else read_wav(play),
+        repeat=repeat,
+        record=record,
+        side=record_side or "both",
         overrides=common.overrides,
         phone=common.phone_options(),
         seed=common.seed,
@@ -62,6 +82,10 @@ def run(
     prepared = _read(scenario, common, options)
     reports = {"--junit": junit, "--html": html}
     check_outputs(reports, (name for ready, _ in prepared for name in ready.scenario.files), common)
+    if record is not None:
+        record.mkdir(exist_ok=True)
+    if record is not None:
+        record.mkdir(exist_ok=True)
     results: list[ScenarioResult] = []
     spool = make_spool(common)
     try:
@@ -99,7 +123,8 @@ def _read(paths: Sequence[str], common: Common, options: RunOptions) -> list[tup
             faults += error.faults
         else:
             phone = with_certificates(options.phone, ready.config, fetch=scenario.world != "simulated")
-            prepared.append((ready, dataclasses.replace(options, phone=phone)))
+            named = None if options.record is None else options.record / _prefix(scenario.file, scenarios)
+            prepared.append((ready, dataclasses.replace(options, phone=phone, record=named)))
     if faults:
         raise ScenarioError(list(dict.fromkeys(faults)))
     if any(scenario.world != "simulated" for scenario in scenarios):
@@ -109,6 +134,13 @@ def _read(paths: Sequence[str], common: Common, options: RunOptions) -> list[tup
             say(warning)
         tell_without_effect(dict.fromkeys(found for ready, _ in prepared for found in ready.without_effect))
     return prepared
+
+
+def _prefix(file: str, scenarios: Sequence[Scenario]) -> str:
+    """What the recordings of *file* begin with: its name, and a number where other scenarios have that."""
+    stem = Path(file).stem
+    same = [each.file for each in scenarios if Path(each.file).stem == stem]
+    return f"{stem}." if len(same) == 1 else f"{stem}.{same.index(file) + 1}."
 
 
 def _not_finished(prepared: Prepared, error: Exception) -> ScenarioResult:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,8 +21,12 @@ from phone_emulator.events import CheckSync, Event, InternalFault, ProvisioningS
 from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
 from phone_emulator.lab.calling import call_in
 from phone_emulator.lab.plans import EXAMPLE_CFG, example_config
+from phone_emulator.media.sound import Sound
 from phone_emulator.phone import IncomingCall
 from phone_emulator.provisioning import Provisioner, handset_of
+from phone_emulator.scenario.reader import parse_scenario
+from phone_emulator.scenario.runner import run as run_scenario
+from phone_emulator.scenario.session import RunOptions, prepare
 from phone_emulator.whatif.changes import Change
 from phone_emulator.whatif.timeline import CallOrder, Timeline, play
 from phone_emulator.world import Deadlock, Faulted
@@ -227,4 +232,20 @@ def being_provisioned_again() -> Told:
         return told
 
 
-ELSEWHERE: tuple[Callable[[], Told], ...] = (rehearsing, ordering_a_call, being_provisioned_again)
+def hearing() -> Told:
+    """A scenario whose calls say something, to somebody whose packets overtake each other."""
+    set_keys = {
+        "account.1.enable": "1",
+        "account.1.user_name": "2001",
+        "account.1.password": "secret-1",
+        "account.1.sip_server.1.address": "192.168.1.13",
+    }
+    text = "name: hearing\nservers: {primary: 192.168.1.13}\ncallee: {reorder: 0.02}\nsound: true\nset:\n"
+    text += "".join(f"  {key}: {value}\n" for key, value in set_keys.items())
+    text += "steps:\n- call: {to: '1002', id: c1}\n- wait: 12s\n- hangup: c1\n"
+    options = RunOptions(play=Sound(8000, array("h", bytes(3200))))
+    result = run_scenario(prepare(parse_scenario(text, "hearing.yaml"), options), options)
+    return [str(fault) for fault in result.faults]
+
+
+ELSEWHERE: tuple[Callable[[], Told], ...] = (rehearsing, ordering_a_call, being_provisioned_again, hearing)

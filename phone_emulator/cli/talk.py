@@ -35,6 +35,7 @@ from phone_emulator.events import (
     RtpIgnored,
     ServerChanged,
     Shortage,
+    ToneHeard,
     TransferChanged,
 )
 from phone_emulator.report.wire import shown_text
@@ -136,7 +137,7 @@ def _in_words(event: Event) -> str:
             return f"{event.call}, line {event.line}, {event.remote}: {event.state}: {event.reason}"
         case MediaChanged():
             return f"{event.call}, line {event.line}: {event.reason}"
-        case RtpIgnored() | DigitReceived():
+        case RtpIgnored() | DigitReceived() | ToneHeard():
             return f"{event.call}, line {event.line}: {event}"
         case CodecsNotSpoken():
             return f"line {event.line}: {event.reason}"

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from phone_emulator.config.secret import Secret
+from phone_emulator.media.call_tone import is_tone
 from phone_emulator.numbers import number
 
 Value = bool | int | float | str
@@ -64,7 +65,8 @@ class Parameter:
     name: str
     """The pattern of its key."""
     type: str = "string"
-    """``bool``, ``int``, ``float``, ``enum``, ``string``, ``host``, ``secret``, or empty: not known."""
+    """``bool``, ``int``, ``float``, ``enum``, ``string``, ``host``, ``secret``, ``tone``, or empty: not
+    known."""
     default: str = ""
     """As it would stand in a file; blank where there is none."""
     range: tuple[float, float] | None = None
@@ -110,6 +112,7 @@ class Parameter:
             "url": "a URL or a file",
             "int": "an integer",
             "float": "a number",
+            "tone": "a tone, 440+480/2000,0/4000",
         }
         return words.get(self.type, "a password" if self.type == "secret" else "any text")
 
@@ -134,6 +137,8 @@ class Parameter:
             case "host":
                 host = text[1:-1] if text[:1] == "[" and text[-1:] == "]" else text
                 return host if is_ip(host) or (len(host) <= 255 and _HOST_NAME(host)) else self._refuse()
+            case "tone":
+                return text if not text or is_tone(text) else self._refuse()
             case _:
                 return text
 

@@ -504,6 +504,20 @@ class PhoneConfig:
     """Comfort noise of the far end is heard as noise. ``voice.cng``"""
     dtmf_volume: int = -10
     """dBm0 of a digit. ``features.dtmf.volume``"""
+    tone_country: str = "Custom"
+    """Whose tones are heard; Custom: those below. ``voice.tone.country``"""
+    tone_ring: str = ""
+    """The ringback, where it is not the usual one. ``voice.tone.ring``"""
+    tone_busy: str = ""
+    """``voice.tone.busy``"""
+    tone_congestion: str = ""
+    """``voice.tone.congestion``"""
+    tone_callwaiting: str = ""
+    """``voice.tone.callwaiting``"""
+    call_waiting_tone: bool = True
+    """Whether a call that comes in while another one talks is heard. ``call_waiting.tone``"""
+    busy_tone_delay: int = 0
+    """Seconds of busy tone when the far end has hung up. ``features.busy_tone_delay``"""
     rfc2543_hold: bool = False
     """``sip.rfc2543_hold``"""
     deal_180: bool = True

@@ -364,6 +364,35 @@ class DigitReceived(Event):
         return f"the far end pressed {self.digit} ({_DIGIT_WAYS[self.by]})"
 
 
+class ToneKind(StrEnum):
+    """What the phone itself lets its user hear."""
+
+    RINGBACK = "ringback"
+    """The far end rings."""
+    BUSY = "busy"
+    CONGESTION = "congestion"
+    """The call cannot be made."""
+    CALL_WAITING = "call waiting"
+    """Somebody else calls."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToneHeard(Event):
+    """The user hears a tone of the phone's own, because of a call, or does so no more."""
+
+    line: int
+    call: str
+    tone: ToneKind | None
+    """None: the tone is over."""
+    sound: str
+    """Its frequencies and cadence as ``voice.tone.*`` writes them: ``440+480/2000,0/4000``."""
+    seconds: float = 0.0
+    """How long it lasts; 0: until the call stands differently."""
+
+    def __str__(self) -> str:
+        return "no tone any more" if self.tone is None else f"{self.tone} tone ({self.sound})"
+
+
 # -- provisioning ----------------------------------------------------------------------------------------
 
 

@@ -1,45 +1,16 @@
-"""Tones as 16-bit samples: what a caller hears, and the frequencies of DTMF (ITU-T E.180, Q.23)."""
+"""Sines as 16-bit samples, and the frequencies of DTMF (ITU-T Q.23)."""
 
 from __future__ import annotations
 
 import math
 import re
 from array import array
-from dataclasses import dataclass
 
 RATE = 8000
 """Samples a second, where nothing else is said."""
 FULL_SCALE_DBM0 = 3.14
 """The level of the loudest sine that 16 bits hold (G.711, A-law): -3.01 dBov."""
 
-
-@dataclass(frozen=True, slots=True)
-class Tone:
-    """A tone and its cadence."""
-
-    frequencies: tuple[float, ...]
-    """Hz, all at once."""
-    cadence: tuple[int, ...] = ()
-    """Milliseconds on, off, on, off …, repeated; empty for a tone without pauses."""
-
-    def samples(self, duration_ms: int) -> array[int]:
-        """The first *duration_ms* of it."""
-        if not self.cadence:
-            return sine(self.frequencies, duration_ms)
-        samples = array("h")
-        wanted = duration_ms * RATE // 1000
-        turn = 0
-        while len(samples) < wanted:
-            milliseconds = self.cadence[turn % len(self.cadence)]
-            samples.extend(silence(milliseconds) if turn % 2 else sine(self.frequencies, milliseconds))
-            turn += 1
-        return samples[:wanted]
-
-
-DIAL = Tone((425,))
-RINGBACK = Tone((425,), (1000, 4000))
-BUSY = Tone((425,), (500, 500))
-CONGESTION = Tone((425,), (250, 250))
 
 _ROWS = {697: "123A", 770: "456B", 852: "789C", 941: "*0#D"}
 _COLUMNS = (1209, 1336, 1477, 1633)

@@ -94,6 +94,8 @@ class CallReport:
     """The ids of the calls that it has talked together with."""
     silences: list[Stretch] | None = None
     """When nothing was heard in it, in seconds from the start of the scenario; None where nobody listened."""
+    tones: tuple[str, ...] = ()
+    """The phone's own that its user heard, one after the other: ``ringback``, ``busy`` …"""
 
     @property
     def way(self) -> str:
@@ -122,6 +124,7 @@ class CallReport:
             "elapsed": round(self.elapsed, 6),
             "route": [attempt.as_json() for attempt in self.route],
             "ended": None if self.ended is None else self.ended.as_json(),
+            "tones": [str(tone) for tone in self.tones],
         }
         if media:
             told["media"] = media

@@ -418,6 +418,7 @@ def call_report(call: Call, names: Mapping[str, str] | None = None) -> CallRepor
         digits=None if call.session.silent and not call.digits_heard else call.digits_heard,
         conference=tuple(names.get(each, each) for each in call.conferred_with),
         silences=_silences(call),
+        tones=tuple(call.progress.heard),
     )
 
 

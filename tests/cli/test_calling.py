@@ -44,7 +44,7 @@ def test_json_is_one_object_on_stdout(call: Run) -> None:
     told = json.loads(result.stdout)
     assert list(told) == [
         "schema", "id", "line", "direction", "to", "result", "status", "reason", "via", "started", "elapsed",
-        "route", "ended", "media",
+        "route", "ended", "tones", "media",
     ]  # fmt: skip
     assert {key: told["ended"][key] for key in ("by", "method", "answered")} == {
         "by": "us", "method": "BYE", "answered": True,

@@ -9,7 +9,7 @@ import pytest
 from phone_emulator.config import model
 from phone_emulator.config.catalogue import Effect, Parameter, catalogue, fill, is_ip
 
-TYPES = {"bool", "int", "float", "enum", "string", "host", "url", "secret"}
+TYPES = {"bool", "int", "float", "enum", "string", "host", "url", "secret", "tone"}
 
 
 @pytest.mark.parametrize("name", catalogue().parameters)

@@ -115,14 +115,6 @@ def _level(samples: array[int], frequency: float) -> float:
     return 2 * abs(total) / len(samples) / 32767
 
 
-def test_ringback_sounds_one_second_of_five() -> None:
-    samples = tones.RINGBACK.samples(5500)
-    assert len(samples) == 44000
-    assert _level(samples[:8000], 425) == pytest.approx(10 ** (-13.14 / 20), rel=0.01)
-    assert not any(samples[8000:40000])
-    assert any(samples[40000:])
-
-
 def test_a_tone_is_never_louder_than_the_samples_hold() -> None:
     assert max(tones.sine((400, 401), 100, level=3.0)) == 32767
 

@@ -59,6 +59,7 @@ def test_a_call_has_the_fixed_names(result: ScenarioResult) -> None:
         "elapsed",
         "route",
         "ended",
+        "tones",
     ]
     assert [attempt["role"] for attempt in call["route"]] == ["primary", "secondary"]
     assert call["route"][0]["outcome"] == "no-response"

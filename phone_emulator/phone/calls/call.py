@@ -37,6 +37,7 @@ from phone_emulator.world.tasks import Tasks
 
 from . import ending, keypad
 from .floor import Floor
+from .progress import Progress, Standing
 from .relocation import Relocation
 from .session import Session
 from .states import TABLE, UP, CallEvent, Do
@@ -155,10 +156,14 @@ class Call:
         """The ids of those that it has talked together with."""
         self.usages: list[Usage] = []
         """What hangs on it."""
+        self.rings = False
+        """Whether the far end has said that it rings: a 180."""
         self.transferred_to = ""
         """The number or URI that its far end was sent to; empty where it was not."""
         self.was_referred = False
         """Whether the far end has asked this phone to call somebody yet."""
+        self.progress = Progress(line.seat, call_id)
+        """The tone that its user hears because of it."""
         self.session = Session(self)
         """What both ends have agreed to say to each other."""
         self._relocation = Relocation(self, tell=self._tell, over=lambda reason: self._end(reason))
@@ -598,6 +603,24 @@ class Call:
                 reason=reason,
                 ended=self.end if self.state is CallState.ENDED else None,
                 missed=self.missed,
+            )
+        )
+        self.stands()
+
+    def stands(self) -> None:
+        """Something has changed that decides which tone is heard."""
+        end = self.end
+        self.progress.update(
+            Standing(
+                state=self.state,
+                direction=self.direction,
+                rings=self.rings,
+                early=self.session.early,
+                was_up=self.answered_at is not None,
+                failed=self.result in (CallResult.REJECTED, CallResult.FAILED),
+                status=self.status,
+                hung_up=end is not None and end.by is EndedBy.THEM,
+                another_talks=self.floor.another_talks(self),
             )
         )
 

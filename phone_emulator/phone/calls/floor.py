@@ -75,6 +75,12 @@ class Floor(Generic[_Call]):
         over = (CallState.ENDING, CallState.ENDED)
         return self._shared or all(each is call or each.state in over for each in self._calls)
 
+    def another_talks(self, call: _Call) -> bool:
+        """Whether the user talks in another call than *call*."""
+        if self._shared:
+            return False
+        return any(each.state is CallState.TALKING and each is not call for each in self._calls)
+
     def claim(self, call: _Call) -> None:
         """*call* is to talk: hold whoever else does, without waiting for it."""
         if self._shared:

@@ -29,7 +29,7 @@ from . import ending
 from .call import Call, CallLine, CallResult
 from .cancelling import Cancel
 from .early import TERMINATED, Fork, Forks
-from .early_sound import EarlySound
+from .early_sound import RINGING, EarlySound
 from .reliable import RAck, rseq_of, wants_prack
 from .states import UNANSWERED, UP, CallEvent, Do
 from .voice import Agreement, VoiceError
@@ -416,6 +416,7 @@ class OutgoingCall(Call):
             transports = self.seat.context.endpoint.transports
             transports.ignored(client.flow, why, response.raw or response.to_bytes())
         self.servers.progressed(attempt, self.id)
+        self.rings = self.rings or response.status == RINGING
         self.meet(response)
         if fork is not None:
             if response.status == TERMINATED:
@@ -426,7 +427,8 @@ class OutgoingCall(Call):
                 self._early_sound.take(fork, response, self._offer, reliably=rseq is not None)
         if response.status > 100:
             said = f"{attempt.target.role} answered {response.status} {response.reason}"
-            self._happened(CallEvent.PROVISIONAL, said)
+            if not self._happened(CallEvent.PROVISIONAL, said):
+                self.stands()
 
     async def _acknowledge_fork(self, fork: Fork, rack: RAck) -> None:
         """Send a PRACK; where it fails the far end ends the call itself (RFC 3262 section 3)."""

@@ -104,6 +104,9 @@ class Dialogue(Protocol):
     def came_to_nothing(self, reason: str) -> None:
         """Nothing can be said: the call has failed for *reason*, and ends with a BYE."""
 
+    def stands(self) -> None:
+        """Something has changed that decides which tone is heard."""
+
     def came_up(self) -> None:
         """What was offered last has its answer, and something can be said."""
 
@@ -202,6 +205,7 @@ class Session:
                 reason="; ".join(reasons),
             )
         )
+        call.stands()
 
     def _tell_stranger(self, source: Address, why: str) -> None:
         """Packets of *source*, which is not the far end, came to the call's RTP port."""

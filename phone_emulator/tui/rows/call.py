@@ -30,6 +30,8 @@ class CallRow:
     """``line 1 · secondary 192.168.1.14:5060/udp``."""
     secrecy: str
     """``encrypted (AES_CM_128_HMAC_SHA1_80), keys in the clear``; empty where it is not encrypted."""
+    tone: str
+    """``ringback tone``: what its user hears of the phone's own; empty for none."""
     up: bool
     ringing: bool
 
@@ -53,6 +55,7 @@ def _row(call: Call, in_hand: bool, now: float) -> CallRow:
         time=clock(now - since),
         where=where,
         secrecy=call.session.secrecy,
+        tone="" if call.progress.tone is None else f"{call.progress.tone} tone",
         up=call.state in (CallState.TALKING, CallState.HELD),
         ringing=call.state is CallState.RINGING and call.direction is Direction.INCOMING,
     )

@@ -33,6 +33,7 @@ from phone_emulator.events import (
     SubscriptionChanged,
     SubscriptionState,
     TextReceived,
+    ToneHeard,
     TransferChanged,
     TransferState,
 )
@@ -101,7 +102,7 @@ def _row(event: Event) -> LogRow | None:
             return LogRow(event.at, f"line {line}", f"text message from {sender}: {text}")
         case ConferenceChanged(reason=reason):
             return LogRow(event.at, "conference", reason)
-        case DigitReceived(call=call):
+        case DigitReceived(call=call) | ToneHeard(call=call):
             return LogRow(event.at, call, str(event))
         case InternalFault():
             return LogRow(event.at, "fault", str(event), True)

@@ -67,7 +67,7 @@ class CallPane(Vertical, can_focus=True):
 
 
 def _cards(calls: Sequence[CallRow], columns: int) -> Content:
-    """A line a call, or two where one does not fit; one more where it is encrypted."""
+    """A line a call, or two where one does not fit; one more for its tone and its encryption."""
     lines = []
     for call in calls:
         style = GOOD if call.up else WAITING
@@ -82,6 +82,7 @@ def _cards(calls: Sequence[CallRow], columns: int) -> Content:
             lines.append(Content.assemble(card, where))
         else:
             lines += [card, Content.assemble("  ", where)]
-        if call.secrecy:
-            lines.append(Content.styled(f"    {call.secrecy}", DIM))
+        more = " · ".join(filter(None, (call.tone, call.secrecy)))
+        if more:
+            lines.append(Content.styled(f"    {more}", DIM))
     return Content("\n").join(lines)

@@ -393,6 +393,15 @@ class ToneHeard(Event):
         return "no tone any more" if self.tone is None else f"{self.tone} tone ({self.sound})"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveSound(Event):
+    """The machine's microphone and loudspeaker have become the phone's handset, or cannot."""
+
+    on: bool
+    reason: str
+    """Which, or why not, in one sentence for people."""
+
+
 # -- provisioning ----------------------------------------------------------------------------------------
 
 

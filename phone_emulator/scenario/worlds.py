@@ -98,6 +98,8 @@ OPTION: Mapping[str, Where] = {
     "repeat": EVERYWHERE,
     "record": EVERYWHERE,
     "record_side": EVERYWHERE,
+    # Of ``tui``:
+    "sound": EVERYWHERE,
     # Of ``run``:
     "junit": EVERYWHERE,
     "html": EVERYWHERE,

@@ -24,6 +24,7 @@ from .screens.phone import PhoneScreen
 from .theme import QUIET
 
 if TYPE_CHECKING:
+    from phone_emulator.live.handset import Handset
     from phone_emulator.phone.phone import Phone
 
 LEAVE_WITHIN = 10.0
@@ -41,6 +42,7 @@ class PhoneApp(App[None]):
         phone: not yet started; the app starts and stops it.
         lab: the servers behind it, for the servers pane.
         title: of the world, in the top bar: ``lab``, the cfg file's name.
+        handset: the machine's microphone and loudspeaker.
     """
 
     CSS: ClassVar[str] = Path(__file__).with_name("phone.tcss").read_text(encoding="utf-8")
@@ -50,7 +52,14 @@ class PhoneApp(App[None]):
         Binding(key, "quit", show=False, priority=True) for key in ("ctrl+q", "ctrl+c")
     ]
 
-    def __init__(self, phone: Phone, *, lab: LabControl | None = None, title: str = "") -> None:
+    def __init__(
+        self,
+        phone: Phone,
+        *,
+        lab: LabControl | None = None,
+        title: str = "",
+        handset: Handset | None = None,
+    ) -> None:
         super().__init__()
         self.register_theme(QUIET)
         self.theme = QUIET.name
@@ -58,7 +67,7 @@ class PhoneApp(App[None]):
         self.refused: MachineRefused | None = None
         """Why the phone could not start."""
         self._journal = Journal()
-        self._presenter = Presenter(phone, self._journal, lab)
+        self._presenter = Presenter(phone, self._journal, lab, handset)
         self._orders = Orders(self._presenter)
         self._face = PhoneScreen(self._presenter, self._orders, title)
         self._leaving = False

@@ -10,6 +10,7 @@ from phone_emulator.report.wire import endpoint
 
 from .journal import Journal
 from .lab_control import LabControl
+from .rows.call import CallRow, call_rows
 from .rows.history import HistoryRow, history_rows
 from .rows.ladder import Rung, rungs
 from .rows.log import LogRow, log_rows
@@ -17,6 +18,7 @@ from .rows.registration import LineRow, line_rows
 from .rows.route import RouteView, route_view
 
 if TYPE_CHECKING:
+    from phone_emulator.live.handset import Handset
     from phone_emulator.phone.line import Line
     from phone_emulator.phone.phone import Phone
     from phone_emulator.phone.wire.dialog_info import DialogState
@@ -31,12 +33,16 @@ class Presenter:
         phone: whose face this is.
         journal: what was told so far.
         lab: the servers behind it, or None.
+        handset: the machine's microphone and loudspeaker, or None.
     """
 
-    def __init__(self, phone: Phone, journal: Journal, lab: LabControl | None) -> None:
+    def __init__(
+        self, phone: Phone, journal: Journal, lab: LabControl | None, handset: Handset | None = None
+    ) -> None:
         self.phone = phone
         self.journal = journal
         self.lab = lab
+        self.handset = handset
         self.chosen_line: int | None = None
         """The line of the next call; None until the phone runs."""
         self.chosen_call: str | None = None
@@ -48,6 +54,10 @@ class Presenter:
     def now(self) -> float:
         """Seconds since the world began."""
         return self.phone.world.now()
+
+    def call_cards(self) -> list[CallRow]:
+        """The live calls, the one in hand first."""
+        return call_rows(self.live_calls, self.live_call, self.now, self.handset)
 
     # -- which call ----------------------------------------------------------------------------------------
 

@@ -17,6 +17,8 @@ from phone_emulator.cli.exits import Exit
 from phone_emulator.cli.options import PHONE, SOUND, Common, cfg_argument, common_options
 from phone_emulator.cli.provision import provision, provisioned_config
 from phone_emulator.cli.provision_again import kept_provisioned, provisioned_by_lab
+from phone_emulator.live.device import MachineDevice
+from phone_emulator.live.handset import Handset
 from phone_emulator.tui import LabPanel, PhoneApp
 
 if TYPE_CHECKING:
@@ -29,7 +31,13 @@ CRASHED = 1
 @click.command(epilog="Example: phone-emulator tui phone.cfg --local-address 192.0.2.21")
 @cfg_argument(required=False)
 @common_options(*(name for name in (*PHONE, *SOUND) if name not in ("format", "log_level")))
-def tui(common: Common, cfg: tuple[str, ...]) -> int:
+@click.option(
+    "--sound/--no-sound",
+    default=True,
+    show_default=True,
+    help="Talk through this machine's microphone and loudspeaker, where it has them.",
+)
+def tui(common: Common, cfg: tuple[str, ...], sound: bool) -> int:
     """The terminal phone: with CFG files on the real network, without any in the embedded lab."""
     if common.world is None:
         common = dataclasses.replace(common, world="real" if cfg or common.provisioned else "lab")
@@ -53,24 +61,32 @@ def tui(common: Common, cfg: tuple[str, ...]) -> int:
     desk = make_desk(config, common, every_transport=own_lab)
     title = " ".join(Path(name).name for name in cfg) or (str(provisioner.base) if provisioner else "lab")
     try:
-        desk.run(_show(desk, common, title, provisioner, own_lab))
+        desk.run(_show(desk, common, title, provisioner, own_lab=own_lab, sound=sound))
     finally:
         desk.write_capture(common, title)
     return Exit.OK
 
 
 async def _show(
-    desk: Desk, common: Common, title: str, provisioner: Provisioner | None, own_lab: bool
+    desk: Desk,
+    common: Common,
+    title: str,
+    provisioner: Provisioner | None,
+    *,
+    own_lab: bool,
+    sound: bool,
 ) -> None:
     """Run the app, which starts and stops the phone, in the lab if there is one; raises WorldError.
 
     The phone is provisioned again while it runs; in its *own_lab* it fetches its file from the lab.
     """
     lab, phone = desk.lab, desk.phone
+    handset = Handset(phone, MachineDevice) if sound else None
     try:
         if lab is not None:
             await lab.start()
-        app = PhoneApp(phone, lab=LabPanel(lab, phone) if lab is not None else None, title=title)
+        panel = LabPanel(lab, phone) if lab is not None else None
+        app = PhoneApp(phone, lab=panel, title=title, handset=handset)
         async with contextlib.AsyncExitStack() as stack:
             if own_lab:
                 provisioner = await stack.enter_async_context(provisioned_by_lab(desk, common))
@@ -85,6 +101,8 @@ async def _show(
         if app.return_code == CRASHED:
             raise RuntimeError("the terminal phone ended by itself; its own traceback is above")
     finally:
+        if handset is not None:
+            await handset.stop()
         await phone.stop()
         if lab is not None:
             await lab.stop()

@@ -409,6 +409,11 @@ class Audio:
         self.hearing.join(company)
         self._wake()
 
+    @property
+    def company(self) -> Company | None:
+        """Who hears the far end besides this phone; None for nobody."""
+        return self._company
+
     def hear_company(self) -> None:
         """The others of the conference say something: send it, also where nothing else is."""
         self._wake()

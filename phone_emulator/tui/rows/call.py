@@ -11,7 +11,12 @@ from phone_emulator.tui.spans import clock
 from phone_emulator.tui.words import call_word
 
 if TYPE_CHECKING:
+    from phone_emulator.live.handset import Handset, Levels
     from phone_emulator.phone.calls.call import Call
+
+
+BLOCKS = 8
+"""Of a level bar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +37,30 @@ class CallRow:
     """``encrypted (AES_CM_128_HMAC_SHA1_80), keys in the clear``; empty where it is not encrypted."""
     tone: str
     """``ringback tone``: what its user hears of the phone's own; empty for none."""
+    levels: str
+    """``mic ███░░░░░ ear ██░░░░░░``: how loud both ends are; empty where nobody listens to them live."""
     up: bool
     ringing: bool
 
 
-def call_rows(calls: Iterable[Call], in_hand: Call | None, now: float) -> list[CallRow]:
-    """The live *calls*, the one in hand first."""
+def call_rows(
+    calls: Iterable[Call], in_hand: Call | None, now: float, handset: Handset | None = None
+) -> list[CallRow]:
+    """The live *calls*, the one in hand first; *handset*: where a person talks."""
     ordered = sorted(calls, key=lambda call: call is not in_hand)
-    return [_row(call, call is in_hand, now) for call in ordered]
+    return [_row(call, call is in_hand, now, handset) for call in ordered]
 
 
-def _row(call: Call, in_hand: bool, now: float) -> CallRow:
+def bar(level: int) -> str:
+    """How loud a sample of *level*, 0 to 32767, is: a block for each 6 dB above -48 dBov."""
+    return "█" * min((level >> 7).bit_length(), BLOCKS) + "░" * max(BLOCKS - (level >> 7).bit_length(), 0)
+
+
+def _levels(levels: Levels | None) -> str:
+    return "" if levels is None else f"mic {bar(levels.microphone)} ear {bar(levels.loudspeaker)}"
+
+
+def _row(call: Call, in_hand: bool, now: float, handset: Handset | None) -> CallRow:
     since = call.answered_at if call.answered_at is not None else call.started
     where = f"line {call.seat.number}"
     if call.direction is Direction.OUTGOING and call.route:
@@ -56,6 +74,7 @@ def _row(call: Call, in_hand: bool, now: float) -> CallRow:
         where=where,
         secrecy=call.session.secrecy,
         tone="" if call.progress.tone is None else f"{call.progress.tone} tone",
+        levels="" if handset is None else _levels(handset.levels_of(call)),
         up=call.state in (CallState.TALKING, CallState.HELD),
         ringing=call.state is CallState.RINGING and call.direction is Direction.INCOMING,
     )

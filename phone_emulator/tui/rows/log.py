@@ -19,6 +19,7 @@ from phone_emulator.events import (
     DnsAnswered,
     Event,
     InternalFault,
+    LiveSound,
     MediaChanged,
     MessageIgnored,
     MessagesWaiting,
@@ -104,6 +105,8 @@ def _row(event: Event) -> LogRow | None:
             return LogRow(event.at, "conference", reason)
         case DigitReceived(call=call) | ToneHeard(call=call):
             return LogRow(event.at, call, str(event))
+        case LiveSound(on=on, reason=reason):
+            return LogRow(event.at, "sound", reason, not on)
         case InternalFault():
             return LogRow(event.at, "fault", str(event), True)
         case Shortage():

@@ -21,7 +21,6 @@ from phone_emulator.tui.keymap import DIAL_KEYS, DTMF_KEYS, VIEWS, Scene, scene_
 from phone_emulator.tui.layout import layout_of
 from phone_emulator.tui.orders import Orders
 from phone_emulator.tui.presenter import Presenter
-from phone_emulator.tui.rows.call import call_rows
 from phone_emulator.tui.widgets.call import CallPane
 from phone_emulator.tui.widgets.dial import DialField
 from phone_emulator.tui.widgets.history import HistoryPane
@@ -129,13 +128,13 @@ class PhoneScreen(Screen[None]):
         self.query_one(TopBar).show(lines, now)
         self.query_one(LinesPane).show(lines)
         self.query_one(RoutePane).show(presenter.route())
-        self._update_call(now)
+        self._update_call()
         self._update_journal()
         if presenter.lab is not None:
             self.query_one(ServersPane).show(presenter.lab.servers(), presenter.lab.callee_behaviour)
         (self._fast.resume if presenter.lively else self._fast.pause)()
 
-    def _update_call(self, now: float) -> None:
+    def _update_call(self) -> None:
         presenter, orders = self._presenter, self._orders
         pane, call = self.query_one(CallPane), presenter.live_call
         last = presenter.last_call
@@ -143,7 +142,7 @@ class PhoneScreen(Screen[None]):
         scene = self._scene
         offered = self._dial_offered
         pane.show(
-            call_rows(presenter.live_calls, call, now),
+            presenter.call_cards(),
             idle=f"{last.remote}: {call_word(last)}" if last is not None else "Ready.",
             dialling=offered,
             transferring=orders.transferring,

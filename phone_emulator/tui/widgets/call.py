@@ -82,7 +82,7 @@ def _cards(calls: Sequence[CallRow], columns: int) -> Content:
             lines.append(Content.assemble(card, where))
         else:
             lines += [card, Content.assemble("  ", where)]
-        more = " · ".join(filter(None, (call.tone, call.secrecy)))
+        more = " · ".join(filter(None, (call.levels, call.tone, call.secrecy)))
         if more:
             lines.append(Content.styled(f"    {more}", DIM))
     return Content("\n").join(lines)

@@ -1,0 +1,1 @@
+"""The machine's microphone and loudspeaker as the phone's handset."""

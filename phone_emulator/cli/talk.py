@@ -27,6 +27,7 @@ from phone_emulator.events import (
     Event,
     InternalFault,
     MediaChanged,
+    MediaMeasured,
     MessageIgnored,
     MessageReceived,
     MessageSent,
@@ -114,7 +115,7 @@ def event_log(log_level: str, stream: TextIO) -> Listener | None:
         return None
 
     def log(event: Event) -> None:
-        line = _in_words(event)
+        line = _in_words(event, log_level)
         if line:
             stream.write(f"{event.at:10.3f}  {clean(line)}\n")
         elif log_level == "debug" and isinstance(event, MessageSent | MessageReceived):
@@ -127,7 +128,7 @@ def event_log(log_level: str, stream: TextIO) -> Listener | None:
     return not_after_the_reader_has_gone(log)
 
 
-def _in_words(event: Event) -> str:
+def _in_words(event: Event, log_level: str) -> str:
     match event:
         case RegistrationChanged():
             return f"line {event.line}, server {event.server}: {event.state}: {event.reason}"
@@ -137,7 +138,9 @@ def _in_words(event: Event) -> str:
             return f"{event.call}, line {event.line}, {event.remote}: {event.state}: {event.reason}"
         case MediaChanged():
             return f"{event.call}, line {event.line}: {event.reason}"
-        case RtpIgnored() | DigitReceived() | ToneHeard():
+        case MediaMeasured(last=False) if log_level != "debug":
+            return ""
+        case RtpIgnored() | DigitReceived() | ToneHeard() | MediaMeasured():
             return f"{event.call}, line {event.line}: {event}"
         case CodecsNotSpoken():
             return f"line {event.line}: {event.reason}"

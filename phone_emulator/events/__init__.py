@@ -24,6 +24,7 @@ from .kinds import (
     LampState,
     LiveSound,
     MediaChanged,
+    MediaMeasured,
     MessageIgnored,
     MessageReceived,
     MessageSent,
@@ -44,6 +45,7 @@ from .kinds import (
     TransferRole,
     TransferState,
 )
+from .numbers import HeardNumbers, MediaNumbers, SentNumbers
 from .route import DIRECT, Address, Attempt, Outcome, Source, Target, Transport, Wait, role_name
 from .tap import EncryptedStream, MediaPacket, Tap
 
@@ -72,11 +74,14 @@ __all__ = [
     "Ended",
     "EndedBy",
     "Event",
+    "HeardNumbers",
     "InternalFault",
     "LampState",
     "Listener",
     "LiveSound",
     "MediaChanged",
+    "MediaMeasured",
+    "MediaNumbers",
     "MediaPacket",
     "MessageIgnored",
     "MessageReceived",
@@ -88,6 +93,7 @@ __all__ = [
     "RegistrationChanged",
     "RegistrationState",
     "RtpIgnored",
+    "SentNumbers",
     "ServerChanged",
     "Shortage",
     "Source",

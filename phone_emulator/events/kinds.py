@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .ending import Ended
+from .numbers import MediaNumbers, in_words
 from .route import Address, Attempt, Target, Transport
 
 
@@ -160,6 +161,25 @@ class MediaChanged(Event):
     """Whether the keys of that went where others could read them: not over TLS."""
     reason: str
     """What has changed, in one sentence for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaMeasured(Event):
+    """How the sound of a call fares: told every few seconds while it flows, and when the call is over."""
+
+    line: int
+    call: str
+    codec: str
+    """The encoding name of what was agreed: ``PCMU``, ``G722``."""
+    encrypted: str
+    """The cipher that was agreed; empty for none."""
+    numbers: MediaNumbers
+    """Since the call began."""
+    last: bool
+    """Whether the call is over."""
+
+    def __str__(self) -> str:
+        return in_words(self.codec, self.numbers, encrypted=bool(self.encrypted))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -385,6 +385,10 @@ class Audio:
         """The call is up: where the far end may send, what is not heard from now on is silence."""
         self.hearing.expect(self._world.now())
 
+    def cease(self) -> None:
+        """Somebody has hung up: what is not heard from now on is no silence."""
+        self.hearing.cease(self._world.now())
+
     def hush(self, *, hushed: bool) -> None:
         """Send silence for what is played, and no digits, while this phone holds the far end."""
         self._hushed = hushed

@@ -15,6 +15,7 @@ from phone_emulator.events import (
     Direction,
     Ended,
     EndedBy,
+    MediaNumbers,
     Transport,
 )
 from phone_emulator.phone.dialling.channel import Channel
@@ -220,6 +221,11 @@ class Call:
     def digits_heard(self) -> str:
         """What the far end has pressed, by whatever way: the last 1024."""
         return self.session.digits
+
+    @property
+    def numbers(self) -> MediaNumbers | None:
+        """How its sound fares, or has fared; None where it never had any."""
+        return self.voice.numbers
 
     @property
     def last_heard(self) -> float | None:
@@ -562,6 +568,8 @@ class Call:
         step = TABLE.get(self.state, {}).get(event)
         if step is None:
             return False
+        if self.state in UP and step.then not in UP:
+            self.voice.cease()
         if step.then is CallState.ENDED:
             self.ended = self.seat.now
             self.note_end(EndedBy.US, reason)

@@ -147,6 +147,11 @@ class Hearing:
         self._up = True
         self._follow(now)
 
+    def cease(self, now: float) -> None:
+        """Somebody has hung up: what is not heard from *now* on is no silence."""
+        self._up = False
+        self._follow(now)
+
     def _follow(self, now: float) -> None:
         if self._up and self.receives:
             self.playout.expect(now)

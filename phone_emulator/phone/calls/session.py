@@ -32,6 +32,7 @@ from phone_emulator.sip.server import ServerTransaction
 from phone_emulator.world.tasks import Tasks
 
 from .acceptance import Acceptance
+from .measuring import Measuring
 from .session_timer import SessionTimer
 from .states import UP
 from .voice import Agreement, Voice
@@ -138,6 +139,7 @@ class Session:
         """Whether both ends have not agreed yet on anything that can be said."""
         self.digits = ""
         """What the far end has pressed, by whatever way: the last DIGITS_KEPT."""
+        self.measuring = Measuring(seat, call.id, call.tasks, self.voice)
         self.timer = SessionTimer(seat.context.world, call.tasks, self._refresh_due, self._expired)
         self.focus = ""
         """The URI of the conference that the far end is the focus of (RFC 4579); empty: of none."""
@@ -165,6 +167,7 @@ class Session:
         try:
             self.voice.connect(agreement)
             self.voice.expect()
+            self.measuring.begin()
             self.silent = False
         except Unusable as error:
             wrong = error
@@ -503,6 +506,7 @@ class Session:
                 acceptance.stop()
         finally:
             self.voice.close()
+            self.measuring.end()
 
 
 def in_unspoken(title: str) -> str:

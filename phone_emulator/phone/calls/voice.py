@@ -456,6 +456,11 @@ class Voice:
         if self.audio is not None:
             self.audio.expect()
 
+    def cease(self) -> None:
+        """Somebody has hung up: silence of the far end counts no more."""
+        if self.audio is not None:
+            self.audio.cease()
+
     @property
     def unproven(self) -> bool:
         """Whether the far end has not shown yet to be there: anybody can call in a server's name."""

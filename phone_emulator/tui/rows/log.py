@@ -21,6 +21,7 @@ from phone_emulator.events import (
     InternalFault,
     LiveSound,
     MediaChanged,
+    MediaMeasured,
     MessageIgnored,
     MessagesWaiting,
     Outcome,
@@ -103,7 +104,7 @@ def _row(event: Event) -> LogRow | None:
             return LogRow(event.at, f"line {line}", f"text message from {sender}: {text}")
         case ConferenceChanged(reason=reason):
             return LogRow(event.at, "conference", reason)
-        case DigitReceived(call=call) | ToneHeard(call=call):
+        case DigitReceived(call=call) | ToneHeard(call=call) | MediaMeasured(call=call, last=True):
             return LogRow(event.at, call, str(event))
         case LiveSound(on=on, reason=reason):
             return LogRow(event.at, "sound", reason, not on)

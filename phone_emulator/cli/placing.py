@@ -16,7 +16,7 @@ from phone_emulator.media.sound import Sound
 from phone_emulator.phone import CallResult, OutgoingCall, Phone
 from phone_emulator.report.json import head_of, json_line
 from phone_emulator.report.result import CallReport
-from phone_emulator.report.text import RoutePrinter, call_lines, end_line, sound_line
+from phone_emulator.report.text import RoutePrinter, call_lines, remark_lines
 from phone_emulator.scenario.session import call_report, settled
 
 from .desk import Desk
@@ -87,9 +87,8 @@ def _tell(report: CallReport, common: Common, desk: Desk) -> None:
         click.echo(json_line(head_of(desk.epoch) | report.as_json()))
         return
     click.echo(call_lines(report)[0])
-    for line in (sound_line(report), end_line(report)):
-        if line:
-            click.echo(line)
+    for line in remark_lines(report):
+        click.echo(line)
 
 
 async def _session(desk: Desk, common: Common, order: Order, placed: _Placed) -> None:

@@ -12,7 +12,7 @@ from phone_emulator.saving import saved
 
 from .ladder import Ladder, ladder
 from .result import CallReport, NotRun, ScenarioResult, Verdict
-from .text import end_line, sound_line
+from .text import remark_lines
 from .wire import names_of
 
 _LANE, _ROW, _LEFT, _TOP = 210, 26, 80, 46
@@ -100,13 +100,13 @@ def _call_heading(call: CallReport) -> str:
     return (
         f"<h3>Call {_text(call.id)}, line {call.line} {_text(call.way)}</h3>\n"
         f'<p><span class="{style}">{_text(call.result or "not ended")}</span>{via} '
-        f"after {call.elapsed:.1f} s{reason}</p>{_end(call)}"
+        f"after {call.elapsed:.1f} s{reason}</p>{_remarks(call)}"
     )
 
 
-def _end(call: CallReport) -> str:
-    told = [line for line in (sound_line(call), end_line(call)) if line]
-    return "".join(f"\n<p>{_text(line.strip())}</p>" for line in told)
+def _remarks(call: CallReport) -> str:
+    """How it ended, and how its sound fared, a paragraph each."""
+    return "".join(f"\n<p>{_text(line.strip())}</p>" for line in remark_lines(call))
 
 
 def _route(attempts: Iterable[Attempt]) -> str:

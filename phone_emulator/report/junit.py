@@ -1,9 +1,10 @@
-"""JUnit XML: a test case per scenario, its routes in the output."""
+"""JUnit XML: a test case per scenario, its routes in the output; the numbers of its sound as properties."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 from phone_emulator.cleaning import clean_lines
@@ -20,6 +21,7 @@ def junit_xml(results: Sequence[ScenarioResult], not_run: Sequence[NotRun] = ())
     """
     suites = ET.Element("testsuites")
     suite = ET.SubElement(suites, "testsuite", _counts(results, not_run), name="phone-emulator")
+    _add_properties(suite, results)
     for result in results:
         case = _case(suite, result, result.elapsed)
         if result.verdict is not Verdict.PASSED:
@@ -46,6 +48,35 @@ def write_junit(path: str | Path, results: Sequence[ScenarioResult], not_run: Se
 def _case(suite: ET.Element, of: ScenarioResult | NotRun, elapsed: float) -> ET.Element:
     name, file = clean_lines(of.scenario), clean_lines(of.file)
     return ET.SubElement(suite, "testcase", name=name, classname=file, file=file, time=f"{elapsed:.3f}")
+
+
+def _add_properties(suite: ET.Element, results: Sequence[ScenarioResult]) -> None:
+    """What is known of the sound of each call: ``SCENARIO / CALL / received.lost``.
+
+    They are the suite's, since Jenkins' schema has none of a test case.
+    """
+    found = [
+        (f"{result.scenario} / {call.id} / {name}", value)
+        for result in results
+        for call in result.calls
+        if call.media is not None
+        for name, value in _known("", call.media.as_json())
+    ]
+    if found:
+        properties = ET.SubElement(suite, "properties")
+        for name, value in found:
+            ET.SubElement(properties, "property", name=clean_lines(name), value=clean_lines(value))
+
+
+def _known(prefix: str, values: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is not null in *values*, by dotted names."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _known(f"{prefix}{name}.", value)
+        elif isinstance(value, bool):
+            yield f"{prefix}{name}", str(value).lower()
+        elif value is not None:
+            yield f"{prefix}{name}", str(value)
 
 
 def _counts(results: Sequence[ScenarioResult], not_run: Sequence[NotRun]) -> dict[str, str]:

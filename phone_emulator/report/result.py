@@ -13,9 +13,11 @@ from phone_emulator.events import (
     Direction,
     Ended,
     InternalFault,
+    MediaNumbers,
     MessageReceived,
     MessageSent,
 )
+from phone_emulator.events.numbers import in_words
 
 from .json import head_of
 
@@ -49,7 +51,7 @@ class StepFailure:
 
 @dataclass(frozen=True, slots=True)
 class MediaReport:
-    """What the two ends of a call have agreed to say to each other."""
+    """What the two ends of a call have agreed to say to each other, and how it fared."""
 
     codec: str
     """``PCMU``, ``G722``."""
@@ -57,9 +59,54 @@ class MediaReport:
     """The cipher of the sound, ``AES_CM_128_HMAC_SHA1_80``; None where it is not encrypted."""
     keys_in_clear: bool = False
     """Whether the keys of that went where others could read them."""
+    numbers: MediaNumbers | None = None
+    """None before there is an RTP session."""
+    flows: bool = True
+    """Whether sound is sent all the time, as in most of virtual time it is not: silence says something."""
+
+    @property
+    def in_words(self) -> str:
+        """One line for people; empty where no sound flowed."""
+        if self.numbers is None or not (self.flows and self.numbers.flowed):
+            return ""
+        return in_words(self.codec, self.numbers, encrypted=self.srtp is not None)
 
     def as_json(self) -> dict[str, Any]:
-        return {"codec": self.codec, "srtp": self.srtp, "keys_in_clear": self.keys_in_clear}
+        """Within a call; null is what is not known."""
+        agreed = {"codec": self.codec, "srtp": self.srtp, "keys_in_clear": self.keys_in_clear}
+        return agreed if self.numbers is None else agreed | _as_json(self.numbers, flows=self.flows)
+
+
+def _as_json(numbers: MediaNumbers, *, flows: bool) -> dict[str, Any]:
+    sent, heard = numbers.sent, numbers.heard
+    came = heard.packets > 0
+    return {
+        "sent": {
+            "packets": sent.packets,
+            "bytes": sent.octets,
+            "lost": sent.lost,
+            "jitter_ms": _milliseconds(sent.jitter),
+        },
+        "received": {
+            "packets": heard.packets,
+            "bytes": heard.octets,
+            "lost": heard.lost,
+            "late": heard.late,
+            "duplicated": heard.duplicated,
+            "out_of_order": heard.out_of_order,
+            "jitter_ms": _milliseconds(heard.jitter if came else None),
+        },
+        "ptime_ms": _milliseconds(numbers.ptime if came else None),
+        "round_trip_ms": _milliseconds(numbers.round_trip),
+        "r_factor": None if numbers.r_factor is None else round(numbers.r_factor, 1),
+        "mos": None if numbers.mos is None else round(numbers.mos, 2),
+        "scale": numbers.scale or None,
+        "longest_silence_ms": _milliseconds(heard.longest_silence if flows else None),
+    }
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 3)
 
 
 @dataclass(slots=True)

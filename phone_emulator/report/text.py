@@ -59,7 +59,7 @@ def attempt_line(attempt: Attempt, *, colour: bool = False) -> str:
 
 
 def call_lines(call: CallReport, *, colour: bool = False) -> list[str]:
-    """A call: what became of it, then its route, and how it ended where it was up."""
+    """A call: what became of it, then its route, how it ended where it was up, and how its sound fared."""
     ended = call.result or "not ended"
     if call.via:
         ended += f" via {call.via}"
@@ -67,10 +67,13 @@ def call_lines(call: CallReport, *, colour: bool = False) -> list[str]:
         ended += f" ({call.status})"
     reason = f": {call.reason}" if call.reason else ""
     head = f"call {call.id}, line {call.line} {call.way}: {ended} after {call.elapsed:.1f} s{reason}"
-    end = end_line(call)
     route = [attempt_line(attempt, colour=colour) for attempt in call.route]
-    sound = sound_line(call)
-    return [clean(head), *route, *([sound] if sound else []), *([end] if end else [])]
+    return [clean(head), *route, *remark_lines(call)]
+
+
+def remark_lines(call: CallReport) -> list[str]:
+    """How it ended, how its sound fared and when it was silent: a line for each that there is a word of."""
+    return [line for line in (end_line(call), sound_line(call), silence_line(call)) if line]
 
 
 def end_line(call: CallReport) -> str:
@@ -87,6 +90,12 @@ def end_line(call: CallReport) -> str:
 
 
 def sound_line(call: CallReport) -> str:
+    """How the sound of a call fared; empty where none flowed."""
+    told = "" if call.media is None else call.media.in_words
+    return f"     {told}" if told else ""
+
+
+def silence_line(call: CallReport) -> str:
     """Whether sound went on while the call was up, or when it was silent; empty where nobody listened."""
     if call.silences is None:
         return ""

@@ -434,7 +434,13 @@ def _media_report(call: Call) -> MediaReport | None:
     agreed, encrypted = call.voice.agreed, call.voice.encrypted
     if agreed is None:
         return None
-    return MediaReport(agreed.codec.encoding, encrypted or None, bool(encrypted) and call.keys_in_clear)
+    return MediaReport(
+        codec=agreed.codec.encoding,
+        srtp=encrypted or None,
+        keys_in_clear=bool(encrypted) and call.keys_in_clear,
+        numbers=call.numbers,
+        flows=call.seat.context.sound_flows,
+    )
 
 
 def _placed(fault: str, scenario: Scenario) -> str:

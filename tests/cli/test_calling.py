@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import wave
 from array import array
 from collections.abc import Callable
@@ -49,7 +50,16 @@ def test_json_is_one_object_on_stdout(call: Run) -> None:
     assert {key: told["ended"][key] for key in ("by", "method", "answered")} == {
         "by": "us", "method": "BYE", "answered": True,
     }  # fmt: skip
-    assert told["media"] == {"codec": "G722", "srtp": None, "keys_in_clear": False, "digits": ""}
+    assert told["media"] == {
+        "codec": "G722", "srtp": None, "keys_in_clear": False,
+        "sent": {"packets": 0, "bytes": 0, "lost": None, "jitter_ms": None},
+        "received": {
+            "packets": 0, "bytes": 0, "lost": 0, "late": 0, "duplicated": 0, "out_of_order": 0,
+            "jitter_ms": None,
+        },
+        "ptime_ms": None, "round_trip_ms": None, "r_factor": None, "mos": None, "scale": None,
+        "longest_silence_ms": None, "digits": "",
+    }, "in virtual time no sound flows: nothing is said of it"  # fmt: skip
     assert (told["to"], told["result"], told["via"]) == ("1002", "answered", "secondary")
     assert [(each["role"], each["outcome"]) for each in told["route"]] == [
         ("primary", "unavailable"),
@@ -226,9 +236,12 @@ def test_a_call_with_sound(call: Run, own_address: str, tmp_path: Path, world: s
     which = ("--record-side", side) if side else ()
     result = call("--world", world, *here, "--duration", "0", "--play", said, "--record", kept, *which)
     assert (result.exit_code, result.stderr) == (0, "")
-    told, sound = result.stdout.splitlines()[-2:]
+    told, sound, silence = result.stdout.splitlines()[-3:]
     assert told.startswith("call call-1, line 1 to 1002: answered via primary")
-    assert sound == "     sound went on"
+    assert re.match(
+        r"     sound: G722 20 ms, \d+ sent, \d+ heard, jitter .* ms, MOS 4\.\d \(R \d+ wb\)$", sound
+    )
+    assert silence == "     sound went on"
     with wave.open(str(kept)) as reader:
         voices, rate = reader.getnchannels(), reader.getframerate()
         samples = array("h", reader.readframes(reader.getnframes()))

@@ -37,7 +37,8 @@ def test_json_tells_how_a_call_is_encrypted(
         "call", example, "1002", "--world", "simulated", "--zone", zone, "--format", "json", *only, *options
     )
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["media"] == media | {"digits": ""}
+    told = json.loads(result.stdout)["media"]
+    assert {key: told[key] for key in media} == media
 
 
 @pytest.mark.parametrize("level", ["info", "debug"])

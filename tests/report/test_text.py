@@ -14,7 +14,7 @@ from phone_emulator.report.text import (
     attempt_line,
     call_lines,
     scenario_lines,
-    sound_line,
+    silence_line,
     wants_colour,
 )
 from tests.scenario.playing import played
@@ -56,7 +56,7 @@ def test_what_was_heard_in_a_call(
 ) -> None:
     heard = None if silences is None else [Stretch(*each) for each in silences]
     result.calls[0].silences = heard
-    assert sound_line(result.calls[0]) == line
+    assert silence_line(result.calls[0]) == line
     assert call_lines(result.calls[0])[3:] == ([line] if line else [])
     assert (line.strip() in html_page([result])) or not line
     told = result.calls[0].as_json().get("media", {})

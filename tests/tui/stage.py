@@ -23,6 +23,7 @@ from phone_emulator.phone import Phone, PhoneOptions
 from phone_emulator.tui import LabPanel, PhoneApp
 from phone_emulator.tui.screens.phone import PhoneScreen
 from phone_emulator.world.simulated import SimulatedWorld
+from tests.phone.calls.test_tapped import Keeper
 
 SMALL, MEDIUM, LARGE = (80, 24), (120, 40), (200, 60)
 Play = Callable[["Stage"], Awaitable[None]]
@@ -99,6 +100,7 @@ def perform(
     overrides: tuple[str, ...] = (),
     with_lab: bool = True,
     port_taken: bool = False,
+    sound: bool = False,
 ) -> PhoneApp:
     """Run *play* on a stage; returns the app as it ended.
 
@@ -109,6 +111,7 @@ def perform(
         overrides: cfg keys of the guide's example phone.
         with_lab: whether the phone may see and change its servers.
         port_taken: whether somebody holds the phone's port.
+        sound: whether it flows.
     """
     world = SimulatedWorld(seed=1)
 
@@ -124,6 +127,8 @@ def perform(
         if port_taken:
             await world.open_udp(plan.plan.phone, lab.callee._phone.context.endpoint.transports)
         phone = Phone(plan.config, world, bus, lab.phone_options(PhoneOptions()))
+        if sound:
+            bus.tap = lab.callee._phone.context.bus.tap = Keeper()
         app = PhoneApp(phone, lab=LabPanel(lab, phone) if with_lab else None, title="lab")
         try:
             async with app.run_test(size=size) as pilot:

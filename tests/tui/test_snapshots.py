@@ -18,6 +18,8 @@ from textual import events
 from textual._wait import SLEEP_GRANULARITY
 
 from phone_emulator.tui.screens.phone import PhoneScreen
+from phone_emulator.world import SimulatedWorld
+from phone_emulator.world.network import Disturbance
 from tests.tui.stage import LARGE, MEDIUM, SMALL, Play, Stage, perform
 
 SIZES = [pytest.param(size, id=f"{size[0]}x{size[1]}") for size in (SMALL, MEDIUM, LARGE)]
@@ -47,6 +49,7 @@ def compare(
     snapshot: SnapshotAssertion,
     *,
     at: float = 3.0,
+    sound: bool = False,
 ) -> None:
     """The screen after *play*, when the world's clock shows *at*, is the picture that was taken before."""
     taken: list[str] = []
@@ -56,7 +59,7 @@ def compare(
         await stage.until(at)
         taken.append(stage.picture())
 
-    perform(to_the_end, monkeypatch, size=size, overrides=FAILOVER)
+    perform(to_the_end, monkeypatch, size=size, overrides=FAILOVER, sound=sound)
     # Rich numbers each picture by what it shows, which a difference should not hide behind.
     picture = NUMBERED.sub("terminal-", taken[0])
     assert picture == snapshot.use_extension(Picture)
@@ -94,6 +97,20 @@ def test_talking_after_a_failover(
         await stage.press("4", "2", "#")
 
     compare(play, size, monkeypatch, snapshot, at=12.0)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_numbers_of_the_sound(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
+) -> None:
+    async def play(stage: Stage) -> None:
+        world, far = stage.phone.world, stage.lab.callee._phone.context.host
+        assert isinstance(world, SimulatedWorld)
+        world.network.disturb(far, stage.phone.context.host, Disturbance(loss=0.02, delay=0.04))
+        await stage.dial("1002")
+        await stage.shows("Talking")
+
+    compare(play, size, monkeypatch, snapshot, at=12.0, sound=True)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -39,6 +39,9 @@ class CallRow:
     """``ringback tone``: what its user hears of the phone's own; empty for none."""
     levels: str
     """``mic ███░░░░░ ear ██░░░░░░``: how loud both ends are; empty where nobody listens to them live."""
+    sound: tuple[str, ...]
+    """How its sound fares, the most important first: ``G722``, ``MOS 4.4 (R 107 wb)``, ``1498 heard``; empty
+    where none flows."""
     up: bool
     ringing: bool
 
@@ -75,6 +78,15 @@ def _row(call: Call, in_hand: bool, now: float, handset: Handset | None) -> Call
         secrecy=call.session.secrecy,
         tone="" if call.progress.tone is None else f"{call.progress.tone} tone",
         levels="" if handset is None else _levels(handset.levels_of(call)),
+        sound=_sound(call),
         up=call.state in (CallState.TALKING, CallState.HELD),
         ringing=call.state is CallState.RINGING and call.direction is Direction.INCOMING,
     )
+
+
+def _sound(call: Call) -> tuple[str, ...]:
+    agreed, numbers = call.voice.agreed, call.numbers
+    if agreed is None or numbers is None or not numbers.flowed or not call.seat.context.sound_flows:
+        return ()
+    codec, sent = agreed.codec.encoding, f"{numbers.sent.packets} sent"
+    return tuple(filter(None, [codec, numbers.rated, *numbers.harmed, numbers.came, *numbers.timed, sent]))

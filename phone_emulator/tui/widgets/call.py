@@ -67,7 +67,7 @@ class CallPane(Vertical, can_focus=True):
 
 
 def _cards(calls: Sequence[CallRow], columns: int) -> Content:
-    """A line a call, or two where one does not fit; one more for its tone and its encryption."""
+    """A line a call, or two where one does not fit; one more for its tone and encryption, one for its sound."""
     lines = []
     for call in calls:
         style = GOOD if call.up else WAITING
@@ -85,4 +85,17 @@ def _cards(calls: Sequence[CallRow], columns: int) -> Content:
         more = " · ".join(filter(None, (call.levels, call.tone, call.secrecy)))
         if more:
             lines.append(Content.styled(f"    {more}", DIM))
+        if call.sound:
+            lines.append(Content.styled(f"    {_as_fits(call.sound, columns - 4)}", DIM))
     return Content("\n").join(lines)
+
+
+def _as_fits(words: Sequence[str], columns: int) -> str:
+    """As many of the first *words* as one line takes."""
+    line = words[0]
+    for word in words[1:]:
+        longer = f"{line} · {word}"
+        if len(longer) > columns:
+            break
+        line = longer
+    return line

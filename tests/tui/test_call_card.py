@@ -47,6 +47,8 @@ def card_of(sound: tuple[str, ...], columns: int) -> list[str]:
         time="00:12",
         where="line 1",
         secrecy="",
+        tone="",
+        levels="",
         sound=sound,
         up=True,
         ringing=False,

@@ -67,7 +67,7 @@ class CallPane(Vertical, can_focus=True):
 
 
 def _cards(calls: Sequence[CallRow], columns: int) -> Content:
-    """A line a call, or two where one does not fit; one more for its tone and encryption, one for its sound."""
+    """A line a call, or two where one does not fit; one for its tone and encryption, one for its sound."""
     lines = []
     for call in calls:
         style = GOOD if call.up else WAITING

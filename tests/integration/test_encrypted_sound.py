@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -159,14 +160,16 @@ def test_a_capture_plays_what_was_heard(
 
     lone.play(story, only_server(peer.address, "udp") | srtp(2))
     ((packets, streams),) = spool.parts()
+    assert len(streams) == 2
     own, far = Sound(8000), Sound(8000)
-    for packet in packets:
-        assert packet.clear is not None
-        said = own if packet.outwards else far
-        said.samples.extend(PCMU_CODER.decode(rtp.parse(packet.clear).payload))
+    with contextlib.closing(spool):
+        for packet in packets:
+            if packet.local.port % 2:
+                continue  # RTCP, which baresip begins with a word in the clear
+            assert packet.clear is not None
+            said = own if packet.outwards else far
+            said.samples.extend(PCMU_CODER.decode(rtp.parse(packet.clear).payload))
     assert (loudest(own), loudest(far)) == (OWN, THEIRS)
-    assert {(each.source, each.destination) for each in streams} >= {(packet.source, packet.destination)}
-    spool.close()
 
 
 def test_what_baresip_refuses_is_told(baresip: Callable[[Encryption], Baresip], lone: LivePhone) -> None:

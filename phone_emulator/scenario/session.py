@@ -45,11 +45,14 @@ from phone_emulator.phone.registration.health import LineHealth
 from phone_emulator.report import remarks
 from phone_emulator.report.result import CallReport, MediaReport, Message, ScenarioResult, Verdict
 from phone_emulator.world import RealWorld, SimulatedWorld
+from phone_emulator.world.simulated import TIME_LIMIT
 
 from .model import Scenario, ScenarioError, ZoneSource
 
 ENDED = "the scenario ended"
 """Why what goes on at the end is cut short."""
+SOUND_LIMIT = 6 * 3600.0
+"""Virtual seconds that a scenario with sound lasts at most: minutes of work, and a step may wait in vain."""
 _OF_OVERRIDE = re.compile(rf"{OVERRIDES}:([0-9]+): (.*)", re.DOTALL).fullmatch
 
 
@@ -368,7 +371,11 @@ def make_session(prepared: Prepared, options: RunOptions) -> Session:
         stage = make_stage(config, places, prepared.zone, scenario.callee, phone_options.first_address)
         config = stage.config
         world = (
-            SimulatedWorld(options.seed or 0, stage.plan.nameservers)
+            SimulatedWorld(
+                options.seed or 0,
+                stage.plan.nameservers,
+                time_limit=SOUND_LIMIT if phone_options.listens else TIME_LIMIT,
+            )
             if simulated
             else RealWorld(options.seed)
         )

@@ -22,6 +22,8 @@ _Result = TypeVar("_Result")
 
 GRACE = 60.0
 """Virtual seconds that a task may take to end after it was cancelled."""
+TIME_LIMIT = 30 * 86400.0
+"""Virtual seconds that a simulation lasts at most, where nothing else is said."""
 
 
 class SimulatedWorld:
@@ -46,7 +48,7 @@ class SimulatedWorld:
         *,
         phone_host: str = "192.168.1.21",
         phone_host6: str = "fd00::21",
-        time_limit: float = 30 * 86400.0,
+        time_limit: float = TIME_LIMIT,
     ) -> None:
         self.random = self.unguessable = seeded(seed)
         self._loop = VirtualLoop(time_limit)

@@ -322,6 +322,14 @@ def test_sound_flows_where_somebody_judges_it(steps: tuple[str, ...], flows: boo
     assert session.phone.options.listens is flows
 
 
+def test_where_sound_flows_a_scenario_ends_before_it_takes_all_day() -> None:
+    file = text("wait: 7h").replace("name: t", "name: t\nsound: true")
+    scenario = parse_scenario(file, "t.yaml")
+    result = run(prepare(scenario, RunOptions()), RunOptions())
+    assert result.verdict is Verdict.ERROR
+    assert "beyond the limit of 21600 s" in result.failures[0].message
+
+
 # -- what is refused -----------------------------------------------------------------------------------------
 
 

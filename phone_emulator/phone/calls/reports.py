@@ -151,11 +151,11 @@ class Reports:
 
     def _arm(self) -> None:
         if self._ring is None and self._remote is not None:
-            self._ring = self._tasks.call_at(self._due(), self._report, "reporting")
+            self._ring = self._tasks.call_at(self._due(self._world.now()), self._report, "reporting")
 
-    def _due(self) -> float:
+    def _due(self, now: float) -> float:
         senders = self._has_sent + self._has_heard
-        return max(self._timer.due(self._world.random.random(), senders), self._world.now())
+        return max(self._timer.due(self._world.random.random(), senders), now)
 
     @property
     def _has_sent(self) -> bool:
@@ -172,7 +172,7 @@ class Reports:
         if self._remote is None:
             return
         now = self._world.now()
-        due = self._due()
+        due = self._due(now)
         if due > now + _INSTANT:  # reconsidered (section 6.3.6)
             self._ring = self._tasks.call_at(due, self._report, "reporting")
             return

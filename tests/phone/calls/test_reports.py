@@ -563,3 +563,26 @@ def test_two_real_ends_find_their_round_trip() -> None:
         other.close()
 
     world.run(main())
+
+
+def test_a_clock_that_goes_on_meanwhile_asks_for_no_report_over_and_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two readings of a real clock are never the same."""
+
+    async def main(world: SimulatedWorld, audio: Audio, far: Far) -> None:
+        readings, asked, now, call_at = itertools.count(), [], world.now, world.call_at
+
+        def counted(when: float, callback: Callable[[], None]) -> Any:
+            asked.append(when)
+            return call_at(when, callback)
+
+        monkeypatch.setattr(world, "now", lambda: now() + 1e-5 * next(readings))
+        monkeypatch.setattr(world, "call_at", counted)
+        audio.set_remote(THERE, rtcp=REPORTS)
+        await asyncio.sleep(60)
+        monkeypatch.undo()
+        assert far.reports.raw
+        assert len(asked) <= 5 * len(far.reports.raw)
+
+    run(main, stream=False)

@@ -231,6 +231,12 @@ class AccountConfig:
     """Who mixes a conference: 0 the phone, 2 a server. ``.conf_type``"""
     conference_uri: str = ""
     """The conference at that server, as it is dialled. ``.conf_uri``"""
+    collector_name: str = ""
+    """The user part of whom the quality of calls is reported to. ``.vq_rtcpxr.collector_name``"""
+    collector_host: str = ""
+    """Where that is; blank for nowhere. ``.vq_rtcpxr.collector_server_host``"""
+    collector_port: int = 5060
+    """1..65535. ``.vq_rtcpxr.collector_server_port``"""
     caller_source: int = 0
     """Which headers name a caller: 0 From, 1 PAI, 2 PAI From, 3 RPID PAI From, 4 PAI RPID From, 5 RPID From,
     6 those of ``sip.cid_source.preference``. ``.cid_source``"""
@@ -446,6 +452,9 @@ class PhoneConfig:
     """The phone's name in it; blank for the line's user at the phone's address. ``voice.rtcp_cname``"""
     rtcp_xr: bool = False
     """Whether it tells VoIP metrics (RFC 3611). ``voice.rtcp_xr.enable``"""
+    session_reports: bool = False
+    """Whether the quality of each call is reported at its end (RFC 6035).
+    ``phone_setting.vq_rtcpxr.session_report.enable``"""
     jitter_adaptive: bool = True
     """Whether the jitter buffer adapts. ``voice.jib.adaptive``"""
     jitter_min: int = 60

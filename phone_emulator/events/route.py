@@ -71,7 +71,7 @@ class Address(NamedTuple):
 
 
 DIRECT = 0
-"""The number of no server: what was dialled is called directly."""
+"""The number of no server: what was dialled is called directly, reports go straight to their collector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Target:
     """1, the working server, or 2, the fallback server; 0 (`DIRECT`) for none of them."""
     role: str
     """``primary``, ``secondary``, ``target-3`` … of server 1; ``fallback``, ``fallback-2`` … of server 2;
-    ``direct`` where an address was dialled."""
+    ``direct`` where an address was dialled, and of the collector of reports."""
     host: str
     """The server's address as configured; the name that TLS certificates are checked against."""
     address: str

@@ -10,6 +10,7 @@ from phone_emulator.redundancy import Try
 
 from .calls.call import Call, Handler
 from .calls.floor import Floor
+from .calls.publishing import QualityReports
 from .dialogs import Dialogs
 from .presence.mwi import Mailbox
 from .presence.subscriptions import Subscriptions
@@ -57,6 +58,7 @@ class Line:
         self.mailbox = Mailbox(self.seat)
         self.subscriptions = Subscriptions(self.seat, self.servers, self.registrar, self.mailbox)
         self.registrar.followers.append(self.subscriptions)
+        self.quality_reports = QualityReports(self.seat, self.servers)
         self.handlers = handlers
         self._keeper = keeper
 
@@ -108,3 +110,4 @@ class Line:
         if call in self.seat.calls:
             self.seat.calls.remove(call)
         self._keeper.ended(call)
+        self.quality_reports.call_ended(call)

@@ -260,6 +260,8 @@ class Phone:
                 await self._mobility.stop()
             if told:
                 await self._end_calls(why)
+            for line in self.lines.values():
+                line.quality_reports.close()
             why = why or STOPPED
             watched = self.notifier.stop(tell=bool(told))
             await self._all([("ending what watches it", watched, lambda error: self.notifier.cancel())])
@@ -291,7 +293,7 @@ class Phone:
         ]
 
     async def _end_calls(self, why: str) -> None:
-        """Hang up everywhere; a server that is slow to answer a BYE or a CANCEL is waited for a little."""
+        """Hang up everywhere; who is slow to answer a BYE, a CANCEL or a report is waited for a little."""
         calls = tuple(self.calls)
         for call in calls:
             self.spawn(call.hang_up(why), f"hanging up {call.id}", call.fault)
@@ -299,6 +301,8 @@ class Phone:
             async with asyncio.timeout(LAST_WORDS * self.config.timers.t1):
                 for call in calls:
                     await call.over()
+                for line in self.lines.values():
+                    await line.quality_reports.settled()
 
     @property
     def context(self) -> Context:

@@ -203,6 +203,10 @@ class World(Protocol):
     def now(self) -> float:
         """Seconds since the world began."""
 
+    @property
+    def began(self) -> float:
+        """When that was by the wall clock, in seconds since 1970: for what is told, never for timers."""
+
     def call_at(self, when: float, callback: Callable[[], None]) -> TimerHandle:
         """Call *callback* when the clock shows *when* (seconds since the world began)."""
 

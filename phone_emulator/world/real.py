@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import socket
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -51,6 +52,11 @@ class RealWorld:
     def now(self) -> float:
         """Seconds since the world was made, those too that the machine slept."""
         return clock.seconds() - self._began
+
+    @property
+    def began(self) -> float:
+        """When the world was made, in seconds since 1970, as the machine's wall clock has it now."""
+        return time.time() - self.now()
 
     def call_at(self, when: float, callback: Callable[[], None]) -> TimerHandle:
         """Call *callback* when the clock shows *when* or a little more, never less."""

@@ -63,6 +63,11 @@ class SimulatedWorld:
         """Virtual seconds since the world was made."""
         return self._loop.time()
 
+    @property
+    def began(self) -> float:
+        """0: virtual time begins with 1970."""
+        return 0.0
+
     def call_at(self, when: float, callback: Callable[[], None]) -> TimerHandle:
         """Call *callback* when the clock shows exactly *when*, after those set for that time before."""
         return self._loop.call_at(when, callback)

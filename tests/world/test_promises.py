@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -110,6 +111,7 @@ async def reason_of(attempt: Awaitable[object], kind: type[OSError]) -> str:
 def test_the_clock_begins_at_zero_and_calls_in_order_and_never_early(run: Run) -> None:
     async def check(world: World) -> None:
         assert 0.0 <= world.now() < 5.0
+        assert world.began == (0.0 if world.virtual else pytest.approx(time.time(), abs=5.0))
         calls: list[tuple[str, bool]] = []
         done = asyncio.Event()
         start = world.now()

@@ -238,6 +238,11 @@ class Audio:
         )
 
     @property
+    def metrics_told(self) -> VoipMetrics | None:
+        """What the far end has told of this end's sound in an extended report (RFC 3611), if anything."""
+        return None if self._reports is None else self._reports.metrics_told
+
+    @property
     def heard_at(self) -> float | None:
         """When the far end's last RTP packet came in, once anything was agreed; None before the first."""
         return self.hearing.at

@@ -99,6 +99,8 @@ class Reports:
         """Seconds, the last that was measured."""
         self.told: ReportBlock | None = None
         """What the far end has told last of this end's sound."""
+        self.metrics_told: VoipMetrics | None = None
+        """The same of an extended report (RFC 3611)."""
         self.sent = 0
         """Compounds."""
         self.received = 0
@@ -264,6 +266,10 @@ class Reports:
             if isinstance(packet, SenderReport | ReceiverReport):
                 for block in packet.blocks:
                     self._told(block, now)
+            if isinstance(packet, ExtendedReport):
+                for metrics in packet.metrics:
+                    if metrics.ssrc == self._rtp.source.ssrc:
+                        self.metrics_told = metrics
 
     def _show_received(self, remote: Address, data: bytes, clear: bytes | None) -> None:
         socket = self._rtp_socket if self.muxed else self._socket

@@ -26,6 +26,7 @@ from .audio import COMFORT, EVENTS, NO_EVENTS, NO_SOUND, Audio
 from .company import Company
 from .digits import AudioError, DigitStyle
 from .reports import ReportStyle
+from .summary import SoundSummary, summarized
 
 KEPT = 600.0
 """Seconds of a call that are kept where somebody listens."""
@@ -91,6 +92,8 @@ class Voice:
         """The RTP session, while the call has one."""
         self._numbers: MediaNumbers | None = None
         """How the last one fared."""
+        self.summary: SoundSummary | None = None
+        """The sum of it, where its quality is reported and any sound has flowed; None before the end."""
         self.heard: Recording | None = None
         """What was heard, since anything was agreed; None where nobody listens (`PhoneOptions.listens`)."""
         self.said: Recording | None = None
@@ -258,9 +261,15 @@ class Voice:
 
     def close(self) -> None:
         """Close the RTP port."""
-        if self.audio is not None:
-            self._numbers = self.audio.numbers
-            self.audio.close()
+        audio, config = self.audio, self._context.config
+        if audio is None:
+            return
+        try:
+            self._numbers = audio.numbers
+            if config.session_reports:
+                self.summary = summarized(audio, self.agreed, vad=config.vad)
+        finally:
+            audio.close()
             self.audio = None
 
     @property

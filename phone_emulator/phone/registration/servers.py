@@ -247,7 +247,9 @@ class Servers:
 
     def _order(self, method: str, call: LiveCall | None, hop: Hop, targets: Sequence[Target]) -> Ordered:
         if hop.server == DIRECT:
-            return Ordered(list(targets), "an address was dialled: it is called directly")
+            reported = method == "PUBLISH"
+            why = "reports go there" if reported else "an address was dialled: it is called directly"
+            return Ordered(list(targets), why)
         failback = self.failbacks[hop.server]
         now = self._seat.now
         ordered, current, returning = failback.order(targets, now, idle=self._seat.idle(call))

@@ -194,6 +194,22 @@ class Identity:
             add(name, value)
         return self._dressed(request)
 
+    def publish(
+        self, uri: str, call_id: str, tag: str, event: str, content_type: str, body: bytes
+    ) -> Request:
+        """A PUBLISH to *uri* of the *event* that *body* tells (RFC 3903 section 4)."""
+        request = Request("PUBLISH", uri, body=body)
+        add = request.headers.add
+        add("From", f"{self.name_addr()};tag={tag}")
+        add("To", f"<{uri}>")
+        add("Call-ID", call_id)
+        add("CSeq", "1 PUBLISH")
+        add("Contact", "<sip:0.0.0.0>")
+        add("Content-Type", content_type)
+        self._add_common(request)
+        add("Event", event)
+        return self._dressed(request)
+
     def in_dialog(
         self,
         dialog: Dialog,

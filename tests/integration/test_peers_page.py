@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.test_tone_matrix import table
+
 HERE = Path(__file__).parent
 PAGE = HERE.parent.parent / "docs" / "peers.md"
 COLUMNS = {
@@ -54,6 +56,13 @@ def in_the_files() -> set[tuple[str, str, str]]:
                 marks = [MARKS[mark] for each in node.decorator_list if (mark := ast.unparse(each)) in MARKS]
                 found.add((file, node.name, marks[0] if marks else "one"))
     return found
+
+
+def test_the_tones_of_the_page_are_those_of_the_matrix() -> None:
+    section = PAGE.read_text().partition("\n## Tones\n")[2].partition("\n## ")[0]
+    head, line, *rows = re.findall(r"^\|.*\|$", section, flags=re.MULTILINE)
+    assert (head.count("|"), set(line)) == (5, {"|", "-"})
+    assert rows == table(), "\n".join(("it should be:", *table()))
 
 
 def test_the_page_is_true() -> None:

@@ -2,8 +2,8 @@
 
 Orders and news are JSON, one a line. The first order has its settings: ``address``, ``transport``, ``server``
 (``address:port``), ``user``, ``password``, perhaps ``srtp`` (``optional``, ``mandatory``), ``rtcp_mux``
-(anything: it offers that), ``hertz`` (of its tone) and ``records`` (a WAV file of what it hears). The others
-are words: see `Phone.obey`.
+(anything: it offers that), ``hertz`` and ``volume`` (its amplitude) of its tone, ``records`` (a WAV file of
+what it hears). The others are words: see `Phone.obey`.
 """
 
 from __future__ import annotations
@@ -117,6 +117,7 @@ class Phone:
         self.tone.createToneGenerator(16000)
         tone = pj.ToneDesc()
         tone.freq1, tone.on_msec, tone.off_msec = int(settings.get("hertz", TONE)), 1000, 0
+        tone.volume = int(settings.get("volume", 0))  # 0 is pjsip's own
         tones = pj.ToneDescVector()
         tones.append(tone)
         self.tone.play(tones, True)

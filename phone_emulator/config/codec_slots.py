@@ -24,8 +24,8 @@ NUMBERS = {
     "G726_40": 11,
 }
 """What ``.payload_type`` says, in capitals and with ``_`` for ``-`` -> the factory's number of that codec."""
-_PAYLOAD_TYPE = re.compile(r"(account\.\d+\.codec\.)(\d+)\.payload_type").fullmatch
-_NUMBERED = re.compile(r"account\.\d+\.codec\.\d+\.(enable|priority)").fullmatch
+_PAYLOAD_TYPE = re.compile(r"(account\.[0-9]+\.codec\.)([0-9]+)\.payload_type").fullmatch
+_NUMBERED = re.compile(r"account\.[0-9]+\.codec\.[0-9]+\.(enable|priority)").fullmatch
 
 
 def is_numbered(slot: str) -> bool:

@@ -51,7 +51,7 @@ def test_a_single_call_is_one_plain_object(simulate: Run) -> None:
     call = json.loads(result.stdout)
     assert list(call) == [
         "id", "line", "direction", "to", "result", "status", "reason", "via", "started", "elapsed", "route",
-        "ended", "media",
+        "ended", "tones", "media",
     ]  # fmt: skip
     assert (call["result"], call["via"], call["elapsed"]) == ("answered", "secondary", 32.0)
 

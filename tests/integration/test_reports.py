@@ -8,8 +8,11 @@ from typing import Literal
 
 import pytest
 
+from phone_emulator.events import MediaMeasured
 from phone_emulator.events.numbers import MediaNumbers
 from phone_emulator.phone import Call
+from phone_emulator.report.text import sound_line
+from phone_emulator.scenario.session import call_report
 from tests.integration.harness.baresip import Account, Baresip
 from tests.integration.harness.capture import Capture
 from tests.integration.harness.certificates import Certificates
@@ -57,6 +60,28 @@ def assert_good(numbers: MediaNumbers) -> None:
     assert numbers.mos > 3.5
 
 
+def assert_told(call: Call, lone: LivePhone, *, encrypted: bool) -> None:
+    """What is told of *call*, which is over: as an event, in JSON and in a line."""
+    *_, last = lone.told(MediaMeasured)
+    assert last.last
+    assert call.numbers is last.numbers
+    assert_good(last.numbers)
+    report = call_report(call)
+    media = report.as_json()["media"]
+    assert (media["srtp"] is not None) is encrypted
+    for way in ("sent", "received"):
+        assert media[way]["packets"] > 100
+        assert media[way]["bytes"] > 100 * media[way]["packets"]
+        assert media[way]["lost"] == 0
+        assert media[way]["jitter_ms"] < 100
+    assert 0 < media["round_trip_ms"] < 1000
+    assert 3.5 < media["mos"] < 4.5
+    assert media["r_factor"] > 70
+    assert media["ptime_ms"] == 20
+    assert media["longest_silence_ms"] < 1000
+    assert sound_line(report).strip() == str(last)
+
+
 @pytest.mark.parametrize(
     ("caller", "mux", "encryption"),
     [("phone", False, ""), ("baresip", False, ""), ("baresip", True, ""), ("phone", False, "srtp-mand")],
@@ -92,6 +117,7 @@ def test_baresip_and_the_phone_report_to_each_other(
         assert call.voice.agreed is not None
         assert call.voice.agreed.rtcp_mux is mux
         await call.hang_up()
+        assert_told(call, lone, encrypted=bool(encryption))
 
     settings = PCMU | ({"account.1.srtp_encryption": "2"} if encryption else {})
     lone.play(story, only_server(peer.address, "udp") | settings | {"voice.rtcp_xr.enable": "1"})
@@ -142,5 +168,6 @@ def test_pjsip_and_the_phone_report_to_each_other(
             assert_good(numbers)
             await call.hang_up()
             await until(lambda: not lone.phone.calls, "all calls to end")
+            assert_told(call, lone, encrypted=False)
 
     lone.play(story, only_server(server.address, "udp") | PCMU)

@@ -213,6 +213,8 @@ def test_digits_of_the_far_end(virtual_phone):
     call = phone.call("1002")
     phone.wait("1s")
     assert call.digits_heard == "12#"
+    assert call.numbers is not None
+    assert (call.numbers.sent.packets, call.numbers.mos) == (0, None), "no sound flows here"
 
 
 def test_transfers(virtual_phone):

@@ -100,7 +100,7 @@ def _as_json(numbers: MediaNumbers, *, flows: bool) -> dict[str, Any]:
         "round_trip_ms": _milliseconds(numbers.round_trip),
         "r_factor": None if numbers.r_factor is None else round(numbers.r_factor, 1),
         "mos": None if numbers.mos is None else round(numbers.mos, 2),
-        "scale": numbers.scale or None,
+        "scale": str(numbers.scale) or None,
         "longest_silence_ms": _milliseconds(heard.longest_silence if flows else None),
     }
 

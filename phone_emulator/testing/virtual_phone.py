@@ -12,7 +12,7 @@ from phone_emulator.cli.places import guide_zone, places_of
 from phone_emulator.config import load, load_text
 from phone_emulator.config.model import PhoneConfig
 from phone_emulator.durations import parse_duration
-from phone_emulator.events import Attempt, Bus, CallState, Event, MessageSent
+from phone_emulator.events import Attempt, Bus, CallState, Event, MediaNumbers, MessageSent
 from phone_emulator.lab import plans
 from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
 from phone_emulator.lab.calling import call_in
@@ -320,6 +320,11 @@ class VirtualCall:
     def digits_heard(self) -> str:
         """What the far end has pressed, by whatever way."""
         return self._call.digits_heard
+
+    @property
+    def numbers(self) -> MediaNumbers | None:
+        """How its sound fares, or has fared; None where it never had any."""
+        return self._call.numbers
 
     def wait(self) -> None:
         """Wait for the result."""

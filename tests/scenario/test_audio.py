@@ -13,6 +13,7 @@ from phone_emulator.media.judgement import strongest
 from phone_emulator.media.sound import Sound
 from phone_emulator.media.wav import write_wav
 from phone_emulator.report.result import ScenarioResult, Verdict
+from phone_emulator.report.text import route_lines
 from phone_emulator.scenario.model import ScenarioError
 from phone_emulator.scenario.reader import parse_scenario, read_scenario
 from phone_emulator.scenario.runner import run
@@ -401,3 +402,29 @@ def test_a_scenario_in_the_lab_hears_the_same() -> None:
     result = played(text(CALL, f"wait: 1s\n  {expect}", world="lab"))
     assert failures_of(result) == []
     assert result.verdict is Verdict.PASSED
+
+
+def test_where_sound_flows_the_report_has_its_numbers() -> None:
+    result = played(text("callee: {loss: 0.1}", CALL, "wait: 10s\n  expect: {audio: {lost: '<50%'}}", srtp=2))
+    assert failures_of(result) == []
+    [call] = result.calls
+    media = call.as_json()["media"]
+    sent, received = media["sent"], media["received"]
+    assert sent["packets"] == pytest.approx(500, abs=5)
+    assert received["packets"] + received["lost"] == pytest.approx(500, abs=5)
+    assert 20 < received["lost"] < 80
+    assert 2 < media["mos"] < 4
+    assert (media["scale"], sent["lost"]) == ("wb", 0)
+    assert media["round_trip_ms"] == pytest.approx(0, abs=0.05), "as finely as RTCP tells it"
+    assert media["longest_silence_ms"] < 200
+    assert f"sound: G722 20 ms, SRTP, {sent['packets']} sent, " in "\n".join(route_lines(result))
+
+
+def test_where_none_flows_nothing_is_claimed() -> None:
+    result = played(text(CALL, "wait: 10s"))
+    [call] = result.calls
+    media = call.as_json()["media"]
+    assert (media["sent"]["packets"], media["received"]["packets"]) == (0, 0)
+    unknown = ("ptime_ms", "round_trip_ms", "r_factor", "mos", "scale", "longest_silence_ms")
+    assert {media[name] for name in unknown} == {None}
+    assert "sound: " not in "\n".join(route_lines(result))

@@ -8,6 +8,7 @@ import tempfile
 from array import array
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from click.testing import CliRunner
 
@@ -21,6 +22,8 @@ from phone_emulator.events import CheckSync, Event, InternalFault, ProvisioningS
 from phone_emulator.lab.behaviour import Behaviour, CalleeBehaviour
 from phone_emulator.lab.calling import call_in
 from phone_emulator.lab.plans import EXAMPLE_CFG, example_config
+from phone_emulator.live.device import Exchange
+from phone_emulator.live.handset import Handset
 from phone_emulator.media.sound import Sound
 from phone_emulator.phone import IncomingCall
 from phone_emulator.provisioning import Provisioner, handset_of
@@ -140,6 +143,33 @@ async def moving(on: Stage) -> None:
     await on.phone.move("192.168.1.22")
 
 
+class Silence:
+    """A microphone that hears nothing, and a loudspeaker that nobody hears."""
+
+    name = "nothing"
+
+    def start(self, exchange: Exchange) -> None:
+        """Nothing is exchanged."""
+
+    def stop(self) -> None:
+        """It does nothing anyway."""
+
+
+async def at_once(work: Callable[..., Any], /, *args: Any) -> Any:
+    return work(*args)
+
+
+async def talking_live(on: Stage) -> None:
+    """A person talks through the machine's sound device."""
+    handset = Handset(on.phone, Silence, at_once)
+    call = on.phone.dial("1002")
+    await call.settled()
+    await asyncio.sleep(1)
+    await call.hang_up()
+    await asyncio.sleep(10)
+    await handset.stop()
+
+
 FAILOVER = {
     "account.1.sip_server.1.failback_mode": "3",
     "account.1.sip_server.1.failback_timeout": "300",
@@ -156,6 +186,7 @@ IN_THE_LAB: tuple[tuple[LabStory, dict[str, str]], ...] = (
     (going_nowhere, {}),
     (skipping, server_2(address="192.168.1.13") | {"sip.skip_redundant_failover_addr": "1"}),
     (moving, {}),
+    (talking_live, {}),
     (falling_back, SUCCESSIVE | {"account.1.fallback.timeout": "100"}),
 )
 
@@ -233,12 +264,14 @@ def being_provisioned_again() -> Told:
 
 
 def hearing() -> Told:
-    """A scenario whose calls say something, to somebody whose packets overtake each other."""
+    """A scenario whose calls say something, to whom packets overtake each other, and are reported on."""
     set_keys = {
         "account.1.enable": "1",
         "account.1.user_name": "2001",
         "account.1.password": "secret-1",
         "account.1.sip_server.1.address": "192.168.1.13",
+        "account.1.vq_rtcpxr.collector_server_host": "192.168.1.13",
+        "phone_setting.vq_rtcpxr.session_report.enable": "1",
     }
     text = "name: hearing\nservers: {primary: 192.168.1.13}\ncallee: {reorder: 0.02}\nsound: true\nset:\n"
     text += "".join(f"  {key}: {value}\n" for key, value in set_keys.items())

@@ -455,6 +455,10 @@ class PhoneConfig:
     session_reports: bool = False
     """Whether the quality of each call is reported at its end (RFC 6035).
     ``phone_setting.vq_rtcpxr.session_report.enable``"""
+    interval_reports: bool = False
+    """Whether it is while the call goes on, too. ``phone_setting.vq_rtcpxr.interval_report.enable``"""
+    report_interval: int = 20
+    """Seconds between two of those, 5..20. ``phone_setting.vq_rtcpxr_interval_period``"""
     jitter_adaptive: bool = True
     """Whether the jitter buffer adapts. ``voice.jib.adaptive``"""
     jitter_min: int = 60

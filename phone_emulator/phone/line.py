@@ -105,6 +105,10 @@ class Line:
         """REGISTER at the target of *step*; False where the target has failed by that (R9)."""
         return await self.registrar.register_first(step)
 
+    def up(self, call: Call) -> None:
+        """Both ends of *call* can talk."""
+        self.quality_reports.call_up(call)
+
     def ended(self, call: Call) -> None:
         """*call* is over."""
         if call in self.seat.calls:

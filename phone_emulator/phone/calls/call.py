@@ -106,6 +106,9 @@ class CallLine(Protocol):
     async def register_first(self, step: Try) -> bool:
         """REGISTER at the target of *step*; False where the target has failed by that (R9)."""
 
+    def up(self, call: Call) -> None:
+        """Both ends of *call* can talk."""
+
     def ended(self, call: Call) -> None:
         """*call* is over."""
 
@@ -573,8 +576,11 @@ class Call:
         if step.then is CallState.ENDED:
             self.ended = self.seat.now
             self.note_end(EndedBy.US, reason)
+        comes_up = self.state not in UP and step.then in UP
         self.state = step.then
         with contextlib.ExitStack() as then:  # each, whatever another one raises
+            if comes_up:
+                then.callback(self._line.up, self)
             for each in reversed(step.do):
                 then.callback(self._do, each)
             self._tell(reason)

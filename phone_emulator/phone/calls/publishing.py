@@ -1,4 +1,5 @@
-"""Reports on the quality of a line's calls, as they end: a PUBLISH to the collector (RFC 6035, RFC 3903).
+"""Reports on the quality of a line's calls, while they go on and as they end: a PUBLISH to the collector each
+(RFC 6035, RFC 3903).
 
 The collector is asked as a server is: its name is looked up, over the transport of the line's first server;
 outbound proxies are passed by. What it answers, or that it does not, is told as any attempt, and changes
@@ -9,6 +10,7 @@ virtual time where nobody looks on, is not reported.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from phone_emulator.config.model import FailoverConfig
 from phone_emulator.events import DIRECT, Direction
@@ -20,6 +22,7 @@ from phone_emulator.phone.wire.quality_report import CONTENT_TYPE, EVENT, Qualit
 from phone_emulator.redundancy import Hop, Try, hops
 from phone_emulator.sip.dialog import Dialog
 from phone_emulator.sip.headers import split
+from phone_emulator.world import TimerHandle
 
 from .call import Call
 from .summary import SoundSummary
@@ -37,15 +40,44 @@ class QualityReports:
         self._seat = seat
         self._servers = servers
         self._going: set[asyncio.Task[None]] = set()
+        self._rings: dict[Call, TimerHandle] = {}
+        """When the calls that are up are reported next."""
         self._closed = False
 
+    def call_up(self, call: Call) -> None:
+        """Both ends of *call* can talk: report it every now and then, where the cfg says so."""
+        context = self._seat.context
+        if context.config.interval_reports and context.sound_flows and self._collected:
+            self._arm(call)
+
     def call_ended(self, call: Call) -> None:
-        """*call* is over: report it, where it had any sound, and there is a collector."""
-        summary, dialog = call.voice.summary, call.dialog
-        if self._closed or summary is None or dialog is None or not self._seat.account.collector_host:
-            return
+        """*call* is over: report it, where the cfg says so."""
+        ring = self._rings.pop(call, None)
+        if ring is not None:
+            ring.cancel()
+        if self._seat.context.config.session_reports:
+            self._tell(call, last=True)
+
+    def _arm(self, call: Call) -> None:
+        due = self._seat.now + self._seat.context.config.report_interval
+        self._rings[call] = self._seat.tasks.call_at(due, partial(self._rang, call), "a report")
+
+    def _rang(self, call: Call) -> None:
+        self._arm(call)
+        self._tell(call, last=False)
+
+    @property
+    def _collected(self) -> bool:
+        """Whether there is anybody to report to."""
+        return bool(self._seat.account.collector_host) and not self._closed
+
+    def _tell(self, call: Call, *, last: bool) -> None:
+        """Report *call*, where it had any sound, and there is a collector."""
         with self._seat.tasks.guarded(f"reporting the quality of {call.id}"):
-            report = _report(call, summary, dialog)
+            summary, dialog = call.voice.summary, call.dialog
+            if summary is None or dialog is None or not self._collected:
+                return
+            report = _report(call, summary, dialog, last=last)
             task = self._seat.tasks.spawn(self._publish(report), f"the report on {call.id}")
             self._going.add(task)
             task.add_done_callback(self._going.discard)
@@ -94,13 +126,14 @@ class QualityReports:
         )
 
 
-def _report(call: Call, summary: SoundSummary, dialog: Dialog) -> QualityReport:
+def _report(call: Call, summary: SoundSummary, dialog: Dialog, *, last: bool) -> QualityReport:
     context = call.seat.context
     local, remote = _without_tag(dialog.local_address), _without_tag(dialog.remote_address)
     calls = call.direction is Direction.OUTGOING
     tags = (dialog.local_tag, dialog.remote_tag) if calls else (dialog.remote_tag, dialog.local_tag)
     began, up, over = context.world.began, call.answered_at, call.ended
     return QualityReport(
+        last=last,
         call_id=dialog.call_id,
         from_tag=tags[0],
         to_tag=tags[1],

@@ -92,8 +92,8 @@ class Voice:
         """The RTP session, while the call has one."""
         self._numbers: MediaNumbers | None = None
         """How the last one fared."""
-        self.summary: SoundSummary | None = None
-        """The sum of it, where its quality is reported and any sound has flowed; None before the end."""
+        self._summary: SoundSummary | None = None
+        """The sum of it, kept where a call is reported when it is over."""
         self.heard: Recording | None = None
         """What was heard, since anything was agreed; None where nobody listens (`PhoneOptions.listens`)."""
         self.said: Recording | None = None
@@ -267,7 +267,7 @@ class Voice:
         try:
             self._numbers = audio.numbers
             if config.session_reports:
-                self.summary = summarized(audio, self.agreed, vad=config.vad)
+                self._summary = summarized(audio, self.agreed, vad=config.vad)
         finally:
             audio.close()
             self.audio = None
@@ -276,6 +276,13 @@ class Voice:
     def numbers(self) -> MediaNumbers | None:
         """How its sound has fared so far, in the end, too; None before there is an RTP session."""
         return self._numbers if self.audio is None else self.audio.numbers
+
+    @property
+    def summary(self) -> SoundSummary | None:
+        """The sum of its sound so far, in the end, too, where that is reported; None where there was none."""
+        if self.audio is None:
+            return self._summary
+        return summarized(self.audio, self.agreed, vad=self._context.config.vad)
 
     def as_told(self, body: bytes) -> bytes:
         """A description of this end, as it goes out in an answer."""

@@ -62,8 +62,10 @@ class StreamQuality:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityReport:
-    """The last report on a call (``VQSessionReport: CallTerm``); times are seconds since 1970."""
+    """A report on a call; times are seconds since 1970."""
 
+    last: bool = True
+    """Whether the call is over (``VQSessionReport: CallTerm``), or goes on (``VQIntervalReport``)."""
     call_id: str
     """The SIP Call-ID."""
     from_tag: str
@@ -89,7 +91,7 @@ class QualityReport:
         return "".join(f"{line}\r\n" for line in self._lines()).encode("utf-8", "surrogateescape")
 
     def _lines(self) -> Iterator[str]:
-        yield "VQSessionReport: CallTerm"
+        yield "VQSessionReport: CallTerm" if self.last else "VQIntervalReport"
         yield f"CallID: {self.call_id}"
         yield f"LocalID: {_in_one_line(self.local_id)}"
         yield f"RemoteID: {_in_one_line(self.remote_id)}"

@@ -292,3 +292,40 @@ def test_a_phone_that_loses_power_reports_nothing() -> None:
         assert on.sent("PUBLISH") == []
 
     reported(story)
+
+
+@pytest.mark.parametrize(
+    ("settings", "times"),
+    [
+        ({"phone_setting__vq_rtcpxr__interval_report__enable": 0}, []),
+        ({}, [20, 40]),
+        ({"phone_setting__vq_rtcpxr_interval_period": 15}, [15, 30, 45]),
+    ],
+)
+def test_a_call_is_reported_while_it_goes_on(settings: dict[str, Any], times: list[int]) -> None:
+    """``phone_setting.vq_rtcpxr.interval_report.enable``, ``phone_setting.vq_rtcpxr_interval_period``."""
+
+    async def story(on: Play, collector: Another) -> None:
+        on.phone.bus.tap = Keeper()
+        _, call = await on.talking()
+        began = on.world.now()
+        await speak(on, call)
+        for time in times:
+            publish = await collector.heard("PUBLISH")
+            assert on.world.now() - began == pytest.approx(time, abs=0.1)
+            collector.answer(publish, 200)
+            lines = body_of(publish)
+            assert lines[0] == "VQIntervalReport"
+            metrics = lines[lines.index("LocalMetrics:") :]
+            assert metrics[1] == f"Timestamps:START=1970-01-01T00:00:00Z STOP=1970-01-01T00:00:{time}Z"
+        await asyncio.sleep(began + 50 - on.world.now())
+        await hung_up(on, call)
+        assert len({message.call_id for _, message in on.sent("PUBLISH")}) == len(times)
+        await asyncio.sleep(60)
+        assert len({message.call_id for _, message in on.sent("PUBLISH")}) == len(times)
+
+    keys = {
+        "phone_setting__vq_rtcpxr__session_report__enable": 0,
+        "phone_setting__vq_rtcpxr__interval_report__enable": 1,
+    }
+    reported(story, **keys | settings)

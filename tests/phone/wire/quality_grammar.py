@@ -58,6 +58,8 @@ def follows(text: str) -> bool:
 
 
 def _of_a_report(rest: list[tuple[str, str]]) -> bool:
+    if rest[:1] == [("VQIntervalReport", "")]:
+        rest[0] = ("VQSessionReport", "CallTerm")
     good = _took(rest, {name: partial(_matches, INFO[name]) for name in INFO})
     for block in ("LocalMetrics", "RemoteMetrics"):
         if block == "LocalMetrics" or (rest and rest[0] == (block, "")):

@@ -75,7 +75,7 @@ def test_the_page_is_true() -> None:
 VERSIONS = dict(re.findall(r"^\| \w+ \| `([\w-]+)` \| ([\w.:+-]+) \|$", PAGE.read_text(), flags=re.MULTILINE))
 LOCK = HERE.parent.parent / "requirements" / "peers.txt"
 LOCKED = {"pjsua2-python", "sippy"}
-DEBIAN = {"kamailio", "sip-tester", "baresip-core", "linphone-cli"}
+DEBIAN = {"kamailio", "sip-tester", "baresip-core", "linphone-cli", "rtpengine-daemon"}
 
 
 def test_the_page_has_the_version_of_each_peer() -> None:

@@ -58,6 +58,7 @@ class Kamailio(Process):
         max_expires: int = 3600,
         algorithm: Literal["MD5", "SHA-256"] = "MD5",
         record_routes: bool = True,
+        relay: str = "",
         namespace: str | None = None,
     ) -> None:
         """A server that is not started yet.
@@ -68,6 +69,8 @@ class Kamailio(Process):
             max_expires: seconds, of leases.
             algorithm: of the digest.
             record_routes: whether it stays in the way of the dialogs (``record_route()``).
+            relay: where an rtpengine takes orders, through which all sound goes: encrypted on the side of
+                1001, in the clear on the other, and transcoded where they have no codec in common.
         """
         require("kamailio")
         super().__init__(name, directory, namespace)
@@ -90,6 +93,7 @@ class Kamailio(Process):
         values = {
             "LISTEN": "\n".join(listen),
             "TLS": tls,
+            "RELAY": f'#!define RELAY "{relay}"' if relay else "",
             "CALLEE": callee,
             "DIRECTORY": str(directory),
             "REALM": DOMAIN,

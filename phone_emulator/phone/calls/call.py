@@ -463,6 +463,7 @@ class Call:
             self._end(barred)
             return
         end.at, end.method = self.seat.now, "BYE"
+        self.voice.close()  # whether or not it is answered (section 15.1.1)
         try:
             response = await self.channel.ask(self.dialog, "BYE")
         except RequestFailed as failure:

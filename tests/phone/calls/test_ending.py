@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from phone_emulator.events import CallChanged, CallState, Ended, Outcome, Transport
+from phone_emulator.media.sound import Sound
+from phone_emulator.media.tones import silence
 from phone_emulator.phone import Call, CallError, CallResult, OutgoingCall
 from phone_emulator.sip.message import Request
 from tests.phone.far_end import Play, offer, play
@@ -55,6 +57,29 @@ def test_this_phone_hangs_up() -> None:
         assert end_of(call).detail == "hung up"
         assert round(end_of(call).at, 3) == 2.0  # when the BYE left, not when it was answered
         assert last_told(on).ended is call.end
+
+    play(story)
+
+
+@pytest.mark.parametrize("hears", [True, False])
+def test_nothing_is_said_or_heard_after_the_bye_has_left(hears: bool) -> None:
+    """RFC 3261 section 15.1.1: not even where the BYE draws no answer, for 32 s."""
+
+    async def story(on: Play) -> None:
+        _, call = await on.talking()
+        assert call.voice.audio is not None
+        call.voice.audio.play(Sound(8000, silence(60_000)))
+        await asyncio.sleep(2)
+        hanging_up = asyncio.create_task(call.hang_up())
+        bye = await on.far.heard("BYE")
+        assert call.voice.audio is None
+        numbers = call.voice.numbers
+        assert numbers is not None
+        assert numbers.sent.packets == 100
+        if hears:
+            on.far.answer(bye, 200)
+        await hanging_up
+        assert call.voice.numbers == numbers
 
     play(story)
 

@@ -385,6 +385,7 @@ def test_of_a_call_that_begins_nothing_has_been_heard(step: str) -> None:
         ("play: {tone: 440Hz, file: none.wav}", "file: none.wav: No such file or directory"),
         ("play: {tone: 440}", "tone: expected a frequency such as 440Hz, got 440"),
         ("play: {tone: 440Hz, repeat: true}", "'repeat' goes with a file"),
+        ("play: {tone: 440Hz, for: 1h}", "600 s of a tone are the most; without 'for' it goes on and on"),
         ("play: {tone: 440Hz, for: 0}", "for: expected more than 0, got 0"),
         ("record:", "the key 'file' is missing"),
         ("record: /nowhere/a.wav", "file: /nowhere/a.wav has no folder to be in"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from phone_emulator.media.sound import Sound
 from phone_emulator.media.tones import sine
+from phone_emulator.media.wav import LONGEST
 from phone_emulator.phone import CallError
 from phone_emulator.scenario.kinds import StepKind
 from phone_emulator.scenario.model import Step
@@ -38,6 +40,8 @@ class PlayStep(OnCall):
             raise ValueError("'for' goes with a tone: a file is as long as it is")
         if self.tone is not None and self.repeat:
             raise ValueError("'repeat' goes with a file: a tone without 'for' goes on and on")
+        if self.time is not None and self.time > LONGEST:
+            raise ValueError(f"{LONGEST} s of a tone are the most; without 'for' it goes on and on")
         return self
 
 
@@ -61,7 +65,8 @@ async def act(session: Session, step: Step, args: PlayStep) -> None:
 def _tone(hertz: int, rate: int, seconds: float) -> Sound:
     if 2 * hertz >= rate:
         raise CallError(f"{hertz} Hz are too high for the codec of the call")
-    return Sound(rate, sine((hertz,), round(1000 * seconds), LEVEL, rate=rate))
+    second = sine((hertz,), 1000, LEVEL, rate=rate)  # holds whole periods, so another one may follow
+    return Sound(rate, (second * math.ceil(seconds))[: round(1000 * seconds) * rate // 1000])
 
 
 KIND = StepKind(
@@ -71,8 +76,9 @@ KIND = StepKind(
     shorthand="file",
     of_sound=True,
     says="Says a WAV file, of any rate and width, or a tone (100 to 7000 Hz) to the far end, and waits until "
-    "it has been said. A tone without `for`, or a file with `repeat`, goes on and on, and is not waited for. "
-    "What was said before gives way; while this phone holds the far end, silence is sent in its place.",
+    "it has been said, ten minutes at most. A tone without `for`, or a file with `repeat`, goes on and on, "
+    "and is not waited for. What was said before gives way; while this phone holds the far end, silence is "
+    "sent in its place.",
     example="play: {call: c1, tone: 440Hz, for: 2s}",
     in_a_call=True,
     can_fail=True,

@@ -157,6 +157,8 @@ class SimulatedWorld:
         finally:
             self._main.remove_done_callback(self._main_ended)
             stubborn = self._end()
+            if self._main.done() and not self._main.cancelled():
+                self._main.exception()  # an interrupt, which the loop has raised already, is told once
         if self._main.done() and not self._main.cancelled() and (error := self._main.exception()):
             raise error
         if stubborn:

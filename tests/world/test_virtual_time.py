@@ -301,6 +301,17 @@ def test_an_exception_while_ending_is_raised(world: SimulatedWorld) -> None:
         world.run(main())
 
 
+def test_an_interrupt_is_told_once(world: SimulatedWorld) -> None:
+    """It may come while the main task runs; whoever called `run` has it then, and no log besides."""
+
+    async def main() -> None:
+        await asyncio.sleep(1)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        world.run(main())
+
+
 def test_an_unfinished_generator_is_closed(world: SimulatedWorld) -> None:
     closed: list[str] = []
 

@@ -67,8 +67,9 @@ def test_nothing_is_said_or_heard_after_the_bye_has_left(hears: bool) -> None:
 
     async def story(on: Play) -> None:
         _, call = await on.talking()
-        assert call.voice.audio is not None
-        call.voice.audio.play(Sound(8000, silence(60_000)))
+        audio = call.voice.audio
+        assert audio is not None
+        audio.play(Sound(8000, silence(60_000)))
         await asyncio.sleep(2)
         hanging_up = asyncio.create_task(call.hang_up())
         bye = await on.far.heard("BYE")

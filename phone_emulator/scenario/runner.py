@@ -23,6 +23,8 @@ UNDER_WAY = 0.1
 """Seconds in which what was sent comes."""
 RELISTENED = 0.2
 """Seconds after which sound is judged again that is waited for."""
+RELISTENED_SHARE = 0.1
+"""At least this share of the sound that is judged is new each time: it costs the same, however much it is."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -164,6 +166,13 @@ async def _changes(changed: asyncio.Event, at_most: float | None) -> None:
             await changed.wait()
 
 
+def _relistened(expect: Expect) -> float | None:
+    """Seconds after which what *expect* waits for is looked at again, though nothing is told."""
+    if expect.audio is None:
+        return None
+    return max(RELISTENED, RELISTENED_SHARE * (expect.audio.last or 0))
+
+
 async def _hold_within(session: Session, expect: Expect) -> list[str]:
     """What *expect* says and does not hold, however long it allows to wait for it."""
     faults = await _unmet(expect, session)
@@ -178,7 +187,7 @@ async def _hold_within(session: Session, expect: Expect) -> list[str]:
     try:
         async with asyncio.timeout(expect.within):
             while faults:
-                await _changes(changed, None if expect.audio is None else RELISTENED)
+                await _changes(changed, _relistened(expect))
                 changed.clear()
                 faults = await _unmet(expect, session)
     except TimeoutError:

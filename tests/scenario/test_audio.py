@@ -14,9 +14,12 @@ from phone_emulator.media.sound import Sound
 from phone_emulator.media.wav import write_wav
 from phone_emulator.report.result import ScenarioResult, Verdict
 from phone_emulator.report.text import route_lines
+from phone_emulator.scenario import runner
+from phone_emulator.scenario.hearing import Heard, unheard
 from phone_emulator.scenario.model import ScenarioError
 from phone_emulator.scenario.reader import parse_scenario, read_scenario
 from phone_emulator.scenario.runner import run
+from phone_emulator.scenario.schema import AudioModel
 from phone_emulator.scenario.session import RunOptions, make_session, prepare
 from tests.scenario.playing import failures_of, played
 
@@ -207,6 +210,20 @@ def test_loss_disorder_and_doubles(behaviour: str, audio: str, holds: bool) -> N
     assert (judged(audio, f"callee: {{{behaviour}}}", wait="wait: 10s") == []) is holds
 
 
+def test_much_sound_is_not_judged_more_often_than_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[float] = []
+
+    def count(wanted: AudioModel, heard: Heard) -> list[str]:
+        looked.append(0.0 if heard.sound is None else heard.sound.seconds)
+        return unheard(wanted, heard)
+
+    monkeypatch.setattr(runner, "unheard", count)
+    assert failures(CALL, "expect: {audio: {heard: 700Hz, for: 10s}, within: 20s}") == [
+        "step 2 (expect): not within 20 s: expected 700 Hz heard, heard 440 Hz, -22.1 dBov in all"
+    ]
+    assert len(looked) < 40
+
+
 # -- saying and keeping --------------------------------------------------------------------------------------
 
 
@@ -390,6 +407,7 @@ def test_of_a_call_that_begins_nothing_has_been_heard(step: str) -> None:
         ("record:", "the key 'file' is missing"),
         ("record: /nowhere/a.wav", "file: /nowhere/a.wav has no folder to be in"),
         ("record: .", "file: . is a folder"),
+        ("record: t.yaml", "file: t.yaml is no name of a WAV file: it ends in .wav"),
         ("record: {file: a.wav, side: left}", "side: expected 'both', 'said' or 'heard', got 'left'"),
         ("callee: {play: none.wav}", "behaviour: play: none.wav: No such file or directory"),
     ],

@@ -195,7 +195,7 @@ def _wav(value: Any, info: ValidationInfo) -> Sound:
 
 
 def _written(value: Any, info: ValidationInfo) -> Path:
-    """A file that can be written."""
+    """A WAV file that can be written."""
     name = _some_text(value)
     if not isinstance(name, str):
         raise ValueError(f"expected the name of a file, got {shown(value)}")
@@ -204,6 +204,8 @@ def _written(value: Any, info: ValidationInfo) -> Path:
         wrong = "is a folder" if path.is_dir() else "" if path.parent.is_dir() else "has no folder to be in"
     except (OSError, ValueError) as error:
         wrong = f"cannot be: {getattr(error, 'strerror', None) or error}"
+    if not wrong and path.suffix.lower() != ".wav":
+        wrong = "is no name of a WAV file: it ends in .wav"  # nor of the scenario, or of what it reads
     if wrong:
         raise ValueError(f"{path} {wrong}")
     return path

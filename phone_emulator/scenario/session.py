@@ -168,7 +168,7 @@ class Tape:
     def stop(self, now: float) -> None:
         """It goes on no longer than *now*."""
         if self.ended is None:
-            self.ended = now if self.call.ended is None else min(now, self.call.ended)
+            self.ended = now if self.call.end is None else min(now, self.call.end.at)
 
     def write(self) -> None:
         """Write the file, where the call was up. Raises OSError."""

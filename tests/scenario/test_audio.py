@@ -275,6 +275,13 @@ def test_both_sides_are_recorded(tmp_path: Path) -> None:
     assert said.seconds == heard.seconds == pytest.approx(2.0, abs=0.03)
 
 
+def test_a_recording_ends_where_somebody_hangs_up_though_no_server_hears_it(tmp_path: Path) -> None:
+    silent = "server: {name: primary, behaviour: silent}"
+    ran(tmp_path, CALL, "record: call.wav", "wait: 1s", silent, "hangup: c1", "wait: 40s")
+    with wave.open(str(tmp_path / "call.wav"), "rb") as recorded:
+        assert recorded.getnframes() == recorded.getframerate()
+
+
 @pytest.mark.parametrize(("side", "hertz"), [("said", 700), ("heard", 440)])
 def test_one_side_is_recorded(tmp_path: Path, side: str, hertz: int) -> None:
     record = f"record: {{file: call.wav, side: {side}}}"

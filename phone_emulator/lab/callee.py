@@ -169,7 +169,9 @@ def _tone(hertz: int, rate: int) -> Sound:
 
 def _account(index: int, number: str, server: Address, callers: Sequence[AccountConfig]) -> AccountConfig:
     """The callee's line towards one server; it speaks the extensions that *callers* speak."""
-    codecs = ("g722", "pcmu", "pcma")
+    codecs = ["g722", "pcmu", "pcma"]
+    if any(codec.name == "opus" for caller in callers for codec in caller.codecs):
+        codecs.append("opus")
     return AccountConfig(
         index=index,
         enable=True,

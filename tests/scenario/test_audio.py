@@ -21,6 +21,7 @@ from phone_emulator.scenario.reader import parse_scenario, read_scenario
 from phone_emulator.scenario.runner import run
 from phone_emulator.scenario.schema import AudioModel
 from phone_emulator.scenario.session import RunOptions, make_session, prepare
+from tests.media.opus import needs_opus
 from tests.scenario.playing import failures_of, played
 
 HEAD = """\
@@ -115,6 +116,16 @@ def test_silence(audio: str, why_not: str) -> None:
 
 def test_each_server_is_heard() -> None:
     assert judged("{heard: 550Hz}", "server: {name: primary, behaviour: 503}") == []
+
+
+@needs_opus
+def test_called_users_speak_opus_where_a_line_does() -> None:
+    opus = text(f"{CALL}\n  expect: {{codec: opus}}", LISTEN).replace(
+        "set:\n",
+        "set:\n  account.1.codec.opus.enable: 1\n"
+        + "".join(f"  account.1.codec.{name}.enable: 0\n" for name in ("g722", "pcmu", "pcma")),
+    )
+    assert failures_of(played(opus)) == []
 
 
 def test_codec_and_encryption() -> None:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import dataclasses
 import sys
-import time
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -163,7 +162,6 @@ def make_desk(
     options = dataclasses.replace(options, listens=listens)
     lab: Lab | None = None
     world: RealWorld | SimulatedWorld
-    epoch = 0.0
     if common.world == "real":
         world = RealWorld(common.seed)
     else:
@@ -178,11 +176,10 @@ def make_desk(
         options = lab.phone_options(options)
     if not world.virtual:
         tell_of_seed(common.seed)
-        epoch = time.time() - world.now()
     spool = bus.tap = make_spool(common)
     if spool is not None:
         spool.begin()
-    desk = Desk(world, bus, lab, Phone(config, world, bus, options), epoch=epoch, spool=spool)
+    desk = Desk(world, bus, lab, Phone(config, world, bus, options), epoch=world.began, spool=spool)
     log = event_log(common.log_level, sys.stderr)
     if log is not None:
         bus.subscribe(log)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -383,8 +382,7 @@ def make_session(prepared: Prepared, options: RunOptions) -> Session:
         phone_options = lab.phone_options(phone_options)
     phone = Phone(config, world, bus, phone_options)
     session = Session(scenario, options, config, world, bus, lab, phone, prepared.zones)
-    if not world.virtual:
-        session.epoch = time.time() - world.now()
+    session.epoch = world.began
     for listener in options.listeners:
         bus.subscribe(listener)
 

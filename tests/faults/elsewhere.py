@@ -272,6 +272,8 @@ def hearing() -> Told:
         "account.1.sip_server.1.address": "192.168.1.13",
         "account.1.vq_rtcpxr.collector_server_host": "192.168.1.13",
         "phone_setting.vq_rtcpxr.session_report.enable": "1",
+        "phone_setting.vq_rtcpxr.interval_report.enable": "1",
+        "phone_setting.vq_rtcpxr_interval_period": "5",
     }
     text = "name: hearing\nservers: {primary: 192.168.1.13}\ncallee: {reorder: 0.02}\nsound: true\nset:\n"
     text += "".join(f"  {key}: {value}\n" for key, value in set_keys.items())

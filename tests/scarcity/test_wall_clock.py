@@ -16,8 +16,7 @@ from tests.scarcity.test_planted import EXAMPLE, ZONE, program
 
 PACKAGE = Path(phone_emulator.__file__).parent
 DATES = {
-    "cli/desk.py": "when the world began, for captures and JSON",
-    "scenario/session.py": "the same of a scenario",
+    "world/real.py": "when the world began, for captures, JSON and reports on quality",
     "lab/certificates.py": "from when to when they are good",
 }
 """Who reads the wall clock, and for what."""

@@ -158,8 +158,20 @@ def in_dialog(method: str, number: int, cseq: int, mark: str) -> bytes:
     return "\r\n".join(lines).encode()
 
 
+class Anybody:
+    """Where messages of a dialog may come from: anywhere."""
+
+    def admits(self, host: str, transport: object) -> bool:
+        return True
+
+    def prove(self, host: str) -> bool:
+        return False
+
+
 class Owner:
     """Whose dialogs they are: answers at once."""
+
+    sources = Anybody()
 
     def receive(self, server: Any) -> None:
         from phone_emulator.sip.message import response_to
@@ -184,7 +196,9 @@ def growth() -> str:
             own, far = f"<sip:1001@{PEER}>;tag=own", f"<sip:1002@{PEER}>;tag=far{number}"
             names = {"local_tag": "own", "remote_tag": f"far{number}", "remote_target": f"sip:1002@{PEER}"}
             call = f"call-{number}@{PEER}"
-            phone.confirm(Owner(), Dialog(call_id=call, local_address=own, remote_address=far, **names))
+            phone.dialogs.confirm(
+                Owner(), Dialog(call_id=call, local_address=own, remote_address=far, **names)
+            )
             headers = Headers([("From", own), ("To", far), ("Call-ID", call), ("CSeq", "1 OPTIONS")])
             endpoint.clients.request(Request("OPTIONS", f"sip:1002@{PEER}", headers), flow, timeout=1e6)
         best, live = float("inf"), endpoint.live_transactions

@@ -2,51 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Protocol
 
 from phone_emulator.events import CallState
 from phone_emulator.media import dtmf
-from phone_emulator.phone.seat import Seat
 from phone_emulator.phone.wire.credentials import words_of
 from phone_emulator.phone.wire.errors import CallError
-from phone_emulator.sip.message import Response
 
-from .session import Session
-from .voice import EVENTS_ONLY, IN_BAND, INFO_ONLY, Voice, VoiceError
+from .session import Dialogue, Session
+from .voice import EVENTS_ONLY, IN_BAND, INFO_ONLY, VoiceError
 
 
-class Pressing(Protocol):
+class Pressing(Dialogue, Protocol):
     """A call, as far as its keypad looks at it."""
 
-    state: CallState
-    seat: Seat
     session: Session
-
-    @property
-    def voice(self) -> Voice:
-        """What it says and hears."""
-
-    @property
-    def far_held(self) -> bool:
-        """Whether the far end holds this phone."""
-
-    async def request_in_dialog(
-        self,
-        method: str,
-        body: bytes = b"",
-        content_type: str = "",
-        *,
-        extra: Iterable[tuple[str, str]] = (),
-    ) -> Response | None:
-        """Send a request in the dialog; its final response, or None."""
 
 
 def check(call: Pressing, so: str) -> None:
     """Raise CallError, which says *so*, where no digit may leave now."""
     if call.state is not CallState.TALKING:
         raise CallError(f"the call is {call.state}: {so}")
-    if call.far_held:
+    if call.session.far_held:
         raise CallError(f"the far end holds the call: {so}")
 
 
@@ -63,17 +40,18 @@ async def press(call: Pressing, digits: str) -> None:
     except dtmf.DtmfError as error:
         raise CallError(str(error)) from None
     in_band = kind == IN_BAND
-    barred = call.voice.refused_as_sound() if in_band else call.voice.refused_as_events(digits)
+    voice = call.session.voice
+    barred = voice.refused_as_sound() if in_band else voice.refused_as_events(digits)
     if kind in (IN_BAND, EVENTS_ONLY) and barred:
         raise CallError(f"{barred}: no digits can be sent ({key} = {kind})")
     if kind not in (IN_BAND, EVENTS_ONLY):
         await _send_infos(call, digits, required=kind == INFO_ONLY or bool(barred))
     if kind != INFO_ONLY and not barred:
-        if call.voice.unproven:
+        if voice.unproven:
             await call.session.confirmed()  # no sound leaves before the ACK of a stranger
         check(call, "not every digit was sent")
         try:
-            await call.voice.send_digits(digits, in_band=in_band)
+            await voice.send_digits(digits, in_band=in_band)
         except VoiceError as error:
             raise CallError(str(error)) from None
 

@@ -11,7 +11,7 @@ each packet; a voice that did so would click.
 
 from __future__ import annotations
 
-from .rtp import Packet, signed
+from .rtp import Packet, ahead, elapsed
 
 DELAY = 0.060
 """Seconds by which packets may be late and are still heard in their place."""
@@ -35,9 +35,9 @@ class Alignment:
 
         Its timestamps count *clock* a second.
         """
-        step = signed((packet.sequence - self._highest & 0xFFFF) << 16) >> 16
+        step = ahead(packet.sequence, self._highest)
         goes_on = self._stream == (packet.ssrc, clock)
-        at = self._at + signed((packet.timestamp - self._timestamp) & 0xFFFFFFFF) / clock
+        at = self._at + elapsed(packet.timestamp, self._timestamp) / clock
         if not (goes_on and now <= at <= now + FAR):
             if goes_on and step <= 0 and at < now:
                 return None

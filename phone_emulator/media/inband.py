@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from .detector import Detector
 from .dtmf import DIGITS, event_of
-from .rtp import Packet, signed
+from .rtp import Packet, ahead, elapsed
 from .tones import DTMF, RATE, silence, sine
 
 _BOTH = 3.0103
@@ -103,9 +103,9 @@ class InBandReceiver:
         if last is None or packet.ssrc != last.ssrc:
             self._detector = Detector()
         else:
-            step = (packet.sequence - last.sequence) & 0xFFFF
-            gap = signed((packet.timestamp - self._due) & 0xFFFFFFFF)
-            if step == 0 or step >= 1 << 15:
+            step = ahead(packet.sequence, last.sequence)
+            gap = elapsed(packet.timestamp, self._due)
+            if step <= 0:
                 return ""
             if step > 1 or gap < 0:
                 self._detector.lose(max(gap, 0) * 1000 // clock)

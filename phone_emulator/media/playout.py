@@ -11,7 +11,7 @@ from bisect import bisect_right, insort
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .rtp import Packet
+from .rtp import Packet, elapsed
 
 PTIME = 0.020
 """Seconds of sound in a packet, before two have come one after the other."""
@@ -163,8 +163,7 @@ class Playout:
         if packet.ssrc != self._ssrc:
             self._ssrc, self._timestamp, self._media = packet.ssrc, packet.timestamp, 0.0
             return self._anchor(arrived)
-        step = (packet.timestamp - self._timestamp) & 0xFFFFFFFF
-        self._media += (step if step < 1 << 31 else step - (1 << 32)) / clock
+        self._media += elapsed(packet.timestamp, self._timestamp) / clock
         self._timestamp = packet.timestamp
         took = arrived - self._media
         if arrived >= self._span_ends:

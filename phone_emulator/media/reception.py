@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from .losses import LossPattern
 from .rtcp import ReportBlock
-from .rtp import Packet
+from .rtp import Packet, elapsed
 
 MAX_DROPOUT = 3000
 """Packets that may be missing at once before it counts as a new start (appendix A.1)."""
@@ -140,12 +140,11 @@ class Stream:
 
         Timestamps of two clocks say nothing of the time between them (RFC 7160).
         """
-        step = (packet.timestamp - self._timestamp) & 0xFFFFFFFF
+        step = elapsed(packet.timestamp, self._timestamp)
         if not step:
             return
         if clock == self.clock:
-            sent = (step if step < 1 << 31 else step - (1 << 32)) / clock
-            late = abs(arrived - self._arrived - sent)
+            late = abs(arrived - self._arrived - step / clock)
             self.jitter += (late - self.jitter) / 16
         self._arrived, self._timestamp, self.clock = arrived, packet.timestamp, clock
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from array import array
 
 from .judgement import Silences, Stretch
-from .rtp import Packet, signed
+from .rtp import Packet, ahead, elapsed
 from .sound import Sound
 
 FAR = 0.2
@@ -102,8 +102,8 @@ class Recording:
         stream = packet.ssrc, clock
         if self._last is not None and self._stream == stream:
             highest, timestamp, then = self._last
-            step = signed((packet.sequence - highest & 0xFFFF) << 16) >> 16
-            at = then + signed((packet.timestamp - timestamp) & 0xFFFFFFFF) / clock
+            step = ahead(packet.sequence, highest)
+            at = then + elapsed(packet.timestamp, timestamp) / clock
             if abs(now - at) <= FAR or now < at <= self._ends + FAR:
                 self._last = (highest + max(step, 0)) & 0xFFFF, packet.timestamp, at
                 return at

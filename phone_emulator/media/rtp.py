@@ -71,6 +71,11 @@ def parse(data: bytes) -> Packet:
     return Packet(second & 0x7F, sequence, timestamp, ssrc, bytes(data[start:end]), bool(second & 0x80))
 
 
-def signed(difference: int) -> int:
-    """A *difference* of timestamps, 0..2^32-1, as the shorter way round: -2^31..2^31-1."""
-    return difference - (1 << 32) if difference >= 1 << 31 else difference
+def elapsed(timestamp: int, since: int) -> int:
+    """Ticks from the timestamp *since* to *timestamp*, the shorter way round: -2^31..2^31-1."""
+    return (timestamp - since + (1 << 31) & 0xFFFFFFFF) - (1 << 31)
+
+
+def ahead(sequence: int, of: int) -> int:
+    """Packets from the sequence number *of* to *sequence*, the shorter way round: -2^15..2^15-1."""
+    return (sequence - of + (1 << 15) & 0xFFFF) - (1 << 15)

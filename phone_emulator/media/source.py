@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .rtp import Packet, signed
+from .rtp import Packet, elapsed
 
 _LOOP = 1000
 """Packets that are on their way back at most."""
@@ -49,5 +49,5 @@ class Source:
         Else another source has chosen the same number, and its other numbers differ (RFC 3550 section 8.2).
         """
         behind = (self.sequence - packet.sequence) & 0xFFFF
-        before = signed((self.timestamp(now, clock) - packet.timestamp) & 0xFFFFFFFF)
+        before = elapsed(self.timestamp(now, clock), packet.timestamp)
         return behind <= _LOOP and abs(before) <= _LOOP_SECONDS * clock

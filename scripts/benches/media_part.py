@@ -28,7 +28,7 @@ from math import pi, sin
 from statistics import median, quantiles
 
 from phone_emulator.config import load_text
-from phone_emulator.media.rtp import signed
+from phone_emulator.media.rtp import elapsed
 from phone_emulator.media.sound import Sound
 from phone_emulator.phone import CallResult, Phone, PhoneOptions
 from phone_emulator.sip.message import Request, response_to
@@ -104,7 +104,7 @@ class Stream:
         if not self.came:
             return []
         first = self.came[0][1]
-        ahead = [at / 1e6 - signed((stamp - first) & 0xFFFFFFFF) / 8 for at, stamp in self.came]
+        ahead = [at / 1e6 - elapsed(stamp, first) / 8 for at, stamp in self.came]
         return [each - min(ahead) for each in ahead]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -69,3 +70,13 @@ def test_error_says_why(data: bytes, reason: str) -> None:
 def test_numbers_that_do_not_fit_are_refused(packet: rtp.Packet) -> None:
     with pytest.raises(rtp.RtpError):
         packet.pack()
+
+
+@pytest.mark.parametrize(
+    ("way", "bits"), [(rtp.elapsed, 32), (rtp.ahead, 16)], ids=["timestamps", "sequence numbers"]
+)
+def test_numbers_go_the_shorter_way_round(way: Callable[[int, int], int], bits: int) -> None:
+    half, whole = 1 << bits - 1, 1 << bits
+    assert [way(5, 3), way(3, 5), way(3, 3)] == [2, -2, 0]
+    assert [way(1, whole - 1), way(whole - 1, 1)] == [2, -2]
+    assert [way(half - 1, 0), way(half, 0), way(half + 1, 0)] == [half - 1, -half, 1 - half]

@@ -272,7 +272,7 @@ class Hearing:
         if self._noise is None:
             return
         (noise, since, at), self._noise = self._noise, None
-        gap = rtp.signed((packet.timestamp - since.timestamp) & 0xFFFFFFFF)
+        gap = rtp.elapsed(packet.timestamp, since.timestamp)
         if packet.ssrc == since.ssrc and 0 < gap <= LONGEST_NOISE * clock:
             recording.hear(since, noise.samples(gap * recording.rate // clock), at, clock)
 

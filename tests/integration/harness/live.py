@@ -71,7 +71,7 @@ class LivePhone:
         world, bus = RealWorld(), Bus()
         self.events.clear()
         bus.subscribe(self.events.append)
-        self._epoch = time.time() - world.now()
+        self._epoch = world.began
         self._phone = phone = Phone(config, world, bus, options)
 
         async def whole() -> None:

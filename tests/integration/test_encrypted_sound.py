@@ -104,15 +104,7 @@ def test_each_hears_the_other(
     peer, sounds = baresip(encryption), list[Sound]()
 
     async def story() -> None:
-        if caller == "phone":
-            call: Call = lone.phone.dial("1002")
-            assert await call.settled() == "answered", call.reason
-        else:
-            async with peer.control() as control:
-                await control.do("dial", f"sip:1001@{net.phone}")
-                call = await lone.called()
-                call.answer()
-                await until(lambda: call.answered_at is not None, "the answer")
+        call = await lone.talking_with(peer, caller)
         assert call.voice.agreed is not None
         assert call.voice.agreed.profile == profile
         assert call.voice.encrypted == suite

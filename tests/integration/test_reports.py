@@ -104,15 +104,7 @@ def test_baresip_and_the_phone_report_to_each_other(
     numbers = list[MediaNumbers]()
 
     async def story() -> None:
-        if caller == "phone":
-            call: Call = lone.phone.dial("1002")
-            assert await call.settled() == "answered", call.reason
-        else:
-            async with peer.control() as control:
-                await control.do("dial", f"sip:1001@{net.phone}")
-                incoming = await lone.called()
-                incoming.answer()
-                call = incoming
+        call = await lone.talking_with(peer, caller)
         numbers.append(await measured(call))
         assert call.voice.agreed is not None
         assert call.voice.agreed.rtcp_mux is mux

@@ -10,7 +10,6 @@ from phone_emulator.media.detector import Detector
 from phone_emulator.media.resample import Resampler
 from phone_emulator.media.sound import Sound
 from phone_emulator.media.tones import FULL_SCALE_DBM0
-from phone_emulator.phone import Call
 from phone_emulator.phone.calls.audio import AudioCounts
 from tests.integration.harness.baresip import Account, Baresip
 from tests.integration.harness.far_end import only_server
@@ -102,15 +101,7 @@ def test_what_the_caller_asks_for_is_in_each_packet(
     heard, counts = list[Sound](), list[AudioCounts]()
 
     async def story() -> None:
-        if caller == "phone":
-            call: Call = lone.phone.dial("1002")
-            assert await call.settled() == "answered"
-        else:
-            async with peer.control() as control:
-                await control.do("dial", f"sip:1001@{net.phone}")
-                call = await lone.called()
-                call.answer()
-                await until(lambda: call.answered_at is not None, "the answer")
+        call = await lone.talking_with(peer, caller)
         assert call.voice.agreed is not None
         assert (call.voice.agreed.codec.name, call.voice.agreed.ptime) == (codec, asked)
         audio = call.voice.audio

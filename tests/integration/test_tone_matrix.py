@@ -168,18 +168,9 @@ def play(lone: LivePhone, stage: Stage, net: Net) -> Play:
         sounds = list[Sound]()
 
         async def story() -> None:
-            if row.caller == "phone":
-                call: Call = lone.phone.dial("1002")
-                assert await call.settled() == "answered", call.reason
-            else:
-                if account.registers:
-                    await lone.phone.register()
-                async with peer.control() as control:
-                    await control.do("dial", number)
-                    incoming = await lone.called()
-                    incoming.answer()
-                    await until(lambda: incoming.answered_at is not None, "the answer")
-                    call = incoming
+            if row.caller != "phone" and account.registers:
+                await lone.phone.register()
+            call = await lone.talking_with(peer, row.caller, number)
             sounds.append(await heard(call, row))
 
         lone.play(story, only_server(account.server.partition(":")[0], "udp") | settings(row))

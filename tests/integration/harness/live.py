@@ -14,6 +14,7 @@ from phone_emulator.events import Address, Attempt, Bus, CallState, DnsAnswered,
 from phone_emulator.media.crypto import OptionalSrtp
 from phone_emulator.phone import Call, IncomingCall, Phone, PhoneOptions
 from phone_emulator.world import RealWorld
+from tests.integration.harness.baresip import Baresip
 from tests.integration.harness.capture import Place, Reading, hops
 from tests.integration.harness.net import DNS_PORT, Net
 from tests.patience import patient, until
@@ -110,6 +111,22 @@ class LivePhone:
         (call,) = self.phone.calls
         assert isinstance(call, IncomingCall)
         return call
+
+    async def talking_with(self, peer: Baresip, caller: str, number: str = "") -> Call:
+        """A call that is up: where ``phone`` is the *caller* to 1002, which answers at once, else of *peer*.
+
+        *number* is what that dials, by default the phone itself, past any server.
+        """
+        if caller == "phone":
+            call = self.phone.dial("1002")
+            assert await call.settled() == "answered", call.reason
+            return call
+        async with peer.control() as control:
+            await control.do("dial", number or f"sip:1001@{self.net.phone}")
+            incoming = await self.called()
+            incoming.answer()
+            await until(lambda: incoming.answered_at is not None, "the answer")
+        return incoming
 
     async def until_registered(self, *roles: str) -> None:
         """Wait until the line is registered at exactly the targets with these *roles*."""

@@ -11,6 +11,7 @@ from phone_emulator.media.sound import Sound
 from phone_emulator.phone import Call, CallError, CallResult
 from phone_emulator.phone.calls.audio import Audio
 from phone_emulator.phone.calls.conference import Conference
+from phone_emulator.sip.message import Request
 from tests.media.listening import amplitude, decibels, tone
 from tests.phone.far_end import Play, lines, offer
 from tests.phone.far_end import play as play_with_far_end
@@ -263,15 +264,20 @@ def test_what_cannot_be_joined() -> None:
     play(story)
 
 
+async def joining_two(on: Play) -> tuple[Call, Call, asyncio.Future[None], Request, Request]:
+    """Two calls that join, the INVITE of the second, and that which takes the first one back."""
+    _, first = await on.talking()
+    second = on.phone.dial("1003")
+    invite = await on.second_call()
+    on.far.answer(invite, 200, body=offer(), tag="other-tag")
+    await on.far.heard("ACK")
+    joining = asyncio.ensure_future(Conference().join([first, second]))
+    return first, second, joining, invite, await on.far.heard("INVITE")
+
+
 def test_a_far_end_that_cannot_be_taken_back_stays_held() -> None:
     async def story(on: Play) -> None:
-        _, first = await on.talking()
-        second = on.phone.dial("1003")
-        invite = await on.second_call()
-        on.far.answer(invite, 200, body=offer(), tag="other-tag")
-        await on.far.heard("ACK")
-        joining = asyncio.ensure_future(Conference().join([first, second]))
-        again = await on.far.heard("INVITE")
+        first, second, joining, _, again = await joining_two(on)
         on.far.answer(again, 488)
         await on.far.heard("ACK")
         with pytest.raises(CallError, match="the far end refused: 488"):
@@ -285,13 +291,7 @@ def test_a_far_end_that_cannot_be_taken_back_stays_held() -> None:
 
 def test_a_call_that_ends_while_the_other_is_taken_back() -> None:
     async def story(on: Play) -> None:
-        _, first = await on.talking()
-        second = on.phone.dial("1003")
-        invite = await on.second_call()
-        on.far.answer(invite, 200, body=offer(), tag="other-tag")
-        await on.far.heard("ACK")
-        joining = asyncio.ensure_future(Conference().join([first, second]))
-        again = await on.far.heard("INVITE")
+        first, second, joining, invite, again = await joining_two(on)
         on.far.send(on.from_far("BYE", invite, tag="other-tag"))
         await on.far.response(200, "BYE")
         on.far.answer(again, 200, body=offer())
